@@ -1,0 +1,108 @@
+package org.modeltracer.model;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * One query's attention in one head: a softmax row over the keys that the query can see.
+ *
+ * <p>A row is a window, reused from call to call, and may be read only during the call that hands
+ * it over; copy what must outlive it. Keys are token positions in ascending order, never cache
+ * cells; masked cells and padding are not part of the row. Weights sum to 1, less what a learned
+ * attention sink (gpt-oss) absorbs.
+ */
+public final class AttentionRow {
+  private int layer;
+  private int head;
+  private int sequence;
+  private int query;
+  private int size;
+  private int firstKey;
+  private int[] keys = {};
+  private boolean contiguous;
+  private MemorySegment weights = MemorySegment.NULL;
+  private long offset;
+
+  /** Points this window at a row whose keys are {@code firstKey, firstKey + 1, …}. */
+  public AttentionRow at(
+      int layer,
+      int head,
+      int sequence,
+      int query,
+      int firstKey,
+      int size,
+      MemorySegment weights,
+      long offset) {
+    this.layer = layer;
+    this.head = head;
+    this.sequence = sequence;
+    this.query = query;
+    this.firstKey = firstKey;
+    this.size = size;
+    this.weights = weights;
+    this.offset = offset;
+    this.contiguous = true;
+    return this;
+  }
+
+  /** Points this window at a row whose keys are the first {@code size} entries of {@code keys}. */
+  public AttentionRow at(
+      int layer,
+      int head,
+      int sequence,
+      int query,
+      int[] keys,
+      int size,
+      MemorySegment weights,
+      long offset) {
+    at(layer, head, sequence, query, size == 0 ? 0 : keys[0], size, weights, offset);
+    this.keys = keys;
+    this.contiguous = size == 0 || keys[size - 1] - keys[0] == size - 1;
+    return this;
+  }
+
+  /** Layer index, from 0. */
+  public int layer() {
+    return layer;
+  }
+
+  /** Query head index, from 0. */
+  public int head() {
+    return head;
+  }
+
+  /** Sequence the query belongs to. */
+  public int sequence() {
+    return sequence;
+  }
+
+  /** Token position of the query. */
+  public int query() {
+    return query;
+  }
+
+  /** Number of visible keys, k in the formulas. */
+  public int size() {
+    return size;
+  }
+
+  /** Token position of the i-th visible key, {@code 0 <= i < size()}. */
+  public int key(int i) {
+    return contiguous ? firstKey + i : keys[i];
+  }
+
+  /** Weight on the i-th visible key, {@code 0 <= i < size()}. */
+  public float weight(int i) {
+    return weights.get(ValueLayout.JAVA_FLOAT_UNALIGNED, offset + 4L * i);
+  }
+
+  /** Index of the key at a token position, or -1 when the query does not see that position. */
+  public int indexOf(int position) {
+    if (contiguous) {
+      int i = position - firstKey;
+      return i >= 0 && i < size ? i : -1;
+    }
+    int i = java.util.Arrays.binarySearch(keys, 0, size, position);
+    return i < 0 ? -1 : i;
+  }
+}

@@ -1,0 +1,26 @@
+package org.modeltracer.model;
+
+/**
+ * A {@link Site} in one layer.
+ *
+ * @param site the kind of place
+ * @param layer layer index from 0; {@link #BEFORE_LAYERS} for the embedding, {@link #AFTER_LAYERS}
+ *     for what follows the last layer (final norm, logits) or belongs to no layer
+ */
+public record Place(Site site, int layer) {
+  /** "Layer" of the embedding, as the logit lens counts. */
+  public static final int BEFORE_LAYERS = -1;
+
+  /** "Layer" of the final norm, the logits, and whatever belongs to no layer. */
+  public static final int AFTER_LAYERS = Integer.MAX_VALUE;
+
+  /** Whether this place lies inside a numbered layer. */
+  public boolean inLayer() {
+    return layer >= 0 && layer != AFTER_LAYERS;
+  }
+
+  @Override
+  public String toString() {
+    return inLayer() ? site.id() + "-" + layer : site.id();
+  }
+}

@@ -1,0 +1,176 @@
+package org.modeltracer.model;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * Statistics of float32 values in one pass, reused without allocating.
+ *
+ * <p>Moments cover finite values only. They are merged block by block (Chan, Golub and LeVeque
+ * 1983) in double precision, so that data far from zero ({@code 1e9 + i}) keeps its variance.
+ */
+public final class RunningStats {
+  private static final int BLOCK = 1024;
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+
+  private long count;
+  private long nan;
+  private long inf;
+  private long zero;
+  private long finite;
+  private long firstBad;
+  private double min;
+  private double max;
+  private double mean;
+  private double m2;
+  private double sumOfSquares;
+
+  /** An empty set of values. */
+  public RunningStats() {
+    reset();
+  }
+
+  /** Forgets everything. */
+  public void reset() {
+    count = nan = inf = zero = finite = 0;
+    firstBad = -1;
+    min = Double.POSITIVE_INFINITY;
+    max = Double.NEGATIVE_INFINITY;
+    mean = m2 = sumOfSquares = 0;
+  }
+
+  /** Adds {@code n} float32 values that lie at byte {@code offset} of {@code values}. */
+  public void add(MemorySegment values, long offset, long n) {
+    for (long start = 0; start < n; start += BLOCK) {
+      block(values, offset + 4 * start, (int) Math.min(BLOCK, n - start));
+    }
+  }
+
+  private void block(MemorySegment values, long offset, int n) {
+    double sum = 0;
+    int good = 0;
+    float low = Float.POSITIVE_INFINITY;
+    float high = Float.NEGATIVE_INFINITY;
+    int zeros = 0;
+    for (int i = 0; i < n; i++) {
+      float x = values.get(FLOAT, offset + 4L * i);
+      if (x - x == 0f) {
+        sum += x;
+        good++;
+        if (x < low) low = x;
+        if (x > high) high = x;
+        if (x == 0f) zeros++;
+      }
+    }
+    if (good < n) {
+      countBad(values, offset, n);
+    }
+    count += n;
+    zero += zeros;
+    if (good == 0) {
+      return;
+    }
+    double center = sum / good;
+    double spread = 0;
+    double squares = 0;
+    for (int i = 0; i < n; i++) {
+      float x = values.get(FLOAT, offset + 4L * i);
+      if (x - x == 0f) {
+        double d = x - center;
+        spread += d * d;
+        squares += (double) x * x;
+      }
+    }
+    min = Math.min(min, low);
+    max = Math.max(max, high);
+    mergeMoments(good, center, spread, squares);
+  }
+
+  private void countBad(MemorySegment values, long offset, int n) {
+    for (int i = 0; i < n; i++) {
+      float x = values.get(FLOAT, offset + 4L * i);
+      if (x - x != 0f) {
+        if (firstBad < 0) firstBad = count + i;
+        if (Float.isNaN(x)) nan++;
+        else inf++;
+      }
+    }
+  }
+
+  private void mergeMoments(long n, double otherMean, double otherM2, double squares) {
+    long total = finite + n;
+    double delta = otherMean - mean;
+    mean += delta * n / total;
+    m2 += otherM2 + delta * delta * ((double) finite * n / total);
+    finite = total;
+    sumOfSquares += squares;
+  }
+
+  /** Adds all values of another set; its values count as coming after this set's own. */
+  public void merge(RunningStats other) {
+    if (firstBad < 0 && other.firstBad >= 0) {
+      firstBad = count + other.firstBad;
+    }
+    count += other.count;
+    nan += other.nan;
+    inf += other.inf;
+    zero += other.zero;
+    min = Math.min(min, other.min);
+    max = Math.max(max, other.max);
+    if (other.finite > 0) {
+      mergeMoments(other.finite, other.mean, other.m2, other.sumOfSquares);
+    }
+  }
+
+  /** Number of values, finite or not. */
+  public long count() {
+    return count;
+  }
+
+  /** Number of NaN values. */
+  public long nan() {
+    return nan;
+  }
+
+  /** Number of infinite values. */
+  public long inf() {
+    return inf;
+  }
+
+  /** Number of values that are exactly zero. */
+  public long zero() {
+    return zero;
+  }
+
+  /** Whether any value is NaN or infinite. */
+  public boolean bad() {
+    return nan + inf > 0;
+  }
+
+  /** Index, in order of arrival, of the first NaN or infinite value, or -1. */
+  public long firstBad() {
+    return firstBad;
+  }
+
+  /** Largest magnitude of a finite value, 0 when there is none. */
+  public double absMax() {
+    return finite == 0 ? 0 : Math.max(Math.abs(min), Math.abs(max));
+  }
+
+  /** Standard deviation (population) of the finite values, 0 when there is none. */
+  public double std() {
+    return finite == 0 ? 0 : Math.sqrt(m2 / finite);
+  }
+
+  /** Euclidean norm of the finite values. */
+  public double l2() {
+    return Math.sqrt(sumOfSquares);
+  }
+
+  /** A copy that keeps. */
+  public TensorStats snapshot() {
+    return finite == 0
+        ? new TensorStats(count, nan, inf, zero, Double.NaN, Double.NaN, Double.NaN, Double.NaN, 0)
+        : new TensorStats(count, nan, inf, zero, min, max, mean, std(), l2());
+  }
+}

@@ -1,5 +1,6 @@
 package org.modeltracer.trace;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.List;
 
 /**
@@ -23,8 +24,8 @@ public record AttentionWeightTrace(
     int head,
     int queryPosition,
     int keys,
-    List<Integer> topKPositions,
-    List<Double> topKWeights,
+    @JsonProperty("top_k_positions") List<Integer> topKPositions,
+    @JsonProperty("top_k_weights") List<Double> topKWeights,
     double tailMass,
     double entropy,
     double normalizedEntropy,

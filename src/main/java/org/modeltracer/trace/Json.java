@@ -1,5 +1,6 @@
 package org.modeltracer.trace;
 
+import com.fasterxml.jackson.annotation.JsonAutoDetect.Visibility;
 import java.util.function.ToDoubleFunction;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.databind.MapperFeature;
@@ -22,8 +23,8 @@ public final class Json {
           .changeDefaultVisibility(
               visibility ->
                   visibility
-                      .withGetterVisibility(com.fasterxml.jackson.annotation.JsonAutoDetect.Visibility.NONE)
-                      .withIsGetterVisibility(com.fasterxml.jackson.annotation.JsonAutoDetect.Visibility.NONE))
+                      .withGetterVisibility(Visibility.NONE)
+                      .withIsGetterVisibility(Visibility.NONE))
           .disable(MapperFeature.SORT_PROPERTIES_ALPHABETICALLY)
           .disable(EnumFeature.WRITE_ENUMS_USING_TO_STRING)
           .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE)

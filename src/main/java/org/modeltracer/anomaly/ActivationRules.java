@@ -24,7 +24,15 @@ public final class ActivationRules {
   /** Places whose values llama.cpp turns into F16: cache writes and inputs of F16 products. */
   private static final Set<Site> TURNED_INTO_F16 =
       EnumSet.of(
-          ATTN_NORM, QUERY, KEY, VALUE, KEY_CACHE, VALUE_CACHE, CONTEXT, FFN_NORM, FFN_HIDDEN,
+          ATTN_NORM,
+          QUERY,
+          KEY,
+          VALUE,
+          KEY_CACHE,
+          VALUE_CACHE,
+          CONTEXT,
+          FFN_NORM,
+          FFN_HIDDEN,
           FINAL_NORM);
 
   /** Places that may be constant in a healthy model: indices, masked scores, unused cells. */
@@ -108,8 +116,7 @@ public final class ActivationRules {
                   .formatted(size, number(limits.historyFactor()), history.passes()));
     }
     boolean certain = stats.absMax() > limits.explosionCertain();
-    return Finding.of(
-        AnomalyKind.EXPLOSION, certain ? Severity.CRITICAL : Severity.WARNING, size);
+    return Finding.of(AnomalyKind.EXPLOSION, certain ? Severity.CRITICAL : Severity.WARNING, size);
   }
 
   private static Finding vanishing(RunningStats stats) {

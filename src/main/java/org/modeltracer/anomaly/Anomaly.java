@@ -74,8 +74,30 @@ public record Anomaly(
   /** This anomaly under another number, count of repeats and root cause. */
   public Anomaly with(int newId, long newRepeats, @Nullable RootCause newRootCause) {
     return new Anomaly(
-        newId, severity, kind, site, layer, head, expert, tensor, op, forward, position, numel, nan,
-        inf, zero, firstIndex, min, max, mean, std, l2, newRepeats, message, newRootCause);
+        newId,
+        severity,
+        kind,
+        site,
+        layer,
+        head,
+        expert,
+        tensor,
+        op,
+        forward,
+        position,
+        numel,
+        nan,
+        inf,
+        zero,
+        firstIndex,
+        min,
+        max,
+        mean,
+        std,
+        l2,
+        newRepeats,
+        message,
+        newRootCause);
   }
 
   /** One line: severity, kind, sentence, and the root cause if known. */

@@ -82,7 +82,17 @@ public final class AnomalyBuilder {
   public Anomaly build() {
     TensorStats s = stats;
     return new Anomaly(
-        0, severity, kind, site, layer, head, expert, tensor, op, forward, position,
+        0,
+        severity,
+        kind,
+        site,
+        layer,
+        head,
+        expert,
+        tensor,
+        op,
+        forward,
+        position,
         s == null ? null : s.count(),
         s == null ? null : s.nan(),
         s == null ? null : s.inf(),
@@ -93,6 +103,8 @@ public final class AnomalyBuilder {
         s == null ? null : s.mean(),
         s == null ? null : s.std(),
         s == null ? null : s.l2(),
-        0, message, null);
+        0,
+        message,
+        null);
   }
 }

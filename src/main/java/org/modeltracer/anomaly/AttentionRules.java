@@ -11,7 +11,8 @@ public final class AttentionRules {
    *
    * @param keys number of visible keys
    * @param sum sum of the weights; NaN when a weight is not a number
-   * @param learnedSink whether the head has a sink parameter that takes part of the weight (gpt-oss)
+   * @param learnedSink whether the head has a sink parameter that takes part of the weight
+   *     (gpt-oss)
    */
   public static @Nullable Finding judgeRow(
       int keys, double sum, boolean learnedSink, Thresholds limits) {

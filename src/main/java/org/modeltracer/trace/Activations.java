@@ -66,9 +66,7 @@ final class Activations {
           seen.head() >= 0 && place.site() == Site.CONTEXT
               ? ActivationRules.judgeHead(stats)
               : null;
-      return dead != null
-          ? dead
-          : ActivationRules.judge(place.site(), stats, NO_HISTORY, limits);
+      return dead != null ? dead : ActivationRules.judge(place.site(), stats, NO_HISTORY, limits);
     }
     Cell cell = cell(place);
     Finding finding = ActivationRules.judge(place.site(), stats, cell.history, limits);

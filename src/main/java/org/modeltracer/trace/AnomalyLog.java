@@ -1,5 +1,7 @@
 package org.modeltracer.trace;
 
+import static java.util.stream.Collectors.joining;
+
 import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -14,9 +16,9 @@ import org.modeltracer.anomaly.Anomaly;
  *
  * <p>A line is appended and flushed when an anomaly shows first, and again, with the same {@code
  * id}, when its root cause is known; so nothing is lost when the process dies, and the last line of
- * an id counts. When the tracer is closed the file is replaced, in one move, by one line per anomaly
- * with its final {@code repeats}. The tracer keeps a bounded number of distinct anomalies, which
- * bounds the log too; the summary counts the rest.
+ * an id counts. When the tracer is closed the file is replaced, in one move, by one line per
+ * anomaly with its final {@code repeats}. The tracer keeps a bounded number of distinct anomalies,
+ * which bounds the log too; the summary counts the rest.
  *
  * <p>Close the tracer before the log.
  */
@@ -56,9 +58,10 @@ public final class AnomalyLog implements TraceListener, AutoCloseable {
     }
     close();
     try {
-      Path whole = Files.createTempFile(file.getParent(), file.getFileName() + ".", ".tmp");
+      Path whole = file.resolveSibling(file.getFileName() + ".tmp");
       try {
-        Files.write(whole, anomalies.stream().map(Json::line).toList());
+        Files.writeString(
+            whole, anomalies.stream().map(a -> Json.line(a) + "\n").collect(joining()));
         Files.move(whole, file, StandardCopyOption.REPLACE_EXISTING);
       } finally {
         Files.deleteIfExists(whole);

@@ -102,7 +102,14 @@ final class KvTraces {
   private static Map<String, @Nullable Object> json(Slot s) {
     var state =
         new KvCacheStateTrace(
-            s.step, s.used, s.capacity, s.bytes, s.evictions, s.hitRate, s.oldest, s.fragmentation,
+            s.step,
+            s.used,
+            s.capacity,
+            s.bytes,
+            s.evictions,
+            s.hitRate,
+            s.oldest,
+            s.fragmentation,
             s.accessed);
     Map<String, @Nullable Object> object = new LinkedHashMap<>();
     object.put("step", s.step);

@@ -136,8 +136,15 @@ final class LogitTraces {
     for (int i = 0; i < slot.size; i++) {
       tokens.add(
           new LogitEvolutionTrace(
-              slot.position, slot.token[i], null, null, null, slot.logit[i], slot.probability[i],
-              slot.rank[i], null));
+              slot.position,
+              slot.token[i],
+              null,
+              null,
+              null,
+              slot.logit[i],
+              slot.probability[i],
+              slot.rank[i],
+              null));
     }
     return new PositionTrace(
         slot.position, slot.chosen < 0 ? null : slot.chosen, slot.entropy, tokens);

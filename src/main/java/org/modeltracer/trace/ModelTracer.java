@@ -1,7 +1,6 @@
 package org.modeltracer.trace;
 
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -11,7 +10,6 @@ import org.modeltracer.anomaly.AnomalyKind;
 import org.modeltracer.anomaly.Finding;
 import org.modeltracer.anomaly.QuantizationLevel;
 import org.modeltracer.anomaly.RootCause;
-import org.modeltracer.anomaly.Severity;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
@@ -30,18 +28,15 @@ import org.modeltracer.model.Site;
  * <p>Meant to be fed by one thread; others may ask for the summary at any time.
  */
 public final class ModelTracer implements AutoCloseable {
-  private static final System.Logger LOG = System.getLogger("org.modeltracer");
   private static final Place LOGITS = new Place(Site.LOGITS, Place.AFTER_LAYERS);
 
   private final TracerConfig config;
   private final LogitScan scan = new LogitScan();
   private final TopK top;
-  private final TraceEvents events = new TraceEvents();
+  private final Announcer announcer = new Announcer();
   private final SummaryJson summary = new SummaryJson();
   private final AttentionTraces.HeadReport headReport = this::foundHead;
-  private TraceListener[] listeners = {};
   private Recording run;
-  private @Nullable Anomaly worst;
   private int firstPosition;
   private int tokens;
   private boolean closed;
@@ -65,8 +60,7 @@ public final class ModelTracer implements AutoCloseable {
 
   /** Has a listener told of everything from now on. */
   public synchronized void addListener(TraceListener listener) {
-    listeners = Arrays.copyOf(listeners, listeners.length + 1);
-    listeners[listeners.length - 1] = listener;
+    announcer.add(listener);
   }
 
   /** Begins a pass over {@code tokens} tokens, the first at token position {@code position}. */
@@ -77,8 +71,8 @@ public final class ModelTracer implements AutoCloseable {
     firstPosition = position;
     this.tokens = tokens;
     int forward = run.forwards++;
-    events.beginForward();
-    for (TraceListener listener : listeners) {
+    announcer.events.beginForward();
+    for (TraceListener listener : announcer.listeners) {
       listener.onForward(forward, position, tokens);
     }
   }
@@ -91,7 +85,7 @@ public final class ModelTracer implements AutoCloseable {
     Finding finding = run.activations.record(seen);
     if (finding != null) {
       found(
-          Anomaly.of(finding.at(where(seen)))
+          Anomaly.of(finding.at(seen.toString()))
               .place(seen.place())
               .head(seen.head())
               .expert(seen.expert())
@@ -161,13 +155,12 @@ public final class ModelTracer implements AutoCloseable {
     Finding finding = run.attention.record(row, learnedSink);
     if (finding != null) {
       found(
-          Anomaly.of(
-                  finding.at("L%dH%d, query %d".formatted(row.layer(), row.head(), row.query())))
+          Anomaly.of(finding.at("L%dH%d, query %d".formatted(row.layer(), row.head(), row.query())))
               .place(new Place(Site.ATTENTION, row.layer()))
               .head(row.head())
               .position(row.query()));
     }
-    for (TraceListener listener : listeners) {
+    for (TraceListener listener : announcer.listeners) {
       listener.onAttentionRow(row);
     }
   }
@@ -220,10 +213,10 @@ public final class ModelTracer implements AutoCloseable {
     if (step == 0) {
       run.beginGeneration();
     }
-    events.token(step, token);
+    announcer.events.token(step, token);
     foundInText(run.repetition.accept(step, token));
     foundInText(run.utf8.accept(step, piece));
-    for (TraceListener listener : listeners) {
+    for (TraceListener listener : announcer.listeners) {
       listener.onToken(step, token, piece);
     }
   }
@@ -238,8 +231,15 @@ public final class ModelTracer implements AutoCloseable {
   /** Records the state of the KV cache. */
   public synchronized void recordKvState(KvCacheStateTrace s) {
     recordKvState(
-        s.step(), s.cellsUsed(), s.capacity(), s.bytes(), s.evictions(), s.hitRate(),
-        s.oldestPosition(), s.fragmentation(), s.accessedPositions());
+        s.step(),
+        s.cellsUsed(),
+        s.capacity(),
+        s.bytes(),
+        s.evictions(),
+        s.hitRate(),
+        s.oldestPosition(),
+        s.fragmentation(),
+        s.accessedPositions());
   }
 
   /** Records the state of the KV cache, as in {@link KvCacheStateTrace}, without an object. */
@@ -258,7 +258,14 @@ public final class ModelTracer implements AutoCloseable {
     }
     Finding finding =
         run.kv.record(
-            step, cellsUsed, capacity, bytes, evictions, hitRate, oldestPosition, fragmentation,
+            step,
+            cellsUsed,
+            capacity,
+            bytes,
+            evictions,
+            hitRate,
+            oldestPosition,
+            fragmentation,
             accessedPositions);
     if (finding != null) {
       found(Anomaly.of(finding.at("KV cache, step " + step)));
@@ -281,8 +288,8 @@ public final class ModelTracer implements AutoCloseable {
   /**
    * Ends a pass.
    *
-   * @return of all anomalies since the pass before ended the first of the highest severity; one that
-   *     was known already is returned as it showed first
+   * @return of all anomalies since the pass before ended the first of the highest severity; one
+   *     that was known already is returned as it showed first
    */
   public synchronized Optional<Anomaly> endForward() {
     if (!isEnabled()) {
@@ -292,12 +299,11 @@ public final class ModelTracer implements AutoCloseable {
       run.attention.judgeHeads(headReport);
     }
     int forward = run.forwards - 1;
-    events.endForward(forward, firstPosition, tokens, run.anomalies.total());
-    for (TraceListener listener : listeners) {
+    announcer.events.endForward(forward, firstPosition, tokens, run.anomalies.total());
+    for (TraceListener listener : announcer.listeners) {
       listener.onForwardEnd(forward);
     }
-    Anomaly first = worst;
-    worst = null;
+    Anomaly first = announcer.takeWorst();
     return first == null ? Optional.empty() : Optional.of(first);
   }
 
@@ -319,17 +325,7 @@ public final class ModelTracer implements AutoCloseable {
    */
   public synchronized Anomaly report(Anomaly anomaly) {
     Anomaly kept = run.anomalies.add(anomaly);
-    if (worst == null || kept.severity().compareTo(worst.severity()) > 0) {
-      worst = kept;
-    }
-    if (run.anomalies.fresh()) {
-      boolean quiet = listeners.length > 0 || kept.severity() == Severity.INFO;
-      LOG.log(quiet ? System.Logger.Level.DEBUG : System.Logger.Level.WARNING, kept::toString);
-      events.anomaly(kept);
-      for (TraceListener listener : listeners) {
-        listener.onAnomaly(kept);
-      }
-    }
+    announcer.announce(kept, run.anomalies.fresh());
     return kept;
   }
 
@@ -337,7 +333,7 @@ public final class ModelTracer implements AutoCloseable {
   public synchronized void attachRootCause(int anomalyId, RootCause cause) {
     Anomaly known = run.anomalies.attach(anomalyId, cause);
     if (known != null) {
-      for (TraceListener listener : listeners) {
+      for (TraceListener listener : announcer.listeners) {
         listener.onRootCause(known);
       }
     }
@@ -386,7 +382,7 @@ public final class ModelTracer implements AutoCloseable {
   /** Forgets what was recorded; configuration, listeners and descriptions stay. */
   public synchronized void clear() {
     run = new Recording(config);
-    worst = null;
+    announcer.takeWorst();
   }
 
   /** Tells the listeners that this was all. */
@@ -394,19 +390,9 @@ public final class ModelTracer implements AutoCloseable {
   public synchronized void close() {
     if (!closed) {
       closed = true;
-      for (TraceListener listener : listeners) {
+      for (TraceListener listener : announcer.listeners) {
         listener.onEnd(anomalies());
       }
     }
-  }
-
-  private static String where(Observation seen) {
-    var where = new StringBuilder();
-    where.append(seen.tensor().isEmpty() ? seen.place().toString() : seen.tensor());
-    where.append(" (").append(seen.op()).append(')');
-    if (seen.head() >= 0) where.append(", head ").append(seen.head());
-    if (seen.expert() >= 0) where.append(", expert ").append(seen.expert());
-    if (seen.position() >= 0) where.append(", position ").append(seen.position());
-    return where.toString();
   }
 }

@@ -1,7 +1,6 @@
 package org.modeltracer.trace;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.model.Place;
@@ -117,8 +116,20 @@ public final class Observation {
     return index;
   }
 
+  /** What and where, as messages begin. */
   @Override
   public String toString() {
-    return tensor + " " + op + " " + Arrays.toString(shape);
+    var where = new StringBuilder(tensor.isEmpty() ? place.toString() : tensor);
+    where.append(" (").append(op).append(')');
+    append(where, "head", head);
+    append(where, "expert", expert);
+    append(where, "position", position);
+    return where.toString();
+  }
+
+  private static void append(StringBuilder where, String what, int index) {
+    if (index >= 0) {
+      where.append(", ").append(what).append(' ').append(index);
+    }
   }
 }

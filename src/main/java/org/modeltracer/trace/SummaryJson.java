@@ -34,7 +34,9 @@ final class SummaryJson {
   private static String known(String name, Set<String> names) {
     if (!names.contains(name)) {
       throw new IllegalArgumentException(
-          "the summary has no such object: '" + name + "'; use one of "
+          "the summary has no such object: '"
+              + name
+              + "'; use one of "
               + names.stream().sorted().toList());
     }
     return name;

@@ -106,7 +106,18 @@ public final class TracerConfigBuilder {
    */
   public TracerConfig build() {
     return new TracerConfig(
-        activations, attention, topK, layers, heads, weightThreshold, logits, trackedTokens,
-        logitTopK, quantError, kvCache, seed, thresholds);
+        activations,
+        attention,
+        topK,
+        layers,
+        heads,
+        weightThreshold,
+        logits,
+        trackedTokens,
+        logitTopK,
+        quantError,
+        kvCache,
+        seed,
+        thresholds);
   }
 }

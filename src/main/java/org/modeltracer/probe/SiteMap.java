@@ -126,8 +126,9 @@ final class SiteMap {
 
   private void inputs(int layer, GraphNode queries, GraphNode keys) {
     put(Site.QUERY, layer, queries.origin());
-    if (keys.isCache("cache_")) {
-      attended.add(keys.root());
+    GraphNode cache = keys.cacheRoot();
+    if (cache.isCache("cache_")) {
+      attended.add(cache);
     } else {
       put(Site.KEY, layer, keys.origin());
     }

@@ -114,6 +114,7 @@ final class Graph {
               t.op(),
               t.type(),
               List.of(t.ne(0), t.ne(1), t.ne(2), t.ne(3)),
+              t.flags(),
               t.spanBytes(),
               id,
               index < 0 ? 0 : occurrences.merge(id, 1, Integer::sum) - 1,

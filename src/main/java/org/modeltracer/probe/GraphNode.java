@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param op operation, {@code NONE} for a leaf
  * @param type ggml's number of the element type
  * @param ne elements by dimension, fastest first
+ * @param flags ggml's flag bits
  * @param bytes from the first element to the last
  * @param identity see {@link NodeIdentity}
  * @param occurrence how many nodes of the same identity came before in the graph
@@ -28,6 +29,7 @@ record GraphNode(
     String op,
     int type,
     List<Long> ne,
+    int flags,
     long bytes,
     long identity,
     int occurrence,

@@ -67,6 +67,13 @@ record ModelSurvey(List<SiteMap> maps) {
     return new SiteMap(graph);
   }
 
+  /** Whether nodes that are computed carry a flag, which then tells apart those that are not. */
+  boolean setsFlag(int flag) {
+    return maps.stream()
+        .flatMap(m -> m.graph().nodes().stream())
+        .anyMatch(n -> (n.flags() & flag) != 0);
+  }
+
   /** The first graph: a prompt's, or the encoder's. */
   SiteMap prompt() {
     return maps.getFirst();

@@ -9,7 +9,7 @@ import java.util.BitSet;
  */
 final class RecentCharacters {
   private static final String RANGES =
-      "1b4e-1b4f 1b7f 1c89-1c8a 2427-2429 31e4-31e5 a7cb-a7cd a7da-a7dc 105c0-105f3"
+      "897 1b4e-1b4f 1b7f 1c89-1c8a 2427-2429 31e4-31e5 a7cb-a7cd a7da-a7dc 105c0-105f3"
           + " 10d40-10d65 10d69-10d85 10d8e-10d8f 10ec2-10ec4 10efc 11380-11389 1138b"
           + " 1138e 11390-113b5 113b7-113c0 113c2 113c5 113c7-113ca 113cc-113d5"
           + " 113d7-113d8 113e1-113e2 116d0-116e3 11bc0-11be1 11bf0-11bf9 11f5a"

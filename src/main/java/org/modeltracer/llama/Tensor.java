@@ -19,6 +19,8 @@ public final class Tensor {
 
   private static final int SOURCES = 10;
   private static final int NAME_BYTES = 64;
+  private static final byte[] NODE = {'n', 'o', 'd', 'e', '_'};
+  private static final byte[] LEAF = {'l', 'e', 'a', 'f', '_'};
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
   private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
 
@@ -161,17 +163,61 @@ public final class Tensor {
     return runtime.isContiguous(address);
   }
 
-  /** A hash of the name, the same for equal names, computed without allocating. */
+  /**
+   * A hash of the name, computed without allocating; 0 for names that ggml made up.
+   *
+   * <p>Made up are {@code node_7}, {@code leaf_2} and what is derived from them: they depend on how
+   * many nodes came before. A copy of an input on another device ({@code CUDA0#inp_pos#0}) counts as
+   * the input itself.
+   */
   public long nameHash() {
-    long hash = 0xcbf29ce484222325L;
-    for (int i = 0; i < NAME_BYTES; i++) {
-      byte b = MEMORY.get(ValueLayout.JAVA_BYTE, address + NAME + i);
+    long start = address + NAME;
+    int from = 0;
+    int length = 0;
+    int first = -1;
+    int last = -1;
+    while (length < NAME_BYTES) {
+      byte b = MEMORY.get(ValueLayout.JAVA_BYTE, start + length);
       if (b == 0) {
         break;
       }
-      hash = (hash ^ b) * 0x100000001b3L;
+      if (b == '#') {
+        first = first < 0 ? length : first;
+        last = length;
+      }
+      length++;
     }
-    return hash;
+    if (last > first) {
+      from = first + 1;
+      length = last;
+    }
+    if (isMadeUp(start + from, length - from)) {
+      return 0;
+    }
+    long hash = 0xcbf29ce484222325L;
+    for (int i = from; i < length; i++) {
+      hash = (hash ^ MEMORY.get(ValueLayout.JAVA_BYTE, start + i)) * 0x100000001b3L;
+    }
+    return hash == 0 ? 1 : hash;
+  }
+
+  private static boolean isMadeUp(long start, int length) {
+    if (length == 0 || MEMORY.get(ValueLayout.JAVA_BYTE, start) == ' ') {
+      return true;
+    }
+    return startsWith(start, length, NODE) || startsWith(start, length, LEAF);
+  }
+
+  private static boolean startsWith(long start, int length, byte[] prefix) {
+    if (length < prefix.length) {
+      return false;
+    }
+    for (int i = 0; i < prefix.length; i++) {
+      if (MEMORY.get(ValueLayout.JAVA_BYTE, start + i) != prefix[i]) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** Name, such as {@code ffn_out-2}; names repeat within a graph. */
@@ -186,17 +232,6 @@ public final class Tensor {
       bytes[n++] = b;
     }
     return new String(bytes, 0, n, StandardCharsets.UTF_8);
-  }
-
-  /** Whether the name is exactly these bytes. */
-  public boolean isNamed(byte[] name) {
-    for (int i = 0; i < name.length; i++) {
-      if (MEMORY.get(ValueLayout.JAVA_BYTE, address + NAME + i) != name[i]) {
-        return false;
-      }
-    }
-    return name.length == NAME_BYTES
-        || MEMORY.get(ValueLayout.JAVA_BYTE, address + NAME + name.length) == 0;
   }
 
   /**

@@ -170,6 +170,11 @@ public final class Rollout {
     return done.size();
   }
 
+  /** Number of layers with attention that the rollout went through. */
+  int depth() {
+    return entropyByLayer().length;
+  }
+
   /** Rollout from a position to positions 0 to itself; sums to 1. A copy. */
   public float[] row(int position) {
     if (position < 0 || position >= done.size()) {

@@ -25,7 +25,7 @@ final class LibraryLocator {
   static final String VARIABLE = "MODELTRACER_LLAMA_LIB";
 
   private static final Pattern LLAMA =
-      Pattern.compile("(lib)?j?llama(\\.v[0-9.]+)?\\.(so|dylib|dll)(\\.[0-9.]+)?");
+      Pattern.compile("(lib)?j?llama(\\.[bv]?[0-9.]+)?\\.(so|dylib|dll)(\\.[0-9.]+)?");
 
   private LibraryLocator() {}
 

@@ -80,7 +80,7 @@ final class NativeLibrary {
           .filter(
               f -> {
                 String name = f.getFileName().toString().toLowerCase(Locale.ROOT);
-                return name.matches("(lib)?ggml(-base)?(\\.v?[0-9.]+)?\\.(so|dylib|dll)([.0-9]*)");
+                return name.matches("(lib)?ggml(-base)?(\\.[bv]?[0-9.]+)?\\.(so|dylib|dll)([.0-9]*)");
               })
           .forEach(found::add);
     } catch (java.io.IOException e) {

@@ -1,13 +1,10 @@
 package org.modeltracer.llama;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SegmentAllocator;
-import java.lang.invoke.MethodHandle;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /**
  * The parameter structs of the loaded library: found by fingerprint, confirmed by the table.
@@ -16,6 +13,8 @@ import java.util.List;
  * @param context {@code llama_context_params}
  */
 record ParameterLayouts(CStruct model, CStruct context) {
+  /** Differences told in an error: the first few are enough to see which field moved. */
+  private static final int TOLD = 3;
 
   /**
    * Recognises the library's generation.
@@ -23,48 +22,71 @@ record ParameterLayouts(CStruct model, CStruct context) {
    * @throws LlamaException naming what did not match, when the layout is unknown or contradictory
    */
   static ParameterLayouts of(NativeLibrary library) {
-    ByteBuffer model = defaults(library, "llama_model_default_params", 0xA5);
-    int modelSize =
-        Fingerprint.size(model, defaults(library, "llama_model_default_params", 0x5A));
-    ByteBuffer context = defaults(library, "llama_context_default_params", 0xA5);
-    Fingerprint print =
-        Fingerprint.of(context, defaults(library, "llama_context_default_params", 0x5A));
+    Defaults context = Defaults.of(library, "llama_context_params");
     return new ParameterLayouts(
-        recognise("llama_model_params", KnownLayouts.MODEL, modelSize, model),
-        confirmed(
-            print,
-            recognise("llama_context_params", KnownLayouts.CONTEXT, print.size(), context)));
+        recognise(KnownLayouts.MODEL, Defaults.of(library, "llama_model_params")),
+        confirmed(Fingerprint.of(context), recognise(KnownLayouts.CONTEXT, context)));
   }
 
-  /** The known layout of that size whose every default is what the library says. */
-  static CStruct recognise(String name, List<CStruct> known, int size, ByteBuffer defaults) {
-    var reasons = new ArrayList<String>();
-    for (CStruct candidate : known) {
-      if (candidate.size() != size) {
-        continue;
-      }
-      List<String> wrong = candidate.mismatches(defaults);
-      if (wrong.isEmpty()) {
-        return candidate;
-      }
-      reasons.add("unlike " + candidate.generation() + ", " + wrong.getFirst());
+  /**
+   * The newest known layout that has the defaults' size and expects every one of them.
+   *
+   * @param known oldest first
+   */
+  static CStruct recognise(List<CStruct> known, Defaults defaults) {
+    List<CStruct> sameSize = known.stream().filter(k -> k.size() == defaults.size()).toList();
+    List<CStruct> matching =
+        sameSize.stream().filter(k -> k.mismatches(defaults).isEmpty()).toList();
+    if (matching.isEmpty()) {
+      throw unknown(defaults, sameSize.isEmpty() ? sizes(known) : closest(sameSize, defaults));
     }
-    throw new LlamaException(
-        LlamaException.Kind.LIBRARY,
-        "unknown layout of "
-            + name
-            + ": "
-            + size
-            + " bytes; "
-            + (reasons.isEmpty()
-                ? "known are "
-                    + String.join(
-                        ", ",
-                        known.stream().map(k -> k.size() + " (" + k.generation() + ")").toList())
-                : String.join("; ", reasons)));
+    CStruct newest = matching.getLast();
+    for (CStruct other : matching) {
+      // A field more, in what is padding for the other, does no harm; one elsewhere would.
+      if (!newest.contains(other)) {
+        throw unknown(
+            defaults,
+            "its defaults fit both "
+                + other.generation()
+                + " and "
+                + newest.generation()
+                + ", which differ");
+      }
+    }
+    return newest;
   }
 
-  private static CStruct confirmed(Fingerprint print, CStruct context) {
+  private static String sizes(List<CStruct> known) {
+    return known.stream()
+        .collect(Collectors.groupingBy(CStruct::size, TreeMap::new, Collectors.toList()))
+        .entrySet()
+        .stream()
+        .map(e -> e.getKey() + " (" + span(e.getValue()) + ")")
+        .collect(Collectors.joining(", ", "known are ", ""));
+  }
+
+  private static String span(List<CStruct> layouts) {
+    String first = layouts.getFirst().since();
+    String last = layouts.getLast().until();
+    return first.equals(last) ? first : first + " to " + last;
+  }
+
+  private static String closest(List<CStruct> candidates, Defaults defaults) {
+    CStruct best =
+        Collections.min(candidates, Comparator.comparing(c -> c.mismatches(defaults).size()));
+    return best.mismatches(defaults).stream()
+        .limit(TOLD)
+        .collect(Collectors.joining(", ", "unlike " + best.generation() + ", ", ""));
+  }
+
+  private static LlamaException unknown(Defaults defaults, String why) {
+    return new LlamaException(
+        LlamaException.Kind.LIBRARY,
+        "unknown layout of " + defaults.struct() + ": " + defaults.size() + " bytes; " + why);
+  }
+
+  /** The table's layout, once the fingerprint has found the same offsets without it. */
+  static CStruct confirmed(Fingerprint print, CStruct context) {
     check(context, "n_threads", print.threads());
     check(context, "cb_eval", print.evalCallback());
     boolean tableHasEnum = context.field("flash_attn_type").isPresent();
@@ -86,25 +108,11 @@ record ParameterLayouts(CStruct model, CStruct context) {
         LlamaException.Kind.LIBRARY,
         "contradictory layout of llama_context_params: "
             + field
-            + " is found at byte "
-            + found
+            + " is found at "
+            + (found < 0 ? "no byte" : "byte " + found)
             + ", but the layout of "
             + context.generation()
             + " has it at "
-            + context.field(field).map(f -> Integer.toString(f.offset())).orElse("no byte"));
-  }
-
-  private static ByteBuffer defaults(NativeLibrary library, String function, int prefill) {
-    MethodHandle handle = library.function(function, ":P");
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment result = arena.allocate(NativeLibrary.PARAMS_BYTES, 16);
-      result.fill((byte) prefill);
-      SegmentAllocator here = (size, align) -> result;
-      MemorySegment returned = (MemorySegment) handle.invokeExact(here);
-      byte[] bytes = returned.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE);
-      return ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+            + context.field(field).map(f -> "byte " + f.offset()).orElse("no byte"));
   }
 }

@@ -22,6 +22,10 @@ final class PreTokenizers {
   private static final String DIGIT = "[\\p{N}]";
   private static final String UP_TO_3_DIGITS = "[\\p{N}]{1,3}";
 
+  /** Digits in threes, counted from the right; what precedes them stays with the first. */
+  private static final String DIGITS_FROM_THE_RIGHT =
+      "[^\\p{N}]*[\\p{N}]{1,2}(?=(?:[\\p{N}]{3})+(?![\\p{N}]))|[^\\p{N}]*[\\p{N}]{1,3}";
+
   private static final String GPT2 =
       CONTRACTION + "| ?[\\p{L}]+| ?[\\p{N}]+|" + OTHERS + "|" + SPACES;
 
@@ -121,7 +125,7 @@ final class PreTokenizers {
     add("gpt-4o llama4 kanana2 talkie minimax-m2", o200k("\\p{L}", ANY_CASE_CONTRACTION + "?", UP_TO_3_DIGITS));
     add("granite-embed-multi-97m", o200k("\\p{L}\\p{M}", ANY_CASE_CONTRACTION + "?", UP_TO_3_DIGITS));
     add("tekken", o200k("\\p{L}", "", DIGIT));
-    add("tiny_aya cohere2moe", "\\d{1,3}(?=(?:\\d{3})*\\b)", cased());
+    add("tiny_aya cohere2moe", DIGITS_FROM_THE_RIGHT, cased());
     add(
         "youtu",
         "[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，\\u3001-\\u303f\\ufe30-\\ufe4f]+|[ㄅ-ㄯ]+|" + KANA_AND_HAN,
@@ -144,7 +148,7 @@ final class PreTokenizers {
         DIGIT);
     add(
         "afmoe",
-        "[^\\p{N}]*[\\p{N}]{1,2}(?=(?:[\\p{N}]{3})+(?![\\p{N}]))|[^\\p{N}]*[\\p{N}]{1,3}",
+        DIGITS_FROM_THE_RIGHT,
         "[一-鿿㐀-䶿\\u8c48-\\ufaff\\u3040-\\u309f\\u30a0-\\u30ff･-ﾟ\\u2f00-\\u2fdf\\u0e40-\\u0e7f"
             + "\\u0e80-\\u0eff\\u1780-\\u17ff\\u1000-\\u109f\\uaa60-\\uaa7f\\ua9e0-\\ua9ff"
             + "\\uac00-\\ud7af\\u1100-\\u11ff]+",

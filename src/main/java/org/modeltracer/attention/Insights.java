@@ -126,9 +126,7 @@ final class Insights {
                 insights.add(
                     insight(
                         Type.PATTERN_DISCOVERY,
-                        text(
-                            "%s repeats every %d tokens",
-                            repeat.layerHead(), repeat.period()),
+                        text("%s repeats every %d tokens", repeat.layerHead(), repeat.period()),
                         repeat.pValue(),
                         "1 - p, normal, autocorrelation of the distance profile, all lags counted",
                         Map.of(
@@ -193,7 +191,7 @@ final class Insights {
                         Type.OPTIMIZATION_OPPORTUNITY,
                         "the KV group of " + advice.headToPrune() + " " + advice.reason(),
                         advice.confidence(),
-                        "share of groups with a larger expected drop, a rank",
+                        "how far below half of an even share, an effect size",
                         true,
                         Map.of(
                             "head", advice.headToPrune().toString(),

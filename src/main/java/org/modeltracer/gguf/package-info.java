@@ -1,0 +1,7 @@
+/**
+ * A strict reader of GGUF files: header, metadata, tensor table. Pure Java, safe on hostile files.
+ */
+@NullMarked
+package org.modeltracer.gguf;
+
+import org.jspecify.annotations.NullMarked;

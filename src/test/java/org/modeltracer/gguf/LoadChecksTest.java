@@ -1,0 +1,180 @@
+package org.modeltracer.gguf;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A small sound model, spoiled in one respect at a time. */
+class LoadChecksTest {
+  @TempDir Path directory;
+
+  private int blocks = 2;
+  private int heads = 4;
+  private int kvHeads = 2;
+  private int width = 8;
+  private int tokens = 3;
+  private Consumer<GgufBytes> headCount = file -> file.u32("toy.attention.head_count", heads);
+  private Consumer<GgufBytes> more = file -> {};
+  private String query = "attn_q";
+
+  @Test
+  void theUnspoiledModelIsSound() {
+    assertThat(LoadChecks.problems(model())).isEmpty();
+  }
+
+  @Test
+  void blockCount() {
+    blocks = 3;
+    assertProblem("toy.block_count is 3: it needs tensors of layers 0 to 2, but the file has those"
+        + " of 2 layers, none of layer 2");
+    blocks = 1;
+    assertProblem("toy.block_count is 1: it is less than the 2 layers the file has tensors of");
+    blocks = 0;
+    assertProblem("toy.block_count is 0: it must be 1 to 512");
+    blocks = 3;
+    more = file -> file.u32("toy.nextn_predict_layers", 1);
+    assertThat(LoadChecks.problems(model())).as("an optional layer").isEmpty();
+  }
+
+  @Test
+  void heads() {
+    heads = 0;
+    assertProblem("toy.attention.head_count is 0: it must be over 0, layer 0 attends");
+    query = "ssm_in";
+    assertThat(LoadChecks.problems(model())).as("no layer attends").isEmpty();
+    query = "attn_qkv";
+    heads = 3;
+    kvHeads = 2;
+    assertProblem("toy.attention.head_count_kv is 2: it does not divide the 3 heads of layer 0");
+    kvHeads = 0;
+    assertProblem("toy.attention.head_count_kv is 0: it must be over 0, layer 0 attends");
+    kvHeads = 3;
+    assertProblem("toy.embedding_length is 8: it is no multiple of the 3 heads, and"
+        + " attention.key_length is not given");
+    more = file -> file.u32("toy.attention.key_length", 5);
+    assertThat(LoadChecks.problems(model())).isEmpty();
+  }
+
+  @Test
+  void headsLayerByLayer() {
+    headCount =
+        file ->
+            file.array("toy.attention.head_count", 4, 2, GgufBytes.u32(0), GgufBytes.u32(4));
+    assertThat(LoadChecks.problems(model())).isEmpty();
+    headCount = file -> file.array("toy.attention.head_count", 4, 1, GgufBytes.u32(4));
+    assertProblem("toy.attention.head_count is [1 × uint32]: it must be a number of heads, or one"
+        + " for each of the 2 layers");
+    headCount = file -> file.text("toy.attention.head_count", "4");
+    assertProblem("toy.attention.head_count is 4: it must be a number of heads");
+    headCount = file -> {};
+    assertThat(LoadChecks.problems(model()))
+        .extracting(LoadChecks.Problem::message)
+        .containsExactly("toy.attention.head_count is missing: it must be a number of heads, or one"
+            + " for each of the 2 layers");
+  }
+
+  @Test
+  void widthAndVocabulary() {
+    width = 16;
+    assertProblem("toy.embedding_length is 16: it differs from the width of token_embd.weight, 8");
+    width = 8;
+    tokens = 4;
+    assertProblem("tokenizer.ggml.tokens is [4 × string]: it has 4 tokens, token_embd.weight has 3"
+        + " rows");
+  }
+
+  @Test
+  void arraysOfTheVocabulary() {
+    more = file -> file.array("tokenizer.ggml.scores", 6, 2, new byte[8]);
+    assertProblem("tokenizer.ggml.scores is [2 × float32]: it must be an array of ");
+    more = file -> file.array("tokenizer.ggml.token_type", 4, 3, new byte[12]);
+    assertProblem("tokenizer.ggml.token_type is [3 × uint32]: it must be an array of [int32]");
+    more = file -> file.text("tokenizer.ggml.merges", "a b");
+    assertProblem("tokenizer.ggml.merges is a b: it must be an array of strings");
+  }
+
+  @Test
+  void experts() {
+    more = file -> file.u32("toy.expert_count", 4).u32("toy.expert_used_count", 5);
+    assertProblem("toy.expert_used_count is 5: it must be at most the expert_count, 4");
+    more = file -> file.u32("toy.expert_count", 4);
+    assertThat(LoadChecks.problems(model())).singleElement()
+        .extracting(LoadChecks.Problem::message)
+        .isEqualTo("toy.expert_used_count is missing: it must be over 0, the model has 4 experts");
+    more = file -> file.u32("toy.expert_count", 4).u32("toy.expert_used_count", 2);
+    assertThat(LoadChecks.problems(model())).isEmpty();
+  }
+
+  @Test
+  void anEmptyFileLacksEverything() {
+    assertThat(LoadChecks.problems(new GgufBytes().read(directory)))
+        .singleElement()
+        .isEqualTo(
+            new LoadChecks.Problem(
+                "general.architecture",
+                "general.architecture is missing: it names no architecture",
+                GgufException.NOWHERE));
+    var named = new GgufBytes().text("general.architecture", "toy").read(directory);
+    assertThat(LoadChecks.problems(named))
+        .extracting(LoadChecks.Problem::key)
+        .containsExactly(
+            "toy.block_count",
+            "toy.embedding_length",
+            "toy.context_length",
+            "token_embd.weight",
+            "tokenizer.ggml.model");
+  }
+
+  @Test
+  void aTokenTwice() {
+    var file =
+        new GgufBytes()
+            .text("general.architecture", "toy")
+            .text("tokenizer.ggml.model", "gpt2")
+            .texts("tokenizer.ggml.tokens", "a", "", "", "b", "a")
+            .read(directory);
+    assertThat(LoadChecks.problems(file))
+        .extracting(LoadChecks.Problem::message)
+        .anyMatch(message -> message.contains("it has token \"a\" twice, as 0 and 4 (byte "));
+  }
+
+  private void assertProblem(String message) {
+    GgufFile file = model();
+    assertThat(LoadChecks.problems(file))
+        .singleElement()
+        .satisfies(
+            problem -> {
+              assertThat(problem.message()).startsWith(message).endsWith(
+                  " (byte " + problem.offset() + ")");
+              assertThat(file.metadata().offset(problem.key())).hasValue(problem.offset());
+            });
+    assertThatThrownBy(() -> LoadChecks.require(file)).hasMessageStartingWith(message);
+  }
+
+  private GgufFile model() {
+    var names = new String[tokens];
+    for (int i = 0; i < tokens; i++) {
+      names[i] = "token" + i;
+    }
+    var file =
+        new GgufBytes()
+            .text("general.architecture", "toy")
+            .u32("toy.block_count", blocks)
+            .u32("toy.context_length", 16)
+            .u32("toy.embedding_length", width)
+            .u32("toy.attention.head_count_kv", kvHeads)
+            .text("tokenizer.ggml.model", "gpt2")
+            .texts("tokenizer.ggml.tokens", names)
+            .tensor("token_embd.weight", 8, 3);
+    headCount.accept(file);
+    more.accept(file);
+    for (int layer = 0; layer < 2; layer++) {
+      file.tensor("blk." + layer + "." + query + ".weight", 8, 8);
+    }
+    return file.read(directory);
+  }
+}

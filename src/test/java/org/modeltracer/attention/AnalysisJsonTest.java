@@ -13,19 +13,14 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.modeltracer.model.HeadId;
+import org.modeltracer.trace.Json;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.PropertyNamingStrategies;
-import tools.jackson.databind.cfg.EnumFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 class AnalysisJsonTest {
   private static final int LAYERS = 5;
   private static final int SEEDS = 12;
-  private static final JsonMapper JSON =
-      JsonMapper.builder()
-          .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
-          .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE)
-          .build();
+  private static final JsonMapper JSON = Json.mapper();
 
   private static final HeadCosts COSTS =
       new HeadCosts() {

@@ -47,13 +47,10 @@ public record AttentionAnalysis(
       HeadRedundancy redundancyAnalysis) {}
 
   static AttentionAnalysis of(
-      AttentionAnalyzer analyzer,
-      @Nullable HeadCosts costs,
-      @Nullable RetainedAttention kept) {
+      AttentionAnalyzer analyzer, @Nullable HeadCosts costs, @Nullable RetainedAttention kept) {
     var absent = new TreeMap<String, String>();
     var distances =
-        HeadDistances.of(
-            analyzer.sample.entries(), analyzer.seen(), analyzer.options.pairWork());
+        HeadDistances.of(analyzer.sample.entries(), analyzer.seen(), analyzer.options.pairWork());
     if (distances.rows == 0) {
       absent.put(
           "head_specialization.head_clusters",

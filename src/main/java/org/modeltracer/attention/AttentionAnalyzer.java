@@ -39,8 +39,7 @@ public final class AttentionAnalyzer {
     int count = shape.layers() * shape.heads();
     this.heads = new HeadStats[count];
     this.sample =
-        new QuerySample(
-            count, options.sampleBytes(), q -> 4L * count * (q + 1), options.seed());
+        new QuerySample(count, options.sampleBytes(), q -> 4L * count * (q + 1), options.seed());
     this.outputs = new HeadOutputs(count, options);
     this.pairs = new ContentPairs(options.maxPositions());
     this.measure = new RowMeasure(options);

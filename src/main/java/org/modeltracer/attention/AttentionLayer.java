@@ -72,7 +72,8 @@ public record AttentionLayer(
    * @param avgAttentionDistance mean of their mean distances, in tokens
    * @param concentration mean of their mean largest weights
    * @param interHeadSimilarity mean 1 − JS / ln 2 over pairs, null for one head or no sample
-   * @param diversity Vendi score over the number of heads, in [1 / heads, 1]. Friedman and Dieng 2023
+   * @param diversity Vendi score over the number of heads, in [1 / heads, 1]. Friedman and Dieng
+   *     2023
    * @param sampledRows rows behind the two
    */
   public record Patterns(
@@ -117,8 +118,7 @@ public record AttentionLayer(
         (layer, heads) -> {
           HeadStats all = Objects.requireNonNull(pooled.get(layer));
           Patterns patterns = distances.patterns(analyzer, layer, heads.values());
-          layers.put(
-              String.valueOf(layer), new AttentionLayer(layer, heads, patterns, stats(all)));
+          layers.put(String.valueOf(layer), new AttentionLayer(layer, heads, patterns, stats(all)));
         });
     return layers;
   }

@@ -99,8 +99,7 @@ public record AttentionPatterns(
     int[] seen = stats.positions.rowsSeeingKey();
     for (int k = 0; k < alpha.length; k++) {
       if (alpha[k] > SINK && seen[k] >= Math.max(4, stats.rows / 4)) {
-        verticalPatterns.add(
-            new Vertical(id, k, alpha[k], stats.positions.connected[k], seen[k]));
+        verticalPatterns.add(new Vertical(id, k, alpha[k], stats.positions.connected[k], seen[k]));
       }
     }
     Measure inside = stats.measure(Quantity.INSIDE);
@@ -108,8 +107,7 @@ public record AttentionPatterns(
       double base = stats.mean(Quantity.INSIDE_BASE);
       double p = Significance.meanAbove(inside, base);
       if (p < CHANCE) {
-        blockPatterns.add(
-            new Block(id, inside.mean() / base, 1 - inside.mean(), p, inside.rows()));
+        blockPatterns.add(new Block(id, inside.mean() / base, 1 - inside.mean(), p, inside.rows()));
       }
     }
     Repetitive repetitive = repetitive(id, stats);

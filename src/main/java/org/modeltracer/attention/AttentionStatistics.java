@@ -47,8 +47,7 @@ public record AttentionStatistics(
       HeadStats stats = analyzer.stats(seen[i]);
       all.merge(stats);
       layers
-          .computeIfAbsent(
-              analyzer.id(seen[i]).layer(), l -> new HeadStats(analyzer.options))
+          .computeIfAbsent(analyzer.id(seen[i]).layer(), l -> new HeadStats(analyzer.options))
           .merge(stats);
       double sparsity = stats.sparsity();
       byHead.put(analyzer.id(seen[i]).toString(), sparsity);
@@ -61,8 +60,7 @@ public record AttentionStatistics(
     return new AttentionStatistics(
         all.meanOrZero(Quantity.ENTROPY),
         quantiles(concentration),
-        new Sparsity(
-            byLayer, byHead, all.sparsity(), Math.max(0, squares - mean * mean)),
+        new Sparsity(byLayer, byHead, all.sparsity(), Math.max(0, squares - mean * mean)),
         insights,
         all.rows);
   }

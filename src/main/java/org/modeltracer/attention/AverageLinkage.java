@@ -6,8 +6,8 @@ import java.util.Arrays;
  * Average-linkage hierarchical clustering (UPGMA, Sokal and Michener 1958).
  *
  * <p>Own code because the libraries at hand bring none under a licence and of a size that fit: the
- * closest pair is merged, distances follow Lance and Williams, O(n²) memory, O(n³) time at worst but
- * O(n²) in practice with remembered nearest neighbours.
+ * closest pair is merged, distances follow Lance and Williams, O(n²) memory, O(n³) time at worst
+ * but O(n²) in practice with remembered nearest neighbours.
  */
 final class AverageLinkage {
   private final double[][] distance;
@@ -34,8 +34,8 @@ final class AverageLinkage {
   }
 
   /**
-   * Cluster of every item, numbered from 0 by first member, for each number of clusters: {@code
-   * [k - 1][item]}.
+   * Cluster of every item, numbered from 0 by first member, for each number of clusters: {@code [k
+   * - 1][item]}.
    */
   static int[][] cuts(double[][] distances) {
     var tree = new AverageLinkage(distances);

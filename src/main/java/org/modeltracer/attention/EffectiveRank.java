@@ -12,8 +12,7 @@ final class EffectiveRank {
 
   /** exp H(σ / Σσ) of a matrix's singular values, in [1, order]. Roy and Vetterli 2007. */
   static double ofMatrix(FMatrixRMaj matrix) {
-    var svd =
-        DecompositionFactory_FDRM.svd(matrix.numRows, matrix.numCols, false, false, true);
+    var svd = DecompositionFactory_FDRM.svd(matrix.numRows, matrix.numCols, false, false, true);
     if (!svd.decompose(matrix.copy())) {
       return Double.NaN;
     }

@@ -147,8 +147,7 @@ final class FlowAnalysis {
             .filter(path -> path.flowSteps().get(means.depth() - 1 - d).headIndex() != null)
             .map(AttentionFlow.Path::pathId)
             .toList();
-    HeadId head =
-        type == BottleneckType.ATTENTION ? new HeadId(means.index(d), busiest(d)) : null;
+    HeadId head = type == BottleneckType.ATTENTION ? new HeadId(means.index(d), busiest(d)) : null;
     all.add(new AttentionFlow.Bottleneck(head, means.index(d), type, severity[d], moving));
   }
 

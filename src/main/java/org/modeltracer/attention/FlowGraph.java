@@ -32,8 +32,8 @@ final class FlowGraph {
    * @param value flow from target to source, at most 1
    * @param cutByDepth capacity of the minimum cut in each layer with attention
    * @param limit smaller of what can leave the target and what can enter the source
-   * @param keptCapacity share of capacity left after the weakest edges of a large graph are dropped;
-   *     below 1 the value is a lower bound
+   * @param keptCapacity share of capacity left after the weakest edges of a large graph are
+   *     dropped; below 1 the value is a lower bound
    */
   record MaxFlow(double value, double[] cutByDepth, double limit, double keptCapacity) {
     /** Index of the layer that holds most of the minimum cut. */
@@ -50,7 +50,8 @@ final class FlowGraph {
   MaxFlow maxFlow(int target, int source) {
     int width = target - source + 1;
     int depth = means.depth();
-    var graph = new SimpleDirectedWeightedGraph<Integer, DefaultWeightedEdge>(DefaultWeightedEdge.class);
+    var graph =
+        new SimpleDirectedWeightedGraph<Integer, DefaultWeightedEdge>(DefaultWeightedEdge.class);
     for (int v = 0; v < (depth + 1) * width; v++) {
       graph.addVertex(v);
     }
@@ -102,8 +103,8 @@ final class FlowGraph {
   }
 
   /**
-   * Positions of the path of largest product from a target to every source: {@code
-   * [source][depth + 1]}, top first.
+   * Positions of the path of largest product from a target to every source: {@code [source][depth +
+   * 1]}, top first.
    */
   List<int[]> strongestPaths(int target) {
     int depth = means.depth();

@@ -80,8 +80,7 @@ public record HeadCluster(
     for (double share : centroid) pattern.add(share / members.size());
     HeadSpecializationType label =
         votes.entrySet().stream().max(Map.Entry.comparingByValue()).orElseThrow().getKey();
-    return new HeadCluster(
-        id, members, pattern, cohesion / members.size(), label, distances.rows);
+    return new HeadCluster(id, members, pattern, cohesion / members.size(), label, distances.rows);
   }
 
   /** Share of mass at distance 0, 1, 2–3, 4–7, …, up to the farthest with any. */

@@ -63,8 +63,8 @@ final class HeadOutputs {
    * Debiased linear CKA between the given heads, {@code [head][head]} in [−1, 1], near 1 when one
    * output is a rotation and scaling of the other; NaN when fewer than 4 positions show them all.
    *
-   * <p>CKA = HSIC(K, L) / √(HSIC(K, K) HSIC(L, L)), Kornblith et al. 2019, with the unbiased HSIC of
-   * Song et al. 2012, equation 5.
+   * <p>CKA = HSIC(K, L) / √(HSIC(K, K) HSIC(L, L)), Kornblith et al. 2019, with the unbiased HSIC
+   * of Song et al. 2012, equation 5.
    */
   double[][] cka(int[] heads) {
     List<QuerySample.Entry> shared =

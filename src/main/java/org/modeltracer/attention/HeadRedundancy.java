@@ -78,8 +78,7 @@ public record HeadRedundancy(
           closest[a] = Math.max(closest[a], most);
           closest[b] = Math.max(closest[b], most);
         }
-        Pair pair =
-            pair(head1, head2, likeness, distances.correlation[a][b], cka[a][b], same);
+        Pair pair = pair(head1, head2, likeness, distances.correlation[a][b], cka[a][b], same);
         if (pair != null) {
           pairs.add(pair);
           redundant.add(head1);
@@ -123,14 +122,11 @@ public record HeadRedundancy(
         : null;
   }
 
-  private static @Nullable Boolean sameGroup(
-      HeadId one, HeadId two, @Nullable HeadCosts costs) {
+  private static @Nullable Boolean sameGroup(HeadId one, HeadId two, @Nullable HeadCosts costs) {
     if (one.layer() != two.layer()) {
       return false;
     }
-    return costs == null
-        ? null
-        : (Boolean) (costs.group(one) == costs.group(two));
+    return costs == null ? null : (Boolean) (costs.group(one) == costs.group(two));
   }
 
   /** CKA by position in {@code distances.heads}; NaN across layers. */

@@ -126,9 +126,7 @@ final class Insights {
                 insights.add(
                     insight(
                         Type.PATTERN_DISCOVERY,
-                        text(
-                            "%s repeats every %d tokens",
-                            repeat.layerHead(), repeat.period()),
+                        text("%s repeats every %d tokens", repeat.layerHead(), repeat.period()),
                         repeat.pValue(),
                         "1 - p, normal, autocorrelation of the distance profile, all lags counted",
                         Map.of(

@@ -18,7 +18,11 @@ final class PromptTrace {
   private boolean passing;
 
   PromptTrace(
-      long id, TokenTrack tokens, ModelShape shape, AttentionOptions options, RolloutTotals totals) {
+      long id,
+      TokenTrack tokens,
+      ModelShape shape,
+      AttentionOptions options,
+      RolloutTotals totals) {
     this.id = id;
     this.tokens = tokens;
     this.totals = totals;

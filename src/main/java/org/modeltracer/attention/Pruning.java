@@ -134,8 +134,7 @@ record Pruning(List<Recommendation> recommendations, List<HeadId> essential) {
       double even,
       double rank,
       HeadCosts costs) {
-    List<HeadId> heads =
-        group.members.stream().map(i -> analyzer.id(distances.heads[i])).toList();
+    List<HeadId> heads = group.members.stream().map(i -> analyzer.id(distances.heads[i])).toList();
     long rows =
         group.members.stream().mapToLong(i -> analyzer.outputs.count(distances.heads[i])).sum();
     String reason =
@@ -152,8 +151,7 @@ record Pruning(List<Recommendation> recommendations, List<HeadId> essential) {
             costs.bytes(group.layer, group.index),
             costs.flops(group.layer, group.index),
             risk(group.drop / even));
-    return new Recommendation(
-        heads.get(0), heads, rank, impact, group.share, reason, true, rows);
+    return new Recommendation(heads.get(0), heads, rank, impact, group.share, reason, true, rows);
   }
 
   private static Risk risk(double shares) {

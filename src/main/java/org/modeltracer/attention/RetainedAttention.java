@@ -144,7 +144,12 @@ public final class RetainedAttention {
     int last = rows.lastKey();
     if (position < 0 || position > last) {
       throw new IndexOutOfBoundsException(
-          "position " + position + " is not among the keys of " + name(layer, head) + ", 0 to " + last);
+          "position "
+              + position
+              + " is not among the keys of "
+              + name(layer, head)
+              + ", 0 to "
+              + last);
     }
     float[] column = new float[last + 1];
     rows.forEach(

@@ -41,7 +41,6 @@ public record RolloutAttribution(
   public record Token(int position, String token, double attribution, double excess) {}
 
   static RolloutAttribution absent(String reason) {
-    return new RolloutAttribution(
-        null, null, null, null, null, null, 0, 0, 0, List.of(), reason);
+    return new RolloutAttribution(null, null, null, null, null, null, 0, 0, 0, List.of(), reason);
   }
 }

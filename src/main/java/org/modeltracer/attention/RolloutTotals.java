@@ -71,8 +71,7 @@ final class RolloutTotals {
     if (example == null || rolloutRows == 0) {
       return null == example
           ? RolloutAttribution.absent("no prompt was traced")
-          : RolloutAttribution.absent(
-              String.valueOf(example.rollout.stopped()));
+          : RolloutAttribution.absent(String.valueOf(example.rollout.stopped()));
     }
     List<RolloutAttribution.Token> tokens = new ArrayList<>();
     int last = example.rollout.positions() - 1;
@@ -81,8 +80,7 @@ final class RolloutTotals {
       double[] uniform = Rollout.uniformRow(last, example.rollout.depth());
       for (int j = 0; j <= last; j++) {
         tokens.add(
-            new RolloutAttribution.Token(
-                j, example.tokens.text(j), row[j], row[j] - uniform[j]));
+            new RolloutAttribution.Token(j, example.tokens.text(j), row[j], row[j] - uniform[j]));
       }
     }
     return new RolloutAttribution(

@@ -62,8 +62,7 @@ final class TokenScores {
         most.add(new AttentionLayer.Attended(keys[i], tokens.text(keys[i]), weights[i]));
       }
       scores.add(
-          new AttentionLayer.TokenScore(
-              tokens.text(q), q, received[q], given[q], self[q], most));
+          new AttentionLayer.TokenScore(tokens.text(q), q, received[q], given[q], self[q], most));
     }
     return scores;
   }

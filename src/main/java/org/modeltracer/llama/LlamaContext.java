@@ -3,7 +3,6 @@ package org.modeltracer.llama;
 import java.lang.foreign.Arena;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
@@ -109,8 +108,7 @@ public final class LlamaContext implements AutoCloseable {
 
   /** Older generations end the process over this combination instead of refusing it. */
   private void refuseFloatCache() {
-    boolean floats =
-        options.keyType() == CacheType.F32 || options.valueType() == CacheType.F32;
+    boolean floats = options.keyType() == CacheType.F32 || options.valueType() == CacheType.F32;
     if (options.flashAttention() == FlashAttention.ON && floats) {
       throw new LlamaException(
           LlamaException.Kind.CONTEXT,

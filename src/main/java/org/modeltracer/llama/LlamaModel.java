@@ -79,10 +79,7 @@ public final class LlamaModel implements AutoCloseable {
     long stub(Arena arena) throws ReflectiveOperationException {
       var target =
           MethodHandles.lookup()
-              .bind(
-                  this,
-                  "loaded",
-                  MethodType.methodType(boolean.class, float.class, long.class));
+              .bind(this, "loaded", MethodType.methodType(boolean.class, float.class, long.class));
       return Linker.nativeLinker()
           .upcallStub(target, NativeLibrary.descriptor("fp:b"), arena)
           .address();

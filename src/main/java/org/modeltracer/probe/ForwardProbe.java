@@ -100,9 +100,7 @@ final class ForwardProbe implements TensorObserver {
       cells(node);
     }
     current = found;
-    return found.data
-        && node.elements() > 0
-        && (!flagsComputed || (node.flags() & COMPUTED) != 0);
+    return found.data && node.elements() > 0 && (!flagsComputed || (node.flags() & COMPUTED) != 0);
   }
 
   private void beginGraph(Tensor embedding) {

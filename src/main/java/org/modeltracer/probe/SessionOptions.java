@@ -47,14 +47,12 @@ public record SessionOptions(
 
   /** The same with another context. */
   public SessionOptions withContext(ContextOptions other) {
-    return new SessionOptions(
-        other, sampler, parseSpecial, reusePrefix, extraSites, copyBuffers);
+    return new SessionOptions(other, sampler, parseSpecial, reusePrefix, extraSites, copyBuffers);
   }
 
   /** The same with another way to choose tokens. */
   public SessionOptions withSampler(SamplerOptions other) {
-    return new SessionOptions(
-        context, other, parseSpecial, reusePrefix, extraSites, copyBuffers);
+    return new SessionOptions(context, other, parseSpecial, reusePrefix, extraSites, copyBuffers);
   }
 
   /** The same with more places watched. */

@@ -22,8 +22,16 @@ import org.modeltracer.model.Site;
  */
 final class SiteMap {
   private static final Set<String> QUERY_WEIGHTS =
-      Set.of("attn_q", "attn_qkv", "attn_q_a", "attn_kv_a_mqa", "ssm_in", "ssm_x", "attn_gate",
-          "shortconv.in_proj", "time_mix_receptance");
+      Set.of(
+          "attn_q",
+          "attn_qkv",
+          "attn_q_a",
+          "attn_kv_a_mqa",
+          "ssm_in",
+          "ssm_x",
+          "attn_gate",
+          "shortconv.in_proj",
+          "time_mix_receptance");
   private static final Map<String, Site> BY_FIRST_FACTOR =
       Map.of(
           "ffn_gate", Site.FFN_GATE,
@@ -156,7 +164,9 @@ final class SiteMap {
       Optional<GraphNode> next =
           graph.consumers(n).stream()
               .filter(
-                  c -> c.moves() || (c.is("MUL_MAT") && c.sources().getFirst().role().equals("attn_v_b")))
+                  c ->
+                      c.moves()
+                          || (c.is("MUL_MAT") && c.sources().getFirst().role().equals("attn_v_b")))
               .filter(c -> c.sources().contains(at))
               .findFirst();
       if (next.isEmpty()) {
@@ -239,7 +249,8 @@ final class SiteMap {
     // begins where the stream is used twice or meets a layer's own weight.
     while (true) {
       List<GraphNode> next = graph.consumers(n);
-      if (next.size() != 1 || layers.getOrDefault(next.getFirst(), -1) >= 0 && ownsWeight(next.getFirst())) {
+      if (next.size() != 1
+          || layers.getOrDefault(next.getFirst(), -1) >= 0 && ownsWeight(next.getFirst())) {
         return n;
       }
       GraphNode c = next.getFirst();
@@ -299,7 +310,9 @@ final class SiteMap {
 
   private static GraphNode rows(GraphNode added) {
     GraphNode o = added.origin();
-    return o.is("GET_ROWS") && !o.sources().getFirst().isLeaf() ? o.sources().getFirst().origin() : o;
+    return o.is("GET_ROWS") && !o.sources().getFirst().isLeaf()
+        ? o.sources().getFirst().origin()
+        : o;
   }
 
   private boolean contains(GraphNode added, java.util.function.Predicate<GraphNode> wanted) {

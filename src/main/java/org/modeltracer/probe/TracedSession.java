@@ -204,7 +204,9 @@ public final class TracedSession implements AutoCloseable {
     return Generation.Finish.LENGTH;
   }
 
-  /** Checks a prompt; where there is an encoder it reads the prompt, and the decoder starts anew. */
+  /**
+   * Checks a prompt; where there is an encoder it reads the prompt, and the decoder starts anew.
+   */
   private int[] decoderPrompt(int[] prompt) {
     check(prompt);
     if (!model.hasEncoder() || !model.hasDecoder()) {

@@ -76,8 +76,7 @@ class AnalysisJsonTest {
         .contains("attention_concentration", "rollout_max", "rollout_entropy")
         .contains("batch_size", "seq_length", "tokens");
     assertThat(json.at("/rollout/rollout_entropy").asDouble())
-        .isEqualTo(
-            golden.metrics().at("/rollout/row_entropy_mean_nats").asDouble(), within(1e-4));
+        .isEqualTo(golden.metrics().at("/rollout/row_entropy_mean_nats").asDouble(), within(1e-4));
     assertThat(json.at("/attention_weights/0/heads/1/specialization_type").asString())
         .isEqualTo("positional");
     assertThat(json.at("/attention_stats/insights").size()).isGreaterThan(3);
@@ -110,13 +109,41 @@ class AnalysisJsonTest {
    */
   private static boolean structural(String path) {
     return List.of(
-            "/rows", "/count", "_index", "/position", "/offset", "/layer", "/head", "/prompts",
-            "/batch_size", "/seq_length", "/cluster_id", "/start_position", "/end_position",
-            "/path_length", "/kept_capacity", "/sampled_rows", "/bad_rows", "/example_prompt",
-            "/memory_savings", "/computational_savings", "/involved_tokens", "/paths",
-            "/from_layer", "/to_layer", "/layers", "/period", "/repetitions", "/lag")
-        .stream()
-        .anyMatch(name -> path.endsWith(name) || path.contains(name + "/") && !name.equals("/layer") && !name.equals("/head"))
+                "/rows",
+                "/count",
+                "_index",
+                "/position",
+                "/offset",
+                "/layer",
+                "/head",
+                "/prompts",
+                "/batch_size",
+                "/seq_length",
+                "/cluster_id",
+                "/start_position",
+                "/end_position",
+                "/path_length",
+                "/kept_capacity",
+                "/sampled_rows",
+                "/bad_rows",
+                "/example_prompt",
+                "/memory_savings",
+                "/computational_savings",
+                "/involved_tokens",
+                "/paths",
+                "/from_layer",
+                "/to_layer",
+                "/layers",
+                "/period",
+                "/repetitions",
+                "/lag")
+            .stream()
+            .anyMatch(
+                name ->
+                    path.endsWith(name)
+                        || path.contains(name + "/")
+                            && !name.equals("/layer")
+                            && !name.equals("/head"))
         // follow from tokens and visible keys alone
         || path.contains("/measures/structural_base/")
         || path.contains("/measures/inside_base/")
@@ -153,7 +180,9 @@ class AnalysisJsonTest {
     assertThat(have.keySet()).isEqualTo(want.keySet());
     want.forEach(
         (path, value) ->
-            assertThat(have.get(path)).as(path).isCloseTo(value, within(1e-9 + 1e-9 * Math.abs(value))));
+            assertThat(have.get(path))
+                .as(path)
+                .isCloseTo(value, within(1e-9 + 1e-9 * Math.abs(value))));
   }
 
   @Test
@@ -177,8 +206,7 @@ class AnalysisJsonTest {
 
   private static AttentionAnalysis analysis(int seed) {
     var analyzer =
-        new AttentionAnalyzer(
-            Matrices.shape(3, 3), AttentionOptions.defaults().withTokenScores());
+        new AttentionAnalyzer(Matrices.shape(3, 3), AttentionOptions.defaults().withTokenScores());
     feed(analyzer, 5, new Random(seed));
     return analyzer.result(COSTS, null);
   }
@@ -193,7 +221,9 @@ class AnalysisJsonTest {
       for (int p = 0; p < n; p++) {
         for (int h = 0; h < 3; h++) {
           float size = (h + 1) * (h + 1);
-          float[] out = {size * (float) random.nextGaussian(), size * (float) random.nextGaussian()};
+          float[] out = {
+            size * (float) random.nextGaussian(), size * (float) random.nextGaussian()
+          };
           analyzer.headOutput(0, l, h, p, out, 0, 2);
         }
         analyzer.residual(

@@ -16,9 +16,7 @@ class ClustersTest {
       boolean near = h % 2 == 0;
       heads[h] =
           Matrices.matrix(
-              40,
-              (q, k) ->
-                  (near == q - k < 4 ? 20 : 1) * Math.exp(0.1 * random.nextGaussian()));
+              40, (q, k) -> (near == q - k < 4 ? 20 : 1) * Math.exp(0.1 * random.nextGaussian()));
     }
     var result = Matrices.analyze(new TokenTrack(), heads).result();
     var clusters = result.headSpecialization().headClusters();
@@ -35,8 +33,7 @@ class ClustersTest {
     var even = Matrices.matrix(30, (q, k) -> k > 0 && k % 2 == 0 ? 1 : 0);
     var odd = Matrices.matrix(30, (q, k) -> k % 2 == 1 ? 1 : 0);
     var analyzer = Matrices.analyze(new TokenTrack(), new float[][][] {even, odd, even});
-    var distances =
-        HeadDistances.of(analyzer.sample.entries(), analyzer.seen(), 1L << 30);
+    var distances = HeadDistances.of(analyzer.sample.entries(), analyzer.seen(), 1L << 30);
     assertThat(distances.rows).isGreaterThan(20);
     assertThat(distances.divergence[0][2]).isEqualTo(0, within(1e-6));
     assertThat(distances.similarity(0, 1)).isEqualTo(0, within(0.02));
@@ -53,8 +50,7 @@ class ClustersTest {
     var one = Matrices.random(20, random, 1);
     var two = Matrices.random(20, random, 1);
     var analyzer = Matrices.analyze(new TokenTrack(), new float[][][] {one, two});
-    var distances =
-        HeadDistances.of(analyzer.sample.entries(), analyzer.seen(), 1L << 30);
+    var distances = HeadDistances.of(analyzer.sample.entries(), analyzer.seen(), 1L << 30);
     double sum = 0;
     for (int q = 2; q < 20; q++) {
       double js = 0;

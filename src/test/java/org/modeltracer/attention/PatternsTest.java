@@ -69,8 +69,7 @@ class PatternsTest {
   @Test
   void periodicDistances() {
     for (int period : new int[] {3, 5, 8}) {
-      var patterns =
-          patterns(new TokenTrack(), (q, k) -> (q - k) % period == 0 ? 1 : 0.05);
+      var patterns = patterns(new TokenTrack(), (q, k) -> (q - k) % period == 0 ? 1 : 0.05);
       assertThat(patterns.repetitivePatterns()).hasSize(1);
       assertThat(patterns.repetitivePatterns().get(0).period()).isEqualTo(period);
       assertThat(patterns.repetitivePatterns().get(0).z()).isGreaterThan(3);

@@ -46,7 +46,8 @@ class RedundancyTest {
       for (int i = 0; i < 8; i++) vectors[p][i] = (float) random.nextGaussian();
       float[] x = vectors[p];
       analyzer.headOutput(0, 0, 0, p, x, 0, 8);
-      analyzer.headOutput(0, 0, 3, p, new float[] {0, x[1], x[0], x[3], x[2], x[5], x[4], x[7], x[6]}, 1, 8);
+      analyzer.headOutput(
+          0, 0, 3, p, new float[] {0, x[1], x[0], x[3], x[2], x[5], x[4], x[7], x[6]}, 1, 8);
       for (int h = 1; h < 3; h++) {
         float[] noise = new float[8];
         for (int i = 0; i < 8; i++) noise[i] = (float) random.nextGaussian();
@@ -76,7 +77,12 @@ class RedundancyTest {
       outputs.add(0, 0, p, new float[] {x, y}, 0, 2);
       outputs.add(0, 1, p, new float[] {u, v}, 0, 2);
       outputs.add(
-          0, 2, p, new float[] {(float) random.nextGaussian(), (float) random.nextGaussian()}, 0, 2);
+          0,
+          2,
+          p,
+          new float[] {(float) random.nextGaussian(), (float) random.nextGaussian()},
+          0,
+          2);
     }
     double[][] cka = outputs.cka(new int[] {0, 1, 2});
     assertThat(cka[0][1]).isEqualTo(1, within(1e-5));

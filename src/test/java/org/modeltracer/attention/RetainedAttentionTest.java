@@ -56,8 +56,12 @@ class RetainedAttentionTest {
   @Test
   void errorsSayWhatIsThere() {
     RetainedAttention kept = kept(1 << 20);
-    assertThatThrownBy(() -> kept.from(5, 0, 0)).hasMessageContaining("layer 5").hasMessageContaining("[0, 1]");
-    assertThatThrownBy(() -> kept.from(1, 9, 0)).hasMessageContaining("L1H9").hasMessageContaining("[0, 1, 2]");
+    assertThatThrownBy(() -> kept.from(5, 0, 0))
+        .hasMessageContaining("layer 5")
+        .hasMessageContaining("[0, 1]");
+    assertThatThrownBy(() -> kept.from(1, 9, 0))
+        .hasMessageContaining("L1H9")
+        .hasMessageContaining("[0, 1, 2]");
     assertThatThrownBy(() -> kept.from(1, 0, 20)).hasMessageContaining("position 20");
     assertThatThrownBy(() -> kept.to(1, 0, 20)).hasMessageContaining("0 to 19");
     assertThatThrownBy(() -> kept.from(1, 33)).hasMessageContaining("position 33");

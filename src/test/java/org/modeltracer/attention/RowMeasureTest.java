@@ -104,7 +104,8 @@ class RowMeasureTest {
   private void read(TokenTrack tokens, int query, float[] weights) {
     var row = new AttentionRow();
     var segment = MemorySegment.ofArray(weights);
-    assertThat(measure.read(row.at(0, 0, 0, query, 0, weights.length, segment, 0), tokens)).isTrue();
+    assertThat(measure.read(row.at(0, 0, 0, query, 0, weights.length, segment, 0), tokens))
+        .isTrue();
   }
 
   private static float[] uniform(int n) {

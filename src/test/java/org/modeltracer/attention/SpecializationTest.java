@@ -12,8 +12,7 @@ class SpecializationTest {
   void eachConstructedHeadGetsItsLabel() {
     assertThat(label((q, k) -> k == Math.max(0, q - 4) ? 1 : 0.001))
         .isEqualTo(HeadSpecializationType.POSITIONAL);
-    assertThat(label((q, k) -> k == 0 ? 2 * q : 1))
-        .isEqualTo(HeadSpecializationType.SPECIAL_TOKEN);
+    assertThat(label((q, k) -> k == 0 ? 2 * q : 1)).isEqualTo(HeadSpecializationType.SPECIAL_TOKEN);
     var random = new Random(8);
     assertThat(label((q, k) -> q - k >= 1 && q - k <= 3 ? 1 + 5 * random.nextDouble() : 0.02))
         .isEqualTo(HeadSpecializationType.LOCAL);
@@ -51,8 +50,13 @@ class SpecializationTest {
       var head = Matrices.analyze(PatternsTest.sentences(), layer).specialization(0);
       for (double score :
           List.of(
-              head.positional(), head.specialToken(), head.semantic(), head.syntactic(),
-              head.local(), head.global(), head.mixed())) {
+              head.positional(),
+              head.specialToken(),
+              head.semantic(),
+              head.syntactic(),
+              head.local(),
+              head.global(),
+              head.mixed())) {
         assertThat(score).isBetween(0.0, 1.0 + 1e-6);
       }
     }

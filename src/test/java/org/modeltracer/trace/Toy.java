@@ -85,7 +85,8 @@ final class Toy {
     for (int head = 0; head < HEADS; head++) {
       double sum = 0;
       for (int i = 0; i < size; i++) {
-        sum += weights[i] = random.nextFloat() * random.nextFloat();
+        weights[i] = random.nextFloat() * random.nextFloat();
+        sum += weights[i];
       }
       for (int i = 0; i < size; i++) {
         weights[i] /= (float) sum;

@@ -116,7 +116,7 @@ final class PreTokenizers {
     add(
         "exaone-moe",
         ANY_CASE_CONTRACTION
-            + "|[^\\r\\n\\p{L}\\p{N}]?(?:[\\p{L}][\\p{M}]*(?: [\\p{L}][\\p{M}]*)*)+|[\\p{N}]|"
+            + "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}](?:[\\p{L}\\p{M}]++| (?=[\\p{L}]))*+|[\\p{N}]|"
             + OTHERS + "[\\r\\n/]?|\\s*[\\r\\n]|" + SPACES);
     add(
         "jais-2",

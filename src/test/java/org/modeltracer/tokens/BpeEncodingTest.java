@@ -103,10 +103,10 @@ class BpeEncodingTest {
   @Test
   void mergesAreAppliedByRankWhateverTheirOrder() {
     var random = new Random(2016);
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < 40; round++) {
       List<String> merges = randomMerges(random);
       BpeEncoding encoding = Vocabularies.ofMerges(directory, "superbpe", merges);
-      for (int i = 0; i < 60; i++) {
+      for (int i = 0; i < 30; i++) {
         var text = new StringBuilder();
         for (int n = i == 0 ? 600 : i == 1 ? 499 : random.nextInt(1, 40); n > 0; n--) {
           text.append((char) ('a' + random.nextInt(3)));

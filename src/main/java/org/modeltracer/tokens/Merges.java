@@ -11,9 +11,9 @@ import java.util.Map;
  *
  * <p>jtokkit merges any two neighbours that together spell a token. That is the same as merging
  * listed pairs, on every text, once dead merges are left out: those that no text can ever reach,
- * because the bytes of their result are merged in another way before. (Neighbours evolve as if
- * they were alone until they meet, so a merge applies somewhere only if it is the last step of
- * merging its own result.)
+ * because the bytes of their result are merged in another way before. (Neighbours evolve as if they
+ * were alone until they meet, so a merge applies somewhere only if it is the last step of merging
+ * its own result.)
  */
 final class Merges {
   /** No tokenizer has longer tokens; what claims to is not worth quadratic time. */

@@ -31,8 +31,7 @@ final class PreTokenizers {
 
   private static final String BLOOM = " ?[^(\\s|.,!?…。，、।۔،)]+";
   private static final String KANA_AND_HAN = "[\\u4e00-\\u9fa5\\u3040-\\u309f\\u30a0-\\u30ff]+";
-  private static final String HAN_AND_HANGUL =
-      "[\\u4e00-\\u9fa5\\u0800-\\u4e00\\uac00-\\ud7ff]+";
+  private static final String HAN_AND_HANGUL = "[\\u4e00-\\u9fa5\\u0800-\\u4e00\\uac00-\\ud7ff]+";
   private static final String ASCII_PUNCTUATION =
       "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+";
   private static final String MARKED_WORD = "[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+";
@@ -101,29 +100,48 @@ final class PreTokenizers {
     add(
         "qwen35",
         ANY_CASE_CONTRACTION
-            + "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|[\\p{N}]| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|"
+            + "|[^\\r"
+            + "\\n"
+            + "\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|[\\p{N}]| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r"
+            + "\\n"
+            + "]*|"
             + LINES);
-    add(
-        "ufakzeka", WORD + "|[\\p{N}]|" + OTHERS + "[\\r\\n]*|" + LINES);
+    add("ufakzeka", WORD + "|[\\p{N}]|" + OTHERS + "[\\r\\n]*|" + LINES);
     add(
         "seed-coder",
-        ANY_CASE_CONTRACTION
-            + "|" + WORD + "|[\\p{N}]| ?[^\\s\\p{L}\\p{N}\\r\\n]+|" + LINES);
+        ANY_CASE_CONTRACTION + "|" + WORD + "|[\\p{N}]| ?[^\\s\\p{L}\\p{N}\\r\\n]+|" + LINES);
     add(
         "bailingmoe bailingmoe2 llada-moe",
         "'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|"
-            + WORD + "|[\\p{N}]|" + OTHERS + "[\\r\\n]*|\\s*[\\r\\n]|" + SPACES);
+            + WORD
+            + "|[\\p{N}]|"
+            + OTHERS
+            + "[\\r\\n]*|\\s*[\\r\\n]|"
+            + SPACES);
     add(
         "exaone-moe",
         ANY_CASE_CONTRACTION
             + "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}](?:[\\p{L}\\p{M}]++| (?=[\\p{L}]))*+|[\\p{N}]|"
-            + OTHERS + "[\\r\\n/]?|\\s*[\\r\\n]|" + SPACES);
+            + OTHERS
+            + "[\\r\\n/]?|\\s*[\\r\\n]|"
+            + SPACES);
     add(
         "jais-2",
         ANY_CASE_CONTRACTION
-            + "|" + WORD + "|" + UP_TO_3_DIGITS + "|" + OTHERS + "[\\r\\n]*|\\s*[\\r\\n]+|" + CASCADE);
-    add("gpt-4o llama4 kanana2 talkie minimax-m2", o200k("\\p{L}", ANY_CASE_CONTRACTION + "?", UP_TO_3_DIGITS));
-    add("granite-embed-multi-97m", o200k("\\p{L}\\p{M}", ANY_CASE_CONTRACTION + "?", UP_TO_3_DIGITS));
+            + "|"
+            + WORD
+            + "|"
+            + UP_TO_3_DIGITS
+            + "|"
+            + OTHERS
+            + "[\\r\\n]*|\\s*[\\r\\n]+|"
+            + CASCADE);
+    add(
+        "gpt-4o llama4 kanana2 talkie minimax-m2",
+        o200k("\\p{L}", ANY_CASE_CONTRACTION + "?", UP_TO_3_DIGITS));
+    add(
+        "granite-embed-multi-97m",
+        o200k("\\p{L}\\p{M}", ANY_CASE_CONTRACTION + "?", UP_TO_3_DIGITS));
     add("tekken", o200k("\\p{L}", "", DIGIT));
     add("tiny_aya cohere2moe", DIGITS_FROM_THE_RIGHT, cased());
     add(
@@ -178,8 +196,7 @@ final class PreTokenizers {
    */
   static PreTokenizer named(String name) {
     if (NOT_BY_EXPRESSION.containsKey(name)) {
-      throw new UnsupportedTokenizer(
-          "pre-tokenizer " + name + " " + NOT_BY_EXPRESSION.get(name));
+      throw new UnsupportedTokenizer("pre-tokenizer " + name + " " + NOT_BY_EXPRESSION.get(name));
     }
     List<String> expressions = EXPRESSIONS.get(name);
     if (expressions == null) {
@@ -209,8 +226,7 @@ final class PreTokenizers {
   }
 
   private static String llama3(String digits) {
-    return ANY_CASE_CONTRACTION
-        + "|" + WORD + "|" + digits + "|" + OTHERS + "[\\r\\n]*|" + LINES;
+    return ANY_CASE_CONTRACTION + "|" + WORD + "|" + digits + "|" + OTHERS + "[\\r\\n]*|" + LINES;
   }
 
   /** Words of upper-case then lower-case letters, letters outside ASCII being both. */
@@ -228,8 +244,24 @@ final class PreTokenizers {
 
   private static String words(String upper, String lower, String contraction, String digits) {
     String before = "[^\\r\\n\\p{L}\\p{N}]?";
-    return before + upper + "*" + lower + "+" + contraction
-        + "|" + before + upper + "+" + lower + "*" + contraction
-        + "|" + digits + "|" + OTHERS + "[\\r\\n/]*|" + LINES;
+    return before
+        + upper
+        + "*"
+        + lower
+        + "+"
+        + contraction
+        + "|"
+        + before
+        + upper
+        + "+"
+        + lower
+        + "*"
+        + contraction
+        + "|"
+        + digits
+        + "|"
+        + OTHERS
+        + "[\\r\\n/]*|"
+        + LINES;
   }
 }

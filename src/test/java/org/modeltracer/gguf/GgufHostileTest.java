@@ -22,8 +22,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Whatever the file, reading it ends at once, in an answer or a GgufException. */
 class GgufHostileTest {
-  private static final ThreadMXBean THREADS =
-      (ThreadMXBean) ManagementFactory.getThreadMXBean();
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   private static final long SECOND = 1_000_000_000L;
 
   @TempDir static Path directory;
@@ -108,8 +107,7 @@ class GgufHostileTest {
             new GgufBytes().array("a", 8, 1, GgufBytes.u64(-1))),
         arguments("alignment is 0", new GgufBytes().u32("general.alignment", 0)),
         arguments("alignment is 3", new GgufBytes().u32("general.alignment", 3)),
-        arguments(
-            "alignment is 2147483648", new GgufBytes().u32("general.alignment", 1L << 31)),
+        arguments("alignment is 2147483648", new GgufBytes().u32("general.alignment", 1L << 31)),
         arguments("alignment is of type string", new GgufBytes().text("general.alignment", "32")),
         arguments("alignment is of type bool", new GgufBytes().bool("general.alignment", true)),
         arguments("has 5 dimensions", new GgufBytes().tensor("t", 1, 1, 1, 1, 1)),
@@ -143,8 +141,7 @@ class GgufHostileTest {
     byte[] bytes = file.bytes();
     assertThatThrownBy(() -> GgufBytes.read(directory, bytes))
         .isInstanceOfSatisfying(
-            GgufException.class,
-            e -> assertThat(e.offset()).isBetween(0L, (long) bytes.length))
+            GgufException.class, e -> assertThat(e.offset()).isBetween(0L, (long) bytes.length))
         .hasMessageContaining(message)
         .hasMessageMatching(".* \\(byte \\d+\\)");
   }

@@ -133,8 +133,9 @@ class BpeEncodingTest {
   @Test
   void missingBytesAreLeftOut() {
     var tokens = List.of("a", "b", "ab");
-    GgufFile file = Vocabularies.bpe("gpt-2", tokens, new int[] {1, 1, 1}, List.of("a b", "b b"))
-        .read(directory);
+    GgufFile file =
+        Vocabularies.bpe("gpt-2", tokens, new int[] {1, 1, 1}, List.of("a b", "b b"))
+            .read(directory);
     BpeEncoding encoding = BpeEncoding.of(GgufVocabulary.of(file));
     assertThat(encoding.encode("abzéab", false)).containsExactly(2, 2);
     assertThat(encoding.encode("bb", false)).as("a merge without a token").containsExactly(1, 1);

@@ -16,8 +16,7 @@ class GgufVocabularyTest {
 
   @Test
   void aTrainedModel() {
-    var vocabulary =
-        GgufVocabulary.of(GgufFile.read(Path.of("models", "tinyllama-mha-f16.gguf")));
+    var vocabulary = GgufVocabulary.of(GgufFile.read(Path.of("models", "tinyllama-mha-f16.gguf")));
     assertThat(vocabulary.size()).isEqualTo(384);
     assertThat(vocabulary.model()).isEqualTo("gpt2");
     assertThat(vocabulary.pre()).contains("gpt-2");
@@ -51,8 +50,7 @@ class GgufVocabularyTest {
     GgufFile file =
         new GgufBytes()
             .text("tokenizer.ggml.model", "llama")
-            .texts(
-                "tokenizer.ggml.tokens", "<unk>", "<s>", "</s>", "▁a▁", "<0xE2>", "u", "n", "x")
+            .texts("tokenizer.ggml.tokens", "<unk>", "<s>", "</s>", "▁a▁", "<0xE2>", "u", "n", "x")
             .array("tokenizer.ggml.token_type", 5, 8, numbers)
             .read(directory);
     var vocabulary = GgufVocabulary.of(file);

@@ -36,7 +36,8 @@ class LlamaIdsTest {
   static void read() throws IOException {
     golden = readGolden();
     Path file = directory.resolve("mixed-bpe.gguf");
-    try (var in = new GZIPInputStream(Files.newInputStream(FIXTURES.resolve("mixed-bpe.gguf.gz")))) {
+    try (var in =
+        new GZIPInputStream(Files.newInputStream(FIXTURES.resolve("mixed-bpe.gguf.gz")))) {
       Files.copy(in, file);
     }
     mixed = GgufFile.read(file);

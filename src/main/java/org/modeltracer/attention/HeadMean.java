@@ -1,0 +1,115 @@
+package org.modeltracer.attention;
+
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.model.AttentionRow;
+
+/**
+ * Attention of one layer averaged over its heads as they stream: the Ā of Abnar and Zuidema.
+ *
+ * <p>Rows are those of one forward pass, queries {@code first} to {@code first + size - 1}; row i
+ * holds keys 0 to {@code first + i}. On request it also notes which head puts most weight on each
+ * pair.
+ */
+final class HeadMean {
+  private boolean strongest;
+  private float[][] sums = {};
+  private float[][] largest = {};
+  private short[][] leaders = {};
+  private int[] heads = {};
+  int layer = -1;
+  int first = -1;
+  int size;
+
+  void start(int newLayer, int firstQuery, boolean withStrongest) {
+    layer = newLayer;
+    strongest = withStrongest;
+    first = firstQuery;
+    size = 0;
+  }
+
+  void add(RowMeasure row, AttentionRow window) {
+    int i = row.query - first;
+    while (size <= i) {
+      open(size++);
+    }
+    heads[i]++;
+    float[] target = sums[i];
+    for (int k = 0; k < row.size; k++) {
+      target[window.key(k)] += row.weights[k];
+    }
+    if (strongest) {
+      lead(row, window, largest[i], leaders[i]);
+    }
+  }
+
+  private static void lead(RowMeasure row, AttentionRow window, float[] best, short[] leader) {
+    for (int k = 0; k < row.size; k++) {
+      int key = window.key(k);
+      if (row.weights[k] > best[key]) {
+        best[key] = row.weights[k];
+        leader[key] = (short) window.head();
+      }
+    }
+  }
+
+  private void open(int i) {
+    if (i >= sums.length) {
+      int room = Math.max(16, i + i / 2);
+      sums = Arrays.copyOf(sums, room);
+      heads = Arrays.copyOf(heads, room);
+      largest = Arrays.copyOf(largest, room);
+      leaders = Arrays.copyOf(leaders, room);
+    }
+    heads[i] = 0;
+    sums[i] = cleared(sums[i], first + i + 1);
+    if (strongest) {
+      largest[i] = cleared(largest[i], first + i + 1);
+      leaders[i] = new short[first + i + 1];
+    }
+  }
+
+  private static float[] cleared(float @Nullable [] row, int length) {
+    if (row != null && row.length == length) {
+      Arrays.fill(row, 0);
+      return row;
+    }
+    return new float[length];
+  }
+
+  /** Turns the sums into means; call once, when the layer is complete. */
+  void finish() {
+    for (int i = 0; i < size; i++) {
+      if (heads[i] > 1) {
+        float scale = 1f / heads[i];
+        for (int k = 0; k < sums[i].length; k++) {
+          sums[i][k] *= scale;
+        }
+      }
+    }
+  }
+
+  /** Whether any head showed the row of the i-th query. */
+  boolean known(int i) {
+    return heads[i] > 0;
+  }
+
+  /** Mean weights of the i-th query on keys 0 to its own position. */
+  float[] row(int i) {
+    return sums[i];
+  }
+
+  /** Head with the largest weight on each key of the i-th query. */
+  short[] leaders(int i) {
+    return leaders[i];
+  }
+
+  /** Gives the matrices back. */
+  void release() {
+    sums = new float[0][];
+    largest = new float[0][];
+    leaders = new short[0][];
+    heads = new int[0];
+    size = 0;
+  }
+}

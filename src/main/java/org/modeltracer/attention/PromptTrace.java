@@ -1,0 +1,95 @@
+package org.modeltracer.attention;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.model.AttentionRow;
+import org.modeltracer.model.ModelShape;
+
+/** One sequence in flight: its tokens, the layer being averaged, its rollout and flow. */
+final class PromptTrace {
+  final long id;
+  final TokenTrack tokens;
+  final Rollout rollout;
+  final LayerMeans flow;
+  private final RolloutTotals totals;
+  private final @Nullable TokenScores @Nullable [] scores;
+  private final HeadMean mean = new HeadMean();
+  private int newest = -1;
+  private boolean passing;
+
+  PromptTrace(
+      long id,
+      TokenTrack tokens,
+      ModelShape shape,
+      AttentionOptions options,
+      RolloutTotals totals) {
+    this.id = id;
+    this.tokens = tokens;
+    this.totals = totals;
+    this.rollout = new Rollout(shape.layers(), options.layerBytes());
+    this.flow = new LayerMeans(shape.layers(), options.layerBytes());
+    this.scores = options.tokenScores() ? new TokenScores[shape.layers() * shape.heads()] : null;
+  }
+
+  /** Whether this query is seen for the first time, in any layer and head. */
+  boolean first(int query) {
+    if (query <= newest) {
+      return false;
+    }
+    newest = query;
+    return true;
+  }
+
+  /** Number of positions seen. */
+  int length() {
+    return newest + 1;
+  }
+
+  void add(RowMeasure row, AttentionRow window, int head) {
+    if (scores != null) {
+      TokenScores own = scores[head];
+      if (own == null) {
+        own = new TokenScores();
+        scores[head] = own;
+      }
+      own.add(row, window);
+    }
+    if (!passing || mean.layer != row.layer) {
+      finishLayer();
+      int firstQuery = passing ? Math.min(mean.first, row.query) : row.query;
+      mean.start(row.layer, firstQuery, flow.stopped() == null);
+      passing = true;
+    }
+    if (row.query >= mean.first && rollout.accepts(mean.first, row.query)) {
+      mean.add(row, window);
+    }
+  }
+
+  /** Scores token by token of a head, or null when they are not kept. */
+  @Nullable List<AttentionLayer.TokenScore> scores(int head) {
+    TokenScores own = scores == null ? null : scores[head];
+    return own == null ? null : own.scores(tokens);
+  }
+
+  private void finishLayer() {
+    if (passing && mean.size > 0) {
+      mean.finish();
+      totals.add(mean);
+      rollout.layer(mean);
+      flow.layer(mean);
+    }
+  }
+
+  void endForward() {
+    finishLayer();
+    passing = false;
+    int known = rollout.positions();
+    rollout.endForward();
+    for (int q = known; q < rollout.positions(); q++) {
+      totals.add(rollout.row(q));
+    }
+    if (rollout.stopped() != null) {
+      mean.release();
+    }
+  }
+}

@@ -1,0 +1,252 @@
+package org.modeltracer.attention;
+
+import java.util.Arrays;
+import org.modeltracer.model.AttentionRow;
+
+/**
+ * All quantities of one row, computed in one pass over its weights and reused from row to row.
+ *
+ * <p>A quantity that a row does not define is NaN. Mass of the largest weights comes from a
+ * histogram of sixteenths of an octave: only the order inside one bin is unknown, so the number of
+ * keys for 95 % is exact but for weights that differ by less than 6 %.
+ */
+final class RowMeasure {
+  private static final int BIN_SHIFT = 19;
+  private static final int BINS = (0x3f800000 >>> BIN_SHIFT) + 17;
+
+  private final AttentionOptions options;
+  private final int[] binCount = new int[BINS];
+  private final double[] binMass = new double[BINS];
+  final double[] values = new double[Quantity.values().length];
+  float[] weights = new float[256];
+  int size;
+  int layer;
+  int query;
+  double sum;
+  double squares;
+  int below;
+  int above;
+  float max;
+  int argmax;
+
+  RowMeasure(AttentionOptions options) {
+    this.options = options;
+  }
+
+  /** Measures a row; false when a weight is not finite, and then nothing else may be used. */
+  boolean read(AttentionRow row, TokenTrack tokens) {
+    size = row.size();
+    query = row.query();
+    layer = row.layer();
+    if (weights.length < size) {
+      weights = new float[Math.max(size, 2 * weights.length)];
+    }
+    Arrays.fill(binCount, 0);
+    Arrays.fill(binMass, 0);
+    Arrays.fill(values, Double.NaN);
+    return size > 0 && pass(row, tokens);
+  }
+
+  private boolean pass(AttentionRow row, TokenTrack tokens) {
+    double total = 0;
+    double total2 = 0;
+    double minusH = 0;
+    double sinkTerm = 0;
+    double self = 0;
+    double previous = Double.NaN;
+    double sink = Double.NaN;
+    double distance = 0;
+    double uniform = 0;
+    double near = 0;
+    double far = 0;
+    double special = 0;
+    double structural = 0;
+    double inside = 0;
+    int structuralKeys = 0;
+    int insideKeys = 0;
+    int few = 0;
+    int many = 0;
+    float top = -1;
+    int best = -1;
+    int segment = tokens.segment(query);
+    float sparse = (float) options.sparseBelow();
+    float connected = (float) options.connectedAbove();
+    for (int i = 0; i < size; i++) {
+      float w = row.weight(i);
+      int key = row.key(i);
+      int d = query - key;
+      weights[i] = w;
+      total += w;
+      total2 += (double) w * w;
+      double term = w > 0 ? w * FastLog.log(w) : 0;
+      minusH += term;
+      if (w > top) {
+        top = w;
+        best = key;
+      }
+      if (w < sparse) few++;
+      else if (w > connected) many++;
+      if (w >= 0) {
+        int bin = Math.min(BINS - 1, Float.floatToRawIntBits(w) >>> BIN_SHIFT);
+        binCount[bin]++;
+        binMass[bin] += w;
+      }
+      distance += (double) w * d;
+      uniform += d;
+      if (d == 0) self = w;
+      else if (d == 1) previous = w;
+      if (d >= 1 && d <= options.localReach()) near += w;
+      else if (d > options.globalBeyond()) far += w;
+      int kind = tokens.kind(key);
+      if (key == 0) {
+        sink = w;
+        sinkTerm = term;
+        special += w;
+      } else if (kind == 2) {
+        special += w;
+      }
+      if (kind == 1) {
+        structural += w;
+        structuralKeys++;
+      }
+      if (segment >= 0 && tokens.segment(key) == segment) {
+        inside += w;
+        insideKeys++;
+      }
+    }
+    if (total - total != 0) {
+      return false;
+    }
+    sum = total;
+    squares = total2;
+    below = few;
+    above = many;
+    max = top;
+    argmax = best;
+    set(Quantity.ENTROPY, -minusH);
+    set(Quantity.CONCENTRATION, top);
+    set(Quantity.SPARSITY, (double) few / size);
+    set(Quantity.DISTANCE, distance);
+    set(Quantity.SELF, self);
+    if (size > 1) {
+      set(Quantity.NORMALIZED_ENTROPY, -minusH / Math.log(size));
+      set(Quantity.RELATIVE_DISTANCE, uniform == 0 ? Double.NaN : distance * size / uniform);
+      set(Quantity.LOCAL, near);
+      set(Quantity.SPECIAL, special);
+      set(Quantity.PREVIOUS_TOKEN, previous);
+      if (query > 0) set(Quantity.SINK, sink);
+      if (query - row.key(0) > options.globalBeyond()) set(Quantity.GLOBAL, far);
+    }
+    withoutSink(sink, -(minusH - sinkTerm));
+    if (structuralKeys > 0 && structuralKeys < size) {
+      set(Quantity.STRUCTURAL, structural);
+      set(Quantity.STRUCTURAL_BASE, (double) structuralKeys / size);
+    }
+    if (insideKeys > 0 && insideKeys < size) {
+      set(Quantity.INSIDE, inside);
+      set(Quantity.INSIDE_BASE, (double) insideKeys / size);
+    }
+    largest();
+    matches(row, tokens);
+    return true;
+  }
+
+  private void set(Quantity quantity, double value) {
+    values[quantity.ordinal()] = value;
+  }
+
+  /** H' = H_rest / s + ln s for a rest of mass s; undefined when the sink holds everything. */
+  private void withoutSink(double sink, double restEntropy) {
+    double rest = sink == sink ? sum - sink : sum;
+    if (size > 2 && rest > 1e-6) {
+      set(Quantity.ENTROPY_WITHOUT_SINK, Math.max(0, restEntropy / rest + Math.log(rest)));
+    }
+  }
+
+  private void largest() {
+    double enough = 0.95 * sum;
+    double mass = 0;
+    double head = 0;
+    int keys = 0;
+    int left = options.tailAfter();
+    double needed = Double.NaN;
+    for (int b = BINS - 1; b >= 0 && (left > 0 || needed != needed); b--) {
+      int n = binCount[b];
+      if (n == 0) continue;
+      double mean = binMass[b] / n;
+      if (left > 0) {
+        int taken = Math.min(left, n);
+        head += taken * mean;
+        left -= taken;
+      }
+      if (needed != needed && mass + binMass[b] >= enough) {
+        needed = keys + (mean > 0 ? Math.ceil((enough - mass) / mean - 1e-9) : n);
+      }
+      mass += binMass[b];
+      keys += n;
+    }
+    set(Quantity.KEYS_FOR_95, needed);
+    set(Quantity.TAIL_MASS, Math.max(0, sum - head));
+  }
+
+  private void matches(AttentionRow row, TokenTrack tokens) {
+    int copy = tokens.earlier(query);
+    if (copy < 0) {
+      return;
+    }
+    set(Quantity.DUPLICATE_TOKEN, weightAt(row, copy));
+    set(Quantity.INDUCTION, copy + 1 < query ? weightAt(row, copy + 1) : Double.NaN);
+    double copies = 0;
+    double followers = 0;
+    boolean comesNext = false;
+    boolean hit = false;
+    int next = tokens.id(query + 1);
+    for (; copy >= 0; copy = tokens.earlier(copy)) {
+      copies += weightAt(row, copy);
+      int follower = copy + 1;
+      if (follower < query) {
+        followers += weightAt(row, follower);
+        if (next >= 0 && tokens.id(follower) == next && row.indexOf(follower) >= 0) {
+          comesNext = true;
+          hit |= argmax == follower;
+        }
+      }
+    }
+    set(Quantity.COPIES, copies);
+    set(Quantity.FOLLOWERS, followers);
+    if (comesNext) {
+      set(Quantity.RETRIEVAL, hit ? 1 : 0);
+    }
+  }
+
+  private double weightAt(AttentionRow row, int position) {
+    int i = row.indexOf(position);
+    return i < 0 ? 0 : weights[i];
+  }
+
+  /** Adds the norm-weighted quantities; {@code norms} holds ‖f(x_j)‖ by key position. */
+  void normWeighted(AttentionRow row, float[] norms) {
+    if (size < 2 || row.key(size - 1) >= norms.length) {
+      return;
+    }
+    double total = 0;
+    double entropy = 0;
+    double distance = 0;
+    for (int i = 0; i < size; i++) {
+      int key = row.key(i);
+      double w = (double) weights[i] * norms[key];
+      total += w;
+      distance += w * (query - key);
+      if (w > 0) {
+        entropy -= w * FastLog.log((float) w);
+      }
+    }
+    if (total > 0 && total - total == 0) {
+      set(Quantity.NORM_WEIGHTED_ENTROPY, Math.max(0, entropy / total + Math.log(total)));
+      set(Quantity.NORM_WEIGHTED_DISTANCE, distance / total);
+      if (row.key(0) == 0) {
+        set(Quantity.NORM_WEIGHTED_SINK, weights[0] * norms[0] / total);
+      }
+    }
+  }
+}

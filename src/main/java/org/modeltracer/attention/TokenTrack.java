@@ -1,0 +1,87 @@
+package org.modeltracer.attention;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The tokens of one sequence by position, growing as a model generates.
+ *
+ * <p>Each position knows the latest earlier position with the same token, so that content matching
+ * costs a row only as many steps as the token has earlier copies. Text segments end after a token
+ * that ends in {@code . ! ?} or holds a line break.
+ */
+public final class TokenTrack {
+  private final Map<Integer, Integer> latest = new HashMap<>();
+  private final List<String> texts = new ArrayList<>();
+  private int[] ids = new int[64];
+  private int[] earlier = new int[64];
+  private int[] segments = new int[64];
+  private byte[] kinds = new byte[64];
+  private int segment;
+  private int size;
+
+  /** A track of tokens of which only the ids are known. */
+  public static TokenTrack ofIds(int... ids) {
+    var track = new TokenTrack();
+    for (int id : ids) {
+      track.append(id, "", TokenKind.CONTENT);
+    }
+    return track;
+  }
+
+  /** Adds the token of the next position. */
+  public void append(int id, String text, TokenKind kind) {
+    if (size == ids.length) {
+      int room = 2 * size;
+      ids = Arrays.copyOf(ids, room);
+      earlier = Arrays.copyOf(earlier, room);
+      segments = Arrays.copyOf(segments, room);
+      kinds = Arrays.copyOf(kinds, room);
+    }
+    Integer before = latest.put(id, size);
+    ids[size] = id;
+    earlier[size] = before == null ? -1 : before;
+    segments[size] = segment;
+    kinds[size] = (byte) kind.ordinal();
+    texts.add(text);
+    size++;
+    String trimmed = text.stripTrailing();
+    if (text.indexOf('\n') >= 0
+        || (!trimmed.isEmpty() && ".!?".indexOf(trimmed.charAt(trimmed.length() - 1)) >= 0)) {
+      segment++;
+    }
+  }
+
+  /** Number of positions whose token is known. */
+  public int size() {
+    return size;
+  }
+
+  /** Token id at a position, or -1 when it is not known. */
+  public int id(int position) {
+    return position < size ? ids[position] : -1;
+  }
+
+  /** Text of the token at a position, empty when it is not known. */
+  public String text(int position) {
+    return position < size ? texts.get(position) : "";
+  }
+
+  /** Latest position before this one that holds the same token, or -1. */
+  public int earlier(int position) {
+    return position < size ? earlier[position] : -1;
+  }
+
+  /** Index of the text segment of a position, or -1 when its token is not known. */
+  int segment(int position) {
+    return position < size ? segments[position] : -1;
+  }
+
+  /** Ordinal of the {@link TokenKind} at a position; content when it is not known. */
+  int kind(int position) {
+    return position < size ? kinds[position] : 0;
+  }
+}

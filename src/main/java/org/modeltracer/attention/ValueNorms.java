@@ -1,0 +1,14 @@
+package org.modeltracer.attention;
+
+import org.jspecify.annotations.Nullable;
+
+/** Norms of projected values, measured where the weights are: ‖(x_j W_V) W_O‖ per head. */
+@FunctionalInterface
+public interface ValueNorms {
+  /**
+   * Norms by position, {@code [position]}, of a head in a sequence; null when they are not known.
+   *
+   * <p>Asked once a row, so it should hand out an array that it keeps.
+   */
+  float @Nullable [] of(int sequence, int layer, int head);
+}

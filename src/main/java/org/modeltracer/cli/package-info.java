@@ -1,0 +1,5 @@
+/** The command line: commands, terminal output, progress. */
+@NullMarked
+package org.modeltracer.cli;
+
+import org.jspecify.annotations.NullMarked;

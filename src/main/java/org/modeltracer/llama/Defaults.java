@@ -1,0 +1,62 @@
+package org.modeltracer.llama;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.BitSet;
+
+/**
+ * What a {@code *_default_params} function of a library writes, and which bytes it leaves alone.
+ *
+ * <p>Seen by calling it twice over different prefills: a byte that differs was not written. Padding
+ * is often left alone, so the last byte written tells the size but for its rounding.
+ *
+ * @param struct name of the C struct
+ * @param bytes the first of the two copies
+ * @param written which of the bytes the library wrote
+ */
+record Defaults(String struct, ByteBuffer bytes, BitSet written) {
+  private static final int ALIGNMENT = 8;
+
+  /** The defaults of a loaded library. */
+  static Defaults of(NativeLibrary library, String struct) {
+    MethodHandle function = library.function(struct.replace("_params", "_default_params"), ":P");
+    return of(struct, call(function, 0xA5), call(function, 0x5A));
+  }
+
+  /** The defaults as two copies show them that were made over prefills without a common byte. */
+  static Defaults of(String struct, ByteBuffer one, ByteBuffer other) {
+    var written = new BitSet();
+    for (int i = 0; i < one.capacity(); i++) {
+      written.set(i, one.get(i) == other.get(i));
+    }
+    return new Defaults(struct, one, written);
+  }
+
+  private static ByteBuffer call(MethodHandle function, int prefill) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment result = arena.allocate(NativeLibrary.PARAMS_BYTES, 16);
+      result.fill((byte) prefill);
+      SegmentAllocator here = (size, align) -> result;
+      MemorySegment returned = (MemorySegment) function.invokeExact(here);
+      byte[] bytes = returned.toArray(ValueLayout.JAVA_BYTE);
+      return ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  /** Bytes of the struct. */
+  int size() {
+    return (written.length() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  }
+
+  /** Whether the library put something other than zero into a byte. */
+  boolean holdsValue(int offset) {
+    return written.get(offset) && bytes.get(offset) != 0;
+  }
+}

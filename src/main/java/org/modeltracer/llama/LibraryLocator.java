@@ -1,0 +1,137 @@
+package org.modeltracer.llama;
+
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds the llama.cpp to load.
+ *
+ * <p>In this order: the path a caller names, the path in {@code MODELTRACER_LLAMA_LIB}, the
+ * prebuilt v0.5.0 that the build fetched for this platform, the b4916 that comes as a Maven
+ * artifact. A path is a library file or a folder that holds one.
+ */
+final class LibraryLocator {
+  /** Environment variable that names a library file or folder. */
+  static final String VARIABLE = "MODELTRACER_LLAMA_LIB";
+
+  private static final Pattern LLAMA =
+      Pattern.compile("(lib)?j?llama(\\.[bv]?[0-9.]+)?\\.(so|dylib|dll)(\\.[0-9.]+)?");
+
+  private LibraryLocator() {}
+
+  /**
+   * A library that was found.
+   *
+   * @param file the library
+   * @param origin where it comes from, in words
+   * @param note what a user should know about the choice, or null
+   */
+  record Located(Path file, String origin, @Nullable String note) {}
+
+  static Located locate(@Nullable Path named) {
+    if (named != null) {
+      return new Located(resolve(named), "named by the caller", null);
+    }
+    String variable = System.getenv(VARIABLE);
+    if (variable != null && !variable.isBlank()) {
+      return new Located(resolve(Path.of(variable)), "named by " + VARIABLE, null);
+    }
+    var searched = new ArrayList<Path>();
+    for (Path root : runtimeFolders()) {
+      searched.add(root);
+      Optional<Path> prebuilt = inFolder(root.resolve("v0.5.0").resolve(platform()));
+      if (prebuilt.isPresent()) {
+        return new Located(prebuilt.get(), "embedded v0.5.0", null);
+      }
+    }
+    for (Path root : runtimeFolders()) {
+      Optional<Path> older = inFolder(root.resolve("b4916").resolve(platform()));
+      if (older.isPresent()) {
+        return new Located(
+            older.get(),
+            "embedded b4916",
+            "no prebuilt llama.cpp v0.5.0 for "
+                + platform()
+                + " (npm fetches it at build time); using llama.cpp b4916");
+      }
+    }
+    throw new LlamaException(
+        LlamaException.Kind.LIBRARY,
+        "no llama.cpp for "
+            + platform()
+            + " below "
+            + searched
+            + "; build the project, or name one with --llama-lib or "
+            + VARIABLE);
+  }
+
+  /** The library a path means: itself, or the one inside a folder. */
+  static Path resolve(Path path) {
+    if (Files.isRegularFile(path)) {
+      return path.toAbsolutePath().normalize();
+    }
+    if (Files.isDirectory(path)) {
+      return inFolder(path)
+          .or(() -> inFolder(path.resolve("bin")))
+          .or(() -> inFolder(path.resolve("lib")))
+          .orElseThrow(
+              () ->
+                  new LlamaException(
+                      LlamaException.Kind.LIBRARY,
+                      "no llama library (libllama.so, libllama.dylib, llama.dll) in " + path));
+    }
+    throw new LlamaException(
+        LlamaException.Kind.LIBRARY, "no such llama.cpp library or folder: " + path);
+  }
+
+  private static Optional<Path> inFolder(Path folder) {
+    if (!Files.isDirectory(folder)) {
+      return Optional.empty();
+    }
+    try (Stream<Path> files = Files.list(folder)) {
+      // The shortest name is the unversioned one where a build leaves several links.
+      return files
+          .filter(f -> LLAMA.matcher(f.getFileName().toString()).matches())
+          .min(Comparator.comparingInt((Path f) -> f.toString().length()).thenComparing(f -> f))
+          .map(f -> f.toAbsolutePath().normalize());
+    } catch (IOException e) {
+      return Optional.empty();
+    }
+  }
+
+  /** Operating system and processor, such as {@code linux-x86_64}. */
+  static String platform() {
+    String os = System.getProperty("os.name").toLowerCase(Locale.ROOT);
+    String arch = System.getProperty("os.arch").toLowerCase(Locale.ROOT);
+    return (os.startsWith("mac") ? "mac" : os.startsWith("win") ? "windows" : "linux")
+        + "-"
+        + (arch.matches("amd64|x86_64|x64") ? "x86_64" : arch.equals("arm64") ? "aarch64" : arch);
+  }
+
+  private static List<Path> runtimeFolders() {
+    var folders = new ArrayList<Path>();
+    String home = System.getProperty("modeltracer.home");
+    if (home != null) {
+      folders.add(Path.of(home, "target", "runtime"));
+      folders.add(Path.of(home, "runtime"));
+    }
+    try {
+      Path code =
+          Path.of(LibraryLocator.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+      folders.add(code.resolveSibling("runtime"));
+    } catch (URISyntaxException | RuntimeException e) {
+      // Without a code location there is only the home folder to search.
+    }
+    return folders.stream().distinct().toList();
+  }
+}

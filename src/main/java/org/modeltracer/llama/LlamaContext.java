@@ -1,0 +1,314 @@
+package org.modeltracer.llama;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A model at work: its KV cache, its batch, its hook.
+ *
+ * <p>Calls may come from any thread, one at a time; they run on the runtime's native thread.
+ */
+@SuppressWarnings("restricted")
+public final class LlamaContext implements AutoCloseable {
+  private final LlamaModel model;
+  private final LlamaRuntime runtime;
+  private final ContextOptions options;
+  private final Arena arena = Arena.ofShared();
+  private final @Nullable EvalHook hook;
+  private final ThreadPool threadPool;
+  private final Batch batch;
+  private final KvCache cache;
+  private final MethodHandle decode;
+  private final MethodHandle encode;
+  private final MethodHandle logitsAt;
+  private final int contextTokens;
+  private long address;
+  private volatile boolean cancelled;
+
+  LlamaContext(LlamaModel model, ContextOptions options) {
+    this.model = model;
+    this.runtime = model.runtime();
+    this.options = options;
+    NativeLibrary library = runtime.library();
+    hook = options.hooked() ? new EvalHook(runtime, arena) : null;
+    runtime.log().clear();
+    try {
+      address = create(library);
+    } catch (LlamaException e) {
+      arena.close();
+      throw e;
+    }
+    if (address == 0) {
+      arena.close();
+      throw new LlamaException(
+          LlamaException.Kind.CONTEXT,
+          "llama.cpp cannot set up a context: "
+              + runtime.log().firstError("it gave no reason (not enough memory?)"));
+    }
+    decode = library.function("llama_decode", "pB:i");
+    encode = library.function("llama_encode", "pB:i");
+    logitsAt = library.function("llama_get_logits_ith", "pi:p");
+    threadPool = ThreadPool.attach(runtime, address, options);
+    installAbortCallback(library);
+    contextTokens = intOf("llama_n_ctx");
+    batch = new Batch(arena, intOf("llama_n_batch"));
+    cache = new KvCache(this, library, address);
+  }
+
+  private long create(NativeLibrary library) {
+    var params =
+        new Params(
+            arena,
+            runtime.layouts().context(),
+            library.function("llama_context_default_params", ":P"));
+    params
+        .set("n_ctx", options.contextTokens())
+        .set("n_batch", options.batch())
+        .set("n_ubatch", Math.min(options.microBatch(), options.batch()))
+        .set("n_seq_max", options.sequences())
+        .set("n_threads", options.threads())
+        .set("n_threads_batch", options.batchThreads())
+        .set("type_k", options.keyType().ggmlType())
+        .set("type_v", options.valueType().ggmlType())
+        .set("embeddings", options.embeddings())
+        .set("cb_eval", hook == null ? 0L : hook.address());
+    if (params.has("flash_attn_type")) {
+      params.set(
+          "flash_attn_type",
+          switch (options.flashAttention()) {
+            case AUTO -> -1;
+            case OFF -> 0;
+            case ON -> 1;
+          });
+    } else {
+      refuseFloatCache();
+      params.set("flash_attn", options.flashAttention() == FlashAttention.ON);
+    }
+    if (params.has("kv_unified")) {
+      params.set("kv_unified", options.unifiedCache());
+    }
+    if (params.has("swa_full")) {
+      params.set("swa_full", options.fullWindowCache());
+    }
+    try {
+      return (long)
+          library
+              .function("llama_init_from_model", "pP:p")
+              .invokeExact(model.address(), params.memory());
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  /** Older generations end the process over this combination instead of refusing it. */
+  private void refuseFloatCache() {
+    boolean floats = options.keyType() == CacheType.F32 || options.valueType() == CacheType.F32;
+    if (options.flashAttention() == FlashAttention.ON && floats) {
+      throw new LlamaException(
+          LlamaException.Kind.CONTEXT,
+          "llama.cpp "
+              + runtime.version()
+              + " has no flash attention over an F32 cache; use -fa off, or -ctk f16 -ctv f16");
+    }
+  }
+
+  private void installAbortCallback(NativeLibrary library) {
+    try {
+      var target =
+          MethodHandles.lookup()
+              .bind(this, "aborted", MethodType.methodType(boolean.class, long.class));
+      MemorySegment stub =
+          Linker.nativeLinker().upcallStub(target, NativeLibrary.descriptor("p:b"), arena);
+      library
+          .function("llama_set_abort_callback", "ppp:v")
+          .invokeExact(address, stub.address(), 0L);
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  @SuppressWarnings("unused") // polled by llama.cpp between nodes
+  private boolean aborted(long userData) {
+    return cancelled;
+  }
+
+  private int intOf(String function) {
+    try {
+      String signature = "p:i";
+      return (int) runtime.library().function(function, signature).invokeExact(address());
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  /**
+   * Runs the batch through the model.
+   *
+   * @throws LlamaException of kind DECODE when llama.cpp fails, CANCELLED when {@link #cancel} was
+   *     called meanwhile
+   */
+  public void decode(Batch tokens) {
+    if (runtime.onThread()) {
+      run(decode, tokens);
+    } else {
+      call(() -> run(decode, tokens));
+    }
+  }
+
+  /** Runs the batch through the model's encoder. */
+  public void encode(Batch tokens) {
+    call(() -> run(encode, tokens));
+  }
+
+  private @Nullable Void run(MethodHandle function, Batch tokens) {
+    if (tokens.size() == 0 || tokens.size() > batch.capacity()) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT,
+          tokens.size() + " tokens in a batch; this context takes 1 to " + batch.capacity());
+    }
+    runtime.log().clear();
+    int status;
+    try {
+      status = (int) function.invokeExact(address(), tokens.struct());
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+    if (hook != null) {
+      hook.rethrow();
+    }
+    if (status != 0) {
+      throw failure(status, tokens);
+    }
+    return null;
+  }
+
+  private LlamaException failure(int status, Batch tokens) {
+    if (status == 2) {
+      return new LlamaException(LlamaException.Kind.CANCELLED, "the forward pass was cancelled");
+    }
+    String reason =
+        switch (status) {
+          case 1 ->
+              "no room in the KV cache of " + contextTokens + " tokens; a larger -c makes room";
+          case -1 -> runtime.log().firstError("invalid batch");
+          case -2 -> runtime.log().firstError("out of memory");
+          default -> runtime.log().firstError("status " + status);
+        };
+    return new LlamaException(
+        LlamaException.Kind.DECODE,
+        "llama.cpp cannot decode "
+            + tokens.size()
+            + " tokens from position "
+            + tokens.position(0)
+            + ": "
+            + reason);
+  }
+
+  /** Asks the forward pass in progress to end; may be called from any thread. */
+  public void cancel() {
+    cancelled = true;
+  }
+
+  /** Takes a {@link #cancel} back. */
+  public void resume() {
+    cancelled = false;
+  }
+
+  /** Whether cancelling was asked for. */
+  public boolean cancelRequested() {
+    return cancelled;
+  }
+
+  /** Sets what observes the next passes; null for nothing. */
+  public void observe(@Nullable TensorObserver observer) {
+    if (hook == null) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT, "this context was set up without a hook");
+    }
+    hook.observer(observer);
+  }
+
+  /**
+   * Logits of the batch's i-th token: {@code [vocabulary]} float32, until the next decode.
+   *
+   * @throws LlamaException when none were asked for at that index
+   */
+  public MemorySegment logits(int i) {
+    try {
+      long logits = (long) logitsAt.invokeExact(address(), i);
+      if (logits == 0) {
+        throw new LlamaException(
+            LlamaException.Kind.ARGUMENT, "no logits at index " + i + " of the last batch");
+      }
+      return NativeMemory.at(logits, 4L * model.vocabulary().size()).asReadOnly();
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  /** The context's batch, to be cleared and filled for each decode. */
+  public Batch batch() {
+    return batch;
+  }
+
+  /** What the context remembers. */
+  public KvCache cache() {
+    return cache;
+  }
+
+  /** The model at work. */
+  public LlamaModel model() {
+    return model;
+  }
+
+  /** How the context was set up. */
+  public ContextOptions options() {
+    return options;
+  }
+
+  /** Tokens the KV cache holds, as llama.cpp rounded what was asked for. */
+  public int contextTokens() {
+    return contextTokens;
+  }
+
+  <T> T call(Callable<T> task) {
+    return runtime.call(task);
+  }
+
+  long address() {
+    if (address == 0) {
+      throw new IllegalStateException("this context is closed");
+    }
+    return address;
+  }
+
+  /** Frees the context and everything it holds. */
+  @Override
+  public void close() {
+    call(
+        () -> {
+          if (address != 0) {
+            free();
+          }
+          return null;
+        });
+  }
+
+  private void free() {
+    try {
+      runtime.library().function("llama_free", "p:v").invokeExact(address);
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+    address = 0;
+    threadPool.close();
+    arena.close();
+    model.closed(this);
+  }
+}

@@ -1,0 +1,250 @@
+package org.modeltracer.llama;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** A loaded model: weights and vocabulary, shared by the contexts made from it. */
+@SuppressWarnings("restricted")
+public final class LlamaModel implements AutoCloseable {
+  private final LlamaRuntime runtime;
+  private final Path file;
+  private final Vocabulary vocabulary;
+  private final Set<LlamaContext> contexts = new HashSet<>();
+  private long address;
+
+  LlamaModel(LlamaRuntime runtime, Path file, ModelOptions options) {
+    this.runtime = runtime;
+    this.file = file;
+    if (!Files.isReadable(file)) {
+      throw new LlamaException(
+          LlamaException.Kind.MODEL, file + ": no such file, or no permission to read it");
+    }
+    runtime.log().clear();
+    var progress = new Progress(options);
+    address = load(options, progress);
+    progress.rethrow();
+    if (address == 0) {
+      throw new LlamaException(
+          LlamaException.Kind.MODEL,
+          file + ": " + runtime.log().firstError("llama.cpp cannot load this model"));
+    }
+    vocabulary = new Vocabulary(runtime, call("llama_model_get_vocab", "p:p"));
+  }
+
+  private long load(ModelOptions options, Progress progress) {
+    NativeLibrary library = runtime.library();
+    try (Arena arena = Arena.ofConfined()) {
+      var params =
+          new Params(
+              arena,
+              runtime.layouts().model(),
+              library.function("llama_model_default_params", ":P"));
+      params
+          .set("vocab_only", options.vocabularyOnly())
+          .set("check_tensors", options.checkTensors());
+      if (options.gpuLayers() >= 0) {
+        params.set("n_gpu_layers", options.gpuLayers());
+      }
+      if (params.has("use_extra_bufts")) {
+        params.set("use_extra_bufts", options.extraBuffers());
+      }
+      // Always set: without a callback b4916 prints dots to stderr.
+      params.set("progress_callback", progress.stub(arena));
+      return (long)
+          library
+              .function("llama_model_load_from_file", "pP:p")
+              .invokeExact(arena.allocateFrom(file.toString()).address(), params.memory());
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  /** Carries progress from llama.cpp to the listener, and nothing thrown the other way. */
+  private static final class Progress {
+    private final ModelOptions options;
+    private @Nullable Throwable failure;
+
+    Progress(ModelOptions options) {
+      this.options = options;
+    }
+
+    long stub(Arena arena) throws ReflectiveOperationException {
+      var target =
+          MethodHandles.lookup()
+              .bind(this, "loaded", MethodType.methodType(boolean.class, float.class, long.class));
+      return Linker.nativeLinker()
+          .upcallStub(target, NativeLibrary.descriptor("fp:b"), arena)
+          .address();
+    }
+
+    @SuppressWarnings("unused") // called by llama.cpp
+    private boolean loaded(float share, long userData) {
+      try {
+        return options.progress() == null || options.progress().test(share);
+      } catch (Throwable thrown) {
+        failure = thrown;
+        return false;
+      }
+    }
+
+    void rethrow() {
+      if (failure != null) {
+        throw NativeLibrary.unexpected(failure);
+      }
+    }
+  }
+
+  /**
+   * Sets the model up for work.
+   *
+   * @throws LlamaException when the options do not suit the model or memory is short
+   */
+  public LlamaContext context(ContextOptions options) {
+    return runtime.call(
+        () -> {
+          address();
+          LlamaContext context = new LlamaContext(this, options);
+          contexts.add(context);
+          return context;
+        });
+  }
+
+  void closed(LlamaContext context) {
+    contexts.remove(context);
+  }
+
+  /** The runtime that loaded this model. */
+  public LlamaRuntime runtime() {
+    return runtime;
+  }
+
+  /** File the model was loaded from. */
+  public Path file() {
+    return file;
+  }
+
+  /** The model's tokens. */
+  public Vocabulary vocabulary() {
+    return vocabulary;
+  }
+
+  /** Number of layers. */
+  public int layers() {
+    return (int) number("llama_model_n_layer", "p:i");
+  }
+
+  /** Query heads, of the first layer where layers differ. */
+  public int heads() {
+    return (int) number("llama_model_n_head", "p:i");
+  }
+
+  /** Key/value heads, of the first layer where layers differ. */
+  public int kvHeads() {
+    return (int) number("llama_model_n_head_kv", "p:i");
+  }
+
+  /** Width of the residual stream. */
+  public int width() {
+    return (int) number("llama_model_n_embd", "p:i");
+  }
+
+  /** Tokens of context the model was trained on. */
+  public int trainedContext() {
+    return (int) number("llama_model_n_ctx_train", "p:i");
+  }
+
+  /** Number of parameters. */
+  public long parameters() {
+    return number("llama_model_n_params", "p:l");
+  }
+
+  /** Bytes of all tensors. */
+  public long bytes() {
+    return number("llama_model_size", "p:l");
+  }
+
+  /** Whether the model has an encoder that must run before its decoder. */
+  public boolean hasEncoder() {
+    return number("llama_model_has_encoder", "p:b") != 0;
+  }
+
+  /** Whether the model has a decoder. */
+  public boolean hasDecoder() {
+    return number("llama_model_has_decoder", "p:b") != 0;
+  }
+
+  /** First token of an encoder-decoder model's decoder, -1 when it has none. */
+  public int decoderStart() {
+    return (int) number("llama_model_decoder_start_token", "p:i");
+  }
+
+  /** llama.cpp's short description, such as {@code llama 7B Q4_K - Medium}. */
+  public String description() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment text = arena.allocate(256);
+      int ignored =
+          (int)
+              runtime
+                  .library()
+                  .function("llama_model_desc", "ppl:i")
+                  .invokeExact(address(), text.address(), text.byteSize());
+      return text.getString(0);
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  private long number(String function, String signature) {
+    return runtime.call(() -> call(function, signature));
+  }
+
+  private long call(String function, String signature) {
+    var handle = runtime.library().function(function, signature);
+    try {
+      return switch (signature.charAt(signature.length() - 1)) {
+        case 'i' -> (int) handle.invokeExact(address());
+        case 'b' -> (boolean) handle.invokeExact(address()) ? 1 : 0;
+        default -> (long) handle.invokeExact(address());
+      };
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  long address() {
+    if (address == 0) {
+      throw new IllegalStateException("this model is closed");
+    }
+    return address;
+  }
+
+  /** Frees the model, and first the contexts that are still open on it. */
+  @Override
+  public void close() {
+    runtime.call(
+        () -> {
+          if (address != 0) {
+            Set.copyOf(contexts).forEach(LlamaContext::close);
+            free();
+          }
+          return null;
+        });
+  }
+
+  private void free() {
+    try {
+      runtime.library().function("llama_model_free", "p:v").invokeExact(address);
+      address = 0;
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+}

@@ -1,0 +1,249 @@
+package org.modeltracer.llama;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A loaded llama.cpp, of any generation this binding knows.
+ *
+ * <p>One runtime exists per library file and process. Its native calls run on one thread of its
+ * own, with a stack deep enough for llama.cpp's tokenizers.
+ */
+@SuppressWarnings("restricted")
+public final class LlamaRuntime implements AutoCloseable {
+  private static final Map<Path, LlamaRuntime> LOADED = new HashMap<>();
+
+  private final NativeLibrary library;
+  private final String origin;
+  private final @Nullable String note;
+  private final Ggml ggml;
+  private final ParameterLayouts layouts;
+  private final NativeLog log;
+  private final NativeThread thread = new NativeThread("llama.cpp");
+  private final String version;
+  private final String systemInfo;
+  private final List<String> devices;
+  private volatile Consumer<String> onAbort = message -> {};
+
+  private LlamaRuntime(LibraryLocator.Located located) {
+    library = NativeLibrary.load(located.file());
+    origin = located.origin();
+    note = located.note();
+    log = new NativeLog(library);
+    layouts = ParameterLayouts.of(library);
+    ggml = new Ggml(library);
+    Path folder = located.file().getParent();
+    ggml.loadBackends(folder == null ? Path.of(".") : folder);
+    call("llama_backend_init", ":v");
+    installAbortCallback();
+    version = readVersion();
+    systemInfo = NativeMemory.text((long) call("llama_print_system_info", ":p")).strip();
+    devices = List.copyOf(ggml.devices());
+  }
+
+  /** The library that {@code MODELTRACER_LLAMA_LIB} names, else the embedded one. */
+  public static LlamaRuntime load() {
+    return loadFrom(null);
+  }
+
+  /**
+   * The library in a file, or in a folder that holds a build of llama.cpp.
+   *
+   * @throws LlamaException when it cannot be loaded or its layout is not known
+   */
+  public static LlamaRuntime load(Path library) {
+    return loadFrom(library);
+  }
+
+  /** The named library, or the default one when {@code library} is null. */
+  public static synchronized LlamaRuntime loadFrom(@Nullable Path library) {
+    LibraryLocator.Located located = LibraryLocator.locate(library);
+    LlamaRuntime known = LOADED.get(located.file());
+    if (known == null) {
+      known = new LlamaRuntime(located);
+      LOADED.put(located.file(), known);
+    }
+    return known;
+  }
+
+  private String readVersion() {
+    if (library.has("llama_version")) {
+      return NativeMemory.text((long) call("llama_version", ":p"));
+    }
+    return library
+        .intVariable("LLAMA_BUILD_NUMBER")
+        .map(build -> "b" + build)
+        .orElse("of the generation of " + layouts.context().generation());
+  }
+
+  private void installAbortCallback() {
+    if (!library.has("ggml_set_abort_callback")) {
+      return;
+    }
+    try {
+      var target =
+          MethodHandles.lookup()
+              .bind(this, "aborting", MethodType.methodType(void.class, long.class));
+      MemorySegment stub =
+          Linker.nativeLinker().upcallStub(target, NativeLibrary.descriptor("p:v"), Arena.global());
+      long ignored =
+          (long) library.function("ggml_set_abort_callback", "p:p").invokeExact(stub.address());
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  @SuppressWarnings("unused") // called by ggml when an assertion of its own fails
+  private void aborting(long message) {
+    try {
+      onAbort.accept(NativeMemory.text(message).strip());
+    } catch (Throwable ignored) {
+      // ggml ends the process next, whatever happens here.
+    }
+  }
+
+  /**
+   * Sets what to do when ggml fails an assertion of its own, just before it ends the process.
+   *
+   * <p>The listener runs on the failing thread and is the last chance to save something. Older
+   * generations (b4916) do not call it.
+   */
+  public void onAbort(Consumer<String> listener) {
+    onAbort = listener;
+  }
+
+  /**
+   * Loads a model.
+   *
+   * @throws LlamaException with llama.cpp's own words when the file cannot be loaded
+   */
+  public LlamaModel open(Path file, ModelOptions options) {
+    return call(() -> new LlamaModel(this, file, options));
+  }
+
+  /** Loads a model with default options. */
+  public LlamaModel open(Path file) {
+    return open(file, ModelOptions.defaults());
+  }
+
+  /** Runs a task on the runtime's native thread and waits for it; nested calls run in place. */
+  public <T> T call(Callable<T> task) {
+    return thread.call(task);
+  }
+
+  boolean onThread() {
+    return thread.isCurrent();
+  }
+
+  /** Version of llama.cpp, such as {@code v0.5.0} or {@code b4916}. */
+  public String version() {
+    return version;
+  }
+
+  /** Generation of the recognised parameter layout. */
+  public String generation() {
+    return layouts.context().generation();
+  }
+
+  /** File the library was loaded from. */
+  public Path file() {
+    return library.path();
+  }
+
+  /** Where the library comes from, in words. */
+  public String origin() {
+    return origin;
+  }
+
+  /** What a user should know about the choice of library. */
+  public Optional<String> note() {
+    return Optional.ofNullable(note);
+  }
+
+  /** llama.cpp's description of the instruction sets and backends it was built with. */
+  public String systemInfo() {
+    return systemInfo;
+  }
+
+  /** Names of the compute devices. */
+  public List<String> devices() {
+    return devices;
+  }
+
+  /** The element type with ggml's number {@code id}. */
+  public TensorType type(int id) {
+    return ggml.type(id);
+  }
+
+  String opName(int op) {
+    return ggml.opName(op);
+  }
+
+  String opDescription(long tensor) {
+    return ggml.opDescription(tensor);
+  }
+
+  long spanBytes(long tensor) {
+    return ggml.spanBytes(tensor);
+  }
+
+  boolean isContiguous(long tensor) {
+    return ggml.isContiguous(tensor);
+  }
+
+  boolean isHostBuffer(long buffer) {
+    return ggml.isHost(buffer);
+  }
+
+  void readTensor(long tensor, MemorySegment target, long offset, long bytes) {
+    ggml.read(tensor, target, offset, bytes);
+  }
+
+  NativeLibrary library() {
+    return library;
+  }
+
+  Ggml ggml() {
+    return ggml;
+  }
+
+  ParameterLayouts layouts() {
+    return layouts;
+  }
+
+  NativeLog log() {
+    return log;
+  }
+
+  /** Whether the library makes a thread pool for each graph unless given one. */
+  boolean wantsThreadPool() {
+    return !systemInfo.contains("OPENMP = 1");
+  }
+
+  private Object call(String function, String signature) {
+    MethodHandle handle = library.function(function, signature);
+    try {
+      return signature.endsWith(":v") ? (Object) handle.invoke() : handle.invoke();
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  /** Does nothing to the library, which stays loaded for the life of the process. */
+  @Override
+  public void close() {
+    // Kept for symmetry in try-with-resources: models and contexts are what holds memory.
+  }
+}

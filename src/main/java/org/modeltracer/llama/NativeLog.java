@@ -1,0 +1,104 @@
+package org.modeltracer.llama;
+
+import java.lang.System.Logger.Level;
+import java.lang.foreign.Arena;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+
+/**
+ * What llama.cpp has to say: kept for error messages, passed on to System.Logger.
+ *
+ * <p>One log serves a library for the life of the process, as llama.cpp has one log callback. It is
+ * called from any thread, in fragments of lines.
+ */
+@SuppressWarnings("restricted")
+final class NativeLog {
+  private static final System.Logger LOGGER = System.getLogger("org.modeltracer.llama");
+  private static final int KEPT = 64;
+  private static final int WARN = 3;
+  private static final int ERROR = 4;
+  private static final int CONTINUED = 5;
+
+  private final StringBuilder line = new StringBuilder();
+  private final Deque<String> errors = new ArrayDeque<>();
+  private int level;
+
+  /** Installs itself as the library's log. */
+  NativeLog(NativeLibrary library) {
+    try {
+      var target =
+          MethodHandles.lookup()
+              .bind(
+                  this,
+                  "receive",
+                  MethodType.methodType(void.class, int.class, long.class, long.class));
+      MemorySegment stub =
+          Linker.nativeLinker()
+              .upcallStub(target, NativeLibrary.descriptor("ipp:v"), Arena.global());
+      library.function("llama_log_set", "pp:v").invokeExact(stub.address(), 0L);
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  @SuppressWarnings("unused") // called by llama.cpp
+  private void receive(int newLevel, long text, long userData) {
+    try {
+      append(newLevel, NativeMemory.text(text));
+    } catch (Throwable ignored) {
+      // An exception must never reach native code; a lost log line is the lesser harm.
+    }
+  }
+
+  private synchronized void append(int newLevel, String text) {
+    if (newLevel != CONTINUED) {
+      level = newLevel;
+    }
+    line.append(text);
+    int end;
+    while ((end = line.indexOf("\n")) >= 0) {
+      String complete = line.substring(0, end).strip();
+      line.delete(0, end + 1);
+      if (!complete.isEmpty()) {
+        finish(complete);
+      }
+    }
+  }
+
+  private void finish(String complete) {
+    if (level == ERROR) {
+      if (errors.size() == KEPT) {
+        errors.removeFirst();
+      }
+      errors.addLast(complete);
+    }
+    Level to = level == ERROR ? Level.DEBUG : level == WARN ? Level.DEBUG : Level.TRACE;
+    LOGGER.log(to, complete);
+  }
+
+  /** Forgets what was said so far, so that the next error is the next call's. */
+  synchronized void clear() {
+    errors.clear();
+  }
+
+  /** Error lines since {@link #clear}, without the function names llama.cpp puts before them. */
+  synchronized List<String> errors() {
+    var clean = new ArrayList<String>();
+    for (String error : errors) {
+      clean.add(error.replaceFirst("^[A-Za-z_0-9:~]+: (error: |error loading model: )?", ""));
+    }
+    return clean;
+  }
+
+  /** The first error since {@link #clear}, or the given words when llama.cpp said none. */
+  synchronized String firstError(String otherwise) {
+    List<String> lines = errors();
+    return lines.isEmpty() ? otherwise : lines.getFirst();
+  }
+}

@@ -1,0 +1,48 @@
+package org.modeltracer.llama;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+
+/** A parameter struct being filled: the library's defaults, and what we set by field name. */
+final class Params {
+  private final CStruct layout;
+  private final MemorySegment memory;
+
+  /** The library's defaults, in memory that lives as long as {@code arena}. */
+  Params(Arena arena, CStruct layout, MethodHandle defaults) {
+    this.layout = layout;
+    this.memory = arena.allocate(NativeLibrary.PARAMS_BYTES, 16);
+    try {
+      MemorySegment ignored =
+          (MemorySegment)
+              defaults.invokeExact((java.lang.foreign.SegmentAllocator) (size, align) -> memory);
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  MemorySegment memory() {
+    return memory;
+  }
+
+  boolean has(String field) {
+    return layout.field(field).isPresent();
+  }
+
+  Params set(String field, int value) {
+    memory.set(ValueLayout.JAVA_INT, layout.offset(field), value);
+    return this;
+  }
+
+  Params set(String field, boolean value) {
+    memory.set(ValueLayout.JAVA_BOOLEAN, layout.offset(field), value);
+    return this;
+  }
+
+  Params set(String field, long pointer) {
+    memory.set(ValueLayout.JAVA_LONG, layout.offset(field), pointer);
+    return this;
+  }
+}

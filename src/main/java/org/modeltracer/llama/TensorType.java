@@ -1,0 +1,69 @@
+package org.modeltracer.llama;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An element type of ggml, quantized or not, with ggml's own conversion to float32.
+ *
+ * @param id ggml's number for it
+ * @param name ggml's name, such as {@code q4_K}
+ * @param blockSize elements a block, 1 when not quantized
+ * @param blockBytes bytes a block
+ * @param quantized whether blocks share scales
+ * @param toFloat ggml's {@code to_float}, null for types without one
+ */
+public record TensorType(
+    int id,
+    String name,
+    int blockSize,
+    int blockBytes,
+    boolean quantized,
+    @Nullable MethodHandle toFloat) {
+
+  /** Number of {@code F32}, stable in all generations. */
+  public static final int F32 = 0;
+
+  /** Number of {@code F16}. */
+  public static final int F16 = 1;
+
+  /** Number of {@code I32}. */
+  public static final int I32 = 26;
+
+  /** Number of {@code I64}. */
+  public static final int I64 = 27;
+
+  /** Bytes of a row of {@code n} elements. */
+  public long rowBytes(long n) {
+    return n / blockSize * blockBytes;
+  }
+
+  /** Whether {@link #toFloat(MemorySegment, MemorySegment, long)} can convert this type. */
+  public boolean convertible() {
+    return id == F32 || toFloat != null;
+  }
+
+  /**
+   * Converts {@code n} elements to float32; both segments must be native.
+   *
+   * @param n a multiple of the block size
+   */
+  public void toFloat(MemorySegment source, MemorySegment target, long n) {
+    if (n % blockSize != 0 || source.byteSize() < rowBytes(n) || target.byteSize() < 4 * n) {
+      throw new IllegalArgumentException(n + " elements of " + name + " do not fit");
+    }
+    if (id == F32) {
+      MemorySegment.copy(source, 0, target, 0, 4 * n);
+      return;
+    }
+    if (toFloat == null) {
+      throw new IllegalArgumentException("ggml cannot convert " + name + " to float");
+    }
+    try {
+      toFloat.invokeExact(source.address(), target.address(), n);
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+}

@@ -1,0 +1,204 @@
+package org.modeltracer.llama;
+
+import java.io.ByteArrayOutputStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.nio.charset.StandardCharsets;
+
+/** The tokens of a model, and llama.cpp's own tokenizer for them. */
+public final class Vocabulary {
+  private static final int NONE = 0;
+
+  private final LlamaRuntime runtime;
+  private final long address;
+  private final int size;
+  private final int type;
+  private final MethodHandle tokenize;
+  private final MethodHandle toPiece;
+  private final MethodHandle isEndOfGeneration;
+  private final MethodHandle isControl;
+  private final MethodHandle text;
+
+  Vocabulary(LlamaRuntime runtime, long address) {
+    this.runtime = runtime;
+    this.address = address;
+    NativeLibrary library = runtime.library();
+    tokenize = library.function("llama_tokenize", "ppipibb:i");
+    toPiece = library.function("llama_token_to_piece", "pipiib:i");
+    isEndOfGeneration = library.function("llama_vocab_is_eog", "pi:b");
+    isControl = library.function("llama_vocab_is_control", "pi:b");
+    text = library.function("llama_vocab_get_text", "pi:p");
+    size = number("llama_vocab_n_tokens", "p:i");
+    type = number("llama_vocab_type", "p:i");
+  }
+
+  /** Number of tokens. */
+  public int size() {
+    return size;
+  }
+
+  /** Whether text can be turned into tokens and back; models without a vocabulary exist. */
+  public boolean usable() {
+    return type != NONE;
+  }
+
+  /** Token that begins a text, -1 when there is none. */
+  public int bos() {
+    return usable() ? number("llama_vocab_bos", "p:i") : -1;
+  }
+
+  /** Token that ends a text, -1 when there is none. */
+  public int eos() {
+    return usable() ? number("llama_vocab_eos", "p:i") : -1;
+  }
+
+  /** Whether the tokenizer puts {@link #bos} before a text. */
+  public boolean addsBos() {
+    return usable() && number("llama_vocab_get_add_bos", "p:b") != 0;
+  }
+
+  /** Whether a token ends generation. */
+  public boolean endsGeneration(int token) {
+    return usable() && flag(isEndOfGeneration, check(token));
+  }
+
+  /** Whether a token steers the model and has no text of its own. */
+  public boolean isControl(int token) {
+    return usable() && flag(isControl, check(token));
+  }
+
+  /**
+   * Tokens of a text, as llama.cpp makes them.
+   *
+   * @param addSpecial whether to add what the model wants around a text, such as BOS
+   * @param parseSpecial whether special tokens written out in the text become tokens
+   * @throws LlamaException when the model has no usable vocabulary or the text cannot be tokenized
+   */
+  public int[] tokenize(String content, boolean addSpecial, boolean parseSpecial) {
+    if (!usable()) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT,
+          "this model has no vocabulary to tokenize text with; give token ids (--tokens 1,2,3)");
+    }
+    byte[] bytes = content.getBytes(StandardCharsets.UTF_8);
+    return runtime.call(
+        () -> {
+          try (Arena arena = Arena.ofConfined()) {
+            MemorySegment input = arena.allocateFrom(ValueLayout.JAVA_BYTE, padded(bytes));
+            int room = bytes.length + 8;
+            while (true) {
+              MemorySegment ids = arena.allocate(ValueLayout.JAVA_INT, room);
+              int n =
+                  (int)
+                      tokenize.invokeExact(
+                          address,
+                          input.address(),
+                          bytes.length,
+                          ids.address(),
+                          room,
+                          addSpecial,
+                          parseSpecial);
+              if (n >= 0) {
+                return ids.asSlice(0, 4L * n).toArray(ValueLayout.JAVA_INT);
+              }
+              if (-n <= room) {
+                throw new LlamaException(
+                    LlamaException.Kind.ARGUMENT, "llama.cpp cannot tokenize this text");
+              }
+              room = -n;
+            }
+          } catch (Throwable failure) {
+            throw NativeLibrary.unexpected(failure);
+          }
+        });
+  }
+
+  private static byte[] padded(byte[] bytes) {
+    return java.util.Arrays.copyOf(bytes, bytes.length + 1);
+  }
+
+  /**
+   * Bytes a token stands for; often not whole UTF-8 characters.
+   *
+   * @param special whether control tokens are written out rather than left empty
+   */
+  public byte[] piece(int token, boolean special) {
+    check(token);
+    if (!usable()) {
+      return ("<" + token + ">").getBytes(StandardCharsets.UTF_8);
+    }
+    return runtime.call(
+        () -> {
+          try (Arena arena = Arena.ofConfined()) {
+            int room = 64;
+            while (true) {
+              MemorySegment target = arena.allocate(room);
+              int n = (int) toPiece.invokeExact(address, token, target.address(), room, 0, special);
+              if (n >= 0) {
+                return target.asSlice(0, n).toArray(ValueLayout.JAVA_BYTE);
+              }
+              room = -n;
+            }
+          } catch (Throwable failure) {
+            throw NativeLibrary.unexpected(failure);
+          }
+        });
+  }
+
+  /** Text of a token for people to read: control tokens written out, broken UTF-8 replaced. */
+  public String text(int token) {
+    return new String(piece(token, true), StandardCharsets.UTF_8);
+  }
+
+  /** The vocabulary's own entry for a token, such as {@code Ġthe}. */
+  public String entry(int token) {
+    check(token);
+    if (!usable()) {
+      return "<" + token + ">";
+    }
+    try {
+      return NativeMemory.text((long) text.invokeExact(address, token));
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  /** Text of a run of tokens. */
+  public String detokenize(int[] tokens, boolean special) {
+    var bytes = new ByteArrayOutputStream();
+    for (int token : tokens) {
+      bytes.writeBytes(piece(token, special));
+    }
+    return bytes.toString(StandardCharsets.UTF_8);
+  }
+
+  private int check(int token) {
+    if (token < 0 || token >= size) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT,
+          "token " + token + " is outside the vocabulary of " + size + " tokens");
+    }
+    return token;
+  }
+
+  private boolean flag(MethodHandle function, int token) {
+    try {
+      return (boolean) function.invokeExact(address, token);
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  private int number(String function, String signature) {
+    MethodHandle handle = runtime.library().function(function, signature);
+    try {
+      return signature.endsWith("b")
+          ? ((boolean) handle.invokeExact(address) ? 1 : 0)
+          : (int) handle.invokeExact(address);
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+}

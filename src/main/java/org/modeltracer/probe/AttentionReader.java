@@ -1,0 +1,175 @@
+package org.modeltracer.probe;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.Tensor;
+import org.modeltracer.model.AttentionRow;
+import org.modeltracer.trace.ModelTracer;
+
+/**
+ * Rows of attention from a layer's attention node, by token position.
+ *
+ * <p>Where the node is a softmax its rows are read; where it is a fused operation they are computed
+ * again from its inputs. Either way only keys that the mask lets the query see are part of a row.
+ */
+final class AttentionReader {
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+  private static final int SINKS = 2;
+
+  private final ModelTracer tracer;
+  private final Tensor source;
+  private final Tensor keySource;
+  private final Tensor cacheView;
+  private final TensorData weights;
+  private final FlashRows flash;
+  private final MaskRow mask;
+  private final RowKeys keys = new RowKeys();
+  private final AttentionRow row = new AttentionRow();
+  private float[] scratch = {};
+  private MemorySegment scratchSegment = MemorySegment.ofArray(scratch);
+  private boolean learnedSink;
+  private long dropped;
+
+  AttentionReader(LlamaRuntime runtime, ModelTracer tracer, boolean forceCopy) {
+    this.tracer = tracer;
+    source = new Tensor(runtime);
+    keySource = new Tensor(runtime);
+    cacheView = new Tensor(runtime);
+    weights = new TensorData(runtime, forceCopy);
+    flash = new FlashRows(runtime, forceCopy);
+    mask = new MaskRow(runtime, forceCopy);
+  }
+
+  /**
+   * Hands all wanted rows of an attention node to the tracer.
+   *
+   * @param fused whether the node is a fused operation rather than a softmax
+   * @param cells what the layer's key cache holds, or null where keys are the tokens themselves
+   */
+  void read(Tensor node, boolean fused, int layer, Ubatch ubatch, @Nullable CellMap cells) {
+    keySource.at(fused ? node.source(1) : keysOf(node));
+    int heads = (int) node.ne(fused ? 1 : 2);
+    int queries = (int) node.ne(fused ? 2 : 1);
+    int streams = (int) node.ne(3);
+    MemorySegment values = MemorySegment.NULL;
+    if (fused) {
+      flash.open(node);
+      learnedSink = flash.hasSinks();
+    } else {
+      values = weights.open(node);
+      learnedSink = node.source(SINKS) != 0;
+    }
+    mask.open(node.source(fused ? 3 : 1));
+    cacheView.at(keySource.address());
+    while (cells != null && cacheView.viewSource() == 0) {
+      // Keys of a type that attention cannot take are converted on the way from the cache.
+      cacheView.at(cacheView.source(0));
+    }
+    reserve((int) keySource.ne(1));
+    for (int s = 0; s < streams; s++) {
+      for (int q = 0; q < queries && s * queries + q < ubatch.size(); q++) {
+        mask.row(q, s);
+        visible(s, ubatch, cells);
+        int token = s * queries + q;
+        for (int h = 0; h < heads; h++) {
+          if (!tracer.config().wantsHead(h)) {
+            continue;
+          }
+          if (fused) {
+            flash.row(h, q, s, keys, mask, scratch);
+            hand(layer, h, ubatch, token, scratchSegment, 0);
+          } else {
+            long offset = q * node.nb(1) + h * node.nb(2) + s * node.nb(3);
+            gather(layer, h, ubatch, token, values, offset);
+          }
+        }
+      }
+    }
+  }
+
+  private long keysOf(Tensor softmax) {
+    source.at(softmax.source(0));
+    while (!source.op().equals("MUL_MAT")) {
+      source.at(source.source(0));
+    }
+    return source.source(0);
+  }
+
+  /** Collects what the mask's current row lets its query see. */
+  private void visible(int stream, Ubatch ubatch, @Nullable CellMap cells) {
+    keys.clear();
+    int count = (int) keySource.ne(1);
+    long first = 0;
+    if (cells != null) {
+      // The view on the cache begins at its first stream's first cell; streams lie one by one.
+      long streamStart = cacheView.ne(3) > 1 ? stream * cacheView.nb(3) : 0;
+      first = (cacheView.viewOffset() + streamStart) / cacheView.nb(1);
+    }
+    for (int c = 0; c < count; c++) {
+      if (!mask.sees(c)) {
+        continue;
+      }
+      int position =
+          cells != null
+              ? cells.position((int) first + c)
+              : c < ubatch.size() ? ubatch.position(c) : -1;
+      if (position < 0) {
+        dropped++;
+      } else {
+        keys.add(c, position);
+      }
+    }
+    keys.sort();
+  }
+
+  private void gather(
+      int layer, int head, Ubatch ubatch, int token, MemorySegment values, long offset) {
+    if (keys.adjacent()) {
+      hand(layer, head, ubatch, token, values, offset + 4L * keys.cell(0));
+      return;
+    }
+    for (int i = 0; i < keys.size(); i++) {
+      scratch[i] = values.get(FLOAT, offset + 4L * keys.cell(i));
+    }
+    hand(layer, head, ubatch, token, scratchSegment, 0);
+  }
+
+  private void hand(
+      int layer, int head, Ubatch ubatch, int token, MemorySegment values, long offset) {
+    row.at(
+        layer,
+        head,
+        ubatch.sequence(token),
+        ubatch.position(token),
+        keys.positions(),
+        keys.size(),
+        values,
+        offset);
+    tracer.recordAttention(row, learnedSink);
+  }
+
+  private void reserve(int keyCount) {
+    keys.reserve(keyCount);
+    if (scratch.length < keyCount) {
+      scratch = new float[keyCount];
+      scratchSegment = MemorySegment.ofArray(scratch);
+    }
+  }
+
+  /** Visible cells whose position was not known, and which rows therefore lack; 0 when exact. */
+  long dropped() {
+    return dropped;
+  }
+
+  long bytesCopied() {
+    return weights.bytesCopied() + mask.bytesCopied() + flash.bytesCopied();
+  }
+
+  void close() {
+    weights.close();
+    mask.close();
+    flash.close();
+  }
+}

@@ -1,0 +1,34 @@
+package org.modeltracer.probe;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.Tensor;
+import org.modeltracer.trace.ModelTracer;
+
+/** Which experts a router chose for each token: a strided view of its sorted scores. */
+final class ExpertReader {
+  private final ModelTracer tracer;
+  private final TensorData data;
+
+  ExpertReader(LlamaRuntime runtime, ModelTracer tracer, boolean forceCopy) {
+    this.tracer = tracer;
+    data = new TensorData(runtime, forceCopy);
+  }
+
+  void read(Tensor choices, int layer) {
+    MemorySegment values = data.open(choices);
+    // Rows of the view lie as far apart as there are experts to sort.
+    int experts = (int) (choices.nb(1) / choices.nb(0));
+    for (long token = 0; token < choices.ne(1); token++) {
+      for (long k = 0; k < choices.ne(0); k++) {
+        int chosen = values.get(ValueLayout.JAVA_INT, token * choices.nb(1) + k * choices.nb(0));
+        tracer.recordExpert(layer, experts, chosen);
+      }
+    }
+  }
+
+  void close() {
+    data.close();
+  }
+}

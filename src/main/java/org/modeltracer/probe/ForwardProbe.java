@@ -1,0 +1,267 @@
+package org.modeltracer.probe;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.Batch;
+import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.Tensor;
+import org.modeltracer.llama.TensorObserver;
+import org.modeltracer.llama.TensorType;
+import org.modeltracer.model.Place;
+import org.modeltracer.model.Site;
+import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.Observation;
+
+/**
+ * Carries a forward pass from the hook into the tracer, watching only what the tracer asks for.
+ *
+ * <p>In steady state nothing is allocated: nodes are recognised by number, statistics and rows are
+ * windows that are used again.
+ */
+final class ForwardProbe implements TensorObserver {
+  private static final int COMPUTED = 16;
+
+  private final ModelTracer tracer;
+  private final CacheLayout caches;
+  private final WatchTable table = new WatchTable();
+  private final NodeIdentity identity;
+  private final Ubatch ubatch = new Ubatch();
+  private final Observation observation = new Observation();
+  private final TensorData data;
+  private final AttentionReader attention;
+  private final ResidualFlow residual = new ResidualFlow();
+  private final ExpertReader experts;
+  private final Tensor source;
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment one = arena.allocate(8, 8);
+  private final boolean flagsComputed;
+  private final boolean separateStreams;
+  private final long[] shape = new long[Tensor.DIMS];
+  private @Nullable StateListener states;
+  private @Nullable Batch batch;
+  private @Nullable WatchedNode current;
+  private long nodesAsked;
+  private long nodesObserved;
+  private long bytesObserved;
+  private int evictions;
+
+  ForwardProbe(
+      LlamaRuntime runtime,
+      ModelSurvey survey,
+      CacheLayout caches,
+      ModelTracer tracer,
+      Set<Site> sites,
+      boolean forceCopy) {
+    this.tracer = tracer;
+    this.caches = caches;
+    identity = new NodeIdentity(runtime);
+    source = new Tensor(runtime);
+    data = new TensorData(runtime, forceCopy);
+    attention = new AttentionReader(runtime, tracer, forceCopy);
+    experts = new ExpertReader(runtime, tracer, forceCopy);
+    flagsComputed = survey.setsFlag(COMPUTED);
+    CacheLayout.Cache largest = caches.largest();
+    separateStreams = largest != null && largest.streams() > 1;
+    for (SiteMap map : survey.maps()) {
+      new WatchList(map, sites, tracer.config()).fill(table);
+    }
+  }
+
+  /** Sets who receives the residual stream; null for nobody. */
+  void states(@Nullable StateListener listener) {
+    states = listener;
+  }
+
+  /** A batch is about to be decoded. */
+  void begin(Batch submitted) {
+    batch = submitted;
+    ubatch.beginBatch(submitted);
+    table.restart();
+    evictions = 0;
+  }
+
+  @Override
+  public boolean wants(Tensor node) {
+    nodesAsked++;
+    WatchedNode found = table.next(identity.of(node));
+    if (found == null) {
+      return false;
+    }
+    if (found.tokens) {
+      beginGraph(node);
+    }
+    if (found.positions) {
+      positions(node);
+    }
+    if (found.cells) {
+      cells(node);
+    }
+    current = found;
+    return found.data && node.elements() > 0 && (!flagsComputed || (node.flags() & COMPUTED) != 0);
+  }
+
+  private void beginGraph(Tensor embedding) {
+    table.restart();
+    int rows = (int) embedding.ne(1);
+    ubatch.begin(rows);
+    source.at(embedding.source(1));
+    for (int i = 0; i < rows && source.elements() == rows; i++) {
+      ubatch.token(i, (int) integer(i));
+    }
+  }
+
+  private void positions(Tensor rope) {
+    source.at(rope.source(1));
+    // Multi-dimensional positions come one dimension after the other; the first is the token's.
+    for (int i = 0; i < ubatch.size() && ubatch.size() <= source.elements(); i++) {
+      ubatch.position(i, (int) integer(i));
+    }
+  }
+
+  /** Element {@code i} of the integer input {@link #source}. */
+  private long integer(int i) {
+    int bytes = source.type() == TensorType.I64 ? 8 : 4;
+    source.read((long) i * bytes, one, bytes);
+    return bytes == 8 ? one.get(ValueLayout.JAVA_LONG, 0) : one.get(ValueLayout.JAVA_INT, 0);
+  }
+
+  private void cells(Tensor write) {
+    long root = write.viewSource();
+    CacheLayout.Cache cache = caches.at(root);
+    Batch submitted = batch;
+    if (cache == null || submitted == null) {
+      return;
+    }
+    boolean indexed = write.op().equals("SET_ROWS");
+    long first = 0;
+    if (indexed) {
+      source.at(write.source(1));
+      if (separateStreams && !ubatch.mapped()) {
+        for (int i = 0; i < ubatch.size(); i++) {
+          ubatch.stream(i, (int) (integer(i) / cache.streamCells()));
+        }
+      }
+    } else {
+      // Older generations copy into a view: its offset, in rows, is the first cell.
+      first = write.viewOffset() / (write.spanBytes() / Math.max(1, ubatch.size()));
+    }
+    ubatch.map(submitted);
+    for (int i = 0; i < ubatch.size(); i++) {
+      int cell = (int) (indexed ? integer(i) : first + i);
+      if (cache.cells().write(cell, ubatch.position(i), ubatch.sequence(i))
+          && cache == caches.largest()) {
+        evictions++;
+      }
+    }
+  }
+
+  @Override
+  public void observe(Tensor node) {
+    WatchedNode watched = current;
+    Batch submitted = batch;
+    if (watched == null || submitted == null) {
+      return;
+    }
+    nodesObserved++;
+    Place place = watched.place;
+    if (place.site() == Site.ATTENTION) {
+      ubatch.map(submitted);
+      CacheLayout.Cache cache = caches.ofLayer(place.layer());
+      attention.read(
+          node, watched.fused, place.layer(), ubatch, cache == null ? null : cache.cells());
+      return;
+    }
+    if (place.site() == Site.EXPERTS) {
+      experts.read(node, place.layer());
+      return;
+    }
+    statistics(node, watched);
+    if (place.site() == Site.EMBEDDING) {
+      residual.enter(data.values(), node);
+    } else if (place.site() == Site.LAYER_OUT) {
+      layerOut(node, place.layer(), submitted);
+    }
+  }
+
+  private void statistics(Tensor node, WatchedNode watched) {
+    for (int d = 0; d < Tensor.DIMS; d++) {
+      shape[d] = node.ne(d);
+    }
+    observation.of(watched.place, watched.tensor, watched.op, shape);
+    data.addTo(observation.stats(), node);
+    bytesObserved += 4 * node.elements();
+    if (observation.stats().bad() && batch != null) {
+      ubatch.map(batch);
+      observation.position(positionOf(observation.stats().firstBad()));
+    }
+    tracer.recordActivation(observation);
+  }
+
+  /** Token position of the row that holds an element, by the dimension that counts tokens. */
+  private int positionOf(long element) {
+    long row = element;
+    for (int d = 0; d < Tensor.DIMS; d++) {
+      if (d > 0 && (shape[d] == ubatch.size() || shape[d] == ubatch.outputs())) {
+        return ubatch.position(ubatch.rowOf((int) (row % shape[d]), shape[d]));
+      }
+      row /= shape[d];
+    }
+    return -1;
+  }
+
+  private void layerOut(Tensor node, int layer, Batch submitted) {
+    ubatch.map(submitted);
+    if (states != null && layer == 0) {
+      // The embedding is handed on late: only now are the rows of several streams told apart.
+      emit(Place.BEFORE_LAYERS, residual.state(), residual.rows(), residual.width());
+    }
+    MemorySegment values = data.values();
+    residual.leave(layer, values, node, ubatch, tracer);
+    emit(layer, values, node.ne(1), (int) node.ne(0));
+  }
+
+  private void emit(int layer, MemorySegment values, long rows, int width) {
+    StateListener listener = states;
+    if (listener == null) {
+      return;
+    }
+    for (int r = 0; r < rows; r++) {
+      int row = ubatch.rowOf(r, rows);
+      listener.onState(
+          layer, ubatch.sequence(row), ubatch.position(row), values, 4L * width * r, width);
+    }
+  }
+
+  /** Cells overwritten while they held another token, in the last batch. */
+  int evictions() {
+    return evictions;
+  }
+
+  long nodesAsked() {
+    return nodesAsked;
+  }
+
+  long nodesObserved() {
+    return nodesObserved;
+  }
+
+  long bytesObserved() {
+    return bytesObserved;
+  }
+
+  /** Visible cells that rows lack because their position was not known; 0 when exact. */
+  long droppedKeys() {
+    return attention.dropped();
+  }
+
+  void close() {
+    data.close();
+    attention.close();
+    experts.close();
+    residual.close();
+    arena.close();
+  }
+}

@@ -1,0 +1,138 @@
+package org.modeltracer.probe;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Predicate;
+import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.Tensor;
+import org.modeltracer.llama.TensorObserver;
+
+/** The graph of a forward pass: every node in execution order, with its sources. */
+final class Graph {
+  private static final int SOURCES = 10;
+
+  private final List<GraphNode> nodes;
+  private final Map<GraphNode, List<GraphNode>> consumers = new HashMap<>();
+
+  private Graph(List<GraphNode> nodes) {
+    this.nodes = List.copyOf(nodes);
+    for (GraphNode node : nodes) {
+      for (GraphNode source : node.sources()) {
+        consumers.computeIfAbsent(source, s -> new ArrayList<>()).add(node);
+      }
+    }
+  }
+
+  List<GraphNode> nodes() {
+    return nodes;
+  }
+
+  /** Nodes that take this tensor as a source, in execution order. */
+  List<GraphNode> consumers(GraphNode tensor) {
+    return consumers.getOrDefault(tensor, List.of());
+  }
+
+  /** Leaves of the graph, each once, in order of first use. */
+  List<GraphNode> leaves() {
+    var leaves = new ArrayList<GraphNode>();
+    var seen = new java.util.HashSet<GraphNode>();
+    for (GraphNode node : nodes) {
+      for (GraphNode source : node.sources()) {
+        GraphNode leaf = source;
+        while (leaf.viewed() != null) {
+          leaf = leaf.viewed();
+        }
+        if (leaf.isLeaf() && seen.add(leaf)) {
+          leaves.add(leaf);
+        }
+      }
+    }
+    return leaves;
+  }
+
+  /** Whether a tensor's ancestors, not looked for beyond {@code stop}, include such a one. */
+  boolean descendsFrom(GraphNode tensor, Predicate<GraphNode> wanted, Predicate<GraphNode> stop) {
+    var seen = new java.util.HashSet<GraphNode>();
+    var open = new ArrayList<GraphNode>(List.of(tensor));
+    while (!open.isEmpty()) {
+      GraphNode n = open.removeLast();
+      if (!seen.add(n)) {
+        continue;
+      }
+      if (wanted.test(n)) {
+        return true;
+      }
+      if (!stop.test(n)) {
+        open.addAll(n.sources());
+      }
+    }
+    return false;
+  }
+
+  /** Records the nodes of one graph while it runs; wants no data. */
+  static final class Survey implements TensorObserver {
+    private final LlamaRuntime runtime;
+    private final NodeIdentity identity;
+    private final List<GraphNode> nodes = new ArrayList<>();
+    private final Map<Long, GraphNode> known = new HashMap<>();
+    private final Map<Long, Integer> occurrences = new HashMap<>();
+
+    Survey(LlamaRuntime runtime) {
+      this.runtime = runtime;
+      this.identity = new NodeIdentity(runtime);
+    }
+
+    @Override
+    public boolean wants(Tensor node) {
+      nodes.add(record(node.copy(), nodes.size()));
+      return false;
+    }
+
+    @Override
+    public void observe(Tensor node) {
+      throw new IllegalStateException("a survey asks for no data");
+    }
+
+    private GraphNode record(Tensor t, int index) {
+      var sources = new ArrayList<GraphNode>();
+      for (int i = 0; i < SOURCES; i++) {
+        long source = t.source(i);
+        // A cast names itself as its second source.
+        if (source != 0 && source != t.address()) {
+          sources.add(reference(source));
+        }
+      }
+      long viewed = t.viewSource();
+      long id = identity.of(t);
+      var node =
+          new GraphNode(
+              index,
+              t.address(),
+              t.name().replaceFirst("^[^#]*#(.*)#\\d+$", "$1"),
+              t.op(),
+              t.type(),
+              List.of(t.ne(0), t.ne(1), t.ne(2), t.ne(3)),
+              t.flags(),
+              t.spanBytes(),
+              id,
+              index < 0 ? 0 : occurrences.merge(id, 1, Integer::sum) - 1,
+              Collections.unmodifiableList(sources),
+              viewed == 0 ? null : reference(viewed));
+      known.put(t.address(), node);
+      return node;
+    }
+
+    private GraphNode reference(long address) {
+      GraphNode seen = known.get(address);
+      // Sources come before their consumers: what has not come by is a leaf.
+      return seen != null ? seen : record(new Tensor(runtime).at(address), -1);
+    }
+
+    Graph graph() {
+      return new Graph(nodes);
+    }
+  }
+}

@@ -1,0 +1,64 @@
+package org.modeltracer.probe;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.Tensor;
+import org.modeltracer.llama.TensorType;
+
+/** One query's row of an attention mask; without a mask every key is open. */
+final class MaskRow {
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+  private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
+
+  private final Tensor tensor;
+  private final TensorData data;
+  private MemorySegment values = MemorySegment.NULL;
+  private boolean exists;
+  private boolean half;
+  private long offset;
+
+  MaskRow(LlamaRuntime runtime, boolean forceCopy) {
+    tensor = new Tensor(runtime);
+    data = new TensorData(runtime, forceCopy);
+  }
+
+  /** Opens the mask at an address, 0 for none. */
+  void open(long address) {
+    exists = address != 0;
+    if (exists) {
+      values = data.open(tensor.at(address));
+      half = tensor.type() == TensorType.F16;
+    }
+  }
+
+  /** Moves to the row of a query in a stream. */
+  void row(int query, int stream) {
+    if (exists) {
+      offset = query * tensor.nb(1) + stream % tensor.ne(3) * tensor.nb(3);
+    }
+  }
+
+  /** What is added to the score of the key in a cell: minus infinity where it is masked. */
+  float value(int cell) {
+    if (!exists) {
+      return 0;
+    }
+    return half
+        ? Float.float16ToFloat(values.get(SHORT, offset + 2L * cell))
+        : values.get(FLOAT, offset + 4L * cell);
+  }
+
+  /** Whether the query sees the key in a cell; ALiBi biases are finite. */
+  boolean sees(int cell) {
+    return value(cell) != Float.NEGATIVE_INFINITY;
+  }
+
+  long bytesCopied() {
+    return data.bytesCopied();
+  }
+
+  void close() {
+    data.close();
+  }
+}

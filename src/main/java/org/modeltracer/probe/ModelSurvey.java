@@ -1,0 +1,93 @@
+package org.modeltracer.probe;
+
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.modeltracer.llama.Batch;
+import org.modeltracer.llama.LlamaContext;
+import org.modeltracer.llama.LlamaException;
+import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.model.Place;
+
+/**
+ * The graphs of a context, learnt by letting it run on two tokens and then on one.
+ *
+ * <p>llama.cpp itself warms models up in this way. Prompts and single tokens may have different
+ * graphs; the same place then has a node in each.
+ *
+ * @param maps places by graph: prompt first, then single token, or the encoder alone
+ */
+record ModelSurvey(List<SiteMap> maps) {
+
+  /** Surveys a fresh context and leaves it empty. */
+  static ModelSurvey of(LlamaContext context) {
+    LlamaModel model = context.model();
+    var maps = new ArrayList<SiteMap>();
+    int first = Math.max(0, model.vocabulary().bos());
+    boolean decodes = !model.hasEncoder() || model.hasDecoder();
+    if (model.hasEncoder()) {
+      SiteMap encoder = survey(context, 2, 0, first, true);
+      if (!decodes) {
+        return new ModelSurvey(List.of(encoder));
+      }
+    }
+    int prompt = Math.min(2, context.options().microBatch());
+    maps.add(survey(context, prompt, 0, first, false));
+    maps.add(survey(context, 1, prompt, first, false));
+    if (context.cache().exists()) {
+      context.cache().clear();
+    }
+    return new ModelSurvey(List.copyOf(maps));
+  }
+
+  private static SiteMap survey(
+      LlamaContext context, int tokens, int from, int token, boolean encode) {
+    var survey = new Graph.Survey(context.model().runtime());
+    Batch batch = context.batch().clear();
+    for (int i = 0; i < tokens; i++) {
+      batch.add(token, from + i, 0, true);
+    }
+    context.observe(survey);
+    try {
+      if (encode) {
+        context.encode(batch);
+      } else {
+        context.decode(batch);
+      }
+    } finally {
+      context.observe(null);
+    }
+    Graph graph = survey.graph();
+    if (graph.nodes().isEmpty()) {
+      throw new LlamaException(
+          LlamaException.Kind.CONTEXT, "llama.cpp showed no node of the forward pass to its hook");
+    }
+    return new SiteMap(graph);
+  }
+
+  /** Whether nodes that are computed carry a flag, which then tells apart those that are not. */
+  boolean setsFlag(int flag) {
+    return maps.stream()
+        .flatMap(m -> m.graph().nodes().stream())
+        .anyMatch(n -> (n.flags() & flag) != 0);
+  }
+
+  /** The first graph: a prompt's, or the encoder's. */
+  SiteMap prompt() {
+    return maps.getFirst();
+  }
+
+  /** Node at a place in the first graph that has one. */
+  Optional<GraphNode> node(Place place) {
+    return maps.stream().flatMap(m -> m.node(place).stream()).findFirst();
+  }
+
+  /** Layers of the model, ascending. */
+  Set<Integer> layers() {
+    var layers = new LinkedHashSet<Integer>();
+    maps.forEach(m -> layers.addAll(m.layers()));
+    return layers;
+  }
+}

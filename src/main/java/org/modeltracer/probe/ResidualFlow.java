@@ -1,0 +1,92 @@
+package org.modeltracer.probe;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.modeltracer.llama.Tensor;
+import org.modeltracer.trace.ModelTracer;
+
+/**
+ * How much each layer changes the residual stream.
+ *
+ * <p>The state before a layer is overwritten while the layer runs; one copy of it is kept here, of
+ * the size of a micro-batch.
+ */
+final class ResidualFlow {
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+
+  private final Arena arena = Arena.ofShared();
+  private MemorySegment before = MemorySegment.NULL;
+  private int width;
+  private long rows;
+  private double in;
+  private double out;
+  private double delta;
+  private double cosine;
+
+  /** Keeps the state that enters the next layer. */
+  void enter(MemorySegment values, Tensor t) {
+    long bytes = 4 * t.elements();
+    if (before.byteSize() < bytes) {
+      before = arena.allocate(bytes, 64);
+    }
+    MemorySegment.copy(values, 0, before, 0, bytes);
+    width = (int) t.ne(0);
+    rows = t.ne(1);
+  }
+
+  /** Compares the state that leaves a layer with the one that entered it, and keeps it instead. */
+  void leave(int layer, MemorySegment values, Tensor t, Ubatch ubatch, ModelTracer tracer) {
+    long outRows = t.ne(1);
+    boolean comparable = outRows == rows || outRows == ubatch.outputs();
+    if (rows == 0 || outRows == 0 || t.ne(0) != width || !comparable) {
+      enter(values, t);
+      return;
+    }
+    in = out = delta = cosine = 0;
+    for (int r = 0; r < outRows; r++) {
+      int from = outRows == rows ? r : ubatch.outputRow(r);
+      compare(4L * width * from, values, 4L * width * r);
+    }
+    if (Double.isFinite(in + out + delta)) {
+      tracer.recordResidual(layer, (int) outRows, in, delta, out, cosine);
+    }
+    enter(values, t);
+  }
+
+  private void compare(long a, MemorySegment values, long b) {
+    double xx = 0;
+    double yy = 0;
+    double xy = 0;
+    double dd = 0;
+    for (int i = 0; i < width; i++) {
+      double x = before.get(FLOAT, a + 4L * i);
+      double y = values.get(FLOAT, b + 4L * i);
+      xx += x * x;
+      yy += y * y;
+      xy += x * y;
+      dd += (y - x) * (y - x);
+    }
+    in += Math.sqrt(xx);
+    out += Math.sqrt(yy);
+    delta += Math.sqrt(dd);
+    cosine += xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : 0;
+  }
+
+  /** The state kept: {@code [row, width]}. */
+  MemorySegment state() {
+    return before;
+  }
+
+  int width() {
+    return width;
+  }
+
+  long rows() {
+    return rows;
+  }
+
+  void close() {
+    arena.close();
+  }
+}

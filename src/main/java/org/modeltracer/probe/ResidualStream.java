@@ -1,0 +1,126 @@
+package org.modeltracer.probe;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * The residual stream of a graph, followed from the embedding from one addition to the next.
+ *
+ * <p>Works for sequential blocks (attention, then feed-forward), for parallel ones, for recurrent
+ * layers that add once, and for post-norm models, where the stream goes on from the norm's output.
+ */
+final class ResidualStream {
+  /**
+   * One addition to the stream.
+   *
+   * @param before the stream it adds to
+   * @param contribution what is added
+   * @param after the stream that goes on, the sum or the norm of it
+   */
+  record Step(GraphNode before, GraphNode contribution, GraphNode after) {}
+
+  private final Graph graph;
+  private final GraphNode embedding;
+  private final List<Step> steps = new ArrayList<>();
+  private final Set<GraphNode> stream = new HashSet<>();
+
+  ResidualStream(Graph graph, GraphNode embedding) {
+    this.graph = graph;
+    this.embedding = embedding;
+    stream.add(embedding);
+    GraphNode current = embedding;
+    Optional<Step> next;
+    while ((next = step(current)).isPresent()) {
+      steps.add(next.get());
+      current = next.get().after();
+      if (!stream.add(current)) {
+        break;
+      }
+    }
+  }
+
+  GraphNode embedding() {
+    return embedding;
+  }
+
+  List<Step> steps() {
+    return steps;
+  }
+
+  /** Whether the tensor is a state of the stream itself. */
+  boolean contains(GraphNode tensor) {
+    return stream.contains(tensor);
+  }
+
+  private Optional<Step> step(GraphNode current) {
+    return addition(current, current)
+        .or(() -> normed(current).flatMap(norm -> addition(norm, norm)));
+  }
+
+  private Optional<Step> addition(GraphNode current, GraphNode before) {
+    return reach(current).stream()
+        .flatMap(same -> graph.consumers(same).stream())
+        .filter(n -> n.is("ADD") && n.index() > current.index())
+        .filter(n -> n.ne().getFirst().equals(current.ne().getFirst()))
+        .filter(n -> !other(n, current).origin().isLeaf())
+        .min(java.util.Comparator.comparingInt(GraphNode::index))
+        .map(n -> new Step(before, other(n, current), n));
+  }
+
+  /** The same state where it only moved: reshaped, or reduced to the rows that become outputs. */
+  private List<GraphNode> reach(GraphNode current) {
+    var found = new ArrayList<GraphNode>(List.of(current));
+    for (int i = 0; i < found.size(); i++) {
+      for (GraphNode consumer : graph.consumers(found.get(i))) {
+        boolean rows = consumer.is("GET_ROWS") && consumer.source(0) == found.get(i);
+        if ((rows || consumer.moves()) && !found.contains(consumer)) {
+          found.add(consumer);
+        }
+      }
+    }
+    return found;
+  }
+
+  private static GraphNode other(GraphNode addition, GraphNode current) {
+    GraphNode a = addition.sources().get(0);
+    GraphNode b = addition.sources().get(1);
+    return rowsOf(a) == current.origin() || a == current ? b : a;
+  }
+
+  private static GraphNode rowsOf(GraphNode n) {
+    GraphNode o = n.origin();
+    return o.is("GET_ROWS") && !o.sources().getFirst().isLeaf()
+        ? o.sources().getFirst().origin()
+        : o;
+  }
+
+  /** The norm of a state with its scale and shift, when the state goes nowhere but there. */
+  private Optional<GraphNode> normed(GraphNode current) {
+    for (GraphNode consumer : graph.consumers(current)) {
+      if (consumer.is("NORM") || consumer.is("RMS_NORM")) {
+        return Optional.of(affine(graph, consumer));
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** A norm's output after the weight and bias that follow it. */
+  static GraphNode affine(Graph graph, GraphNode norm) {
+    GraphNode n = norm;
+    while (true) {
+      GraphNode at = n;
+      Optional<GraphNode> next =
+          graph.consumers(n).stream()
+              .filter(c -> c.is("MUL") || c.is("ADD"))
+              .filter(c -> c.sources().getFirst() == at && c.sources().get(1).isWeight())
+              .findFirst();
+      if (next.isEmpty()) {
+        return n;
+      }
+      n = next.get();
+    }
+  }
+}

@@ -1,0 +1,353 @@
+package org.modeltracer.probe;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import org.modeltracer.model.Place;
+import org.modeltracer.model.Site;
+
+/**
+ * Which node of a graph is which place of the transformer.
+ *
+ * <p>Found by structure: what multiplies which weight, what a softmax is taken of, what is added to
+ * the residual stream. Weight names are the same in all architectures; node names are a fallback
+ * only. A place that a layer does not have is absent.
+ */
+final class SiteMap {
+  private static final Set<String> QUERY_WEIGHTS =
+      Set.of(
+          "attn_q",
+          "attn_qkv",
+          "attn_q_a",
+          "attn_kv_a_mqa",
+          "ssm_in",
+          "ssm_x",
+          "attn_gate",
+          "shortconv.in_proj",
+          "time_mix_receptance");
+  private static final Map<String, Site> BY_FIRST_FACTOR =
+      Map.of(
+          "ffn_gate", Site.FFN_GATE,
+          "ffn_gate_exps", Site.FFN_GATE,
+          "ffn_up", Site.FFN_UP,
+          "ffn_up_exps", Site.FFN_UP,
+          "ffn_gate_up_exps", Site.FFN_UP,
+          "ffn_gate_inp", Site.ROUTER);
+
+  private final Graph graph;
+  private final Map<GraphNode, Integer> layers = new HashMap<>();
+  private final Map<GraphNode, Place> places = new LinkedHashMap<>();
+  private final Map<Place, GraphNode> nodes = new HashMap<>();
+  private final Set<GraphNode> attended = new HashSet<>();
+  private final ResidualStream residual;
+
+  SiteMap(Graph graph) {
+    this.graph = graph;
+    for (GraphNode node : graph.nodes()) {
+      layers.put(node, layerOf(node));
+    }
+    logits();
+    graph.nodes().forEach(this::attention);
+    graph.nodes().forEach(this::cacheWrites);
+    graph.nodes().forEach(this::factors);
+    residual = new ResidualStream(graph, embedding());
+    put(Site.EMBEDDING, Place.BEFORE_LAYERS, residual.embedding());
+    residual();
+  }
+
+  private int layerOf(GraphNode node) {
+    int named = node.namedLayer();
+    if (named >= 0) {
+      return named;
+    }
+    int layer = -1;
+    for (GraphNode source : node.sources()) {
+      if (source.isLeaf() && source.namedLayer() >= 0) {
+        return source.namedLayer();
+      }
+      layer = Math.max(layer, layers.getOrDefault(source, -1));
+    }
+    return layer;
+  }
+
+  private void put(Site site, int layer, GraphNode node) {
+    var place = new Place(site, layer);
+    if (!node.isLeaf() && !places.containsKey(node) && !nodes.containsKey(place)) {
+      places.put(node, place);
+      nodes.put(place, node);
+    }
+  }
+
+  private void logits() {
+    for (int i = graph.nodes().size() - 1; i >= 0; i--) {
+      GraphNode n = graph.nodes().get(i);
+      if (!n.is("MUL_MAT")) {
+        continue;
+      }
+      String weight = n.sources().getFirst().role();
+      if (weight.equals("output") || weight.equals("token_embd")) {
+        put(Site.LOGITS, Place.AFTER_LAYERS, last(n));
+        put(Site.FINAL_NORM, Place.AFTER_LAYERS, n.sources().get(1).origin());
+        return;
+      }
+    }
+    graph.nodes().stream()
+        .filter(n -> n.baseName().equals("result_norm") || n.baseName().equals("result_embd"))
+        .reduce((a, b) -> b)
+        .ifPresent(n -> put(Site.FINAL_NORM, Place.AFTER_LAYERS, n));
+  }
+
+  /** What becomes of a tensor by element-wise operations up to the end of the graph. */
+  private GraphNode last(GraphNode n) {
+    List<GraphNode> next = graph.consumers(n);
+    return next.isEmpty() ? n : last(next.getLast());
+  }
+
+  private void attention(GraphNode node) {
+    int layer = layers.getOrDefault(node, -1);
+    if (node.is("FLASH_ATTN_EXT")) {
+      put(Site.ATTENTION, layer, node);
+      inputs(layer, node.sources().get(0), node.sources().get(1));
+      context(node, layer);
+    } else if (node.is("SOFT_MAX")) {
+      GraphNode product = scoresOf(node);
+      if (product == null) {
+        return;
+      }
+      int own = layer >= 0 ? layer : layers.getOrDefault(product, -1);
+      put(Site.SCORES, own, product);
+      put(Site.ATTENTION, own, node);
+      inputs(own, product.sources().get(1), product.sources().get(0));
+      graph.consumers(node).stream()
+          .filter(c -> c.is("MUL_MAT"))
+          .findFirst()
+          .ifPresent(mixed -> context(mixed, own));
+    }
+  }
+
+  private void inputs(int layer, GraphNode queries, GraphNode keys) {
+    put(Site.QUERY, layer, queries.origin());
+    GraphNode cache = keys.cacheRoot();
+    if (cache.isCache("cache_")) {
+      attended.add(cache);
+    } else {
+      put(Site.KEY, layer, keys.origin());
+    }
+  }
+
+  /** The product of keys and queries a softmax is taken of, or null: routers have softmaxes too. */
+  private static @org.jspecify.annotations.Nullable GraphNode scoresOf(GraphNode softmax) {
+    GraphNode n = softmax.sources().getFirst();
+    while (!n.is("MUL_MAT") && !n.isLeaf() && !n.sources().isEmpty()) {
+      n = n.sources().getFirst();
+    }
+    boolean product =
+        n.is("MUL_MAT")
+            && !n.sources().get(0).origin().isWeight()
+            && !n.sources().get(1).origin().isWeight();
+    return product ? n : null;
+  }
+
+  /** All heads side by side: the last rearrangement of the mixed values before a weight. */
+  private void context(GraphNode mixed, int layer) {
+    GraphNode n = mixed;
+    GraphNode found = mixed;
+    while (true) {
+      GraphNode at = n;
+      Optional<GraphNode> next =
+          graph.consumers(n).stream()
+              .filter(
+                  c ->
+                      c.moves()
+                          || (c.is("MUL_MAT") && c.sources().getFirst().role().equals("attn_v_b")))
+              .filter(c -> c.sources().contains(at))
+              .findFirst();
+      if (next.isEmpty()) {
+        put(Site.CONTEXT, layer, found);
+        return;
+      }
+      n = next.get();
+      found = n;
+    }
+  }
+
+  private void factors(GraphNode node) {
+    if (!node.is("MUL_MAT") && !node.is("MUL_MAT_ID")) {
+      return;
+    }
+    String weight = node.sources().getFirst().role();
+    int layer = layers.getOrDefault(node, -1);
+    GraphNode input = node.sources().get(1).origin();
+    Site site = BY_FIRST_FACTOR.get(weight);
+    if (site != null) {
+      put(site, layer, biased(node));
+      if (isNorm(input)) {
+        put(Site.FFN_NORM, layer, input);
+      }
+    }
+    if (weight.startsWith("ffn_down")) {
+      put(Site.FFN_HIDDEN, layer, input);
+    }
+    if (QUERY_WEIGHTS.contains(weight) && isNorm(input)) {
+      put(Site.ATTN_NORM, layer, input);
+    }
+    if (node.is("MUL_MAT_ID")) {
+      put(Site.EXPERTS, layer, node.sources().get(2));
+    }
+    switch (weight) {
+      case "attn_v" -> put(Site.VALUE, layer, biased(node));
+      case "attn_output" -> put(Site.CONTEXT, layer, node.sources().get(1));
+      default -> {}
+    }
+  }
+
+  /** A product after the scale and bias tensors that follow it. */
+  private GraphNode biased(GraphNode product) {
+    return ResidualStream.affine(graph, product);
+  }
+
+  private static boolean isNorm(GraphNode node) {
+    GraphNode n = node;
+    while ((n.is("MUL") || n.is("ADD")) && n.sources().get(1).isWeight()) {
+      n = n.sources().getFirst();
+    }
+    return n.is("RMS_NORM") || n.is("NORM");
+  }
+
+  /** Writes into the caches that attention reads; indexers and compressors have caches too. */
+  private void cacheWrites(GraphNode node) {
+    if (!node.is("SET_ROWS") && !node.is("CPY")) {
+      return;
+    }
+    int layer = layers.getOrDefault(node, -1);
+    if (attended.contains(node.root())) {
+      put(Site.KEY_CACHE, layer, node);
+      put(Site.KEY, layer, node.sources().getFirst().origin());
+    } else if (node.isCache("cache_v")) {
+      put(Site.VALUE_CACHE, layer, node);
+      put(Site.VALUE, layer, node.sources().getFirst().origin());
+    }
+  }
+
+  /** The stream before the first layer: what the first norm normalizes, or the first factor is. */
+  private GraphNode embedding() {
+    GraphNode start =
+        graph.nodes().stream()
+            .filter(n -> n.is("GET_ROWS"))
+            .filter(n -> n.sources().getFirst().role().equals("token_embd"))
+            .findFirst()
+            .orElse(graph.nodes().getFirst());
+    GraphNode n = start;
+    // Scales, position embeddings and an embedding norm belong to the embedding; the first layer
+    // begins where the stream is used twice or meets a layer's own weight.
+    while (true) {
+      List<GraphNode> next = graph.consumers(n);
+      if (next.size() != 1
+          || layers.getOrDefault(next.getFirst(), -1) >= 0 && ownsWeight(next.getFirst())) {
+        return n;
+      }
+      GraphNode c = next.getFirst();
+      if (c.is("MUL_MAT") || !c.ne().equals(start.ne())) {
+        return n;
+      }
+      n = c;
+    }
+  }
+
+  private static boolean ownsWeight(GraphNode n) {
+    return n.sources().stream().anyMatch(s -> s.isLeaf() && s.name().contains("blk."));
+  }
+
+  private void residual() {
+    var byLayer = new HashMap<Integer, List<ResidualStream.Step>>();
+    for (ResidualStream.Step step : residual.steps()) {
+      int layer = layers.getOrDefault(step.after(), -1);
+      byLayer.computeIfAbsent(layer, l -> new ArrayList<>()).add(step);
+    }
+    byLayer.forEach(this::block);
+    for (GraphNode node : graph.nodes()) {
+      // The stream can be lost where an architecture braids several; the names then remain.
+      if (node.baseName().equals("l_out")) {
+        put(Site.LAYER_OUT, node.namedLayer(), node);
+      }
+    }
+  }
+
+  private void block(int layer, List<ResidualStream.Step> steps) {
+    put(Site.LAYER_OUT, layer, steps.getLast().after());
+    for (ResidualStream.Step step : steps) {
+      contribution(layer, step.contribution());
+    }
+    if (steps.size() == 2 && reads(steps.get(1).contribution(), steps.get(0).after())) {
+      put(Site.RESIDUAL_MID, layer, steps.get(0).after());
+    }
+  }
+
+  private boolean reads(GraphNode contribution, GraphNode state) {
+    return graph.descendsFrom(
+        contribution, n -> n == state, n -> n != state && residual.contains(n));
+  }
+
+  private void contribution(int layer, GraphNode added) {
+    boolean mixes = contains(added, SiteMap::mixesTokens);
+    boolean feeds = contains(added, n -> n.role().startsWith("ffn_"));
+    if (mixes && feeds && added.origin().is("ADD")) {
+      contribution(layer, added.origin().sources().get(0));
+      contribution(layer, added.origin().sources().get(1));
+    } else if (mixes) {
+      put(Site.ATTN_OUT, layer, rows(added));
+    } else if (feeds) {
+      put(Site.FFN_OUT, layer, rows(added));
+    }
+  }
+
+  private static GraphNode rows(GraphNode added) {
+    GraphNode o = added.origin();
+    return o.is("GET_ROWS") && !o.sources().getFirst().isLeaf()
+        ? o.sources().getFirst().origin()
+        : o;
+  }
+
+  private boolean contains(GraphNode added, java.util.function.Predicate<GraphNode> wanted) {
+    return graph.descendsFrom(added, wanted, residual::contains);
+  }
+
+  private static boolean mixesTokens(GraphNode n) {
+    return n.is("SOFT_MAX") && n.sources().size() > 1
+        || n.is("FLASH_ATTN_EXT")
+        || n.isLeaf() && (n.name().startsWith("cache_r_") || n.name().startsWith("cache_s_"));
+  }
+
+  /** The node at a place, if the graph has it. */
+  Optional<GraphNode> node(Place place) {
+    return Optional.ofNullable(nodes.get(place));
+  }
+
+  /** Every place found, with its node, in execution order. */
+  Map<GraphNode, Place> places() {
+    return places;
+  }
+
+  /** Layers that have a node of their own, ascending. */
+  Set<Integer> layers() {
+    var found = new TreeSet<Integer>(Comparator.naturalOrder());
+    layers.values().stream().filter(l -> l >= 0).forEach(found::add);
+    return found;
+  }
+
+  /** Layer a node belongs to, -1 for none. */
+  int layer(GraphNode node) {
+    return layers.getOrDefault(node, -1);
+  }
+
+  Graph graph() {
+    return graph;
+  }
+}

@@ -1,0 +1,151 @@
+package org.modeltracer.probe;
+
+import java.util.Arrays;
+import org.modeltracer.llama.Batch;
+
+/**
+ * The tokens of the graph now running: which row is which token of the batch.
+ *
+ * <p>llama.cpp splits a batch into micro-batches, and regroups it when sequences have streams of
+ * their own. Rows are matched to the batch by what the graph shows of them: token, position where
+ * the graph has them, stream.
+ */
+final class Ubatch {
+  private static final int UNKNOWN = -1;
+
+  private int size;
+  private int outputs;
+  private int[] tokens = {};
+  private int[] positions = {};
+  private int[] sequences = {};
+  private int[] outputRows = {};
+  private int[] batchIndex = {};
+  private boolean[] consumed = {};
+  private int next;
+  private boolean mapped;
+
+  /** A new batch begins; none of it has been computed. */
+  void beginBatch(Batch batch) {
+    if (consumed.length < batch.size()) {
+      consumed = new boolean[Math.max(batch.size(), 2 * consumed.length)];
+    }
+    Arrays.fill(consumed, 0, batch.size(), false);
+    next = 0;
+    size = 0;
+    outputs = 0;
+    mapped = false;
+  }
+
+  /** A new graph begins with that many rows. */
+  void begin(int rows) {
+    if (tokens.length < rows) {
+      int room = Math.max(rows, 2 * tokens.length);
+      tokens = new int[room];
+      positions = new int[room];
+      sequences = new int[room];
+      outputRows = new int[room];
+      batchIndex = new int[room];
+    }
+    size = rows;
+    outputs = 0;
+    mapped = false;
+    Arrays.fill(tokens, 0, rows, UNKNOWN);
+    Arrays.fill(positions, 0, rows, UNKNOWN);
+    Arrays.fill(sequences, 0, rows, UNKNOWN);
+  }
+
+  void token(int row, int token) {
+    tokens[row] = token;
+  }
+
+  void position(int row, int position) {
+    positions[row] = position;
+  }
+
+  void stream(int row, int sequence) {
+    sequences[row] = sequence;
+  }
+
+  /** Matches the rows to the batch; call when what the graph shows has been entered. */
+  void map(Batch batch) {
+    if (mapped) {
+      return;
+    }
+    boolean inOrder = next + size <= batch.size();
+    for (int row = 0; inOrder && row < size; row++) {
+      inOrder = !consumed[next + row] && fits(batch, next + row, row);
+    }
+    for (int row = 0; row < size; row++) {
+      int index = inOrder ? next + row : search(batch, row);
+      batchIndex[row] = index;
+      if (index < 0) {
+        throw new IllegalStateException(
+            "row " + row + " of a micro-batch is no token of the batch that was submitted");
+      }
+      consumed[index] = true;
+      tokens[row] = batch.token(index);
+      positions[row] = batch.position(index);
+      sequences[row] = batch.sequence(index);
+      if (batch.output(index)) {
+        outputRows[outputs++] = row;
+      }
+    }
+    while (next < batch.size() && consumed[next]) {
+      next++;
+    }
+    mapped = true;
+  }
+
+  private int search(Batch batch, int row) {
+    for (int i = next; i < batch.size(); i++) {
+      if (!consumed[i] && fits(batch, i, row)) {
+        return i;
+      }
+    }
+    return UNKNOWN;
+  }
+
+  private boolean fits(Batch batch, int index, int row) {
+    return (tokens[row] == UNKNOWN || tokens[row] == batch.token(index))
+        && (positions[row] == UNKNOWN || positions[row] == batch.position(index))
+        && (sequences[row] == UNKNOWN || sequences[row] == batch.sequence(index));
+  }
+
+  /** Whether the rows are known to be which tokens of the batch. */
+  boolean mapped() {
+    return mapped;
+  }
+
+  /** Number of rows. */
+  int size() {
+    return size;
+  }
+
+  /** Number of rows whose logits are wanted. */
+  int outputs() {
+    return outputs;
+  }
+
+  /** Row of the i-th output. */
+  int outputRow(int i) {
+    return outputRows[i];
+  }
+
+  int position(int row) {
+    return positions[row];
+  }
+
+  int sequence(int row) {
+    return sequences[row];
+  }
+
+  /** Index in the batch of a row. */
+  int batchIndex(int row) {
+    return batchIndex[row];
+  }
+
+  /** Row behind row {@code i} of a tensor with {@code rows} rows: all of them, or the outputs'. */
+  int rowOf(int i, long rows) {
+    return rows == size ? i : outputRows[i];
+  }
+}

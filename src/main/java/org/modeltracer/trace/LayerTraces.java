@@ -1,0 +1,72 @@
+package org.modeltracer.trace;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.model.Place;
+import org.modeltracer.model.Site;
+
+/** The view by layer of what was seen by place. */
+final class LayerTraces {
+  private final Activations activations;
+  private final ResidualStream residual;
+  private final AnomalyBook anomalies;
+
+  LayerTraces(Activations activations, ResidualStream residual, AnomalyBook anomalies) {
+    this.activations = activations;
+    this.residual = residual;
+    this.anomalies = anomalies;
+  }
+
+  List<LayerActivationTrace> layers() {
+    List<LayerActivationTrace> layers = new ArrayList<>();
+    for (int layer = 0; layer < Math.max(activations.layers(), residual.layers()); layer++) {
+      layers.add(layer(layer));
+    }
+    return layers;
+  }
+
+  private LayerActivationTrace layer(int layer) {
+    PlaceTrace input =
+        layer == 0
+            ? activations.trace(Site.EMBEDDING, Place.BEFORE_LAYERS)
+            : activations.trace(Site.LAYER_OUT, layer - 1);
+    PlaceTrace norm = activations.trace(Site.ATTN_NORM, layer);
+    PlaceTrace attention = activations.trace(Site.ATTN_OUT, layer);
+    PlaceTrace ffn = activations.trace(Site.FFN_OUT, layer);
+    PlaceTrace output = activations.trace(Site.LAYER_OUT, layer);
+    ResidualStream.Sum sum = residual.of(layer);
+    return new LayerActivationTrace(
+        layer,
+        input,
+        norm,
+        attention,
+        ffn,
+        output,
+        sum == null ? null : sum.ratio(),
+        sum == null ? null : sum.cosine / sum.tokens,
+        sum == null ? null : sum.out / sum.in,
+        sum == null ? 0 : sum.tokens,
+        headroom(input, norm, attention, ffn, output),
+        anomalies.inLayer(layer));
+  }
+
+  private static @Nullable Double headroom(@Nullable PlaceTrace... places) {
+    Double least = null;
+    for (PlaceTrace place : places) {
+      if (place != null && (least == null || place.headroomBits() < least)) {
+        least = place.headroomBits();
+      }
+    }
+    return least;
+  }
+
+  Map<String, @Nullable Object> toJson() {
+    Map<String, @Nullable Object> object = new LinkedHashMap<>();
+    object.put("layers", layers());
+    object.put("places", activations.places());
+    return object;
+  }
+}

@@ -1,0 +1,398 @@
+package org.modeltracer.trace;
+
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Anomaly;
+import org.modeltracer.anomaly.AnomalyBuilder;
+import org.modeltracer.anomaly.AnomalyKind;
+import org.modeltracer.anomaly.Finding;
+import org.modeltracer.anomaly.QuantizationLevel;
+import org.modeltracer.anomaly.RootCause;
+import org.modeltracer.model.AttentionRow;
+import org.modeltracer.model.Place;
+import org.modeltracer.model.Site;
+
+/**
+ * Turns what a model's forward passes show into numbers and anomalies, in bounded memory.
+ *
+ * <p>A pass is {@link #beginForward}, any number of {@code record…} calls in the order of
+ * computation, {@link #endForward}. While nothing is wrong, and attention is not traced, none of
+ * them allocates once every place has been seen. What the configuration leaves out is ignored.
+ *
+ * <p>An anomaly is told to the listeners when it shows first; when it shows again it is counted.
+ * Without a listener it is logged as a warning by {@code System.Logger} {@code org.modeltracer},
+ * with one at debug level, so that nobody is told twice. It is a JFR event either way.
+ *
+ * <p>Meant to be fed by one thread; others may ask for the summary at any time.
+ */
+public final class ModelTracer implements AutoCloseable {
+  private static final Place LOGITS = new Place(Site.LOGITS, Place.AFTER_LAYERS);
+
+  private final TracerConfig config;
+  private final LogitScan scan = new LogitScan();
+  private final TopK top;
+  private final Announcer announcer = new Announcer();
+  private final SummaryJson summary = new SummaryJson();
+  private final AttentionTraces.HeadReport headReport = this::foundHead;
+  private Recording run;
+  private int firstPosition;
+  private int tokens;
+  private boolean closed;
+
+  /** A tracer that records what the configuration asks for. */
+  public ModelTracer(TracerConfig config) {
+    this.config = config;
+    top = new TopK(config.logitTopK());
+    run = new Recording(config);
+  }
+
+  /** What is traced. */
+  public TracerConfig config() {
+    return config;
+  }
+
+  /** Whether anything is traced. */
+  public boolean isEnabled() {
+    return config.isEnabled();
+  }
+
+  /** Has a listener told of everything from now on. */
+  public synchronized void addListener(TraceListener listener) {
+    announcer.add(listener);
+  }
+
+  /** Begins a pass over {@code tokens} tokens, the first at token position {@code position}. */
+  public synchronized void beginForward(int position, int tokens) {
+    if (!isEnabled()) {
+      return;
+    }
+    firstPosition = position;
+    this.tokens = tokens;
+    int forward = run.forwards++;
+    announcer.events.beginForward();
+    for (TraceListener listener : announcer.listeners) {
+      listener.onForward(forward, position, tokens);
+    }
+  }
+
+  /** Records a tensor. It is read during the call only. */
+  public synchronized void recordActivation(Observation seen) {
+    if (!config.activations() || seen.stats().count() == 0) {
+      return;
+    }
+    Finding finding = run.activations.record(seen);
+    if (finding != null) {
+      found(
+          Anomaly.of(finding.at(seen.toString()))
+              .place(seen.place())
+              .head(seen.head())
+              .expert(seen.expert())
+              .tensor(seen.tensor(), seen.op())
+              .position(seen.position())
+              .stats(seen.stats().snapshot())
+              .firstIndex(seen.firstIndex()));
+    }
+  }
+
+  /** Records the residual stream of one layer over all tokens of the pass; call once a pass. */
+  public synchronized void recordResidual(
+      int layer, double normIn, double normDelta, double normOut, double cosine) {
+    recordResidual(layer, tokens, normIn, normDelta, normOut, cosine);
+  }
+
+  /**
+   * Records how some tokens passed one layer.
+   *
+   * @param layer layer index, from 0
+   * @param rows number of tokens behind the sums
+   * @param normIn sum over tokens of ‖x_in‖
+   * @param normDelta sum over tokens of ‖x_out − x_in‖
+   * @param normOut sum over tokens of ‖x_out‖
+   * @param cosine sum over tokens of cos(x_in, x_out)
+   */
+  public synchronized void recordResidual(
+      int layer, int rows, double normIn, double normDelta, double normOut, double cosine) {
+    if (!config.activations() || rows == 0) {
+      return;
+    }
+    Finding finding = run.residual.record(layer, rows, normIn, normDelta, normOut, cosine);
+    if (finding != null) {
+      Place place = new Place(Site.LAYER_OUT, layer);
+      found(Anomaly.of(finding.at(place.toString())).place(place).position(firstPosition));
+    }
+  }
+
+  /** Records that the router of a layer chose an expert for a token. */
+  public synchronized void recordExpert(int layer, int experts, int chosen) {
+    if (!config.activations() || !run.experts.record(layer, experts, chosen)) {
+      return;
+    }
+    for (int expert = 0; expert < experts; expert++) {
+      if (run.experts.count(layer, expert) == 0) {
+        String message =
+            "layer %d, expert %d: never chosen in the first %d choices"
+                .formatted(layer, expert, run.experts.choices(layer));
+        found(
+            Anomaly.of(AnomalyKind.DEAD_EXPERT, message)
+                .place(new Place(Site.EXPERTS, layer))
+                .expert(expert));
+      }
+    }
+  }
+
+  /** Records a row of a head without a learned sink. It is read during the call only. */
+  public synchronized void recordAttention(AttentionRow row) {
+    recordAttention(row, false);
+  }
+
+  /** Records a row; with a learned sink (gpt-oss) its weights may sum to less than 1. */
+  public synchronized void recordAttention(AttentionRow row, boolean learnedSink) {
+    if (!config.attention() || !run.attention.wants(row)) {
+      return;
+    }
+    Finding finding = run.attention.record(row, learnedSink);
+    if (finding != null) {
+      found(
+          Anomaly.of(finding.at("L%dH%d, query %d".formatted(row.layer(), row.head(), row.query())))
+              .place(new Place(Site.ATTENTION, row.layer()))
+              .head(row.head())
+              .position(row.query()));
+    }
+    for (TraceListener listener : announcer.listeners) {
+      listener.onAttentionRow(row);
+    }
+  }
+
+  /**
+   * Records the scores of the next token. They are read during the call only.
+   *
+   * @param position token position that the scores follow
+   * @param logits float32 scores of all tokens
+   * @param offset byte offset of the first score
+   * @param vocabulary number of scores
+   * @param chosen token that was chosen by them, -1 when none was (prompt)
+   */
+  public synchronized void recordLogits(
+      int position, MemorySegment logits, long offset, int vocabulary, int chosen) {
+    if (!isEnabled() || vocabulary == 0) {
+      return;
+    }
+    scan.scan(logits, offset, vocabulary, top);
+    Finding finding =
+        run.logitRules.judge(vocabulary, scan.bad, scan.finite, scan.constant, scan.entropy);
+    if (scan.bad == 0 && scan.finite > 0) {
+      if (config.logits()) {
+        run.logits.record(position, vocabulary, chosen, scan, top);
+      }
+      if (finding == null && chosen >= 0) {
+        finding = run.logitRules.judgeStep(scan.entropy);
+      }
+    }
+    if (finding != null) {
+      found(
+          Anomaly.of(finding.at("logits, position " + position))
+              .place(LOGITS)
+              .position(Math.max(0, position - finding.since())));
+    }
+  }
+
+  /** Records what a lens found about a token. */
+  public synchronized void recordLogitEvolution(LogitEvolutionTrace trace) {
+    if (config.logits()) {
+      run.logits.record(trace);
+    }
+  }
+
+  /** Records a generated token: step from 0, which starts a new text, token id, and its bytes. */
+  public synchronized void recordToken(int step, int token, byte[] piece) {
+    if (!isEnabled()) {
+      return;
+    }
+    if (step == 0) {
+      run.beginGeneration();
+    }
+    announcer.events.token(step, token);
+    foundInText(run.repetition.accept(step, token));
+    foundInText(run.utf8.accept(step, piece));
+    for (TraceListener listener : announcer.listeners) {
+      listener.onToken(step, token, piece);
+    }
+  }
+
+  private void foundInText(@Nullable Finding finding) {
+    if (finding != null) {
+      int position = Math.max(0, firstPosition + tokens - finding.since());
+      found(Anomaly.of(finding.at("generated text")).position(position));
+    }
+  }
+
+  /** Records the state of the KV cache. */
+  public synchronized void recordKvState(KvCacheStateTrace s) {
+    recordKvState(
+        s.step(),
+        s.cellsUsed(),
+        s.capacity(),
+        s.bytes(),
+        s.evictions(),
+        s.hitRate(),
+        s.oldestPosition(),
+        s.fragmentation(),
+        s.accessedPositions());
+  }
+
+  /** Records the state of the KV cache, as in {@link KvCacheStateTrace}, without an object. */
+  public synchronized void recordKvState(
+      int step,
+      int cellsUsed,
+      int capacity,
+      long bytes,
+      int evictions,
+      double hitRate,
+      int oldestPosition,
+      double fragmentation,
+      int accessedPositions) {
+    if (!config.kvCache()) {
+      return;
+    }
+    Finding finding =
+        run.kv.record(
+            step,
+            cellsUsed,
+            capacity,
+            bytes,
+            evictions,
+            hitRate,
+            oldestPosition,
+            fragmentation,
+            accessedPositions);
+    if (finding != null) {
+      found(Anomaly.of(finding.at("KV cache, step " + step)));
+    }
+  }
+
+  /** Records the error of a tensor against the reference model. */
+  public synchronized void recordQuantError(QuantizationErrorTrace trace) {
+    if (!config.quantError()) {
+      return;
+    }
+    run.quant.record(trace);
+    Finding finding = trace.level().finding(trace.cosine());
+    if (finding != null) {
+      found(
+          Anomaly.of(finding.at(trace.tensor())).place(trace.place()).tensor(trace.tensor(), null));
+    }
+  }
+
+  /**
+   * Ends a pass.
+   *
+   * @return of all anomalies since the pass before ended the first of the highest severity; one
+   *     that was known already is returned as it showed first
+   */
+  public synchronized Optional<Anomaly> endForward() {
+    if (!isEnabled()) {
+      return Optional.empty();
+    }
+    if (config.attention()) {
+      run.attention.judgeHeads(headReport);
+    }
+    int forward = run.forwards - 1;
+    announcer.events.endForward(forward, firstPosition, tokens, run.anomalies.total());
+    for (TraceListener listener : announcer.listeners) {
+      listener.onForwardEnd(forward);
+    }
+    Anomaly first = announcer.takeWorst();
+    return first == null ? Optional.empty() : Optional.of(first);
+  }
+
+  private void foundHead(int layer, int head, Finding finding) {
+    found(
+        Anomaly.of(finding.at("L%dH%d".formatted(layer, head)))
+            .place(new Place(Site.ATTENTION, layer))
+            .head(head));
+  }
+
+  private void found(AnomalyBuilder anomaly) {
+    report(anomaly.forward(run.forwards - 1).build());
+  }
+
+  /**
+   * Reports an anomaly that was found elsewhere.
+   *
+   * @return the anomaly with its number, or its first occurrence if it was known already
+   */
+  public synchronized Anomaly report(Anomaly anomaly) {
+    Anomaly kept = run.anomalies.add(anomaly);
+    announcer.announce(kept, run.anomalies.fresh());
+    return kept;
+  }
+
+  /** Attaches the root cause of a reported anomaly; a number that is not kept is ignored. */
+  public synchronized void attachRootCause(int anomalyId, RootCause cause) {
+    Anomaly known = run.anomalies.attach(anomalyId, cause);
+    if (known != null) {
+      for (TraceListener listener : announcer.listeners) {
+        listener.onRootCause(known);
+      }
+    }
+  }
+
+  /** Distinct anomalies so far, with repeats and root causes, in order of first occurrence. */
+  public synchronized List<Anomaly> anomalies() {
+    return run.anomalies.all();
+  }
+
+  /** What was seen in each layer. */
+  public synchronized List<LayerActivationTrace> layers() {
+    return new LayerTraces(run.activations, run.residual, run.anomalies).layers();
+  }
+
+  /** Describes {@code tool, runtime, model, config, prompt, timing} or {@code verdict}. */
+  public synchronized void describe(String section, Object jsonReady) {
+    summary.describe(section, jsonReady);
+  }
+
+  /** Has an analysis add to the summary; a later one of the same name takes its place. */
+  public synchronized void addSection(SummarySection section) {
+    summary.add(section);
+  }
+
+  /** The run in ten numbers. */
+  public synchronized ModelTracerSummary summary() {
+    return new ModelTracerSummary(
+        ModelTracerSummary.SCHEMA_VERSION,
+        run.forwards,
+        run.anomalies.total(),
+        run.attention.rows(),
+        run.logits.traces(),
+        run.kv.steps(),
+        run.kv.evictions(),
+        run.kv.hitRate(),
+        run.quant.count(QuantizationLevel.WARNING),
+        run.quant.count(QuantizationLevel.CRITICAL));
+  }
+
+  /** The summary as JSON, valid by {@code summary.schema.json}. */
+  public synchronized String summaryToJson() {
+    return Json.pretty(summary.toJson(config, summary(), run));
+  }
+
+  /** Forgets what was recorded; configuration, listeners and descriptions stay. */
+  public synchronized void clear() {
+    run = new Recording(config);
+    announcer.takeWorst();
+  }
+
+  /** Tells the listeners that this was all. */
+  @Override
+  public synchronized void close() {
+    if (!closed) {
+      closed = true;
+      for (TraceListener listener : announcer.listeners) {
+        listener.onEnd(anomalies());
+      }
+    }
+  }
+}

@@ -1,0 +1,32 @@
+package org.modeltracer.trace;
+
+import java.util.List;
+import org.modeltracer.anomaly.Anomaly;
+import org.modeltracer.model.AttentionRow;
+
+/**
+ * Follows a run as it happens. All methods are called by the thread that feeds the tracer, inside
+ * the forward pass: be quick, and copy what must be kept.
+ */
+public interface TraceListener {
+  /** A forward pass begins: its index, the position of its first token, and how many tokens. */
+  default void onForward(int forward, int firstPosition, int tokens) {}
+
+  /** A forward pass has ended. */
+  default void onForwardEnd(int forward) {}
+
+  /** An anomaly showed for the first time; repeats are only counted. */
+  default void onAnomaly(Anomaly anomaly) {}
+
+  /** The root cause of an anomaly already told was found. */
+  default void onRootCause(Anomaly anomaly) {}
+
+  /** A row of attention; it may be read during the call only. */
+  default void onAttentionRow(AttentionRow row) {}
+
+  /** A token was generated: step from 0, token id, and its bytes. */
+  default void onToken(int step, int token, byte[] piece) {}
+
+  /** The tracer is closed; all anomalies with their repeats and root causes. */
+  default void onEnd(List<Anomaly> anomalies) {}
+}

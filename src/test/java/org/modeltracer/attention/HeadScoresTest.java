@@ -1,0 +1,100 @@
+package org.modeltracer.attention;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.modeltracer.model.HeadId;
+import tools.jackson.databind.JsonNode;
+
+class HeadScoresTest {
+  private static final int PERIOD = 30;
+  private static final int LENGTH = 1 + 3 * PERIOD;
+
+  /** Labels from the reference scores of trained models: what was planted is found, no more. */
+  @ParameterizedTest
+  @ValueSource(strings = {"tinyllama-mha", "tinyllama-gqa"})
+  void referenceScoresGiveTheReferenceLabels(String model) {
+    for (JsonNode head : Golden.json("heads.json").get(model).get("heads")) {
+      boolean back2 = model.equals("tinyllama-gqa") && at(head, 1, 5);
+      double distance = head.get("mean_distance").asDouble();
+      var scores =
+          new HeadScores(
+              head.get("prev_token").asDouble(),
+              head.get("induction").asDouble(),
+              head.get("duplicate_token").asDouble(),
+              head.get("bos_sink").asDouble(),
+              head.get("self_").asDouble(),
+              0,
+              Math.min(1, distance / 30),
+              0,
+              back2 ? 0.98 : 0.1,
+              back2 ? 2 : 0,
+              90,
+              60);
+      List<String> labels = new ArrayList<>();
+      head.get("labels").forEach(label -> labels.add(label.asString().replace('-', '_')));
+      String label = scores.label().id();
+      if (!labels.isEmpty()) assertThat(labels).contains(label);
+      else if (back2) assertThat(label).isEqualTo("positional");
+      else assertThat(label).isIn("sink", "local", "global", "mixed");
+    }
+  }
+
+  private static boolean at(JsonNode head, int layer, int index) {
+    return head.get("layer").asInt() == layer && head.get("head").asInt() == index;
+  }
+
+  @Test
+  void idealHeadsOnTheProbeScoreOneAndGetTheirLabel() {
+    var rules = new LinkedHashMap<HeadLabel, Matrices.Rule>();
+    rules.put(HeadLabel.PREVIOUS_TOKEN, (q, k) -> k == q - 1 ? 1 : 0);
+    rules.put(HeadLabel.INDUCTION, (q, k) -> k == (q > PERIOD ? q - PERIOD + 1 : 0) ? 1 : 0);
+    rules.put(HeadLabel.DUPLICATE_TOKEN, (q, k) -> k == (q > PERIOD ? q - PERIOD : 0) ? 1 : 0);
+    rules.put(HeadLabel.SELF, (q, k) -> k == q ? 1 : 0);
+    rules.put(HeadLabel.POSITIONAL, (q, k) -> k == Math.max(0, q - 2) ? 1 : 0);
+    rules.put(HeadLabel.SINK, (q, k) -> k == 0 ? q : 1);
+    rules.put(HeadLabel.LOCAL, (q, k) -> q - k >= 1 && q - k <= 3 ? 1 + (q + k) % 3 + k % 2 : 0);
+    rules.put(HeadLabel.GLOBAL, (q, k) -> 1);
+    var layer = new float[rules.size()][][];
+    int h = 0;
+    for (Matrices.Rule rule : rules.values()) {
+      layer[h++] = Matrices.matrix(LENGTH, rule);
+    }
+    var analyzer = Matrices.analyze(probe(new Random(5)), layer);
+    Map<HeadId, HeadScores> scores = analyzer.headScores();
+    h = 0;
+    for (HeadLabel label : rules.keySet()) {
+      var head = Objects.requireNonNull(scores.get(new HeadId(0, h++)));
+      assertThat(head.label()).isEqualTo(label);
+    }
+    assertThat(scores.get(new HeadId(0, 0)).previousToken()).isEqualTo(1);
+    assertThat(scores.get(new HeadId(0, 1)).induction()).isEqualTo(1);
+    assertThat(scores.get(new HeadId(0, 1)).retrieval()).isEqualTo(1);
+    assertThat(scores.get(new HeadId(0, 1)).copyRows()).isEqualTo(2 * PERIOD);
+    assertThat(scores.get(new HeadId(0, 2)).duplicateToken()).isEqualTo(1);
+    assertThat(scores.get(new HeadId(0, 2)).retrieval()).isZero();
+    assertThat(scores.get(new HeadId(0, 4)).offset()).isEqualTo(2);
+    assertThat(scores.get(new HeadId(0, 5)).sink()).isGreaterThan(0.3);
+  }
+
+  static TokenTrack probe(Random random) {
+    var ids = new ArrayList<Integer>();
+    for (int i = 3; i < 380; i++) ids.add(i);
+    Collections.shuffle(ids, random);
+    var track = new TokenTrack();
+    track.append(0, "<|bos|>", TokenKind.SPECIAL);
+    for (int i = 0; i < 3 * PERIOD; i++) {
+      track.append(ids.get(i % PERIOD), "t" + ids.get(i % PERIOD), TokenKind.CONTENT);
+    }
+    return track;
+  }
+}

@@ -73,7 +73,9 @@ final class NativeLibrary {
     }
   }
 
-  /** The system's loader knows a library by its file name, and would give one build's to another. */
+  /**
+   * The system's loader knows a library by its file name, and would give one build's to another.
+   */
   private static void refuseSecond(Path path, List<Path> ggml) {
     for (Path file : ggml) {
       Path loaded = GGML.get(file.getFileName());

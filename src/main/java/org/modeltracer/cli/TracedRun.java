@@ -108,7 +108,7 @@ final class TracedRun implements AutoCloseable {
     String json = tracer.summaryToJson();
     Path file = folder.resolve("summary.json");
     try {
-      Path part = Files.createTempFile(folder, "summary", ".part");
+      Path part = folder.resolve("summary.json.part");
       Files.writeString(part, json);
       Files.move(part, file, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException e) {

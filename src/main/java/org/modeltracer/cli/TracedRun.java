@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
-import org.modeltracer.anomaly.Anomaly;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.probe.Generation;
 import org.modeltracer.probe.SessionOptions;
@@ -108,7 +108,7 @@ final class TracedRun implements AutoCloseable {
     String json = tracer.summaryToJson();
     Path file = folder.resolve("summary.json");
     try {
-      Path part = Files.createTempFile(folder, "summary", ".part");
+      Path part = folder.resolve("summary.json.part");
       Files.writeString(part, json);
       Files.move(part, file, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException e) {
@@ -121,14 +121,18 @@ final class TracedRun implements AutoCloseable {
     return folder;
   }
 
+  /** Whether an anomaly of at least that severity was found; never for null. */
+  boolean found(@Nullable Severity least) {
+    return least != null
+        && tracer.anomalies().stream().anyMatch(a -> a.severity().compareTo(least) >= 0);
+  }
+
   /** What the run amounts to. */
   ExitCode exitCode() {
     if (interrupted) {
       return ExitCode.INTERRUPTED;
     }
-    boolean critical =
-        tracer.anomalies().stream().map(Anomaly::severity).anyMatch(s -> s == Severity.CRITICAL);
-    return critical ? ExitCode.FINDINGS : ExitCode.PASS;
+    return found(Severity.CRITICAL) ? ExitCode.FINDINGS : ExitCode.PASS;
   }
 
   @Override

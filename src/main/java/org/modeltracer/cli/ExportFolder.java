@@ -39,7 +39,7 @@ final class ExportFolder implements AutoCloseable {
       Files.createDirectories(folder);
     } catch (IOException e) {
       throw new CliException(
-          ExitCode.USAGE, "--out: cannot create the folder " + folder + " (" + e + ")");
+          ExitCode.USAGE, "--out: cannot create the folder " + folder + " (" + e.getMessage() + ")");
     }
   }
 

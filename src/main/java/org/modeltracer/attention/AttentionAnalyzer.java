@@ -1,12 +1,16 @@
 package org.modeltracer.attention;
 
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.HeadId;
 import org.modeltracer.model.ModelShape;
+import org.modeltracer.trace.TraceListener;
 
 /**
  * Reduces attention rows as they are made, and tells what the heads do.
@@ -15,15 +19,19 @@ import org.modeltracer.model.ModelShape;
  * never kept but for a capped sample. Two analyzers of the same model and options merge: halves
  * analysed apart give what the whole would have given. Not thread-safe.
  */
-public final class AttentionAnalyzer {
+public final class AttentionAnalyzer implements TraceListener {
   final ModelShape shape;
   final AttentionOptions options;
   final @Nullable HeadStats[] heads;
-  final RowSample sample;
+  final QuerySample sample;
+  final HeadOutputs outputs;
   final ContentPairs pairs;
+  final ResidualFlow residual = new ResidualFlow();
+  final RolloutTotals totals = new RolloutTotals();
   private final RowMeasure measure;
   private final Map<Integer, PromptTrace> open = new HashMap<>();
   private @Nullable ValueNorms valueNorms;
+  private @Nullable PromptTrace example;
 
   /** An analyzer of one model. */
   public AttentionAnalyzer(ModelShape shape, AttentionOptions options) {
@@ -31,7 +39,9 @@ public final class AttentionAnalyzer {
     this.options = options;
     int count = shape.layers() * shape.heads();
     this.heads = new HeadStats[count];
-    this.sample = new RowSample(count, options.sampleBytes(), options.seed());
+    this.sample =
+        new QuerySample(count, options.sampleBytes(), q -> 4L * count * (q + 1), options.seed());
+    this.outputs = new HeadOutputs(count, options);
     this.pairs = new ContentPairs(options.maxPositions());
     this.measure = new RowMeasure(options);
   }
@@ -49,15 +59,42 @@ public final class AttentionAnalyzer {
    * @param tokens its tokens; may grow while it runs
    */
   public void beginPrompt(int sequence, long prompt, TokenTrack tokens) {
-    open.put(sequence, new PromptTrace(prompt, tokens, shape.layers(), options));
+    begin(sequence, prompt, tokens);
+  }
+
+  private PromptTrace begin(int sequence, long id, TokenTrack tokens) {
+    var prompt = new PromptTrace(id, tokens, shape, options, totals);
+    open.put(sequence, prompt);
+    totals.beginPrompt();
+    prefer(prompt);
+    return prompt;
+  }
+
+  private void prefer(PromptTrace candidate) {
+    if (example == null || order(candidate.id) <= order(example.id)) {
+      example = candidate;
+    }
+  }
+
+  private long order(long prompt) {
+    return QuerySample.hash(options.seed(), prompt, -1);
+  }
+
+  @Override
+  public void onAttentionRow(AttentionRow row) {
+    row(row);
+  }
+
+  @Override
+  public void onForwardEnd(int forward) {
+    endForward();
   }
 
   /** Takes one row; it is read only during the call. */
   public void row(AttentionRow row) {
     PromptTrace prompt = open.get(row.sequence());
     if (prompt == null) {
-      beginPrompt(row.sequence(), row.sequence(), new TokenTrack());
-      prompt = open.get(row.sequence());
+      prompt = begin(row.sequence(), row.sequence(), new TokenTrack());
     }
     HeadStats stats = stats(row.layer(), row.head());
     if (!measure.read(row, prompt.tokens)) {
@@ -70,11 +107,47 @@ public final class AttentionAnalyzer {
       measure.normWeighted(row, norms);
     }
     stats.add(measure, row, (float) options.connectedAbove());
-    sample.offer(prompt.id, index(row.layer(), row.head()), measure, row);
+    if (row.size() > 1) {
+      keepSample(prompt.id, row);
+    }
     if (prompt.first(row.query())) {
       pairs.add(prompt.tokens, row.query());
     }
-    prompt.add(measure, row);
+    prompt.add(measure, row, index(row.layer(), row.head()));
+  }
+
+  private void keepSample(long prompt, AttentionRow row) {
+    var slots = sample.slots(prompt, row.query());
+    if (slots != null) {
+      float[] copy = new float[row.query() + 1];
+      for (int i = 0; i < measure.size; i++) {
+        copy[row.key(i)] = measure.weights[i];
+      }
+      slots[index(row.layer(), row.head())] = copy;
+    }
+  }
+
+  /**
+   * Takes what a head wrote for one token: {@code length} floats from {@code offset} of a vector.
+   */
+  public void headOutput(
+      int sequence, int layer, int head, int position, float[] vector, int offset, int length) {
+    PromptTrace prompt = open.get(sequence);
+    long id = prompt == null ? sequence : prompt.id;
+    outputs.add(id, index(layer, head), position, vector, offset, length);
+  }
+
+  /**
+   * Takes norms of the residual stream of one token through one layer.
+   *
+   * @param layer the layer
+   * @param in ‖x_in‖
+   * @param out ‖x_out‖
+   * @param cosine of x_in and x_out
+   * @param change ‖x_out − x_in‖
+   */
+  public void residual(int layer, double in, double out, double cosine, double change) {
+    residual.add(layer, in, out, cosine, change);
   }
 
   /** Ends a forward pass: the last layer's rows are complete. */
@@ -88,6 +161,45 @@ public final class AttentionAnalyzer {
 
   HeadId id(int index) {
     return new HeadId(index / shape.heads(), index % shape.heads());
+  }
+
+  /** Indices of the heads that have shown a row. */
+  int[] seen() {
+    return IntStream.range(0, heads.length).filter(i -> heads[i] != null).toArray();
+  }
+
+  /** The prompt that stands for all where only one can be shown. */
+  @Nullable PromptTrace example() {
+    return example;
+  }
+
+  @Nullable List<AttentionLayer.TokenScore> tokenScores(int index) {
+    return example == null ? null : example.scores(index);
+  }
+
+  /** The whole analysis so far; what needs the model's tensors is absent, with a reason. */
+  public AttentionAnalysis result() {
+    return AttentionAnalysis.of(this, null, null);
+  }
+
+  /**
+   * The whole analysis so far.
+   *
+   * @param costs what heads cost, for pruning advice, or null
+   * @param kept attention matrices to be included, or null
+   */
+  public AttentionAnalysis result(@Nullable HeadCosts costs, @Nullable RetainedAttention kept) {
+    return AttentionAnalysis.of(this, costs, kept);
+  }
+
+  /** Statistics of a head that has shown a row. */
+  HeadStats stats(int index) {
+    return Objects.requireNonNull(heads[index]);
+  }
+
+  /** Scores and label of a head that has shown a row. */
+  HeadSpecialization specialization(int index) {
+    return HeadSpecialization.of(stats(index), pairs);
   }
 
   private HeadStats stats(int layer, int head) {
@@ -125,7 +237,13 @@ public final class AttentionAnalyzer {
       }
     }
     sample.merge(other.sample);
+    outputs.merge(other.outputs);
     pairs.merge(other.pairs);
+    residual.merge(other.residual);
+    totals.merge(other.totals);
+    if (other.example != null) {
+      prefer(other.example);
+    }
   }
 
   /** Rollout of the prompt that a sequence is running, or null when it runs none. */

@@ -40,7 +40,7 @@ public record AttentionOptions(
         0.01, 0.05, 3, 5, 10, 4096, 32L << 20, 64L << 20, 1L << 30, 128, 4, 200_000, false, 1);
   }
 
-  /** The same with per-token scores of every head, 24 bytes a head and position. */
+  /** The same with per-token scores of every head, 36 bytes a head and position. */
   public AttentionOptions withTokenScores() {
     return new AttentionOptions(
         sparseBelow,

@@ -21,6 +21,7 @@ final class HeadStats {
   double weightSum;
   double weightSquares;
   double maxWeight;
+  double inverseKeys;
 
   HeadStats(AttentionOptions options) {
     positions = new PositionCounters(options.maxPositions());
@@ -35,6 +36,7 @@ final class HeadStats {
     weightSquares += row.squares;
     if (row.size > 1) {
       maxWeight = Math.max(maxWeight, row.max);
+      inverseKeys += 1.0 / row.size;
     }
     for (int i = 0; i < count.length; i++) {
       double value = row.values[i];
@@ -56,6 +58,7 @@ final class HeadStats {
     weightSum += other.weightSum;
     weightSquares += other.weightSquares;
     maxWeight = Math.max(maxWeight, other.maxWeight);
+    inverseKeys += other.inverseKeys;
     for (int i = 0; i < count.length; i++) {
       count[i] += other.count[i];
       sum[i] += other.sum[i];

@@ -6,6 +6,8 @@ import org.modeltracer.model.AttentionRow;
 /**
  * Where one head looks: mass by distance and by key position, 32 bytes a position.
  *
+ * <p>Rows with a single visible key have no choice and do not count.
+ *
  * <p>"Seen" counts are kept as differences, so that a row of visible keys costs two additions
  * whatever its length. Beyond the cap only total mass and number of hits remain.
  */
@@ -32,8 +34,11 @@ final class PositionCounters {
 
   void add(RowMeasure row, AttentionRow window, float connectedAbove) {
     int q = row.query;
-    grow(q + 1);
     int n = row.size;
+    if (n < 2) {
+      return;
+    }
+    grow(q + 1);
     for (int i = 0; i < n; i++) {
       int key = window.key(i);
       float w = row.weights[i];
@@ -54,11 +59,9 @@ final class PositionCounters {
         seen(q, window.key(i), window.key(i));
       }
     }
-    if (n > 1) {
-      int d = q - row.argmax;
-      if (d < room) argmaxAt[d]++;
-      else argmaxBeyond++;
-    }
+    int back = q - row.argmax;
+    if (back < room) argmaxAt[back]++;
+    else argmaxBeyond++;
   }
 
   private void seen(int q, int first, int last) {

@@ -1,6 +1,9 @@
 package org.modeltracer.attention;
 
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.model.AttentionRow;
+import org.modeltracer.model.ModelShape;
 
 /** One sequence in flight: its tokens, the layer being averaged, its rollout and flow. */
 final class PromptTrace {
@@ -8,15 +11,24 @@ final class PromptTrace {
   final TokenTrack tokens;
   final Rollout rollout;
   final LayerMeans flow;
+  private final RolloutTotals totals;
+  private final @Nullable TokenScores @Nullable [] scores;
   private final HeadMean mean = new HeadMean();
   private int newest = -1;
   private boolean passing;
 
-  PromptTrace(long id, TokenTrack tokens, int layers, AttentionOptions options) {
+  PromptTrace(
+      long id,
+      TokenTrack tokens,
+      ModelShape shape,
+      AttentionOptions options,
+      RolloutTotals totals) {
     this.id = id;
     this.tokens = tokens;
-    this.rollout = new Rollout(layers, options.layerBytes());
-    this.flow = new LayerMeans(layers, options.layerBytes());
+    this.totals = totals;
+    this.rollout = new Rollout(shape.layers(), options.layerBytes());
+    this.flow = new LayerMeans(shape.layers(), options.layerBytes());
+    this.scores = options.tokenScores() ? new TokenScores[shape.layers() * shape.heads()] : null;
   }
 
   /** Whether this query is seen for the first time, in any layer and head. */
@@ -33,7 +45,15 @@ final class PromptTrace {
     return newest + 1;
   }
 
-  void add(RowMeasure row, AttentionRow window) {
+  void add(RowMeasure row, AttentionRow window, int head) {
+    if (scores != null) {
+      TokenScores own = scores[head];
+      if (own == null) {
+        own = new TokenScores();
+        scores[head] = own;
+      }
+      own.add(row, window);
+    }
     if (!passing || mean.layer != row.layer) {
       finishLayer();
       int firstQuery = passing ? Math.min(mean.first, row.query) : row.query;
@@ -45,9 +65,16 @@ final class PromptTrace {
     }
   }
 
+  /** Scores token by token of a head, or null when they are not kept. */
+  @Nullable List<AttentionLayer.TokenScore> scores(int head) {
+    TokenScores own = scores == null ? null : scores[head];
+    return own == null ? null : own.scores(tokens);
+  }
+
   private void finishLayer() {
     if (passing && mean.size > 0) {
       mean.finish();
+      totals.add(mean);
       rollout.layer(mean);
       flow.layer(mean);
     }
@@ -56,7 +83,11 @@ final class PromptTrace {
   void endForward() {
     finishLayer();
     passing = false;
+    int known = rollout.positions();
     rollout.endForward();
+    for (int q = known; q < rollout.positions(); q++) {
+      totals.add(rollout.row(q));
+    }
     if (rollout.stopped() != null) {
       mean.release();
     }

@@ -105,7 +105,7 @@ public final class Rollout {
       current[i][first + i] = 1;
     }
     scratch = new float[first + rows];
-    long n = first + rows;
+    long n = (long) first + rows;
     if (keeping && 2L * layers * n * (n + 1) > budget) {
       keeping = false;
       kept.clear();
@@ -168,6 +168,11 @@ public final class Rollout {
   /** Number of positions whose rollout is known. */
   public int positions() {
     return done.size();
+  }
+
+  /** Number of layers with attention that the rollout went through. */
+  int depth() {
+    return entropyByLayer().length;
   }
 
   /** Rollout from a position to positions 0 to itself; sums to 1. A copy. */

@@ -104,8 +104,6 @@ final class AttentionChecks {
 
   private OptionalLong at(String name, int layer) {
     var array = checks.metadata().array(checks.key(name));
-    return array.isPresent()
-        ? OptionalLong.of(array.get().integer(layer))
-        : checks.integer(name);
+    return array.isPresent() ? OptionalLong.of(array.get().integer(layer)) : checks.integer(name);
   }
 }

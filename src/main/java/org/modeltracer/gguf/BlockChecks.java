@@ -19,8 +19,7 @@ final class BlockChecks {
   private BlockChecks() {}
 
   static void run(LoadChecks checks) {
-    boolean whole =
-        checks.file().splitCount() == 1 && !ELSEWHERE.contains(checks.architecture());
+    boolean whole = checks.file().splitCount() == 1 && !ELSEWHERE.contains(checks.architecture());
     long blocks = checks.required("block_count", MOST_BLOCKS).orElse(0);
     if (whole) {
       blocks(checks, blocks);
@@ -41,7 +40,9 @@ final class BlockChecks {
           checks.key("block_count"),
           "needs tensors of layers 0 to %d, but the file has %s",
           claimed - 1,
-          present.isEmpty() ? "none" : "those of " + present.cardinality() + " layers, none of layer " + missing);
+          present.isEmpty()
+              ? "none"
+              : "those of " + present.cardinality() + " layers, none of layer " + missing);
     } else if (claimed > 0 && present.length() > claimed) {
       checks.report(
           checks.key("block_count"),

@@ -44,8 +44,7 @@ final class FileParser {
     if (in.size() == 0) {
       throw GgufException.at(0, "not a GGUF file: it is empty");
     }
-    String magic =
-        new String(in.bytes((int) Math.min(in.size(), 4)), StandardCharsets.ISO_8859_1);
+    String magic = new String(in.bytes((int) Math.min(in.size(), 4)), StandardCharsets.ISO_8859_1);
     if (!magic.equals(MAGIC)) {
       throw GgufException.at(
           0,
@@ -59,7 +58,8 @@ final class FileParser {
     int version = in.i32();
     if (version == 1) {
       throw GgufException.at(
-          4, "GGUF version 1 is no longer supported, here or by llama.cpp: convert the model again");
+          4,
+          "GGUF version 1 is no longer supported, here or by llama.cpp: convert the model again");
     }
     int reversed = Integer.reverseBytes(version);
     if (reversed >= 1 && reversed <= 3) {
@@ -109,7 +109,8 @@ final class FileParser {
   /** The tensors with their places in the file, all of them inside it. */
   private Map<String, TensorInfo> placed(Map<String, TensorInfo> table, long dataOffset) {
     var placed = new LinkedHashMap<String, TensorInfo>();
-    long needed = table.isEmpty() ? 0 : table.values().stream().mapToLong(TensorInfo::end).max().orElse(0);
+    long needed =
+        table.isEmpty() ? 0 : table.values().stream().mapToLong(TensorInfo::end).max().orElse(0);
     for (TensorInfo tensor : table.values()) {
       if (tensor.end() > in.size() - dataOffset) {
         throw GgufException.at(

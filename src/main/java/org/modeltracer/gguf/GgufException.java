@@ -53,8 +53,11 @@ public final class GgufException extends RuntimeException {
     var out = new StringBuilder();
     for (int i = 0; i < text.length() && out.length() < LONGEST_QUOTE; i++) {
       char c = text.charAt(i);
-      if (c < ' ' || (c >= 0x7f && c < 0xa0) || Character.getType(c) == Character.FORMAT
-          || c == '\u2028' || c == '\u2029') {
+      if (c < ' '
+          || (c >= 0x7f && c < 0xa0)
+          || Character.getType(c) == Character.FORMAT
+          || c == '\u2028'
+          || c == '\u2029') {
         out.append(String.format(Locale.ROOT, c < 0x100 ? "\\x%02x" : "\\u%04x", (int) c));
       } else {
         out.append(c);

@@ -28,7 +28,10 @@ public final class LoadChecks {
     this.architecture = architecture;
   }
 
-  /** All problems of a file, in the order llama.cpp would meet them; empty when it may be handed to llama.cpp. */
+  /**
+   * All problems of a file, in the order llama.cpp would meet them; empty when it may be handed to
+   * llama.cpp.
+   */
   public static List<Problem> problems(GgufFile file) {
     var checks = new LoadChecks(file, file.architecture().orElse(""));
     if (checks.architecture.isEmpty()) {

@@ -44,7 +44,10 @@ final class MetadataParser {
           at, "%s has a key of %d bytes, not 1 to %d", in.part(), length, LONGEST_KEY);
     }
     try {
-      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(in.bytes(length))).toString();
+      return StandardCharsets.UTF_8
+          .newDecoder()
+          .decode(ByteBuffer.wrap(in.bytes(length)))
+          .toString();
     } catch (CharacterCodingException e) {
       throw GgufException.at(at + Long.BYTES, "%s has a key that is not UTF-8", in.part());
     }
@@ -60,7 +63,8 @@ final class MetadataParser {
   private Value scalar(String key, ValueType type) throws IOException {
     return switch (type) {
       case BOOL -> new Value.Bool(bool(key));
-      case STRING -> new Value.Text(new String(in.bytes(in.stringLength()), StandardCharsets.UTF_8));
+      case STRING ->
+          new Value.Text(new String(in.bytes(in.stringLength()), StandardCharsets.UTF_8));
       case FLOAT32 -> new Value.Real(type, Float.intBitsToFloat(in.i32()));
       case FLOAT64 -> new Value.Real(type, Double.longBitsToDouble(in.i64()));
       case UINT8 -> new Value.Int(type, in.u8());

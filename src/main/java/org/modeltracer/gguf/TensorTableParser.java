@@ -100,7 +100,8 @@ final class TensorTableParser {
   }
 
   private static long bytes(String name, GgmlType type, List<Long> shape, long at) {
-    if (!shape.isEmpty() && shape.getFirst() % type.blockSize() != 0 || (shape.isEmpty() && type.quantized())) {
+    if (!shape.isEmpty() && shape.getFirst() % type.blockSize() != 0
+        || (shape.isEmpty() && type.quantized())) {
       throw GgufException.at(
           at,
           "tensor \"%s\" of type %s has shape %s: rows must be multiples of %d elements",
@@ -113,8 +114,7 @@ final class TensorTableParser {
       long elements = shape.stream().mapToLong(Long::longValue).reduce(1, Math::multiplyExact);
       return type.bytes(elements);
     } catch (ArithmeticException e) {
-      throw GgufException.at(
-          at, "tensor \"%s\" of shape %s is larger than any file", name, shape);
+      throw GgufException.at(at, "tensor \"%s\" of shape %s is larger than any file", name, shape);
     }
   }
 

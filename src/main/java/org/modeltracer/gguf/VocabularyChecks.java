@@ -21,9 +21,7 @@ final class VocabularyChecks {
       return;
     }
     if (NO_VOCABULARY.contains(model.get())) {
-      checks
-          .integer("vocab_size")
-          .ifPresent(size -> rows(checks, checks.key("vocab_size"), size));
+      checks.integer("vocab_size").ifPresent(size -> rows(checks, checks.key("vocab_size"), size));
       return;
     }
     var tokens = checks.metadata().array(TOKENS);
@@ -32,7 +30,11 @@ final class VocabularyChecks {
       return;
     }
     rows(checks, TOKENS, tokens.get().size());
-    perToken(checks, "tokenizer.ggml.scores", tokens.get().size(), Set.of(ValueType.FLOAT32, ValueType.INT32));
+    perToken(
+        checks,
+        "tokenizer.ggml.scores",
+        tokens.get().size(),
+        Set.of(ValueType.FLOAT32, ValueType.INT32));
     perToken(checks, "tokenizer.ggml.token_type", tokens.get().size(), Set.of(ValueType.INT32));
     twice(checks, tokens.get());
     var merges = checks.metadata().get("tokenizer.ggml.merges");
@@ -64,7 +66,8 @@ final class VocabularyChecks {
         && !(value.get() instanceof ArrayValue array
             && types.contains(array.elementType())
             && array.size() >= tokens)) {
-      checks.report(key, "must be an array of %s, one for each of %d tokens", types.toString(), tokens);
+      checks.report(
+          key, "must be an array of %s, one for each of %d tokens", types.toString(), tokens);
     }
   }
 

@@ -5,7 +5,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
 
-/** Tokens to decode together: for each its position, its sequence, and whether logits are wanted. */
+/**
+ * Tokens to decode together: for each its position, its sequence, and whether logits are wanted.
+ */
 public final class Batch {
   static final long BYTES = 56;
 

@@ -96,7 +96,8 @@ record CStruct(String since, String until, int size, Map<String, Field> fields) 
         wrong.add(f.name() + "@" + f.offset() + " is " + found + ", not " + f.expected());
       }
     }
-    // Padding may hold anything that was there before, but a library that sets it has a field there.
+    // Padding may hold anything that was there before, but a library that sets it has a field
+    // there.
     for (int i = covered.nextClearBit(0); i < size; i = covered.nextClearBit(i + 1)) {
       if (defaults.holdsValue(i)) {
         wrong.add("byte " + i + " is " + defaults.bytes().get(i) + ", where no field was");

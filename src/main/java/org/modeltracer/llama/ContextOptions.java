@@ -12,8 +12,10 @@ package org.modeltracer.llama;
  * @param flashAttention fused attention
  * @param keyType element type of cached keys
  * @param valueType element type of cached values
- * @param unifiedCache whether all sequences share one stream of cells, where the library has a choice
- * @param fullWindowCache whether sliding-window layers keep all cells, where the library has a choice
+ * @param unifiedCache whether all sequences share one stream of cells, where the library has a
+ *     choice
+ * @param fullWindowCache whether sliding-window layers keep all cells, where the library has a
+ *     choice
  * @param embeddings whether to produce embeddings beside logits
  * @param hooked whether the forward pass is observed at all
  */
@@ -70,63 +72,162 @@ public record ContextOptions(
   /** The same with room for that many tokens. */
   public ContextOptions withContextTokens(int tokens) {
     return new ContextOptions(
-        tokens, batch, microBatch, sequences, threads, batchThreads, flashAttention, keyType,
-        valueType, unifiedCache, fullWindowCache, embeddings, hooked);
+        tokens,
+        batch,
+        microBatch,
+        sequences,
+        threads,
+        batchThreads,
+        flashAttention,
+        keyType,
+        valueType,
+        unifiedCache,
+        fullWindowCache,
+        embeddings,
+        hooked);
   }
 
   /** The same with other batch sizes. */
   public ContextOptions withBatch(int tokens, int microTokens) {
     return new ContextOptions(
-        contextTokens, tokens, microTokens, sequences, threads, batchThreads, flashAttention,
-        keyType, valueType, unifiedCache, fullWindowCache, embeddings, hooked);
+        contextTokens,
+        tokens,
+        microTokens,
+        sequences,
+        threads,
+        batchThreads,
+        flashAttention,
+        keyType,
+        valueType,
+        unifiedCache,
+        fullWindowCache,
+        embeddings,
+        hooked);
   }
 
   /** The same with that many sequences, in one stream of cells or in one each. */
   public ContextOptions withSequences(int count, boolean unified) {
     return new ContextOptions(
-        contextTokens, batch, microBatch, count, threads, batchThreads, flashAttention, keyType,
-        valueType, unified, fullWindowCache, embeddings, hooked);
+        contextTokens,
+        batch,
+        microBatch,
+        count,
+        threads,
+        batchThreads,
+        flashAttention,
+        keyType,
+        valueType,
+        unified,
+        fullWindowCache,
+        embeddings,
+        hooked);
   }
 
   /** The same with that many threads for everything. */
   public ContextOptions withThreads(int count) {
     return new ContextOptions(
-        contextTokens, batch, microBatch, sequences, count, count, flashAttention, keyType,
-        valueType, unifiedCache, fullWindowCache, embeddings, hooked);
+        contextTokens,
+        batch,
+        microBatch,
+        sequences,
+        count,
+        count,
+        flashAttention,
+        keyType,
+        valueType,
+        unifiedCache,
+        fullWindowCache,
+        embeddings,
+        hooked);
   }
 
   /** The same with flash attention on, off or as llama.cpp likes. */
   public ContextOptions withFlashAttention(FlashAttention choice) {
     return new ContextOptions(
-        contextTokens, batch, microBatch, sequences, threads, batchThreads, choice, keyType,
-        valueType, unifiedCache, fullWindowCache, embeddings, hooked);
+        contextTokens,
+        batch,
+        microBatch,
+        sequences,
+        threads,
+        batchThreads,
+        choice,
+        keyType,
+        valueType,
+        unifiedCache,
+        fullWindowCache,
+        embeddings,
+        hooked);
   }
 
   /** The same with other cache types. */
   public ContextOptions withCacheTypes(CacheType keys, CacheType values) {
     return new ContextOptions(
-        contextTokens, batch, microBatch, sequences, threads, batchThreads, flashAttention, keys,
-        values, unifiedCache, fullWindowCache, embeddings, hooked);
+        contextTokens,
+        batch,
+        microBatch,
+        sequences,
+        threads,
+        batchThreads,
+        flashAttention,
+        keys,
+        values,
+        unifiedCache,
+        fullWindowCache,
+        embeddings,
+        hooked);
   }
 
   /** The same with sliding-window layers keeping all cells, or only their window. */
   public ContextOptions withFullWindowCache(boolean full) {
     return new ContextOptions(
-        contextTokens, batch, microBatch, sequences, threads, batchThreads, flashAttention,
-        keyType, valueType, unifiedCache, full, embeddings, hooked);
+        contextTokens,
+        batch,
+        microBatch,
+        sequences,
+        threads,
+        batchThreads,
+        flashAttention,
+        keyType,
+        valueType,
+        unifiedCache,
+        full,
+        embeddings,
+        hooked);
   }
 
   /** The same with embeddings produced, or not. */
   public ContextOptions withEmbeddings(boolean produce) {
     return new ContextOptions(
-        contextTokens, batch, microBatch, sequences, threads, batchThreads, flashAttention,
-        keyType, valueType, unifiedCache, fullWindowCache, produce, hooked);
+        contextTokens,
+        batch,
+        microBatch,
+        sequences,
+        threads,
+        batchThreads,
+        flashAttention,
+        keyType,
+        valueType,
+        unifiedCache,
+        fullWindowCache,
+        produce,
+        hooked);
   }
 
   /** The same with or without the hook. */
   public ContextOptions withHook(boolean installed) {
     return new ContextOptions(
-        contextTokens, batch, microBatch, sequences, threads, batchThreads, flashAttention,
-        keyType, valueType, unifiedCache, fullWindowCache, embeddings, installed);
+        contextTokens,
+        batch,
+        microBatch,
+        sequences,
+        threads,
+        batchThreads,
+        flashAttention,
+        keyType,
+        valueType,
+        unifiedCache,
+        fullWindowCache,
+        embeddings,
+        installed);
   }
 }

@@ -24,8 +24,7 @@ record Defaults(String struct, ByteBuffer bytes, BitSet written) {
 
   /** The defaults of a loaded library. */
   static Defaults of(NativeLibrary library, String struct) {
-    MethodHandle function =
-        library.function(struct.replace("_params", "_default_params"), ":P");
+    MethodHandle function = library.function(struct.replace("_params", "_default_params"), ":P");
     return of(struct, call(function, 0xA5), call(function, 0x5A));
   }
 

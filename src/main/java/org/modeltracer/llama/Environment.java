@@ -23,12 +23,10 @@ final class Environment {
       long n = arena.allocateFrom(name).address();
       long v = arena.allocateFrom(value).address();
       if (posix.isPresent()) {
-        MethodHandle set =
-            linker.downcallHandle(posix.get(), NativeLibrary.descriptor("ppi:i"));
+        MethodHandle set = linker.downcallHandle(posix.get(), NativeLibrary.descriptor("ppi:i"));
         int ignored = (int) set.invokeExact(n, v, 0);
       } else if (windows.isPresent()) {
-        MethodHandle set =
-            linker.downcallHandle(windows.get(), NativeLibrary.descriptor("pp:i"));
+        MethodHandle set = linker.downcallHandle(windows.get(), NativeLibrary.descriptor("pp:i"));
         int ignored = (int) set.invokeExact(n, v);
       }
     } catch (Throwable failure) {

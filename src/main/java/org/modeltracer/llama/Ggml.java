@@ -187,8 +187,7 @@ final class Ggml {
   long cpuFunction(String name) {
     try (var arena = java.lang.foreign.Arena.ofConfined()) {
       long registry =
-          (long)
-              library.function("ggml_backend_dev_backend_reg", "p:p").invokeExact(cpuDevice());
+          (long) library.function("ggml_backend_dev_backend_reg", "p:p").invokeExact(cpuDevice());
       long found =
           (long)
               library

@@ -150,8 +150,7 @@ final class LibraryLocator {
     }
     try {
       Path code =
-          Path.of(
-              LibraryLocator.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+          Path.of(LibraryLocator.class.getProtectionDomain().getCodeSource().getLocation().toURI());
       folders.add(code.resolveSibling("runtime"));
     } catch (URISyntaxException | RuntimeException e) {
       // Without a code location there is only the home folder to search.

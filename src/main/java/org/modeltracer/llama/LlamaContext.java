@@ -3,7 +3,6 @@ package org.modeltracer.llama;
 import java.lang.foreign.Arena;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
@@ -42,7 +41,12 @@ public final class LlamaContext implements AutoCloseable {
     refuseWhatAborts();
     hook = options.hooked() ? new EvalHook(runtime, arena) : null;
     runtime.log().clear();
-    address = create(library);
+    try {
+      address = create(library);
+    } catch (LlamaException e) {
+      arena.close();
+      throw e;
+    }
     if (address == 0) {
       arena.close();
       throw new LlamaException(
@@ -103,6 +107,7 @@ public final class LlamaContext implements AutoCloseable {
             case ON -> 1;
           });
     } else {
+      refuseFloatCache();
       params.set("flash_attn", options.flashAttention() == FlashAttention.ON);
     }
     if (params.has("kv_unified")) {
@@ -118,6 +123,18 @@ public final class LlamaContext implements AutoCloseable {
               .invokeExact(model.address(), params.memory());
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  /** Older generations end the process over this combination instead of refusing it. */
+  private void refuseFloatCache() {
+    boolean floats = options.keyType() == CacheType.F32 || options.valueType() == CacheType.F32;
+    if (options.flashAttention() == FlashAttention.ON && floats) {
+      throw new LlamaException(
+          LlamaException.Kind.CONTEXT,
+          "llama.cpp "
+              + runtime.version()
+              + " has no flash attention over an F32 cache; use -fa off, or -ctk f16 -ctv f16");
     }
   }
 

@@ -34,8 +34,7 @@ public final class LlamaModel implements AutoCloseable {
     address = load(options, progress);
     progress.rethrow();
     if (address == 0 && progress.cancelled) {
-      throw new LlamaException(
-          LlamaException.Kind.CANCELLED, file + ": loading was cancelled");
+      throw new LlamaException(LlamaException.Kind.CANCELLED, file + ": loading was cancelled");
     }
     if (address == 0) {
       throw new LlamaException(
@@ -86,10 +85,7 @@ public final class LlamaModel implements AutoCloseable {
     long stub(Arena arena) throws ReflectiveOperationException {
       var target =
           MethodHandles.lookup()
-              .bind(
-                  this,
-                  "loaded",
-                  MethodType.methodType(boolean.class, float.class, long.class));
+              .bind(this, "loaded", MethodType.methodType(boolean.class, float.class, long.class));
       return Linker.nativeLinker()
           .upcallStub(target, NativeLibrary.descriptor("fp:b"), arena)
           .address();

@@ -98,8 +98,7 @@ public final class LlamaRuntime implements AutoCloseable {
           MethodHandles.lookup()
               .bind(this, "aborting", MethodType.methodType(void.class, long.class));
       MemorySegment stub =
-          Linker.nativeLinker()
-              .upcallStub(target, NativeLibrary.descriptor("p:v"), Arena.global());
+          Linker.nativeLinker().upcallStub(target, NativeLibrary.descriptor("p:v"), Arena.global());
       long ignored =
           (long) library.function("ggml_set_abort_callback", "p:p").invokeExact(stub.address());
     } catch (Throwable failure) {

@@ -34,7 +34,8 @@ final class NativeLibrary {
       MemoryLayout.structLayout(
           MemoryLayout.sequenceLayout(PARAMS_BYTES / 8, ValueLayout.JAVA_LONG));
   private static final MemoryLayout BATCH =
-      MemoryLayout.structLayout(MemoryLayout.sequenceLayout(Batch.BYTES / 8, ValueLayout.JAVA_LONG));
+      MemoryLayout.structLayout(
+          MemoryLayout.sequenceLayout(Batch.BYTES / 8, ValueLayout.JAVA_LONG));
   private static final Map<Path, NativeLibrary> LOADED = new HashMap<>();
   private static final Map<Path, Path> GGML = new HashMap<>();
 
@@ -72,7 +73,9 @@ final class NativeLibrary {
     }
   }
 
-  /** The system's loader knows a library by its file name, and would give one build's to another. */
+  /**
+   * The system's loader knows a library by its file name, and would give one build's to another.
+   */
   private static void refuseSecond(Path path, List<Path> ggml) {
     for (Path file : ggml) {
       Path loaded = GGML.get(file.getFileName());
@@ -100,7 +103,8 @@ final class NativeLibrary {
           .filter(
               f -> {
                 String name = f.getFileName().toString().toLowerCase(Locale.ROOT);
-                return name.matches("(lib)?ggml(-base)?(\\.[bv]?[0-9.]+)?\\.(so|dylib|dll)([.0-9]*)");
+                return name.matches(
+                    "(lib)?ggml(-base)?(\\.[bv]?[0-9.]+)?\\.(so|dylib|dll)([.0-9]*)");
               })
           .forEach(found::add);
     } catch (java.io.IOException e) {
@@ -145,7 +149,10 @@ final class NativeLibrary {
                 () ->
                     new LlamaException(
                         LlamaException.Kind.LIBRARY,
-                        path + " does not export " + name + ": not a llama.cpp this version knows"));
+                        path
+                            + " does not export "
+                            + name
+                            + ": not a llama.cpp this version knows"));
     return handle(symbol, signature);
   }
 
@@ -166,7 +173,10 @@ final class NativeLibrary {
   static FunctionDescriptor descriptor(String signature) {
     int colon = signature.indexOf(':');
     MemoryLayout[] parameters =
-        signature.substring(0, colon).chars().mapToObj(NativeLibrary::layout)
+        signature
+            .substring(0, colon)
+            .chars()
+            .mapToObj(NativeLibrary::layout)
             .toArray(MemoryLayout[]::new);
     char result = signature.charAt(colon + 1);
     return result == 'v'

@@ -17,8 +17,7 @@ final class Params {
     try {
       MemorySegment ignored =
           (MemorySegment)
-              defaults.invokeExact(
-                  (java.lang.foreign.SegmentAllocator) (size, align) -> memory);
+              defaults.invokeExact((java.lang.foreign.SegmentAllocator) (size, align) -> memory);
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }

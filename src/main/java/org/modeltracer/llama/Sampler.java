@@ -20,7 +20,8 @@ public final class Sampler implements AutoCloseable {
         () -> {
           try {
             // Its parameter struct is a single bool, which travels in a register like an int.
-            chain = (long) library.function("llama_sampler_chain_init", "i:p").invokeExact(NO_TIMINGS);
+            chain =
+                (long) library.function("llama_sampler_chain_init", "i:p").invokeExact(NO_TIMINGS);
             if (options.isGreedy()) {
               add((long) library.function("llama_sampler_init_greedy", ":p").invokeExact());
               return null;

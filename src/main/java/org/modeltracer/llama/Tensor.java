@@ -167,8 +167,8 @@ public final class Tensor {
    * A hash of the name, computed without allocating; 0 for names that ggml made up.
    *
    * <p>Made up are {@code node_7}, {@code leaf_2} and what is derived from them: they depend on how
-   * many nodes came before. A copy of an input on another device ({@code CUDA0#inp_pos#0}) counts as
-   * the input itself.
+   * many nodes came before. A copy of an input on another device ({@code CUDA0#inp_pos#0}) counts
+   * as the input itself.
    */
   public long nameHash() {
     long start = address + NAME;
@@ -247,7 +247,9 @@ public final class Tensor {
     return NativeMemory.at(data(), spanBytes()).asReadOnly();
   }
 
-  /** Copies {@code bytes} bytes, from {@code offset} in this tensor, out of any backend's memory. */
+  /**
+   * Copies {@code bytes} bytes, from {@code offset} in this tensor, out of any backend's memory.
+   */
   public void read(long offset, MemorySegment target, long bytes) {
     runtime.readTensor(address, target, offset, bytes);
   }

@@ -21,6 +21,7 @@ final class AttentionReader {
   private final ModelTracer tracer;
   private final Tensor source;
   private final Tensor keySource;
+  private final Tensor cacheView;
   private final TensorData weights;
   private final FlashRows flash;
   private final MaskRow mask;
@@ -35,6 +36,7 @@ final class AttentionReader {
     this.tracer = tracer;
     source = new Tensor(runtime);
     keySource = new Tensor(runtime);
+    cacheView = new Tensor(runtime);
     weights = new TensorData(runtime, forceCopy);
     flash = new FlashRows(runtime, forceCopy);
     mask = new MaskRow(runtime, forceCopy);
@@ -60,6 +62,11 @@ final class AttentionReader {
       learnedSink = node.source(SINKS) != 0;
     }
     mask.open(node.source(fused ? 3 : 1));
+    cacheView.at(keySource.address());
+    while (cells != null && cacheView.viewSource() == 0) {
+      // Keys of a type that attention cannot take are converted on the way from the cache.
+      cacheView.at(cacheView.source(0));
+    }
     reserve((int) keySource.ne(1));
     for (int s = 0; s < streams; s++) {
       for (int q = 0; q < queries && s * queries + q < ubatch.size(); q++) {
@@ -97,8 +104,8 @@ final class AttentionReader {
     long first = 0;
     if (cells != null) {
       // The view on the cache begins at its first stream's first cell; streams lie one by one.
-      long streamStart = keySource.ne(3) > 1 ? stream * keySource.nb(3) : 0;
-      first = (keySource.viewOffset() + streamStart) / keySource.nb(1);
+      long streamStart = cacheView.ne(3) > 1 ? stream * cacheView.nb(3) : 0;
+      first = (cacheView.viewOffset() + streamStart) / cacheView.nb(1);
     }
     for (int c = 0; c < count; c++) {
       if (!mask.sees(c)) {

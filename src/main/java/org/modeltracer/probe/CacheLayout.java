@@ -33,9 +33,9 @@ final class CacheLayout {
         GraphNode node = entry.getKey();
         Place place = entry.getValue();
         if (place.site() == Site.ATTENTION) {
-          GraphNode keys = keysOf(node);
+          GraphNode keys = keysOf(node).cacheRoot();
           if (keys.isCache("cache_")) {
-            byLayer.put(place.layer(), cache(keys.root(), contextTokens));
+            byLayer.put(place.layer(), cache(keys, contextTokens));
           }
         }
         if (place.site() == Site.KEY_CACHE || place.site() == Site.VALUE_CACHE) {

@@ -59,7 +59,9 @@ final class CellMap {
     return evicted;
   }
 
-  /** Forgets positions {@code from <= p < to} of a sequence; returns how many cells that emptied. */
+  /**
+   * Forgets positions {@code from <= p < to} of a sequence; returns how many cells that emptied.
+   */
   int remove(int sequence, int from, int to) {
     int emptied = 0;
     for (int cell = 0; cell < positions.length; cell++) {

@@ -22,8 +22,7 @@ final class ExpertReader {
     int experts = (int) (choices.nb(1) / choices.nb(0));
     for (long token = 0; token < choices.ne(1); token++) {
       for (long k = 0; k < choices.ne(0); k++) {
-        int chosen =
-            values.get(ValueLayout.JAVA_INT, token * choices.nb(1) + k * choices.nb(0));
+        int chosen = values.get(ValueLayout.JAVA_INT, token * choices.nb(1) + k * choices.nb(0));
         tracer.recordExpert(layer, experts, chosen);
       }
     }

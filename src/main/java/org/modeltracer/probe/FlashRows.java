@@ -138,8 +138,7 @@ final class FlashRows {
     }
     if (convertedStream[keyHead] != stream) {
       for (int cell = 0; cell < keyCount; cell++) {
-        long offset =
-            cell * keyTensor.nb(1) + keyHead * keyTensor.nb(2) + stream * keyTensor.nb(3);
+        long offset = cell * keyTensor.nb(1) + keyHead * keyTensor.nb(2) + stream * keyTensor.nb(3);
         MemorySegment from = keys.floats(offset, width);
         MemorySegment.copy(from, FLOAT, keys.rowOffset(), k, cell * width, width);
       }

@@ -100,9 +100,7 @@ final class ForwardProbe implements TensorObserver {
       cells(node);
     }
     current = found;
-    return found.data
-        && node.elements() > 0
-        && (!flagsComputed || (node.flags() & COMPUTED) != 0);
+    return found.data && node.elements() > 0 && (!flagsComputed || (node.flags() & COMPUTED) != 0);
   }
 
   private void beginGraph(Tensor embedding) {
@@ -182,7 +180,7 @@ final class ForwardProbe implements TensorObserver {
     }
     statistics(node, watched);
     if (place.site() == Site.EMBEDDING) {
-      residual.enter(data.open(node), node);
+      residual.enter(data.values(), node);
     } else if (place.site() == Site.LAYER_OUT) {
       layerOut(node, place.layer(), submitted);
     }
@@ -220,7 +218,7 @@ final class ForwardProbe implements TensorObserver {
       // The embedding is handed on late: only now are the rows of several streams told apart.
       emit(Place.BEFORE_LAYERS, residual.state(), residual.rows(), residual.width());
     }
-    MemorySegment values = data.open(node);
+    MemorySegment values = data.values();
     residual.leave(layer, values, node, ubatch, tracer);
     emit(layer, values, node.ne(1), (int) node.ne(0));
   }

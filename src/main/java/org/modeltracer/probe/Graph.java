@@ -100,7 +100,8 @@ final class Graph {
       var sources = new ArrayList<GraphNode>();
       for (int i = 0; i < SOURCES; i++) {
         long source = t.source(i);
-        if (source != 0) {
+        // A cast names itself as its second source.
+        if (source != 0 && source != t.address()) {
           sources.add(reference(source));
         }
       }

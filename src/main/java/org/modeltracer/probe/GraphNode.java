@@ -115,6 +115,15 @@ record GraphNode(
     return n;
   }
 
+  /** The cache these keys or values are read from, also where they are converted on the way. */
+  GraphNode cacheRoot() {
+    GraphNode n = root();
+    while (n.is("CPY") || n.is("CONT")) {
+      n = n.sources.getFirst().root();
+    }
+    return n;
+  }
+
   /** Whether this is (a view of) a cache whose name begins so, such as {@code cache_k}. */
   boolean isCache(String kind) {
     GraphNode root = root();

@@ -19,6 +19,10 @@ final class ResidualFlow {
   private MemorySegment before = MemorySegment.NULL;
   private int width;
   private long rows;
+  private double in;
+  private double out;
+  private double delta;
+  private double cosine;
 
   /** Keeps the state that enters the next layer. */
   void enter(MemorySegment values, Tensor t) {
@@ -34,31 +38,39 @@ final class ResidualFlow {
   /** Compares the state that leaves a layer with the one that entered it, and keeps it instead. */
   void leave(int layer, MemorySegment values, Tensor t, Ubatch ubatch, ModelTracer tracer) {
     long outRows = t.ne(1);
-    if (rows == 0 || outRows == 0 || t.ne(0) != width || (outRows != rows && outRows > ubatch.outputs())) {
+    boolean comparable = outRows == rows || outRows == ubatch.outputs();
+    if (rows == 0 || outRows == 0 || t.ne(0) != width || !comparable) {
       enter(values, t);
       return;
     }
-    double in = 0;
-    double out = 0;
-    double delta = 0;
-    double dot = 0;
+    in = out = delta = cosine = 0;
     for (int r = 0; r < outRows; r++) {
-      long a = 4L * width * (outRows == rows ? r : ubatch.outputRow(r));
-      long b = 4L * width * r;
-      for (int i = 0; i < width; i++) {
-        double x = before.get(FLOAT, a + 4L * i);
-        double y = values.get(FLOAT, b + 4L * i);
-        in += x * x;
-        out += y * y;
-        dot += x * y;
-        delta += (y - x) * (y - x);
-      }
+      int from = outRows == rows ? r : ubatch.outputRow(r);
+      compare(4L * width * from, values, 4L * width * r);
     }
-    if (Double.isFinite(in) && Double.isFinite(out)) {
-      double cosine = in > 0 && out > 0 ? dot / Math.sqrt(in * out) : 0;
-      tracer.recordResidual(layer, Math.sqrt(in), Math.sqrt(delta), Math.sqrt(out), cosine);
+    if (Double.isFinite(in + out + delta)) {
+      tracer.recordResidual(layer, (int) outRows, in, delta, out, cosine);
     }
     enter(values, t);
+  }
+
+  private void compare(long a, MemorySegment values, long b) {
+    double xx = 0;
+    double yy = 0;
+    double xy = 0;
+    double dd = 0;
+    for (int i = 0; i < width; i++) {
+      double x = before.get(FLOAT, a + 4L * i);
+      double y = values.get(FLOAT, b + 4L * i);
+      xx += x * x;
+      yy += y * y;
+      xy += x * y;
+      dd += (y - x) * (y - x);
+    }
+    in += Math.sqrt(xx);
+    out += Math.sqrt(yy);
+    delta += Math.sqrt(dd);
+    cosine += xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : 0;
   }
 
   /** The state kept: {@code [row, width]}. */

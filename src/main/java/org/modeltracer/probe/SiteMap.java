@@ -22,8 +22,16 @@ import org.modeltracer.model.Site;
  */
 final class SiteMap {
   private static final Set<String> QUERY_WEIGHTS =
-      Set.of("attn_q", "attn_qkv", "attn_q_a", "attn_kv_a_mqa", "ssm_in", "ssm_x", "attn_gate",
-          "shortconv.in_proj", "time_mix_receptance");
+      Set.of(
+          "attn_q",
+          "attn_qkv",
+          "attn_q_a",
+          "attn_kv_a_mqa",
+          "ssm_in",
+          "ssm_x",
+          "attn_gate",
+          "shortconv.in_proj",
+          "time_mix_receptance");
   private static final Map<String, Site> BY_FIRST_FACTOR =
       Map.of(
           "ffn_gate", Site.FFN_GATE,
@@ -126,8 +134,9 @@ final class SiteMap {
 
   private void inputs(int layer, GraphNode queries, GraphNode keys) {
     put(Site.QUERY, layer, queries.origin());
-    if (keys.isCache("cache_")) {
-      attended.add(keys.root());
+    GraphNode cache = keys.cacheRoot();
+    if (cache.isCache("cache_")) {
+      attended.add(cache);
     } else {
       put(Site.KEY, layer, keys.origin());
     }
@@ -155,7 +164,9 @@ final class SiteMap {
       Optional<GraphNode> next =
           graph.consumers(n).stream()
               .filter(
-                  c -> c.moves() || (c.is("MUL_MAT") && c.sources().getFirst().role().equals("attn_v_b")))
+                  c ->
+                      c.moves()
+                          || (c.is("MUL_MAT") && c.sources().getFirst().role().equals("attn_v_b")))
               .filter(c -> c.sources().contains(at))
               .findFirst();
       if (next.isEmpty()) {
@@ -238,7 +249,8 @@ final class SiteMap {
     // begins where the stream is used twice or meets a layer's own weight.
     while (true) {
       List<GraphNode> next = graph.consumers(n);
-      if (next.size() != 1 || layers.getOrDefault(next.getFirst(), -1) >= 0 && ownsWeight(next.getFirst())) {
+      if (next.size() != 1
+          || layers.getOrDefault(next.getFirst(), -1) >= 0 && ownsWeight(next.getFirst())) {
         return n;
       }
       GraphNode c = next.getFirst();
@@ -298,7 +310,9 @@ final class SiteMap {
 
   private static GraphNode rows(GraphNode added) {
     GraphNode o = added.origin();
-    return o.is("GET_ROWS") && !o.sources().getFirst().isLeaf() ? o.sources().getFirst().origin() : o;
+    return o.is("GET_ROWS") && !o.sources().getFirst().isLeaf()
+        ? o.sources().getFirst().origin()
+        : o;
   }
 
   private boolean contains(GraphNode added, java.util.function.Predicate<GraphNode> wanted) {

@@ -12,6 +12,5 @@ public interface StateListener {
    * @param position position of the token
    * @param values holds {@code width} float32 values at byte {@code offset}
    */
-  void onState(
-      int layer, int sequence, int position, MemorySegment values, long offset, int width);
+  void onState(int layer, int sequence, int position, MemorySegment values, long offset, int width);
 }

@@ -64,6 +64,11 @@ final class TensorData {
     return cached;
   }
 
+  /** The values of the tensor opened last. */
+  MemorySegment values() {
+    return values;
+  }
+
   /** Element type of the tensor opened last. */
   TensorType type() {
     return type;

@@ -8,7 +8,9 @@ import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
 import org.modeltracer.trace.TracerConfig;
 
-/** What a probe must look at in one graph: the places asked for, and the inputs that explain them. */
+/**
+ * What a probe must look at in one graph: the places asked for, and the inputs that explain them.
+ */
 final class WatchList {
   private static final Place NOWHERE = new Place(Site.OTHER, Place.AFTER_LAYERS);
 

@@ -39,8 +39,7 @@ final class CollapsedText {
         .replace("\\p{L}", "A-Za-z" + marks(2))
         .replace("\\p{P}", "!-#%-*,-/:-;?-@\\[-\\]_\\{\\}" + marks(3))
         .replace("\\p{M}", marks(4))
-        // the tilde, though a symbol, is missing from llama.cpp's list too
-        .replace("\\p{S}", "\\$\\+<->\\^`\\|" + marks(5));
+        .replace("\\p{S}", "\\$\\+<=>\\^`\\|~" + marks(5));
   }
 
   private static String marks(int category) {
@@ -59,6 +58,9 @@ final class CollapsedText {
   }
 
   private static int category(int codePoint) {
+    if (RecentCharacters.contains(codePoint)) {
+      return 0;
+    }
     return switch (Character.getType(codePoint)) {
       case Character.DECIMAL_DIGIT_NUMBER, Character.LETTER_NUMBER, Character.OTHER_NUMBER -> 1;
       case Character.UPPERCASE_LETTER,
@@ -75,9 +77,7 @@ final class CollapsedText {
           Character.FINAL_QUOTE_PUNCTUATION,
           Character.OTHER_PUNCTUATION ->
           3;
-      case Character.NON_SPACING_MARK,
-          Character.COMBINING_SPACING_MARK,
-          Character.ENCLOSING_MARK ->
+      case Character.NON_SPACING_MARK, Character.COMBINING_SPACING_MARK, Character.ENCLOSING_MARK ->
           4;
       case Character.CURRENCY_SYMBOL,
           Character.MATH_SYMBOL,

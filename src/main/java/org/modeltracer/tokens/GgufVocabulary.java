@@ -89,7 +89,8 @@ public final class GgufVocabulary {
 
   /** Token that begins a sequence. */
   public OptionalInt bos() {
-    boolean none = pre().filter(name -> name.equals("glm4") || name.equals("chatglm-bpe")).isPresent();
+    boolean none =
+        pre().filter(name -> name.equals("glm4") || name.equals("chatglm-bpe")).isPresent();
     return id("bos_token_id", none ? OptionalInt.empty() : defaultId(1));
   }
 
@@ -124,12 +125,14 @@ public final class GgufVocabulary {
     return switch (types[id]) {
       case CONTROL, USER_DEFINED, UNKNOWN -> text.getBytes(StandardCharsets.UTF_8);
       case UNUSED, UNDEFINED -> new byte[0];
-      case BYTE -> text.matches("<0x[0-9A-Fa-f]{2}>")
-          ? new byte[] {(byte) HexFormat.fromHexDigits(text, 3, 5)}
-          : text.getBytes(StandardCharsets.UTF_8);
-      case NORMAL -> byteLevel()
-          ? byteLevelBytes(text)
-          : text.replace('▁', ' ').getBytes(StandardCharsets.UTF_8);
+      case BYTE ->
+          text.matches("<0x[0-9A-Fa-f]{2}>")
+              ? new byte[] {(byte) HexFormat.fromHexDigits(text, 3, 5)}
+              : text.getBytes(StandardCharsets.UTF_8);
+      case NORMAL ->
+          byteLevel()
+              ? byteLevelBytes(text)
+              : text.replace('▁', ' ').getBytes(StandardCharsets.UTF_8);
     };
   }
 

@@ -22,13 +22,16 @@ final class PreTokenizers {
   private static final String DIGIT = "[\\p{N}]";
   private static final String UP_TO_3_DIGITS = "[\\p{N}]{1,3}";
 
+  /** Digits in threes, counted from the right; what precedes them stays with the first. */
+  private static final String DIGITS_FROM_THE_RIGHT =
+      "[^\\p{N}]*+(?:[\\p{N}]{1,2}(?=(?:[\\p{N}]{3})+(?![\\p{N}]))|[\\p{N}]{1,3})|[^\\p{N}]+";
+
   private static final String GPT2 =
       CONTRACTION + "| ?[\\p{L}]+| ?[\\p{N}]+|" + OTHERS + "|" + SPACES;
 
   private static final String BLOOM = " ?[^(\\s|.,!?…。，、।۔،)]+";
   private static final String KANA_AND_HAN = "[\\u4e00-\\u9fa5\\u3040-\\u309f\\u30a0-\\u30ff]+";
-  private static final String HAN_AND_HANGUL =
-      "[\\u4e00-\\u9fa5\\u0800-\\u4e00\\uac00-\\ud7ff]+";
+  private static final String HAN_AND_HANGUL = "[\\u4e00-\\u9fa5\\u0800-\\u4e00\\uac00-\\ud7ff]+";
   private static final String ASCII_PUNCTUATION =
       "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+";
   private static final String MARKED_WORD = "[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+";
@@ -97,31 +100,50 @@ final class PreTokenizers {
     add(
         "qwen35",
         ANY_CASE_CONTRACTION
-            + "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|[\\p{N}]| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|"
+            + "|[^\\r"
+            + "\\n"
+            + "\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|[\\p{N}]| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r"
+            + "\\n"
+            + "]*|"
             + LINES);
-    add(
-        "ufakzeka", WORD + "|[\\p{N}]|" + OTHERS + "[\\r\\n]*|" + LINES);
+    add("ufakzeka", WORD + "|[\\p{N}]|" + OTHERS + "[\\r\\n]*|" + LINES);
     add(
         "seed-coder",
-        ANY_CASE_CONTRACTION
-            + "|" + WORD + "|[\\p{N}]| ?[^\\s\\p{L}\\p{N}\\r\\n]+|" + LINES);
+        ANY_CASE_CONTRACTION + "|" + WORD + "|[\\p{N}]| ?[^\\s\\p{L}\\p{N}\\r\\n]+|" + LINES);
     add(
         "bailingmoe bailingmoe2 llada-moe",
         "'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|"
-            + WORD + "|[\\p{N}]|" + OTHERS + "[\\r\\n]*|\\s*[\\r\\n]|" + SPACES);
+            + WORD
+            + "|[\\p{N}]|"
+            + OTHERS
+            + "[\\r\\n]*|\\s*[\\r\\n]|"
+            + SPACES);
     add(
         "exaone-moe",
         ANY_CASE_CONTRACTION
-            + "|[^\\r\\n\\p{L}\\p{N}]?(?:[\\p{L}][\\p{M}]*(?: [\\p{L}][\\p{M}]*)*)+|[\\p{N}]|"
-            + OTHERS + "[\\r\\n/]?|\\s*[\\r\\n]|" + SPACES);
+            + "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}](?:[\\p{L}\\p{M}]++| (?=[\\p{L}]))*+|[\\p{N}]|"
+            + OTHERS
+            + "[\\r\\n/]?|\\s*[\\r\\n]|"
+            + SPACES);
     add(
         "jais-2",
         ANY_CASE_CONTRACTION
-            + "|" + WORD + "|" + UP_TO_3_DIGITS + "|" + OTHERS + "[\\r\\n]*|\\s*[\\r\\n]+|" + CASCADE);
-    add("gpt-4o llama4 kanana2 talkie minimax-m2", o200k("\\p{L}", ANY_CASE_CONTRACTION + "?", UP_TO_3_DIGITS));
-    add("granite-embed-multi-97m", o200k("\\p{L}\\p{M}", ANY_CASE_CONTRACTION + "?", UP_TO_3_DIGITS));
+            + "|"
+            + WORD
+            + "|"
+            + UP_TO_3_DIGITS
+            + "|"
+            + OTHERS
+            + "[\\r\\n]*|\\s*[\\r\\n]+|"
+            + CASCADE);
+    add(
+        "gpt-4o llama4 kanana2 talkie minimax-m2",
+        o200k("\\p{L}", ANY_CASE_CONTRACTION + "?", UP_TO_3_DIGITS));
+    add(
+        "granite-embed-multi-97m",
+        o200k("\\p{L}\\p{M}", ANY_CASE_CONTRACTION + "?", UP_TO_3_DIGITS));
     add("tekken", o200k("\\p{L}", "", DIGIT));
-    add("tiny_aya cohere2moe", "\\d{1,3}(?=(?:\\d{3})*\\b)", cased());
+    add("tiny_aya cohere2moe", DIGITS_FROM_THE_RIGHT, cased());
     add(
         "youtu",
         "[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，\\u3001-\\u303f\\ufe30-\\ufe4f]+|[ㄅ-ㄯ]+|" + KANA_AND_HAN,
@@ -144,7 +166,7 @@ final class PreTokenizers {
         DIGIT);
     add(
         "afmoe",
-        "[^\\p{N}]*[\\p{N}]{1,2}(?=(?:[\\p{N}]{3})+(?![\\p{N}]))|[^\\p{N}]*[\\p{N}]{1,3}",
+        DIGITS_FROM_THE_RIGHT,
         "[一-鿿㐀-䶿\\u8c48-\\ufaff\\u3040-\\u309f\\u30a0-\\u30ff･-ﾟ\\u2f00-\\u2fdf\\u0e40-\\u0e7f"
             + "\\u0e80-\\u0eff\\u1780-\\u17ff\\u1000-\\u109f\\uaa60-\\uaa7f\\ua9e0-\\ua9ff"
             + "\\uac00-\\ud7af\\u1100-\\u11ff]+",
@@ -174,8 +196,7 @@ final class PreTokenizers {
    */
   static PreTokenizer named(String name) {
     if (NOT_BY_EXPRESSION.containsKey(name)) {
-      throw new UnsupportedTokenizer(
-          "pre-tokenizer " + name + " " + NOT_BY_EXPRESSION.get(name));
+      throw new UnsupportedTokenizer("pre-tokenizer " + name + " " + NOT_BY_EXPRESSION.get(name));
     }
     List<String> expressions = EXPRESSIONS.get(name);
     if (expressions == null) {
@@ -205,8 +226,7 @@ final class PreTokenizers {
   }
 
   private static String llama3(String digits) {
-    return ANY_CASE_CONTRACTION
-        + "|" + WORD + "|" + digits + "|" + OTHERS + "[\\r\\n]*|" + LINES;
+    return ANY_CASE_CONTRACTION + "|" + WORD + "|" + digits + "|" + OTHERS + "[\\r\\n]*|" + LINES;
   }
 
   /** Words of upper-case then lower-case letters, letters outside ASCII being both. */
@@ -224,8 +244,24 @@ final class PreTokenizers {
 
   private static String words(String upper, String lower, String contraction, String digits) {
     String before = "[^\\r\\n\\p{L}\\p{N}]?";
-    return before + upper + "*" + lower + "+" + contraction
-        + "|" + before + upper + "+" + lower + "*" + contraction
-        + "|" + digits + "|" + OTHERS + "[\\r\\n/]*|" + LINES;
+    return before
+        + upper
+        + "*"
+        + lower
+        + "+"
+        + contraction
+        + "|"
+        + before
+        + upper
+        + "+"
+        + lower
+        + "*"
+        + contraction
+        + "|"
+        + digits
+        + "|"
+        + OTHERS
+        + "[\\r\\n/]*|"
+        + LINES;
   }
 }

@@ -2,9 +2,11 @@ package org.modeltracer.trace;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.ActivationRules;
 import org.modeltracer.anomaly.AnomalyKind;
@@ -17,11 +19,9 @@ import org.modeltracer.model.Site;
 
 /** Statistics of every watched place, found by site and layer without allocating. */
 final class Activations {
-  private static final Site[] SITES = Site.values();
   private static final PlaceHistory NO_HISTORY = new PlaceHistory();
   private final Thresholds limits;
-  private final @Nullable Cell[][] cells = new Cell[SITES.length][0];
-  private final @Nullable Cell[] afterLayers = new Cell[SITES.length];
+  private final Map<Site, @Nullable Cell[]> cells = new EnumMap<>(Site.class);
 
   private static final class Cell {
     final RunningStats aggregate = new RunningStats();
@@ -55,6 +55,9 @@ final class Activations {
 
   Activations(Thresholds limits) {
     this.limits = limits;
+    for (Site site : Site.values()) {
+      cells.put(site, new Cell[0]);
+    }
   }
 
   /** Judges and counts a tensor. One head's or expert's part is judged only: it has no history. */
@@ -75,43 +78,49 @@ final class Activations {
   }
 
   private Cell cell(Place place) {
-    int site = place.site().ordinal();
-    boolean after = place.layer() == Place.AFTER_LAYERS;
-    int index = after ? site : place.layer() - Place.BEFORE_LAYERS;
-    if (!after && index >= cells[site].length) {
-      cells[site] = Arrays.copyOf(cells[site], index + 1);
+    @Nullable Cell[] row = row(place.site());
+    int index = index(place.layer());
+    if (index >= row.length) {
+      row = Arrays.copyOf(row, index + 1);
+      cells.put(place.site(), row);
     }
-    @Nullable Cell[] row = after ? afterLayers : cells[site];
     Cell cell = row[index];
     if (cell == null) {
-      row[index] = cell = new Cell();
+      cell = new Cell();
+      row[index] = cell;
     }
     return cell;
   }
 
+  private @Nullable Cell[] row(Site site) {
+    return Objects.requireNonNull(cells.get(site));
+  }
+
+  /** What belongs to no layer comes first, then the embedding, then the layers. */
+  private static int index(int layer) {
+    return layer == Place.AFTER_LAYERS ? 0 : layer - Place.BEFORE_LAYERS + 1;
+  }
+
   /** What was seen at a place, or null. */
   @Nullable PlaceTrace trace(Site site, int layer) {
-    int index = layer - Place.BEFORE_LAYERS;
-    Cell cell =
-        layer == Place.AFTER_LAYERS
-            ? afterLayers[site.ordinal()]
-            : index < cells[site.ordinal()].length ? cells[site.ordinal()][index] : null;
+    @Nullable Cell[] row = row(site);
+    Cell cell = index(layer) < row.length ? row[index(layer)] : null;
     return cell == null ? null : cell.trace();
   }
 
   /** Number of numbered layers in which anything was seen, counting up to the highest. */
   int layers() {
-    int layers = 0;
-    for (@Nullable Cell[] row : cells) {
-      layers = Math.max(layers, row.length + Place.BEFORE_LAYERS);
+    int longest = 0;
+    for (@Nullable Cell[] row : cells.values()) {
+      longest = Math.max(longest, row.length);
     }
-    return layers;
+    return Math.max(0, longest - index(0));
   }
 
   /** Every place with what was seen there, by site, then by layer. */
   List<Map<String, @Nullable Object>> places() {
     List<Map<String, @Nullable Object>> list = new ArrayList<>();
-    for (Site site : SITES) {
+    for (Site site : Site.values()) {
       for (int layer = Place.BEFORE_LAYERS; layer < layers(); layer++) {
         add(list, site, layer);
       }

@@ -1,10 +1,10 @@
 package org.modeltracer.trace;
 
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
@@ -25,8 +25,8 @@ final class AnomalyBook {
 
   private final Map<Key, Entry> entries = new HashMap<>();
   private final List<Entry> list = new ArrayList<>();
-  private final long[] byKind = new long[AnomalyKind.values().length];
-  private final long[] bySeverity = new long[Severity.values().length];
+  private final Map<AnomalyKind, Long> byKind = new EnumMap<>(AnomalyKind.class);
+  private final Map<Severity, Long> bySeverity = new EnumMap<>(Severity.class);
   private long total;
   private long unlisted;
   private boolean fresh;
@@ -75,8 +75,8 @@ final class AnomalyBook {
   /** Counts an anomaly; returns its first occurrence, numbered, or itself when the list is full. */
   Anomaly add(Anomaly anomaly) {
     total++;
-    byKind[anomaly.kind().ordinal()]++;
-    bySeverity[anomaly.severity().ordinal()]++;
+    byKind.merge(anomaly.kind(), 1L, Long::sum);
+    bySeverity.merge(anomaly.severity(), 1L, Long::sum);
     Key key = Key.of(anomaly);
     Entry known = entries.get(key);
     fresh = known == null && list.size() < CAPACITY;
@@ -132,19 +132,9 @@ final class AnomalyBook {
     object.put("total", total);
     object.put("distinct", list.size());
     object.put("unlisted", unlisted);
-    object.put("by_severity", counts(Severity.values(), bySeverity));
-    object.put("by_kind", counts(AnomalyKind.values(), byKind));
+    object.put("by_severity", bySeverity);
+    object.put("by_kind", byKind);
     object.put("list", all());
-    return object;
-  }
-
-  private static Map<String, Long> counts(Enum<?>[] names, long[] counts) {
-    Map<String, Long> object = new LinkedHashMap<>();
-    for (Enum<?> name : names) {
-      if (counts[name.ordinal()] > 0) {
-        object.put(name.name().toLowerCase(Locale.ROOT), counts[name.ordinal()]);
-      }
-    }
     return object;
   }
 }

@@ -6,7 +6,6 @@ import tools.jackson.core.JsonGenerator;
 import tools.jackson.databind.MapperFeature;
 import tools.jackson.databind.PropertyNamingStrategies;
 import tools.jackson.databind.SerializationContext;
-import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.cfg.EnumFeature;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.module.SimpleModule;
@@ -20,15 +19,10 @@ public final class Json {
   private static final JsonMapper MAPPER =
       JsonMapper.builder()
           .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
-          .changeDefaultVisibility(
-              visibility ->
-                  visibility
-                      .withGetterVisibility(Visibility.NONE)
-                      .withIsGetterVisibility(Visibility.NONE))
+          .changeDefaultVisibility(names -> names.withIsGetterVisibility(Visibility.NONE))
           .disable(MapperFeature.SORT_PROPERTIES_ALPHABETICALLY)
           .disable(EnumFeature.WRITE_ENUMS_USING_TO_STRING)
           .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE)
-          .disable(SerializationFeature.FAIL_ON_EMPTY_BEANS)
           .addModule(
               new SimpleModule()
                   .addSerializer(new Finite<>(Double.class, Double::doubleValue))

@@ -3,6 +3,7 @@ package org.modeltracer.trace;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,10 +19,12 @@ final class QuantTraces {
   private static final Comparator<QuantizationErrorTrace> WORST_FIRST =
       Comparator.comparingDouble(t -> Double.isNaN(t.cosine()) ? -2 : t.cosine());
   private final List<QuantizationErrorTrace> worst = new ArrayList<>();
-  private final long[] byLevel = new long[QuantizationLevel.values().length];
+  private final Map<QuantizationLevel, Long> byLevel = new EnumMap<>(QuantizationLevel.class);
+  private long tensors;
 
   void record(QuantizationErrorTrace trace) {
-    byLevel[trace.level().ordinal()]++;
+    tensors++;
+    byLevel.merge(trace.level(), 1L, Long::sum);
     int at = Collections.binarySearch(worst, trace, WORST_FIRST);
     worst.add(at < 0 ? -at - 1 : at + 1, trace);
     if (worst.size() > WORST) {
@@ -30,12 +33,12 @@ final class QuantTraces {
   }
 
   long count(QuantizationLevel level) {
-    return byLevel[level.ordinal()];
+    return byLevel.getOrDefault(level, 0L);
   }
 
   Map<String, @Nullable Object> toJson() {
     Map<String, @Nullable Object> object = new LinkedHashMap<>();
-    object.put("tensors", byLevel[0] + byLevel[1] + byLevel[2]);
+    object.put("tensors", tensors);
     object.put("warnings", count(QuantizationLevel.WARNING));
     object.put("criticals", count(QuantizationLevel.CRITICAL));
     object.put("worst", worst.stream().map(QuantTraces::json).toList());

@@ -39,8 +39,7 @@ class GgufFaultsTest {
   void unreadable(String id, long offset, String message) throws Exception {
     Path file = build(id);
     assertThatThrownBy(() -> GgufFile.read(file))
-        .isInstanceOfSatisfying(
-            GgufException.class, e -> assertThat(e.offset()).isEqualTo(offset))
+        .isInstanceOfSatisfying(GgufException.class, e -> assertThat(e.offset()).isEqualTo(offset))
         .hasMessage(message);
   }
 

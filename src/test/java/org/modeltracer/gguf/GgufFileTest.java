@@ -38,7 +38,8 @@ class GgufFileTest {
 
     assertThat(metadata.keys())
         .containsExactly(
-            "u8", "i8", "u16", "i16", "u32", "i32", "f32", "yes", "no", "text", "u64", "i64", "f64");
+            "u8", "i8", "u16", "i16", "u32", "i32", "f32", "yes", "no", "text", "u64", "i64",
+            "f64");
     assertThat(metadata.integer("u8")).hasValue(200);
     assertThat(metadata.integer("i8")).hasValue(-56);
     assertThat(metadata.integer("u16")).hasValue(65534);

@@ -22,8 +22,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Whatever the file, reading it ends at once, in an answer or a GgufException. */
 class GgufHostileTest {
-  private static final ThreadMXBean THREADS =
-      (ThreadMXBean) ManagementFactory.getThreadMXBean();
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   private static final long SECOND = 1_000_000_000L;
 
   @TempDir static Path directory;
@@ -49,7 +48,7 @@ class GgufHostileTest {
     long size = model().length;
     var random = new Random(20260717);
     int sound = 0;
-    for (int i = 0; i < 4000; i++) {
+    for (int i = 0; i < 3200; i++) {
       byte[] damaged = header.clone();
       // half of the damage falls on the table of tensors and the scalars, not in the tokens
       int from = i % 2 == 0 ? 0 : header.length - 2600;
@@ -59,7 +58,7 @@ class GgufHostileTest {
       }
       sound += survives(damaged, size);
     }
-    assertThat(sound).as("some damage is harmless, some is not").isBetween(200, 3800);
+    assertThat(sound).as("some damage is harmless, some is not").isBetween(160, 3040);
   }
 
   @Test
@@ -108,8 +107,7 @@ class GgufHostileTest {
             new GgufBytes().array("a", 8, 1, GgufBytes.u64(-1))),
         arguments("alignment is 0", new GgufBytes().u32("general.alignment", 0)),
         arguments("alignment is 3", new GgufBytes().u32("general.alignment", 3)),
-        arguments(
-            "alignment is 2147483648", new GgufBytes().u32("general.alignment", 1L << 31)),
+        arguments("alignment is 2147483648", new GgufBytes().u32("general.alignment", 1L << 31)),
         arguments("alignment is of type string", new GgufBytes().text("general.alignment", "32")),
         arguments("alignment is of type bool", new GgufBytes().bool("general.alignment", true)),
         arguments("has 5 dimensions", new GgufBytes().tensor("t", 1, 1, 1, 1, 1)),
@@ -143,8 +141,7 @@ class GgufHostileTest {
     byte[] bytes = file.bytes();
     assertThatThrownBy(() -> GgufBytes.read(directory, bytes))
         .isInstanceOfSatisfying(
-            GgufException.class,
-            e -> assertThat(e.offset()).isBetween(0L, (long) bytes.length))
+            GgufException.class, e -> assertThat(e.offset()).isBetween(0L, (long) bytes.length))
         .hasMessageContaining(message)
         .hasMessageMatching(".* \\(byte \\d+\\)");
   }

@@ -93,8 +93,7 @@ class GgufModelsTest {
   private static String crc(GgufFile file) {
     var crc = new CRC32();
     for (TensorInfo tensor : file.tensors()) {
-      String shape =
-          tensor.shape().stream().map(Object::toString).collect(Collectors.joining("x"));
+      String shape = tensor.shape().stream().map(Object::toString).collect(Collectors.joining("x"));
       String type = tensor.type().ggmlName().toLowerCase(Locale.ROOT);
       String line = tensor.name() + " " + type + " " + shape + " " + tensor.offset();
       crc.update((line + " " + tensor.bytes() + "\n").getBytes(StandardCharsets.UTF_8));

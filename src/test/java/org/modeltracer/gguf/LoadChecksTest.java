@@ -29,8 +29,9 @@ class LoadChecksTest {
   @Test
   void blockCount() {
     blocks = 3;
-    assertProblem("toy.block_count is 3: it needs tensors of layers 0 to 2, but the file has those"
-        + " of 2 layers, none of layer 2");
+    assertProblem(
+        "toy.block_count is 3: it needs tensors of layers 0 to 2, but the file has those"
+            + " of 2 layers, none of layer 2");
     blocks = 1;
     assertProblem("toy.block_count is 1: it is less than the 2 layers the file has tensors of");
     blocks = 0;
@@ -53,8 +54,9 @@ class LoadChecksTest {
     kvHeads = 0;
     assertProblem("toy.attention.head_count_kv is 0: it must be over 0, layer 0 attends");
     kvHeads = 3;
-    assertProblem("toy.embedding_length is 8: it is no multiple of the 3 heads, and"
-        + " attention.key_length is not given");
+    assertProblem(
+        "toy.embedding_length is 8: it is no multiple of the 3 heads, and"
+            + " attention.key_length is not given");
     more = file -> file.u32("toy.attention.key_length", 5);
     assertThat(LoadChecks.problems(model())).isEmpty();
   }
@@ -62,19 +64,20 @@ class LoadChecksTest {
   @Test
   void headsLayerByLayer() {
     headCount =
-        file ->
-            file.array("toy.attention.head_count", 4, 2, GgufBytes.u32(0), GgufBytes.u32(4));
+        file -> file.array("toy.attention.head_count", 4, 2, GgufBytes.u32(0), GgufBytes.u32(4));
     assertThat(LoadChecks.problems(model())).isEmpty();
     headCount = file -> file.array("toy.attention.head_count", 4, 1, GgufBytes.u32(4));
-    assertProblem("toy.attention.head_count is [1 × uint32]: it must be a number of heads, or one"
-        + " for each of the 2 layers");
+    assertProblem(
+        "toy.attention.head_count is [1 × uint32]: it must be a number of heads, or one"
+            + " for each of the 2 layers");
     headCount = file -> file.text("toy.attention.head_count", "4");
     assertProblem("toy.attention.head_count is 4: it must be a number of heads");
     headCount = file -> {};
     assertThat(LoadChecks.problems(model()))
         .extracting(LoadChecks.Problem::message)
-        .containsExactly("toy.attention.head_count is missing: it must be a number of heads, or one"
-            + " for each of the 2 layers");
+        .containsExactly(
+            "toy.attention.head_count is missing: it must be a number of heads, or one"
+                + " for each of the 2 layers");
   }
 
   @Test
@@ -83,8 +86,9 @@ class LoadChecksTest {
     assertProblem("toy.embedding_length is 16: it differs from the width of token_embd.weight, 8");
     width = 8;
     tokens = 4;
-    assertProblem("tokenizer.ggml.tokens is [4 × string]: it has 4 tokens, token_embd.weight has 3"
-        + " rows");
+    assertProblem(
+        "tokenizer.ggml.tokens is [4 × string]: it has 4 tokens, token_embd.weight has 3"
+            + " rows");
   }
 
   @Test
@@ -102,7 +106,8 @@ class LoadChecksTest {
     more = file -> file.u32("toy.expert_count", 4).u32("toy.expert_used_count", 5);
     assertProblem("toy.expert_used_count is 5: it must be at most the expert_count, 4");
     more = file -> file.u32("toy.expert_count", 4);
-    assertThat(LoadChecks.problems(model())).singleElement()
+    assertThat(LoadChecks.problems(model()))
+        .singleElement()
         .extracting(LoadChecks.Problem::message)
         .isEqualTo("toy.expert_used_count is missing: it must be over 0, the model has 4 experts");
     more = file -> file.u32("toy.expert_count", 4).u32("toy.expert_used_count", 2);
@@ -148,8 +153,9 @@ class LoadChecksTest {
         .singleElement()
         .satisfies(
             problem -> {
-              assertThat(problem.message()).startsWith(message).endsWith(
-                  " (byte " + problem.offset() + ")");
+              assertThat(problem.message())
+                  .startsWith(message)
+                  .endsWith(" (byte " + problem.offset() + ")");
               assertThat(file.metadata().offset(problem.key())).hasValue(problem.offset());
             });
     assertThatThrownBy(() -> LoadChecks.require(file)).hasMessageStartingWith(message);

@@ -1,0 +1,94 @@
+package org.modeltracer.attention;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.TreeMap;
+import java.util.function.IntToLongFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A capped sample of queries with a vector from every head, for what compares heads.
+ *
+ * <p>Queries are taken in the order of a hash of (prompt, query), as many as fit the budget; what a
+ * query costs depends on its position only. The first so many in hash order of a union are among
+ * the first of each part (bottom-k sampling, Cohen and Kaplan 2007), so samples of two halves merge
+ * into exactly the sample of the whole.
+ */
+final class QuerySample {
+  private final int heads;
+  private final long budget;
+  private final IntToLongFunction cost;
+  private final long seed;
+  private final TreeMap<Long, Entry> entries = new TreeMap<>();
+  private long spent;
+  private long cutoff = Long.MAX_VALUE;
+
+  /** Vectors of one query by global head index, null where a head showed none. */
+  record Entry(int query, float[] @Nullable [] vectors) {}
+
+  QuerySample(int heads, long budget, IntToLongFunction cost, long seed) {
+    this.heads = heads;
+    this.budget = budget;
+    this.cost = cost;
+    this.seed = seed;
+  }
+
+  /** The slots of a query, one a head, to be filled; null when the sample leaves the query out. */
+  float @Nullable [] @Nullable [] slots(long prompt, int query) {
+    long hash = hash(seed, prompt, query);
+    if (hash >= cutoff) {
+      return null;
+    }
+    Entry entry = entries.get(hash);
+    if (entry == null) {
+      entry = new Entry(query, new float[heads][]);
+      entries.put(hash, entry);
+      spent += cost.applyAsLong(query);
+      trim();
+    }
+    return hash >= cutoff ? null : entry.vectors;
+  }
+
+  private void trim() {
+    while (spent > budget) {
+      cut(entries.lastKey());
+    }
+  }
+
+  private void cut(long from) {
+    cutoff = Math.min(cutoff, from);
+    var beyond = entries.tailMap(from, true);
+    for (Entry entry : beyond.values()) {
+      spent -= cost.applyAsLong(entry.query);
+    }
+    beyond.clear();
+  }
+
+  void merge(QuerySample other) {
+    other.entries.forEach(
+        (hash, entry) -> {
+          if (entries.putIfAbsent(hash, entry) == null) {
+            spent += cost.applyAsLong(entry.query);
+          }
+        });
+    cut(Math.min(cutoff, other.cutoff));
+    trim();
+  }
+
+  /** Sampled queries in hash order. */
+  List<Entry> entries() {
+    return new ArrayList<>(entries.values());
+  }
+
+  /** A well-mixed 63-bit hash of (seed, prompt, position): SplitMix64's finalizer, twice. */
+  static long hash(long seed, long prompt, long position) {
+    return mix(mix(seed ^ prompt) + position) >>> 1;
+  }
+
+  private static long mix(long state) {
+    long z = state + 0x9e3779b97f4a7c15L;
+    z = (z ^ (z >>> 30)) * 0xbf58476d1ce4e5b9L;
+    z = (z ^ (z >>> 27)) * 0x94d049bb133111ebL;
+    return z ^ (z >>> 31);
+  }
+}

@@ -1,0 +1,231 @@
+package org.modeltracer.attention;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.NavigableSet;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.IntStream;
+import org.modeltracer.model.AttentionRow;
+
+/**
+ * Attention matrices of one sequence, kept for questions after the run, within a byte budget.
+ *
+ * <p>Rows are kept as float32; when they exceed the budget all become float16, and beyond that only
+ * the largest weights of each row stay, 64 first, then half as many each time room is needed. When
+ * even single weights do not fit, later rows are left out and counted.
+ */
+public final class RetainedAttention {
+  private static final int FIRST_TOP = 64;
+
+  /** A key position and the weight on it. */
+  public record Attended(int position, float weight) {}
+
+  private final long budget;
+  private final TreeMap<Integer, NavigableMap<Integer, NavigableMap<Integer, KeptRow>>> layers =
+      new TreeMap<>();
+  private KeptRow.Form form = KeptRow.Form.F32;
+  private int top = FIRST_TOP;
+  private long bytes;
+  private long leftOut;
+
+  /** An empty store that holds at most this many bytes of weights. */
+  public RetainedAttention(long budget) {
+    this.budget = budget;
+  }
+
+  /** Keeps one row; it is read only during the call. */
+  public void row(AttentionRow row) {
+    float[] weights = new float[row.query() + 1];
+    for (int i = 0; i < row.size(); i++) {
+      weights[row.key(i)] = row.weight(i);
+    }
+    KeptRow kept = KeptRow.of(weights, form, top);
+    while (bytes + kept.bytes() > budget && shrink()) {
+      kept = KeptRow.of(weights, form, top);
+    }
+    if (bytes + kept.bytes() > budget) {
+      leftOut++;
+      return;
+    }
+    KeptRow old =
+        layers
+            .computeIfAbsent(row.layer(), l -> new TreeMap<>())
+            .computeIfAbsent(row.head(), h -> new TreeMap<>())
+            .put(row.query(), kept);
+    bytes += kept.bytes() - (old == null ? 0 : old.bytes());
+  }
+
+  private boolean shrink() {
+    if (form == KeptRow.Form.TOP && top == 1) {
+      return false;
+    }
+    if (form == KeptRow.Form.TOP) {
+      top /= 2;
+    }
+    form = form == KeptRow.Form.F32 ? KeptRow.Form.F16 : KeptRow.Form.TOP;
+    bytes = 0;
+    for (var heads : layers.values()) {
+      for (var rows : heads.values()) {
+        rows.replaceAll((query, row) -> KeptRow.of(row.weights(query + 1), form, top));
+        for (KeptRow row : rows.values()) {
+          bytes += row.bytes();
+        }
+      }
+    }
+    return true;
+  }
+
+  /** How rows are kept now: {@code f32}, {@code f16} or {@code top-k}. */
+  public String precision() {
+    return form == KeptRow.Form.TOP ? "top-" + top : form.name().toLowerCase(Locale.ROOT);
+  }
+
+  /** Bytes of weights held. */
+  public long bytes() {
+    return bytes;
+  }
+
+  /** Rows that found no room. */
+  public long leftOut() {
+    return leftOut;
+  }
+
+  /** Layers with at least one row, ascending. */
+  public NavigableSet<Integer> layers() {
+    return new TreeSet<>(layers.keySet());
+  }
+
+  /** Heads of a layer with at least one row, ascending. */
+  public NavigableSet<Integer> heads(int layer) {
+    return new TreeSet<>(layer(layer).keySet());
+  }
+
+  /** Whether a head has at least one row. */
+  public boolean captured(int layer, int head) {
+    return layers.containsKey(layer) && layer(layer).containsKey(head);
+  }
+
+  /** Query positions kept for a head, ascending. */
+  public NavigableSet<Integer> positions(int layer, int head) {
+    return new TreeSet<>(head(layer, head).keySet());
+  }
+
+  /** Weights of a position on keys 0 to itself, one head. */
+  public float[] from(int layer, int head, int position) {
+    return row(layer, head, position).weights(position + 1);
+  }
+
+  /** Weights of a position on keys 0 to itself, averaged over the heads that have it. */
+  public float[] from(int layer, int position) {
+    float[] mean = new float[position + 1];
+    int n = 0;
+    for (int head : heads(layer)) {
+      if (head(layer, head).containsKey(position)) {
+        float[] row = from(layer, head, position);
+        for (int j = 0; j <= position; j++) mean[j] += row[j];
+        n++;
+      }
+    }
+    if (n == 0) {
+      throw new IndexOutOfBoundsException(
+          "no head of layer " + layer + " has a row of position " + position);
+    }
+    for (int j = 0; j <= position; j++) mean[j] /= n;
+    return mean;
+  }
+
+  /** Weights on a position by query, 0 where a query cannot see it or is not kept; one head. */
+  public float[] to(int layer, int head, int position) {
+    var rows = head(layer, head);
+    int last = rows.lastKey();
+    if (position < 0 || position > last) {
+      throw new IndexOutOfBoundsException(
+          "position "
+              + position
+              + " is not among the keys of "
+              + name(layer, head)
+              + ", 0 to "
+              + last);
+    }
+    float[] column = new float[last + 1];
+    rows.forEach(
+        (query, row) -> {
+          if (query >= position) column[query] = row.weight(position);
+        });
+    return column;
+  }
+
+  /** Weights on a position by query, averaged over all heads of the layer. */
+  public float[] to(int layer, int position) {
+    float[] mean = {};
+    var heads = heads(layer);
+    for (int head : heads) {
+      float[] column = to(layer, head, position);
+      if (mean.length < column.length) mean = Arrays.copyOf(mean, column.length);
+      for (int q = 0; q < column.length; q++) mean[q] += column[q] / heads.size();
+    }
+    return mean;
+  }
+
+  /** The n largest weights of a position, one head, largest first. */
+  public List<Attended> top(int layer, int head, int position, int n) {
+    return largest(from(layer, head, position), n);
+  }
+
+  /** The n largest weights of a position, averaged over heads, largest first. */
+  public List<Attended> top(int layer, int position, int n) {
+    return largest(from(layer, position), n);
+  }
+
+  private static List<Attended> largest(float[] weights, int n) {
+    return IntStream.range(0, weights.length)
+        .mapToObj(j -> new Attended(j, weights[j]))
+        .sorted(Comparator.comparingDouble(attended -> -attended.weight()))
+        .limit(n)
+        .toList();
+  }
+
+  /** Rows of a head in order of query, each {@code [query + 1]}. */
+  public List<float[]> matrix(int layer, int head) {
+    var rows = new ArrayList<float[]>();
+    head(layer, head).forEach((query, row) -> rows.add(row.weights(query + 1)));
+    return rows;
+  }
+
+  private Map<Integer, NavigableMap<Integer, KeptRow>> layer(int layer) {
+    var heads = layers.get(layer);
+    if (heads == null) {
+      throw new IndexOutOfBoundsException(
+          "layer " + layer + " was not captured; captured are " + layers.keySet());
+    }
+    return heads;
+  }
+
+  private NavigableMap<Integer, KeptRow> head(int layer, int head) {
+    var rows = layer(layer).get(head);
+    if (rows == null) {
+      throw new IndexOutOfBoundsException(
+          name(layer, head) + " was not captured; captured are heads " + layer(layer).keySet());
+    }
+    return rows;
+  }
+
+  private KeptRow row(int layer, int head, int position) {
+    KeptRow row = head(layer, head).get(position);
+    if (row == null) {
+      throw new IndexOutOfBoundsException(
+          "position " + position + " of " + name(layer, head) + " was not captured");
+    }
+    return row;
+  }
+
+  private static String name(int layer, int head) {
+    return "L" + layer + "H" + head;
+  }
+}

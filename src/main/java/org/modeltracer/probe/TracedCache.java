@@ -1,0 +1,136 @@
+package org.modeltracer.probe;
+
+import org.modeltracer.llama.KvCache;
+import org.modeltracer.trace.ModelTracer;
+
+/**
+ * A context's KV cache together with what is known of its cells.
+ *
+ * <p>Operations go to llama.cpp and to the map of cells alike, so that rows of attention keep being
+ * told by token position.
+ */
+public final class TracedCache {
+  private final KvCache cache;
+  private final CacheLayout layout;
+  private int evictions;
+  private long reused;
+  private long lookedUp;
+  private int step;
+
+  TracedCache(KvCache cache, CacheLayout layout) {
+    this.cache = cache;
+    this.layout = layout;
+  }
+
+  /** Forgets everything. */
+  public void clear() {
+    if (!cache.exists()) {
+      return;
+    }
+    cache.clear();
+    CacheLayout.Cache largest = layout.largest();
+    evictions += largest == null ? 0 : largest.cells().used();
+    layout.all().forEach(c -> c.cells().clear());
+  }
+
+  /**
+   * Forgets positions {@code from <= p < to} of a sequence; a negative {@code to} means the end.
+   *
+   * @return false when the model cannot forget part of a sequence
+   */
+  public boolean remove(int sequence, int from, int to) {
+    if (!cache.exists() || !cache.remove(sequence, from, to)) {
+      return false;
+    }
+    layout.all().forEach(c -> count(c, c.cells().remove(sequence, from, to)));
+    return true;
+  }
+
+  /** Makes positions of one sequence part of another too. */
+  public void copy(int source, int target, int from, int to) {
+    cache.copy(source, target, from, to);
+    for (CacheLayout.Cache c : layout.all()) {
+      if (c.streams() > 1) {
+        c.cells().copyStream(source, target, c.streamCells());
+      } else {
+        c.cells().copy(source, target, from, to);
+      }
+    }
+  }
+
+  /** Forgets all sequences but one. */
+  public void keep(int sequence) {
+    cache.keep(sequence);
+    layout.all().forEach(c -> count(c, c.cells().keep(sequence)));
+  }
+
+  /** Moves positions {@code from <= p < to} of a sequence by {@code delta}. */
+  public void shift(int sequence, int from, int to, int delta) {
+    cache.shift(sequence, from, to, delta);
+    layout.all().forEach(c -> count(c, c.cells().shift(sequence, from, to, delta)));
+  }
+
+  private void count(CacheLayout.Cache c, int emptied) {
+    if (c == layout.largest()) {
+      evictions += emptied;
+    }
+  }
+
+  /** Highest position of a sequence, -1 when it has none. */
+  public int lastPosition(int sequence) {
+    return cache.exists() ? cache.lastPosition(sequence) : -1;
+  }
+
+  /** Whether positions can be moved. */
+  public boolean canShift() {
+    return cache.exists() && cache.canShift();
+  }
+
+  /** Of {@code asked} positions looked up, {@code found} were there already. */
+  void lookedUp(int asked, int found) {
+    lookedUp += asked;
+    reused += found;
+  }
+
+  /** Forgets what a failed pass may have left: cells beyond what llama.cpp says it holds. */
+  void afterFailure(int sequences) {
+    for (int s = 0; s < sequences; s++) {
+      int last = lastPosition(s);
+      int sequence = s;
+      layout.all().forEach(c -> c.cells().remove(sequence, last + 1, CellMap.END));
+    }
+  }
+
+  /** Records the state after a step. */
+  void record(ModelTracer tracer, int overwritten) {
+    CacheLayout.Cache largest = layout.largest();
+    if (largest == null) {
+      return;
+    }
+    CellMap cells = largest.cells();
+    int used = cells.used();
+    tracer.recordKvState(
+        step++,
+        used,
+        cells.cells(),
+        used * layout.bytesPerCell(),
+        evictions + overwritten,
+        lookedUp == 0 ? Double.NaN : (double) reused / lookedUp,
+        cells.oldest(),
+        used == 0 ? 0 : 1 - (double) cells.longestRun() / used,
+        -1);
+    evictions = 0;
+  }
+
+  /** Cells of the largest cache that hold a token. */
+  public int cellsUsed() {
+    CacheLayout.Cache largest = layout.largest();
+    return largest == null ? 0 : largest.cells().used();
+  }
+
+  /** Cells of the largest cache. */
+  public int capacity() {
+    CacheLayout.Cache largest = layout.largest();
+    return largest == null ? 0 : largest.cells().cells();
+  }
+}

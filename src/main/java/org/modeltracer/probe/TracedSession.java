@@ -1,0 +1,382 @@
+package org.modeltracer.probe;
+
+import java.io.ByteArrayOutputStream;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.Batch;
+import org.modeltracer.llama.LlamaContext;
+import org.modeltracer.llama.LlamaException;
+import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.model.Place;
+import org.modeltracer.model.Site;
+import org.modeltracer.trace.ModelTracer;
+
+/**
+ * A model at work under a tracer.
+ *
+ * <p>Everything runs on the runtime's native thread; listeners are called there. Use a session from
+ * one thread at a time; only {@link #cancel} may come from elsewhere.
+ */
+public final class TracedSession implements AutoCloseable {
+  /** Receives the logits of a position: {@code [vocabulary]} float32, valid during the call. */
+  public interface LogitsListener {
+    /** Scores of the token that follows {@code position}. */
+    void onLogits(int sequence, int position, MemorySegment logits);
+  }
+
+  /** Told how much of a long prompt has been computed. */
+  public interface PromptListener {
+    /** {@code done} of {@code all} tokens. */
+    void onPrompt(int done, int all);
+  }
+
+  private static final Place LOGITS = new Place(Site.LOGITS, Place.AFTER_LAYERS);
+
+  private final LlamaModel model;
+  private final SessionOptions options;
+  private final ModelTracer tracer;
+  private final LlamaContext context;
+  private final ModelSurvey survey;
+  private final ForwardProbe probe;
+  private final TracedCache cache;
+  private final Choice choice;
+  private final List<Integer> held = new ArrayList<>();
+  private PromptListener promptListener = (done, all) -> {};
+  private @Nullable LogitsListener logitsListener;
+
+  private TracedSession(LlamaModel model, SessionOptions options, ModelTracer tracer) {
+    this.model = model;
+    this.options = options;
+    this.tracer = tracer;
+    context = model.context(options.context());
+    survey = ModelSurvey.of(context);
+    var layout = new CacheLayout(survey, context.contextTokens());
+    probe =
+        new ForwardProbe(
+            model.runtime(),
+            survey,
+            layout,
+            tracer,
+            options.sites(tracer.config()),
+            options.copyBuffers());
+    cache = new TracedCache(context.cache(), layout);
+    choice = new Choice(model.runtime(), options.sampler());
+  }
+
+  /**
+   * Opens a session: makes a context and learns its graph by running two tokens through it.
+   *
+   * @throws LlamaException when llama.cpp cannot set the context up
+   */
+  public static TracedSession open(LlamaModel model, SessionOptions options, ModelTracer tracer) {
+    return model.runtime().call(() -> new TracedSession(model, options, tracer));
+  }
+
+  /** Sets who receives the residual stream; null for nobody. */
+  public void onState(@Nullable StateListener listener) {
+    probe.states(listener);
+  }
+
+  /** Sets who receives logits; null for nobody. */
+  public void onLogits(@Nullable LogitsListener listener) {
+    logitsListener = listener;
+  }
+
+  /** Sets who is told of a prompt's progress. */
+  public void onPrompt(PromptListener listener) {
+    promptListener = listener;
+  }
+
+  /** Tokens of a text as the model wants them, BOS included where it is. */
+  public int[] tokenize(String text) {
+    return model.vocabulary().tokenize(text, true, options.parseSpecial());
+  }
+
+  /**
+   * Continues a text.
+   *
+   * @param most tokens generated at most
+   * @param onToken called with each token; false stops
+   * @throws LlamaException when llama.cpp fails; what was traced stays in the tracer
+   */
+  public Generation generate(String prompt, int most, Predicate<Generation.Token> onToken) {
+    return generate(tokenize(prompt), most, onToken);
+  }
+
+  /** Continues a run of tokens, as {@link #generate(String, int, Predicate)} does a text. */
+  public Generation generate(int[] prompt, int most, Predicate<Generation.Token> onToken) {
+    if (!model.hasDecoder() && model.hasEncoder()) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT, "this model is an encoder: it cannot generate text");
+    }
+    return model.runtime().call(() -> continued(prompt, most, onToken));
+  }
+
+  /**
+   * Runs a prompt without generating.
+   *
+   * @param allLogits whether the logits of every position are computed, not only the last's
+   */
+  public void evaluate(int[] prompt, boolean allLogits) {
+    model
+        .runtime()
+        .call(
+            () -> {
+              int[] tokens = decoderPrompt(prompt);
+              return prefill(tokens, start(tokens, allLogits), allLogits, false);
+            });
+  }
+
+  /** One traced pass over tokens of any sequences, which {@code fill} puts into the batch. */
+  public void pass(Consumer<Batch> fill) {
+    model
+        .runtime()
+        .call(
+            () -> {
+              fill.accept(context.batch().clear());
+              return forward(context.batch(), false);
+            });
+  }
+
+  private Generation continued(int[] prompt, int most, Predicate<Generation.Token> onToken) {
+    var tokens = new ArrayList<Generation.Token>();
+    int[] own = decoderPrompt(prompt);
+    int reused = start(own, false);
+    long begin = System.nanoTime();
+    long prompted = begin;
+    Generation.Finish finish;
+    try {
+      int next = prefill(own, reused, false, most > 0);
+      prompted = System.nanoTime();
+      finish = continueFrom(next, own.length, most, tokens, onToken);
+    } catch (LlamaException e) {
+      if (e.kind() != LlamaException.Kind.CANCELLED) {
+        throw e;
+      }
+      finish = Generation.Finish.CANCELLED;
+    }
+    var text = new ByteArrayOutputStream();
+    tokens.forEach(t -> text.writeBytes(t.bytes()));
+    return new Generation(
+        prompt.length,
+        reused,
+        List.copyOf(tokens),
+        text.toString(StandardCharsets.UTF_8),
+        finish,
+        (prompted - begin) / 1e9,
+        (System.nanoTime() - prompted) / 1e9);
+  }
+
+  private Generation.Finish continueFrom(
+      int first,
+      int position,
+      int most,
+      List<Generation.Token> tokens,
+      Predicate<Generation.Token> onToken) {
+    int next = first;
+    for (int step = 0; step < most; step++) {
+      if (model.vocabulary().endsGeneration(next)) {
+        return Generation.Finish.END_OF_TEXT;
+      }
+      var token =
+          new Generation.Token(next, position + step, model.vocabulary().piece(next, false));
+      tokens.add(token);
+      tracer.recordToken(step, next, token.bytes());
+      if (!onToken.test(token)) {
+        return Generation.Finish.STOPPED;
+      }
+      if (step + 1 == most) {
+        break;
+      }
+      if (position + step >= context.contextTokens()) {
+        return Generation.Finish.CONTEXT;
+      }
+      context.batch().clear().add(next, position + step, 0, true);
+      next = forward(context.batch(), true);
+    }
+    return Generation.Finish.LENGTH;
+  }
+
+  /**
+   * Checks a prompt; where there is an encoder it reads the prompt, and the decoder starts anew.
+   */
+  private int[] decoderPrompt(int[] prompt) {
+    check(prompt);
+    if (!model.hasEncoder() || !model.hasDecoder()) {
+      return prompt;
+    }
+    context.observe(null);
+    Batch batch = context.batch().clear();
+    for (int i = 0; i < prompt.length; i++) {
+      batch.add(prompt[i], i, 0, true);
+    }
+    context.encode(batch);
+    int start = model.decoderStart();
+    return new int[] {start >= 0 ? start : Math.max(0, model.vocabulary().bos())};
+  }
+
+  private void check(int[] prompt) {
+    int size = model.vocabulary().size();
+    if (prompt.length == 0) {
+      throw new LlamaException(LlamaException.Kind.ARGUMENT, "the prompt has no tokens");
+    }
+    for (int token : prompt) {
+      if (token < 0 || token >= size) {
+        throw new LlamaException(
+            LlamaException.Kind.ARGUMENT,
+            "token " + token + " is outside the vocabulary of " + size + " tokens");
+      }
+    }
+    if (prompt.length > context.contextTokens()) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT,
+          "the prompt has %d tokens, the context holds %d; a larger -c makes room"
+              .formatted(prompt.length, context.contextTokens()));
+    }
+  }
+
+  /** How much of the prompt the cache holds and need not be computed again. */
+  private int start(int[] prompt, boolean allLogits) {
+    int common = 0;
+    int most = options.reusePrefix() && !allLogits ? Math.min(held.size(), prompt.length - 1) : 0;
+    while (common < most && held.get(common) == prompt[common]) {
+      common++;
+    }
+    if (held.size() > common && !cache.remove(0, common, CellMap.END)) {
+      cache.clear();
+      common = 0;
+    }
+    held.subList(common, held.size()).clear();
+    cache.lookedUp(prompt.length, common);
+    return common;
+  }
+
+  private int prefill(int[] prompt, int from, boolean allLogits, boolean choose) {
+    Batch batch = context.batch();
+    int chosen = -1;
+    int n;
+    for (int done = from; done < prompt.length; done += n) {
+      n = Math.min(batch.capacity(), prompt.length - done);
+      batch.clear();
+      for (int i = done; i < done + n; i++) {
+        batch.add(prompt[i], i, 0, allLogits || i == prompt.length - 1);
+      }
+      chosen = forward(batch, choose && done + n == prompt.length);
+      promptListener.onPrompt(done + n, prompt.length);
+    }
+    return chosen;
+  }
+
+  /** One traced forward pass; returns the token chosen after the batch's last, or -1. */
+  private int forward(Batch batch, boolean choose) {
+    tracer.beginForward(batch.position(0), batch.size());
+    probe.begin(batch);
+    context.observe(tracer.isEnabled() ? probe : null);
+    try {
+      if (model.hasEncoder() && !model.hasDecoder()) {
+        context.encode(batch);
+      } else {
+        context.decode(batch);
+      }
+      remember(batch);
+      int chosen = outputs(batch, choose);
+      cache.record(tracer, probe.evictions());
+      return chosen;
+    } catch (LlamaException e) {
+      cache.afterFailure(options.context().sequences());
+      held.clear();
+      throw e;
+    } finally {
+      tracer.endForward();
+    }
+  }
+
+  private void remember(Batch batch) {
+    for (int i = 0; i < batch.size(); i++) {
+      if (batch.sequence(i) == 0 && batch.position(i) == held.size()) {
+        held.add(batch.token(i));
+      }
+    }
+  }
+
+  private int outputs(Batch batch, boolean choose) {
+    int chosen = -1;
+    for (int i = 0; i < batch.size(); i++) {
+      if (!batch.output(i) || survey.node(LOGITS).isEmpty()) {
+        continue;
+      }
+      boolean last = choose && i == batch.size() - 1;
+      chosen = last ? choice.choose(context, i) : -1;
+      MemorySegment logits = context.logits(i);
+      tracer.recordLogits(batch.position(i), logits, 0, model.vocabulary().size(), chosen);
+      if (logitsListener != null) {
+        logitsListener.onLogits(batch.sequence(i), batch.position(i), logits);
+      }
+    }
+    return chosen;
+  }
+
+  /** Ends the pass in progress as soon as possible; may be called from any thread. */
+  public void cancel() {
+    context.cancel();
+  }
+
+  /** The context's KV cache. */
+  public TracedCache cache() {
+    return cache;
+  }
+
+  /** The context at work. */
+  public LlamaContext context() {
+    return context;
+  }
+
+  /** Every place of the transformer that the graph has, in execution order. */
+  public List<FoundSite> sites() {
+    return survey.prompt().places().entrySet().stream()
+        .sorted(Comparator.comparingInt(e -> e.getKey().index()))
+        .map(e -> new FoundSite(e.getValue(), e.getKey().name(), e.getKey().op(), e.getKey().ne()))
+        .toList();
+  }
+
+  /** Layers of the graph, ascending. */
+  public Set<Integer> layers() {
+    return survey.layers();
+  }
+
+  /** Whether attention runs as one fused operation, whose rows are computed again. */
+  public boolean usesFlashAttention() {
+    return survey.prompt().graph().nodes().stream().anyMatch(n -> n.is("FLASH_ATTN_EXT"));
+  }
+
+  /** What observing has cost so far. */
+  public ProbeCost cost() {
+    return new ProbeCost(
+        survey.prompt().graph().nodes().size(),
+        probe.nodesAsked(),
+        probe.nodesObserved(),
+        probe.bytesObserved(),
+        probe.droppedKeys());
+  }
+
+  /** Frees the context; the model stays open. */
+  @Override
+  public void close() {
+    model
+        .runtime()
+        .call(
+            () -> {
+              choice.close();
+              context.close();
+              probe.close();
+              return null;
+            });
+  }
+}

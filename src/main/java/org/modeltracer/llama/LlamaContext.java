@@ -41,12 +41,7 @@ public final class LlamaContext implements AutoCloseable {
     refuseWhatAborts();
     hook = options.hooked() ? new EvalHook(runtime, arena) : null;
     runtime.log().clear();
-    try {
-      address = create(library);
-    } catch (LlamaException e) {
-      arena.close();
-      throw e;
-    }
+    address = create(library);
     if (address == 0) {
       arena.close();
       throw new LlamaException(
@@ -73,7 +68,7 @@ public final class LlamaContext implements AutoCloseable {
           LlamaException.Kind.CONTEXT,
           "llama.cpp "
               + runtime.version()
-              + " has no flash attention for an f32 cache; use f16, or flash attention off");
+              + " has no flash attention over an F32 cache; use -fa off, or -ctk f16 -ctv f16");
     }
     if (model.options().vocabularyOnly()) {
       throw new LlamaException(
@@ -107,7 +102,6 @@ public final class LlamaContext implements AutoCloseable {
             case ON -> 1;
           });
     } else {
-      refuseFloatCache();
       params.set("flash_attn", options.flashAttention() == FlashAttention.ON);
     }
     if (params.has("kv_unified")) {
@@ -123,18 +117,6 @@ public final class LlamaContext implements AutoCloseable {
               .invokeExact(model.address(), params.memory());
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  /** Older generations end the process over this combination instead of refusing it. */
-  private void refuseFloatCache() {
-    boolean floats = options.keyType() == CacheType.F32 || options.valueType() == CacheType.F32;
-    if (options.flashAttention() == FlashAttention.ON && floats) {
-      throw new LlamaException(
-          LlamaException.Kind.CONTEXT,
-          "llama.cpp "
-              + runtime.version()
-              + " has no flash attention over an F32 cache; use -fa off, or -ctk f16 -ctv f16");
     }
   }
 

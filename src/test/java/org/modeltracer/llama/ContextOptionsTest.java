@@ -16,8 +16,7 @@ class ContextOptionsTest {
 
   static Stream<Arguments> cacheTypes() {
     return Runtimes.all()
-        .flatMap(
-            runtime -> Stream.of(CacheType.values()).map(type -> Arguments.of(runtime, type)));
+        .flatMap(runtime -> Stream.of(CacheType.values()).map(type -> Arguments.of(runtime, type)));
   }
 
   /** How far a cache of that type may take logits that reach 12, measured and doubled. */
@@ -48,9 +47,7 @@ class ContextOptionsTest {
   @MethodSource("cacheTypes")
   void everyTypeOfValuesWithFlashAttention(LlamaRuntime runtime, CacheType type) {
     ContextOptions options =
-        Passes.EXACT
-            .withFlashAttention(FlashAttention.ON)
-            .withCacheTypes(CacheType.F16, type);
+        Passes.EXACT.withFlashAttention(FlashAttention.ON).withCacheTypes(CacheType.F16, type);
     boolean old = runtime.layouts().context().field("op_offload").isEmpty();
     if (old && type == CacheType.F32) {
       assertThatThrownBy(() -> distance(runtime, options))
@@ -58,7 +55,7 @@ class ContextOptionsTest {
               LlamaException.class,
               e -> assertThat(e.kind()).isEqualTo(LlamaException.Kind.CONTEXT))
           .hasMessageEndingWith(
-              "has no flash attention for an f32 cache; use f16, or flash attention off");
+              "has no flash attention over an F32 cache; use -fa off, or -ctk f16 -ctv f16");
     } else {
       // Flash attention rounds to F16 whatever the cache holds.
       double f16 = tolerance(CacheType.F16);

@@ -15,7 +15,8 @@ class KvCacheTest {
   private static final int[] IDS = GOLDEN.ids();
   private static final double CLOSE = 1e-4;
 
-  private static void on(LlamaRuntime runtime, ContextOptions options, Consumer<LlamaContext> test) {
+  private static void on(
+      LlamaRuntime runtime, ContextOptions options, Consumer<LlamaContext> test) {
     try (LlamaModel model = runtime.open(GOLDEN.file());
         LlamaContext context = model.context(options)) {
       test.accept(context);

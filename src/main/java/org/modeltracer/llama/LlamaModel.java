@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 public final class LlamaModel implements AutoCloseable {
   private final LlamaRuntime runtime;
   private final Path file;
+  private final ModelOptions options;
   private final Vocabulary vocabulary;
   private final Set<LlamaContext> contexts = new HashSet<>();
   private long address;
@@ -23,6 +24,7 @@ public final class LlamaModel implements AutoCloseable {
   LlamaModel(LlamaRuntime runtime, Path file, ModelOptions options) {
     this.runtime = runtime;
     this.file = file;
+    this.options = options;
     if (!Files.isReadable(file)) {
       throw new LlamaException(
           LlamaException.Kind.MODEL, file + ": no such file, or no permission to read it");
@@ -134,6 +136,11 @@ public final class LlamaModel implements AutoCloseable {
   /** File the model was loaded from. */
   public Path file() {
     return file;
+  }
+
+  /** How the model was loaded. */
+  public ModelOptions options() {
+    return options;
   }
 
   /** The model's tokens. */

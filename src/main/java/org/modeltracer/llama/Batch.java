@@ -102,6 +102,26 @@ public final class Batch {
     return outputs.get(ValueLayout.JAVA_BYTE, Objects.checkIndex(i, size)) != 0;
   }
 
+  /** Refuses what llama.cpp would, in some generations by ending the process. */
+  void check(int vocabulary, int sequenceCount) {
+    for (int i = 0; i < size; i++) {
+      if (token(i) < 0 || token(i) >= vocabulary) {
+        throw wrong("token " + token(i), i, "outside the vocabulary of " + vocabulary + " tokens");
+      }
+      if (sequence(i) < 0 || sequence(i) >= sequenceCount) {
+        throw wrong("sequence " + sequence(i), i, "in a context set up for " + sequenceCount);
+      }
+      if (position(i) < 0) {
+        throw wrong("position " + position(i), i, "before the first position, 0");
+      }
+    }
+  }
+
+  private static LlamaException wrong(String what, int index, String why) {
+    return new LlamaException(
+        LlamaException.Kind.ARGUMENT, what + " at index " + index + " of the batch is " + why);
+  }
+
   MemorySegment struct() {
     return struct;
   }

@@ -8,18 +8,26 @@ public final class KvCache {
   public static final int END = -1;
 
   private final LlamaContext context;
+  private final int sequences;
+  private final boolean streams;
+  private final boolean recent;
   private final long handle;
   private final MethodHandle clear;
-  private final boolean clearTakesData;
   private final MethodHandle remove;
   private final MethodHandle copy;
   private final MethodHandle keep;
   private final MethodHandle add;
   private final MethodHandle positionMax;
   private final MethodHandle canShift;
+  private final MethodHandle stateSize;
 
   KvCache(LlamaContext context, NativeLibrary library, long contextAddress) {
     this.context = context;
+    sequences = context.options().sequences();
+    streams =
+        sequences > 1
+            && !context.options().unifiedCache()
+            && context.model().runtime().layouts().context().field("kv_unified").isPresent();
     // Recent generations have a memory object; older ones take the context itself.
     boolean memory = library.has("llama_get_memory");
     String prefix = memory ? "llama_memory_" : "llama_kv_self_";
@@ -31,7 +39,7 @@ public final class KvCache {
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }
-    clearTakesData = memory;
+    recent = memory;
     clear = library.function(prefix + "clear", memory ? "pb:v" : "p:v");
     remove = library.function(prefix + "seq_rm", "piii:b");
     copy = library.function(prefix + "seq_cp", "piiii:v");
@@ -39,6 +47,7 @@ public final class KvCache {
     add = library.function(prefix + "seq_add", "piiii:v");
     positionMax = library.function(prefix + "seq_pos_max", "pi:i");
     canShift = library.function(prefix + "can_shift", "p:b");
+    stateSize = library.function("llama_state_seq_get_size", "pi:l");
   }
 
   /** Whether the context has a memory at all; encoders have none. */
@@ -50,7 +59,7 @@ public final class KvCache {
   public void clear() {
     run(
         () -> {
-          if (clearTakesData) {
+          if (recent) {
             clear.invokeExact(handle, true);
           } else {
             clear.invokeExact(handle);
@@ -65,44 +74,87 @@ public final class KvCache {
    * @return false when that is not possible, as for part of a recurrent state
    */
   public boolean remove(int sequence, int from, int to) {
-    return run(() -> (boolean) remove.invokeExact(handle, sequence, from, to));
+    int checked = check(sequence);
+    return run(() -> (boolean) remove.invokeExact(handle, checked, from, to));
   }
 
-  /** Makes positions {@code from <= p < to} of one sequence part of another too. */
+  /**
+   * Makes positions {@code from <= p < to} of one sequence part of another too.
+   *
+   * @throws LlamaException when sequences have a stream of cells each and this is not a whole one
+   */
   public void copy(int source, int target, int from, int to) {
+    int checkedSource = check(source);
+    int checkedTarget = check(target);
+    if (streams && source != target && (from > 0 || to >= 0)) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT,
+          "only a whole sequence can be copied between streams of cells;"
+              + " a unified cache can copy parts");
+    }
     run(
         () -> {
-          copy.invokeExact(handle, source, target, from, to);
+          copy.invokeExact(handle, checkedSource, checkedTarget, from, to);
           return null;
         });
   }
 
   /** Forgets all sequences but one. */
   public void keep(int sequence) {
+    int checked = check(sequence);
     run(
         () -> {
-          keep.invokeExact(handle, sequence);
+          keep.invokeExact(handle, checked);
           return null;
         });
   }
 
-  /** Moves positions {@code from <= p < to} of a sequence by {@code delta}. */
+  /**
+   * Moves positions {@code from <= p < to} of a sequence by {@code delta}.
+   *
+   * @throws LlamaException when this model's positions cannot be moved, see {@link #canShift}
+   */
   public void shift(int sequence, int from, int to, int delta) {
+    int checked = check(sequence);
+    if (!canShift()) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT, "the positions of this model's cache cannot be moved");
+    }
     run(
         () -> {
-          add.invokeExact(handle, sequence, from, to, delta);
+          add.invokeExact(handle, checked, from, to, delta);
           return null;
         });
   }
 
   /** Highest position of a sequence, -1 when it has none. */
   public int lastPosition(int sequence) {
-    return run(() -> (int) positionMax.invokeExact(handle, sequence));
+    int checked = check(sequence);
+    return run(
+        () -> {
+          int last = (int) positionMax.invokeExact(handle, checked);
+          return last != 0 || recent || holdsAny(checked) ? last : -1;
+        });
+  }
+
+  /** Whether a sequence is not empty, which old generations do not tell from its being at 0. */
+  private boolean holdsAny(int sequence) throws Throwable {
+    long nothing = (long) stateSize.invokeExact(context.address(), sequences);
+    return (long) stateSize.invokeExact(context.address(), sequence) > nothing;
   }
 
   /** Whether positions can be moved. */
   public boolean canShift() {
     return run(() -> (boolean) canShift.invokeExact(handle));
+  }
+
+  private int check(int sequence) {
+    if (sequence < 0 || sequence >= sequences) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT,
+          "sequence " + sequence + " of a context that was set up for " + sequences);
+    }
+    return sequence;
   }
 
   private interface NativeCall<T> {
@@ -116,6 +168,7 @@ public final class KvCache {
     }
     return context.call(
         () -> {
+          context.address();
           try {
             return call.run();
           } catch (Throwable failure) {

@@ -27,6 +27,9 @@ final class LibraryLocator {
   private static final Pattern LLAMA =
       Pattern.compile("(lib)?j?llama(\\.[bv]?[0-9.]+)?\\.(so|dylib|dll)(\\.[0-9.]+)?");
 
+  /** A release in a file's name, as prebuilt libraries of several origins have it. */
+  private static final Pattern RELEASE = Pattern.compile("\\.([bv][0-9.]+[0-9])\\.");
+
   private LibraryLocator() {}
 
   /**
@@ -39,22 +42,24 @@ final class LibraryLocator {
   record Located(Path file, String origin, @Nullable String note) {}
 
   static Located locate(@Nullable Path named) {
+    return locate(named, System.getenv(VARIABLE), runtimeFolders());
+  }
+
+  /** The library for a named path, a value of the variable, and folders of embedded ones. */
+  static Located locate(@Nullable Path named, @Nullable String variable, List<Path> roots) {
     if (named != null) {
       return new Located(resolve(named), "named by the caller", null);
     }
-    String variable = System.getenv(VARIABLE);
     if (variable != null && !variable.isBlank()) {
       return new Located(resolve(Path.of(variable)), "named by " + VARIABLE, null);
     }
-    var searched = new ArrayList<Path>();
-    for (Path root : runtimeFolders()) {
-      searched.add(root);
+    for (Path root : roots) {
       Optional<Path> prebuilt = inFolder(root.resolve("v0.5.0").resolve(platform()));
       if (prebuilt.isPresent()) {
         return new Located(prebuilt.get(), "embedded v0.5.0", null);
       }
     }
-    for (Path root : runtimeFolders()) {
+    for (Path root : roots) {
       Optional<Path> older = inFolder(root.resolve("b4916").resolve(platform()));
       if (older.isPresent()) {
         return new Located(
@@ -70,7 +75,7 @@ final class LibraryLocator {
         "no llama.cpp for "
             + platform()
             + " below "
-            + searched
+            + roots
             + "; build the project, or name one with --llama-lib or "
             + VARIABLE);
   }
@@ -78,7 +83,7 @@ final class LibraryLocator {
   /** The library a path means: itself, or the one inside a folder. */
   static Path resolve(Path path) {
     if (Files.isRegularFile(path)) {
-      return path.toAbsolutePath().normalize();
+      return real(path);
     }
     if (Files.isDirectory(path)) {
       return inFolder(path)
@@ -103,10 +108,28 @@ final class LibraryLocator {
       return files
           .filter(f -> LLAMA.matcher(f.getFileName().toString()).matches())
           .min(Comparator.comparingInt((Path f) -> f.toString().length()).thenComparing(f -> f))
-          .map(f -> f.toAbsolutePath().normalize());
+          .map(LibraryLocator::real);
     } catch (IOException e) {
       return Optional.empty();
     }
+  }
+
+  /** One path for one file: a library is loaded once, by whatever link it was named. */
+  private static Path real(Path file) {
+    try {
+      return file.toRealPath();
+    } catch (IOException e) {
+      return file.toAbsolutePath().normalize();
+    }
+  }
+
+  /** The llama.cpp release that a library's file name tells, such as {@code b7347}. */
+  static Optional<String> release(Path library) {
+    return RELEASE
+        .matcher(String.valueOf(library.getFileName()))
+        .results()
+        .map(match -> match.group(1))
+        .findFirst();
   }
 
   /** Operating system and processor, such as {@code linux-x86_64}. */

@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  */
 @SuppressWarnings("restricted")
 public final class LlamaContext implements AutoCloseable {
+  private static final String NO_SLOT = "failed to prepare ubatch";
+
   private final LlamaModel model;
   private final LlamaRuntime runtime;
   private final ContextOptions options;
@@ -172,6 +174,7 @@ public final class LlamaContext implements AutoCloseable {
           LlamaException.Kind.ARGUMENT,
           tokens.size() + " tokens in a batch; this context takes 1 to " + batch.capacity());
     }
+    tokens.check(model.vocabulary().size(), options.sequences());
     runtime.log().clear();
     int status;
     try {
@@ -192,8 +195,10 @@ public final class LlamaContext implements AutoCloseable {
     if (status == 2) {
       return new LlamaException(LlamaException.Kind.CANCELLED, "the forward pass was cancelled");
     }
+    // b4916 has no status of its own for a full cache.
+    boolean full = status == 1 || runtime.log().firstError("").equals(NO_SLOT);
     String reason =
-        switch (status) {
+        switch (full ? 1 : status) {
           case 1 ->
               "no room in the KV cache of " + contextTokens + " tokens; a larger -c makes room";
           case -1 -> runtime.log().firstError("invalid batch");
@@ -246,7 +251,9 @@ public final class LlamaContext implements AutoCloseable {
         throw new LlamaException(
             LlamaException.Kind.ARGUMENT, "no logits at index " + i + " of the last batch");
       }
-      return NativeMemory.at(logits, 4L * model.vocabulary().size()).asReadOnly();
+      return MemorySegment.ofAddress(logits)
+          .reinterpret(4L * model.vocabulary().size(), arena, null)
+          .asReadOnly();
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }

@@ -31,6 +31,10 @@ public final class LlamaModel implements AutoCloseable {
     var progress = new Progress(options);
     address = load(options, progress);
     progress.rethrow();
+    if (address == 0 && progress.cancelled) {
+      throw new LlamaException(
+          LlamaException.Kind.CANCELLED, file + ": loading was cancelled");
+    }
     if (address == 0) {
       throw new LlamaException(
           LlamaException.Kind.MODEL,
@@ -71,6 +75,7 @@ public final class LlamaModel implements AutoCloseable {
   private static final class Progress {
     private final ModelOptions options;
     private @Nullable Throwable failure;
+    private boolean cancelled;
 
     Progress(ModelOptions options) {
       this.options = options;
@@ -88,7 +93,8 @@ public final class LlamaModel implements AutoCloseable {
     @SuppressWarnings("unused") // called by llama.cpp
     private boolean loaded(float share, long userData) {
       try {
-        return options.progress() == null || options.progress().test(share);
+        cancelled = options.progress() != null && !options.progress().test(share);
+        return !cancelled;
       } catch (Throwable thrown) {
         failure = thrown;
         return false;
@@ -243,6 +249,7 @@ public final class LlamaModel implements AutoCloseable {
     try {
       runtime.library().function("llama_model_free", "p:v").invokeExact(address);
       address = 0;
+      vocabulary.close();
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }

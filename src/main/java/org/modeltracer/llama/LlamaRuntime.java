@@ -85,7 +85,8 @@ public final class LlamaRuntime implements AutoCloseable {
     return library
         .intVariable("LLAMA_BUILD_NUMBER")
         .map(build -> "b" + build)
-        .orElse("of the generation of " + layouts.context().generation());
+        .or(() -> LibraryLocator.release(library.path()))
+        .orElse("with the layout of " + layouts.context().generation());
   }
 
   private void installAbortCallback() {

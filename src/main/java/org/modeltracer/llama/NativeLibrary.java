@@ -37,6 +37,7 @@ final class NativeLibrary {
       MemoryLayout.structLayout(
           MemoryLayout.sequenceLayout(Batch.BYTES / 8, ValueLayout.JAVA_LONG));
   private static final Map<Path, NativeLibrary> LOADED = new HashMap<>();
+  private static final Map<Path, Path> GGML = new HashMap<>();
 
   private final Path path;
   private final SymbolLookup symbols;
@@ -54,9 +55,11 @@ final class NativeLibrary {
   private static NativeLibrary open(Path path) {
     // Must be in the environment before ggml is loaded: it reads it in a static initializer.
     Environment.set("GGML_NO_BACKTRACE", "1");
+    List<Path> ggml = ggmlBeside(path);
+    refuseSecond(path, ggml);
     try {
       SymbolLookup lookup = SymbolLookup.libraryLookup(path, Arena.global());
-      for (Path sibling : ggmlBeside(path)) {
+      for (Path sibling : ggml) {
         lookup = lookup.or(SymbolLookup.libraryLookup(sibling, Arena.global()));
       }
       return new NativeLibrary(path, lookup);
@@ -68,6 +71,23 @@ final class NativeLibrary {
               + ": not a shared library for this platform, or one it needs is missing",
           e);
     }
+  }
+
+  /** The system's loader knows a library by its file name, and would give one build's to another. */
+  private static void refuseSecond(Path path, List<Path> ggml) {
+    for (Path file : ggml) {
+      Path loaded = GGML.get(file.getFileName());
+      if (loaded != null && !loaded.equals(file)) {
+        throw new LlamaException(
+            LlamaException.Kind.LIBRARY,
+            "cannot load "
+                + path
+                + ": this process already has another build's "
+                + loaded
+                + "; use a process for each");
+      }
+    }
+    ggml.forEach(file -> GGML.put(file.getFileName(), file));
   }
 
   private static List<Path> ggmlBeside(Path path) {

@@ -64,6 +64,9 @@ public final class Sampler implements AutoCloseable {
     context.logits(i);
     return runtime.call(
         () -> {
+          if (chain == 0) {
+            throw new IllegalStateException("this sampler is closed");
+          }
           try {
             return (int) sample.invokeExact(chain, context.address(), i);
           } catch (Throwable failure) {
@@ -75,11 +78,11 @@ public final class Sampler implements AutoCloseable {
   /** Frees the chain. */
   @Override
   public void close() {
-    if (chain == 0) {
-      return;
-    }
     runtime.call(
         () -> {
+          if (chain == 0) {
+            return null;
+          }
           try {
             runtime.library().function("llama_sampler_free", "p:v").invokeExact(chain);
             chain = 0;

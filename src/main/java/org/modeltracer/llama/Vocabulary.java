@@ -12,7 +12,6 @@ public final class Vocabulary {
   private static final int NONE = 0;
 
   private final LlamaRuntime runtime;
-  private final long address;
   private final int size;
   private final int type;
   private final MethodHandle tokenize;
@@ -20,6 +19,7 @@ public final class Vocabulary {
   private final MethodHandle isEndOfGeneration;
   private final MethodHandle isControl;
   private final MethodHandle text;
+  private volatile long address;
 
   Vocabulary(LlamaRuntime runtime, long address) {
     this.runtime = runtime;
@@ -93,7 +93,7 @@ public final class Vocabulary {
               int n =
                   (int)
                       tokenize.invokeExact(
-                          address,
+                          address(),
                           input.address(),
                           bytes.length,
                           ids.address(),
@@ -135,7 +135,9 @@ public final class Vocabulary {
             int room = 64;
             while (true) {
               MemorySegment target = arena.allocate(room);
-              int n = (int) toPiece.invokeExact(address, token, target.address(), room, 0, special);
+              int n =
+                  (int)
+                      toPiece.invokeExact(address(), token, target.address(), room, 0, special);
               if (n >= 0) {
                 return target.asSlice(0, n).toArray(ValueLayout.JAVA_BYTE);
               }
@@ -159,7 +161,7 @@ public final class Vocabulary {
       return "<" + token + ">";
     }
     try {
-      return NativeMemory.text((long) text.invokeExact(address, token));
+      return NativeMemory.text((long) text.invokeExact(address(), token));
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }
@@ -174,6 +176,17 @@ public final class Vocabulary {
     return bytes.toString(StandardCharsets.UTF_8);
   }
 
+  private long address() {
+    if (address == 0) {
+      throw new IllegalStateException("this model is closed");
+    }
+    return address;
+  }
+
+  void close() {
+    address = 0;
+  }
+
   private int check(int token) {
     if (token < 0 || token >= size) {
       throw new LlamaException(
@@ -185,7 +198,7 @@ public final class Vocabulary {
 
   private boolean flag(MethodHandle function, int token) {
     try {
-      return (boolean) function.invokeExact(address, token);
+      return (boolean) function.invokeExact(address(), token);
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }
@@ -195,8 +208,8 @@ public final class Vocabulary {
     MethodHandle handle = runtime.library().function(function, signature);
     try {
       return signature.endsWith("b")
-          ? ((boolean) handle.invokeExact(address) ? 1 : 0)
-          : (int) handle.invokeExact(address);
+          ? ((boolean) handle.invokeExact(address()) ? 1 : 0)
+          : (int) handle.invokeExact(address());
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }

@@ -47,6 +47,7 @@ public final class TracedSession implements AutoCloseable {
   private final ForwardProbe probe;
   private final TracedCache cache;
   private final Choice choice;
+  private final boolean hasLogits;
   private final List<Integer> held = new ArrayList<>();
   private PromptListener promptListener = (done, all) -> {};
   private @Nullable LogitsListener logitsListener;
@@ -57,6 +58,7 @@ public final class TracedSession implements AutoCloseable {
     this.tracer = tracer;
     context = model.context(options.context());
     survey = ModelSurvey.of(context);
+    hasLogits = survey.node(LOGITS).isPresent();
     var layout = new CacheLayout(survey, context.contextTokens());
     probe =
         new ForwardProbe(
@@ -309,7 +311,7 @@ public final class TracedSession implements AutoCloseable {
   private int outputs(Batch batch, boolean choose) {
     int chosen = -1;
     for (int i = 0; i < batch.size(); i++) {
-      if (!batch.output(i) || survey.node(LOGITS).isEmpty()) {
+      if (!batch.output(i) || !hasLogits) {
         continue;
       }
       boolean last = choose && i == batch.size() - 1;

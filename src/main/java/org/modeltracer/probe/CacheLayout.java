@@ -21,10 +21,12 @@ final class CacheLayout {
 
   private final LongTable<Cache> byAddress = new LongTable<>();
   private final Map<Integer, Cache> byLayer = new HashMap<>();
+  private final int sequences;
   private final long bytesPerCell;
   private final long bytes;
 
-  CacheLayout(ModelSurvey survey, int contextTokens) {
+  CacheLayout(ModelSurvey survey, int contextTokens, int sequences) {
+    this.sequences = sequences;
     Set<String> counted = new HashSet<>();
     long perCell = 0;
     long all = 0;
@@ -70,7 +72,7 @@ final class CacheLayout {
     if (known == null) {
       int cells = contextCells(root, contextTokens);
       int streams = root.ne().get(1) > 1 ? Math.toIntExact(root.ne().get(2)) : 1;
-      known = new Cache(new CellMap(cells), cells / streams, streams);
+      known = new Cache(new CellMap(cells, sequences), cells / streams, streams);
       byAddress.put(root.address(), known);
     }
     return known;

@@ -3,6 +3,7 @@ package org.modeltracer.probe;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import org.modeltracer.model.AttentionRow;
@@ -65,13 +66,17 @@ final class Seen implements TraceListener {
     assertThat(rows.keySet()).isEqualTo(other.rows.keySet());
     rows.forEach(
         (id, row) -> {
-          assertThat(row.keys()).as("%s", id).isEqualTo(other.rows.get(id).keys());
-          assertThat(row.weights()).as("%s", id).isEqualTo(other.rows.get(id).weights());
+          same(id, Arrays.equals(row.keys(), other.rows.get(id).keys()));
+          same(id, Arrays.equals(row.weights(), other.rows.get(id).weights()));
         });
     assertThat(states.keySet()).isEqualTo(other.states.keySet());
-    states.forEach((id, s) -> assertThat(s).as("%s", id).isEqualTo(other.states.get(id)));
+    states.forEach((id, s) -> same(id, Arrays.equals(s, other.states.get(id))));
     assertThat(logits.keySet()).isEqualTo(other.logits.keySet());
-    logits.forEach((id, s) -> assertThat(s).as("%s", id).isEqualTo(other.logits.get(id)));
+    logits.forEach((id, s) -> same(id, Arrays.equals(s, other.logits.get(id))));
+  }
+
+  private static void same(Object id, boolean same) {
+    assertThat(same).as("%s", id).isTrue();
   }
 
   void clear() {

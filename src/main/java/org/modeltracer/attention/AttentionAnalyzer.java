@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.HeadId;
 import org.modeltracer.model.ModelShape;
+import org.modeltracer.trace.TraceListener;
 
 /**
  * Reduces attention rows as they are made, and tells what the heads do.
@@ -18,7 +19,7 @@ import org.modeltracer.model.ModelShape;
  * never kept but for a capped sample. Two analyzers of the same model and options merge: halves
  * analysed apart give what the whole would have given. Not thread-safe.
  */
-public final class AttentionAnalyzer {
+public final class AttentionAnalyzer implements TraceListener {
   final ModelShape shape;
   final AttentionOptions options;
   final @Nullable HeadStats[] heads;
@@ -77,6 +78,16 @@ public final class AttentionAnalyzer {
 
   private long order(long prompt) {
     return QuerySample.hash(options.seed(), prompt, -1);
+  }
+
+  @Override
+  public void onAttentionRow(AttentionRow row) {
+    row(row);
+  }
+
+  @Override
+  public void onForwardEnd(int forward) {
+    endForward();
   }
 
   /** Takes one row; it is read only during the call. */

@@ -7,7 +7,7 @@ import java.util.Map;
  *
  * @param insightType what it is about
  * @param description one sentence
- * @param confidence 1 less the chance named by {@code confidenceMeans}, or a rank where it says so
+ * @param confidence a chance or an effect size, as {@code confidenceMeans} says
  * @param confidenceMeans how the confidence was computed
  * @param correlational whether it only describes weights, no intervention having confirmed it
  * @param evidence names and numbers behind it

@@ -3,6 +3,7 @@ package org.modeltracer.attention;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import org.ejml.data.FMatrixRMaj;
 
@@ -54,8 +55,9 @@ final class HeadDistances {
     double[] fullH = new double[n];
     double[] restH = new double[n];
     for (int h = 0; h < n; h++) {
-      full[h] = normalized(entry.vectors()[heads[h]], 0);
-      rest[h] = normalized(entry.vectors()[heads[h]], 1);
+      float[] row = Objects.requireNonNull(entry.vectors()[heads[h]]);
+      full[h] = normalized(row, 0);
+      rest[h] = normalized(row, 1);
       fullH[h] = Rollout.entropy(full[h]);
       restH[h] = Rollout.entropy(rest[h]);
     }

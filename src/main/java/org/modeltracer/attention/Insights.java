@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import org.modeltracer.attention.AttentionInsight.Type;
 
 /**
  * Finds what stands out and says how sure one can be.
@@ -62,7 +61,7 @@ final class Insights {
         double p = Significance.shareAbove(head.positional(), chance, head.rows());
         found.add(
             insight(
-                Type.HEAD_SPECIALIZATION,
+                AttentionInsight.Type.HEAD_SPECIALIZATION,
                 text(
                     "%s looks %d tokens back in %.1f %% of %d rows",
                     name, head.offset(), 100 * head.positional(), head.rows()),
@@ -83,7 +82,7 @@ final class Insights {
             };
         found.add(
             insight(
-                Type.HEAD_SPECIALIZATION,
+                AttentionInsight.Type.HEAD_SPECIALIZATION,
                 text(
                     "%s is %s: %.1f %% of its mass over %d rows",
                     name, head.label().id(), 100 * mass.mean(), mass.rows()),
@@ -108,7 +107,7 @@ final class Insights {
             block ->
                 insights.add(
                     insight(
-                        Type.PATTERN_DISCOVERY,
+                        AttentionInsight.Type.PATTERN_DISCOVERY,
                         text(
                             "%s stays inside text segments %.2f times as much as chance",
                             block.layerHead(), block.internalStrength()),
@@ -125,7 +124,7 @@ final class Insights {
             repeat ->
                 insights.add(
                     insight(
-                        Type.PATTERN_DISCOVERY,
+                        AttentionInsight.Type.PATTERN_DISCOVERY,
                         text("%s repeats every %d tokens", repeat.layerHead(), repeat.period()),
                         repeat.pValue(),
                         "1 - p, normal, autocorrelation of the distance profile, all lags counted",
@@ -142,7 +141,7 @@ final class Insights {
       if (neck.bottleneckType() == AttentionFlow.BottleneckType.FLOW) {
         insights.add(
             new AttentionInsight(
-                Type.FLOW_ANALYSIS,
+                AttentionInsight.Type.FLOW_ANALYSIS,
                 text(
                     "layer %d holds %.1f %% of the minimum cuts to the last position",
                     neck.layer(), 100 * neck.severity()),
@@ -171,7 +170,7 @@ final class Insights {
               if (pair.cka() != null) evidence.put("cka", pair.cka());
               insights.add(
                   insight(
-                      Type.REDUNDANCY_DETECTION,
+                      AttentionInsight.Type.REDUNDANCY_DETECTION,
                       text(
                           "%s and %s are %s, %.3f",
                           pair.head1(),
@@ -188,10 +187,10 @@ final class Insights {
             advice ->
                 insights.add(
                     new AttentionInsight(
-                        Type.OPTIMIZATION_OPPORTUNITY,
+                        AttentionInsight.Type.OPTIMIZATION_OPPORTUNITY,
                         "the KV group of " + advice.headToPrune() + " " + advice.reason(),
                         advice.confidence(),
-                        "share of groups with a larger expected drop, a rank",
+                        "how far below half of an even share, an effect size",
                         true,
                         Map.of(
                             "head", advice.headToPrune().toString(),
@@ -220,7 +219,7 @@ final class Insights {
     evidence.put("layers", means.length);
     insights.add(
         insight(
-            Type.BEHAVIOR_EXPLANATION,
+            AttentionInsight.Type.BEHAVIOR_EXPLANATION,
             text(
                 "attention %s with depth (rank correlation %.2f over %d layers)",
                 trend > 0 ? "spreads" : "narrows", trend, means.length),
@@ -234,7 +233,11 @@ final class Insights {
   }
 
   private static AttentionInsight insight(
-      Type type, String text, double p, String means, Map<String, Object> evidence) {
+      AttentionInsight.Type type,
+      String text,
+      double p,
+      String means,
+      Map<String, Object> evidence) {
     var numbers = new TreeMap<String, Object>(evidence);
     numbers.put("p_value", p);
     return new AttentionInsight(type, text, Math.clamp(1 - p, 0, 1), means, true, numbers);

@@ -29,7 +29,7 @@ final class LayerMeans {
     if (stopped != null) {
       return;
     }
-    long n = mean.first + mean.size;
+    long n = (long) mean.first + mean.size;
     if (3L * layerCount * n * (n + 1) > budget) {
       stopped = layerCount + " layers of " + n + " positions need more than " + budget + " bytes";
       layers.clear();

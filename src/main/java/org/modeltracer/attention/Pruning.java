@@ -49,7 +49,8 @@ record Pruning(List<Recommendation> recommendations, List<HeadId> essential) {
    *
    * @param headToPrune first head of the group
    * @param heads all heads of the group
-   * @param confidence share of the model's groups with a larger drop: a rank, not a probability
+   * @param confidence how far the drop lies below half of an even share: 0 just below, 1 for a
+   *     group that writes nothing of its own; an effect size, not a chance
    * @param expectedImpact what removal changes
    * @param normShare share of the layer's output norms, before likeness counts
    * @param reason the same in words
@@ -85,9 +86,7 @@ record Pruning(List<Recommendation> recommendations, List<HeadId> essential) {
         group.members.forEach(i -> essential.add(analyzer.id(distances.heads[i])));
       }
       if (group.drop < LITTLE * even) {
-        long worse = groups.stream().filter(other -> other.drop > group.drop).count();
-        double rank = groups.size() < 2 ? 0 : (double) worse / (groups.size() - 1);
-        advice.add(recommend(analyzer, distances, group, even, rank, costs));
+        advice.add(recommend(analyzer, distances, group, even, costs));
       }
     }
     advice.sort(
@@ -132,7 +131,6 @@ record Pruning(List<Recommendation> recommendations, List<HeadId> essential) {
       HeadDistances distances,
       Group group,
       double even,
-      double rank,
       HeadCosts costs) {
     List<HeadId> heads = group.members.stream().map(i -> analyzer.id(distances.heads[i])).toList();
     long rows =
@@ -151,7 +149,15 @@ record Pruning(List<Recommendation> recommendations, List<HeadId> essential) {
             costs.bytes(group.layer, group.index),
             costs.flops(group.layer, group.index),
             risk(group.drop / even));
-    return new Recommendation(heads.get(0), heads, rank, impact, group.share, reason, true, rows);
+    return new Recommendation(
+        heads.get(0),
+        heads,
+        1 - group.drop / (LITTLE * even),
+        impact,
+        group.share,
+        reason,
+        true,
+        rows);
   }
 
   private static Risk risk(double shares) {

@@ -24,7 +24,7 @@ final class QuerySample {
   private long cutoff = Long.MAX_VALUE;
 
   /** Vectors of one query by global head index, null where a head showed none. */
-  record Entry(int query, float @Nullable [][] vectors) {}
+  record Entry(int query, float[] @Nullable [] vectors) {}
 
   QuerySample(int heads, long budget, IntToLongFunction cost, long seed) {
     this.heads = heads;

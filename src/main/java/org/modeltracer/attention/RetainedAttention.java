@@ -5,6 +5,8 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.NavigableMap;
 import java.util.NavigableSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -25,7 +27,7 @@ public final class RetainedAttention {
   public record Attended(int position, float weight) {}
 
   private final long budget;
-  private final TreeMap<Integer, TreeMap<Integer, TreeMap<Integer, KeptRow>>> layers =
+  private final TreeMap<Integer, NavigableMap<Integer, NavigableMap<Integer, KeptRow>>> layers =
       new TreeMap<>();
   private KeptRow.Form form = KeptRow.Form.F32;
   private int top = FIRST_TOP;
@@ -196,7 +198,7 @@ public final class RetainedAttention {
     return rows;
   }
 
-  private TreeMap<Integer, TreeMap<Integer, KeptRow>> layer(int layer) {
+  private Map<Integer, NavigableMap<Integer, KeptRow>> layer(int layer) {
     var heads = layers.get(layer);
     if (heads == null) {
       throw new IndexOutOfBoundsException(
@@ -205,7 +207,7 @@ public final class RetainedAttention {
     return heads;
   }
 
-  private TreeMap<Integer, KeptRow> head(int layer, int head) {
+  private NavigableMap<Integer, KeptRow> head(int layer, int head) {
     var rows = layer(layer).get(head);
     if (rows == null) {
       throw new IndexOutOfBoundsException(

@@ -105,7 +105,7 @@ public final class Rollout {
       current[i][first + i] = 1;
     }
     scratch = new float[first + rows];
-    long n = first + rows;
+    long n = (long) first + rows;
     if (keeping && 2L * layers * n * (n + 1) > budget) {
       keeping = false;
       kept.clear();

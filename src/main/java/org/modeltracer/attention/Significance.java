@@ -46,7 +46,7 @@ final class Significance {
   static double meanAbove(Measure measure, double bound) {
     double error = measure.standardError();
     if (error == 0) {
-      return measure.mean() > bound ? Math.pow(0.5, measure.rows()) : 1;
+      return measure.mean() > bound ? Math.pow(0.5, (double) measure.rows()) : 1;
     }
     return above((measure.mean() - bound) / error);
   }

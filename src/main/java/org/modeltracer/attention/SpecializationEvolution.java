@@ -13,14 +13,14 @@ import java.util.TreeMap;
  * @param transitions how the labels of one layer turn into those of the next
  * @param trend whether heads specialize more with depth
  * @param trendCorrelation Spearman correlation of depth with the layer's mean of 1 − mixed
- * @param trendPValue chance of a correlation that strong without a trend
+ * @param trendP chance of a correlation that strong without a trend
  */
 public record SpecializationEvolution(
     Map<Integer, Map<String, Integer>> layerDistribution,
     List<Transition> transitions,
     Trend trend,
     double trendCorrelation,
-    double trendPValue) {
+    double trendP) {
   private static final double STRONG = 0.5;
   private static final double FLAT = 0.05;
 

@@ -3,8 +3,8 @@
  * redundancy, rollout, flow.
  *
  * <p>{@link org.modeltracer.attention.AttentionAnalyzer} takes rows as they are made and reduces
- * each at once; its result is a tree of records without any JSON annotation. They are written with
- * a mapper that names properties in snake case and enums in lower case.
+ * each at once; its result is a tree of plain records, written by {@link
+ * org.modeltracer.trace.Json}'s mapper in snake case.
  */
 @NullMarked
 package org.modeltracer.attention;

@@ -1,11 +1,71 @@
 package org.modeltracer.cli;
 
-/** Entry point of the program. */
-public final class Main {
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The program: see inside a local GGUF model while it runs. */
+@Command(
+    name = "modeltracer",
+    description = "See inside a local GGUF model while it runs.",
+    mixinStandardHelpOptions = true,
+    versionProvider = Main.Version.class,
+    subcommands = {RunCommand.class, DemoCommand.class, InspectCommand.class},
+    synopsisSubcommandLabel = "COMMAND",
+    footer = {
+      "",
+      "Exit codes: 0 pass, 1 findings, 2 wrong usage, 3 bad file, 4 nothing checked,",
+      "            5 runtime failed, 130 interrupted."
+    })
+public final class Main implements Runnable {
+  @Spec private CommandSpec spec;
+
   private Main() {}
 
-  /** Prints the version. */
+  /** Runs the program and ends the process with its exit code. */
   public static void main(String[] args) {
-    System.out.println("modeltracer " + Main.class.getPackage().getImplementationVersion());
+    var out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
+    var err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
+    System.exit(run(out, err, args));
+  }
+
+  /** Runs the program within this process; returns its exit code. */
+  static int run(PrintWriter out, PrintWriter err, String... args) {
+    var failures = new Failures();
+    int code =
+        new CommandLine(new Main())
+            .setOut(out)
+            .setErr(err)
+            .setCaseInsensitiveEnumValuesAllowed(true)
+            .setParameterExceptionHandler(failures)
+            .setExecutionExceptionHandler(failures)
+            .execute(args);
+    out.flush();
+    err.flush();
+    return code;
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "no command given");
+  }
+
+  /** Version of this program, from the build. */
+  static String version() {
+    String version = Main.class.getPackage().getImplementationVersion();
+    return version == null ? "development" : version;
+  }
+
+  /** Version for {@code --version}. */
+  static final class Version implements IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      return new String[] {"modeltracer " + version()};
+    }
   }
 }

@@ -34,8 +34,7 @@ public final class LlamaModel implements AutoCloseable {
     address = load(options, progress);
     progress.rethrow();
     if (address == 0 && progress.cancelled) {
-      throw new LlamaException(
-          LlamaException.Kind.CANCELLED, file + ": loading was cancelled");
+      throw new LlamaException(LlamaException.Kind.CANCELLED, file + ": loading was cancelled");
     }
     if (address == 0) {
       throw new LlamaException(

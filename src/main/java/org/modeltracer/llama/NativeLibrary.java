@@ -73,7 +73,9 @@ final class NativeLibrary {
     }
   }
 
-  /** The system's loader knows a library by its file name, and would give one build's to another. */
+  /**
+   * The system's loader knows a library by its file name, and would give one build's to another.
+   */
   private static void refuseSecond(Path path, List<Path> ggml) {
     for (Path file : ggml) {
       Path loaded = GGML.get(file.getFileName());
@@ -102,7 +104,7 @@ final class NativeLibrary {
               f -> {
                 String name = f.getFileName().toString().toLowerCase(Locale.ROOT);
                 return name.matches(
-                    "(lib)?ggml(-base)?(\\.[bv]?[0-9.]+)?\\.(so|dylib|dll)([.0-9]*)");
+                    "(lib)?ggml(-base)?(\\.[a-z]+)?(\\.[bv]?[0-9.]+)?\\.(so|dylib|dll)([.0-9]*)");
               })
           .forEach(found::add);
     } catch (java.io.IOException e) {

@@ -91,7 +91,8 @@ final class NativeLog {
   synchronized List<String> errors() {
     var clean = new ArrayList<String>();
     for (String error : errors) {
-      clean.add(error.replaceFirst("^([A-Za-z_0-9:~]+: (error: |error loading model: )?){1,2}", ""));
+      clean.add(
+          error.replaceFirst("^([A-Za-z_0-9:~]+: (error: |error loading model: )?){1,2}", ""));
     }
     return clean;
   }

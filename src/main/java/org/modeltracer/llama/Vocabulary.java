@@ -136,8 +136,7 @@ public final class Vocabulary {
             while (true) {
               MemorySegment target = arena.allocate(room);
               int n =
-                  (int)
-                      toPiece.invokeExact(address(), token, target.address(), room, 0, special);
+                  (int) toPiece.invokeExact(address(), token, target.address(), room, 0, special);
               if (n >= 0) {
                 return target.asSlice(0, n).toArray(ValueLayout.JAVA_BYTE);
               }

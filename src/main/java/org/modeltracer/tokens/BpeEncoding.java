@@ -21,6 +21,9 @@ import org.jspecify.annotations.Nullable;
 public final class BpeEncoding {
   private static final Pattern WHOLE = Pattern.compile(".+", Pattern.DOTALL);
 
+  /** From here on jtokkit takes another way, which does not prefer the leftmost of equal pairs. */
+  private static final int LONG_WORD = 500;
+
   private final GgufVocabulary vocabulary;
   private final Merges merges;
   private final PreTokenizer preTokenizer;
@@ -116,12 +119,17 @@ public final class BpeEncoding {
   }
 
   private void encodeWord(String word, IntStream.Builder out) {
+    byte[] bytes = word.getBytes(StandardCharsets.UTF_8);
     if (wholeWords) {
-      Integer id = ids.get(ByteAlphabet.write(word.getBytes(StandardCharsets.UTF_8)));
+      Integer id = ids.get(ByteAlphabet.write(bytes));
       if (id != null) {
         out.add(id);
         return;
       }
+    }
+    if (bytes.length >= LONG_WORD) {
+      merges.merge(ByteAlphabet.write(bytes)).forEach(token -> addToken(token, out));
+      return;
     }
     IntArrayList ranks = encoding.encodeOrdinary(word);
     for (int i = 0; i < ranks.size(); i++) {

@@ -69,33 +69,21 @@ final class Merges {
     return live[rank];
   }
 
+  /** Merges the letters of a word by definition: the best rank first, the leftmost first. */
+  List<String> merge(String word) {
+    var state = new State(word);
+    while (state.step() >= 0) {}
+    return state.parts();
+  }
+
   /** Rank of the merge that makes a text whole, or −1 if none does. */
   private int lastMerge(String text) {
-    int count = text.length();
-    var parts = new int[count];
-    var next = new int[count];
-    Arrays.setAll(parts, i -> symbols.getOrDefault(text.substring(i, i + 1), -1));
-    Arrays.setAll(next, i -> i + 1 < next.length ? rank(parts[i], parts[i + 1]) : NO_RANK);
+    var state = new State(text);
     int last = -1;
-    while (count > 1) {
-      int at = 0;
-      for (int i = 1; i < count; i++) {
-        at = next[i] < next[at] ? i : at;
-      }
-      last = next[at];
-      if (last == NO_RANK) {
-        return -1;
-      }
-      parts[at] = resultSymbols[last];
-      count--;
-      System.arraycopy(parts, at + 2, parts, at + 1, count - at - 1);
-      System.arraycopy(next, at + 1, next, at, count - at);
-      next[at] = at + 1 < count ? rank(parts[at], parts[at + 1]) : NO_RANK;
-      if (at > 0) {
-        next[at - 1] = rank(parts[at - 1], parts[at]);
-      }
+    for (int rank; (rank = state.step()) >= 0; ) {
+      last = rank;
     }
-    return last;
+    return state.count == 1 ? last : -1;
   }
 
   private int rank(int left, int right) {
@@ -108,5 +96,55 @@ final class Merges {
 
   private static long pair(int left, int right) {
     return (long) left << 32 | Integer.toUnsignedLong(right);
+  }
+
+  /** A word on its way from letters to tokens. */
+  private final class State {
+    private final String word;
+    private final int[] ends;
+    private final int[] parts;
+    private final int[] next;
+    private int count;
+
+    State(String word) {
+      this.word = word;
+      count = word.length();
+      ends = new int[count];
+      parts = new int[count];
+      next = new int[count];
+      Arrays.setAll(ends, i -> i + 1);
+      Arrays.setAll(parts, i -> symbols.getOrDefault(word.substring(i, i + 1), -1));
+      Arrays.setAll(next, i -> i + 1 < parts.length ? rank(parts[i], parts[i + 1]) : NO_RANK);
+    }
+
+    /** Merges one pair and returns its rank, or −1 when there is none. */
+    int step() {
+      int at = 0;
+      for (int i = 1; i < count; i++) {
+        at = next[i] < next[at] ? i : at;
+      }
+      if (count < 2 || next[at] == NO_RANK) {
+        return -1;
+      }
+      int merged = next[at];
+      parts[at] = resultSymbols[merged];
+      count--;
+      System.arraycopy(ends, at + 1, ends, at, count - at);
+      System.arraycopy(parts, at + 2, parts, at + 1, count - at - 1);
+      System.arraycopy(next, at + 1, next, at, count - at);
+      next[at] = at + 1 < count ? rank(parts[at], parts[at + 1]) : NO_RANK;
+      if (at > 0) {
+        next[at - 1] = rank(parts[at - 1], parts[at]);
+      }
+      return merged;
+    }
+
+    List<String> parts() {
+      var texts = new ArrayList<String>(count);
+      for (int i = 0; i < count; i++) {
+        texts.add(word.substring(i == 0 ? 0 : ends[i - 1], ends[i]));
+      }
+      return texts;
+    }
   }
 }

@@ -24,7 +24,7 @@ final class PreTokenizers {
 
   /** Digits in threes, counted from the right; what precedes them stays with the first. */
   private static final String DIGITS_FROM_THE_RIGHT =
-      "[^\\p{N}]*[\\p{N}]{1,2}(?=(?:[\\p{N}]{3})+(?![\\p{N}]))|[^\\p{N}]*[\\p{N}]{1,3}";
+      "[^\\p{N}]*+(?:[\\p{N}]{1,2}(?=(?:[\\p{N}]{3})+(?![\\p{N}]))|[\\p{N}]{1,3})|[^\\p{N}]+";
 
   private static final String GPT2 =
       CONTRACTION + "| ?[\\p{L}]+| ?[\\p{N}]+|" + OTHERS + "|" + SPACES;
@@ -121,7 +121,7 @@ final class PreTokenizers {
     add(
         "exaone-moe",
         ANY_CASE_CONTRACTION
-            + "|[^\\r\\n\\p{L}\\p{N}]?(?:[\\p{L}][\\p{M}]*(?: [\\p{L}][\\p{M}]*)*)+|[\\p{N}]|"
+            + "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}](?:[\\p{L}\\p{M}]++| (?=[\\p{L}]))*+|[\\p{N}]|"
             + OTHERS
             + "[\\r\\n/]?|\\s*[\\r\\n]|"
             + SPACES);

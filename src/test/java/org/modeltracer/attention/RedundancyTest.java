@@ -25,12 +25,12 @@ class RedundancyTest {
 
         @Override
         public long bytes(int layer, int group) {
-          return 1000 + group;
+          return 1000L + group;
         }
 
         @Override
         public double flops(int layer, int group) {
-          return 10 + group;
+          return 10.0 + group;
         }
       };
 
@@ -107,7 +107,7 @@ class RedundancyTest {
     var advice = redundancy.pruningRecommendations();
     assertThat(advice.get(0).headToPrune()).isEqualTo(new HeadId(0, 0));
     assertThat(advice.get(0).normShare()).isEqualTo(0.05 / 1.05, within(0.03));
-    assertThat(advice.get(0).confidence()).isEqualTo(1);
+    assertThat(advice.get(0).confidence()).isBetween(0.7, 0.95);
     assertThat(advice.get(0).expectedImpact().memorySavings()).isEqualTo(1000);
     assertThat(advice.get(0).expectedImpact().computationalSavings()).isEqualTo(10);
     assertThat(advice.get(0).expectedImpact().riskLevel()).isEqualTo(Pruning.Risk.LOW);

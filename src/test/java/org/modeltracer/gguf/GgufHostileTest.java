@@ -48,7 +48,7 @@ class GgufHostileTest {
     long size = model().length;
     var random = new Random(20260717);
     int sound = 0;
-    for (int i = 0; i < 4000; i++) {
+    for (int i = 0; i < 3200; i++) {
       byte[] damaged = header.clone();
       // half of the damage falls on the table of tensors and the scalars, not in the tokens
       int from = i % 2 == 0 ? 0 : header.length - 2600;
@@ -58,7 +58,7 @@ class GgufHostileTest {
       }
       sound += survives(damaged, size);
     }
-    assertThat(sound).as("some damage is harmless, some is not").isBetween(200, 3800);
+    assertThat(sound).as("some damage is harmless, some is not").isBetween(160, 3040);
   }
 
   @Test

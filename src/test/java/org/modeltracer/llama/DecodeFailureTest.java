@@ -22,8 +22,7 @@ class DecodeFailureTest {
     try (LlamaModel model = runtime.open(GOLDEN.file());
         LlamaContext context = model.context(Passes.EXACT.withBatch(64, 64))) {
       assertThatThrownBy(() -> attempt.run(context))
-          .isInstanceOfSatisfying(
-              LlamaException.class, e -> assertThat(e.kind()).isEqualTo(kind))
+          .isInstanceOfSatisfying(LlamaException.class, e -> assertThat(e.kind()).isEqualTo(kind))
           .hasMessageMatching(message);
       context.cache().clear();
       float[][] logits = Passes.decode(context, GOLDEN.ids(), 0);

@@ -155,7 +155,8 @@ class EvalHookTest {
     private static final long serialVersionUID = 1L;
   }
 
-  private static TensorObserver throwing(boolean whenAsked, Throwable failure, AtomicInteger calls) {
+  private static TensorObserver throwing(
+      boolean whenAsked, Throwable failure, AtomicInteger calls) {
     Consumer<Tensor> fail =
         node -> {
           if (node.name().equals("l_out-1")) {

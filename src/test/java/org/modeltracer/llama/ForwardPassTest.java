@@ -64,7 +64,8 @@ class ForwardPassTest {
         LlamaContext context = model.context(Passes.EXACT)) {
       for (int i = 0; i < golden.ids().length; i++) {
         float[][] row = Passes.decode(context, Passes.slice(golden.ids(), i, i + 1), i);
-        assertThat(Passes.distance(row[0], golden.logits()[i])).as("token %d", i)
+        assertThat(Passes.distance(row[0], golden.logits()[i]))
+            .as("token %d", i)
             .isLessThan(tolerance(golden));
         assertThat(context.cache().lastPosition(0)).isEqualTo(i);
       }

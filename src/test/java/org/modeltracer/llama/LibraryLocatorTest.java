@@ -56,8 +56,7 @@ class LibraryLocatorTest {
   void nothingAnywhereSaysWhereItLookedAndWhatToDo() {
     assertThatThrownBy(() -> LibraryLocator.locate(null, null, List.of(root)))
         .isInstanceOfSatisfying(
-            LlamaException.class,
-            e -> assertThat(e.kind()).isEqualTo(LlamaException.Kind.LIBRARY))
+            LlamaException.class, e -> assertThat(e.kind()).isEqualTo(LlamaException.Kind.LIBRARY))
         .hasMessage(
             "no llama.cpp for "
                 + PLATFORM
@@ -129,8 +128,7 @@ class LibraryLocatorTest {
     Path zip = home.resolve(name.endsWith(".dll") ? "bin" : "lib").resolve(name).toRealPath();
     assertThatThrownBy(() -> LlamaRuntime.load(zip))
         .isInstanceOf(LlamaException.class)
-        .hasMessage(
-            zip + " does not export llama_log_set: not a llama.cpp this version knows");
+        .hasMessage(zip + " does not export llama_log_set: not a llama.cpp this version knows");
   }
 
   @ParameterizedTest

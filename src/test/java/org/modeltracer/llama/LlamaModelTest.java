@@ -137,8 +137,7 @@ class LlamaModelTest {
                     }
                     throw (RuntimeException) failure;
                   });
-      assertThatThrownBy(() -> runtime.open(Golden.model(Passes.MHA), options))
-          .isSameAs(failure);
+      assertThatThrownBy(() -> runtime.open(Golden.model(Passes.MHA), options)).isSameAs(failure);
     }
     runtime.open(Golden.model(Passes.MHA)).close();
   }

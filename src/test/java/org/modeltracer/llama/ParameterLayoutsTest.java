@@ -3,10 +3,10 @@ package org.modeltracer.llama;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
-import java.nio.ByteBuffer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
@@ -30,8 +30,7 @@ class ParameterLayoutsTest {
     CStruct newModel = MODEL.getLast();
     assertThat(newModel.generation()).isEqualTo("v0.4.0 to v0.5.0");
     assertThat(newModel.size()).isEqualTo(80);
-    assertThat(
-            offsets(newModel, "n_gpu_layers", "main_gpu", "progress_callback", "check_tensors"))
+    assertThat(offsets(newModel, "n_gpu_layers", "main_gpu", "progress_callback", "check_tensors"))
         .containsExactly(16, 32, 48, 73);
     CStruct oldContext = CONTEXT.getFirst();
     assertThat(oldContext.size()).isEqualTo(120);
@@ -40,7 +39,8 @@ class ParameterLayoutsTest {
     CStruct newContext = CONTEXT.getLast();
     assertThat(newContext.size()).isEqualTo(160);
     assertThat(
-            offsets(newContext, "n_threads", "flash_attn_type", "cb_eval", "embeddings", "samplers"))
+            offsets(
+                newContext, "n_threads", "flash_attn_type", "cb_eval", "embeddings", "samplers"))
         .containsExactly(28, 52, 88, 128, 136);
   }
 
@@ -169,8 +169,7 @@ class ParameterLayoutsTest {
           .satisfies(e -> refused.add(e.getMessage()));
     }
     String start = "unknown layout of llama_context_params: its defaults do not show ";
-    String callback =
-        "cb_eval between the defragmentation threshold and the two F16 cache types";
+    String callback = "cb_eval between the defragmentation threshold and the two F16 cache types";
     assertThat(refused)
         .containsExactly(
             start + "the two thread counts of 4",

@@ -1,0 +1,68 @@
+package org.modeltracer.cli;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import org.modeltracer.anomaly.Anomaly;
+import org.modeltracer.anomaly.Severity;
+import org.modeltracer.trace.TraceListener;
+
+/**
+ * One line on stderr for each pass that shows something new.
+ *
+ * <p>A bad value is bad at every place it flows through: the line names the first and worst place
+ * of the pass and counts the rest, which the log lists.
+ */
+final class AnomalyPrinter implements TraceListener {
+  private final Terminal terminal;
+  private final List<Anomaly> pass = new ArrayList<>();
+  private boolean inPass;
+
+  AnomalyPrinter(Terminal terminal) {
+    this.terminal = terminal;
+  }
+
+  @Override
+  public void onForward(int forward, int firstPosition, int tokens) {
+    inPass = true;
+    pass.clear();
+  }
+
+  @Override
+  public void onAnomaly(Anomaly anomaly) {
+    if (anomaly.severity() == Severity.INFO) {
+      return;
+    }
+    if (inPass) {
+      pass.add(anomaly);
+    } else {
+      print(anomaly, 0);
+    }
+  }
+
+  @Override
+  public void onForwardEnd(int forward) {
+    inPass = false;
+    pass.stream()
+        .min(
+            Comparator.comparing(Anomaly::severity, Comparator.reverseOrder())
+                .thenComparing(Anomaly::id))
+        .ifPresent(worst -> print(worst, pass.size() - 1));
+    pass.clear();
+  }
+
+  @Override
+  public void onRootCause(Anomaly anomaly) {
+    var cause = anomaly.rootCause();
+    if (cause != null) {
+      terminal.note(terminal.styled("  @|bold root cause:|@ ") + cause.message());
+    }
+  }
+
+  private void print(Anomaly anomaly, int more) {
+    String colour = anomaly.severity() == Severity.CRITICAL ? "bold,red" : "yellow";
+    String label = anomaly.severity().name().toLowerCase(java.util.Locale.ROOT);
+    String rest = more == 0 ? "" : " (and " + more + " more places in this pass)";
+    terminal.note(terminal.styled("@|" + colour + " " + label + "|@ ") + anomaly.message() + rest);
+  }
+}

@@ -1,0 +1,107 @@
+package org.modeltracer.cli;
+
+import java.util.Locale;
+import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.llama.CacheType;
+import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.FlashAttention;
+import picocli.CommandLine.Option;
+
+/** How the model is set up, in llama.cpp's own words. */
+final class ContextArguments {
+  private static final int USUAL_CONTEXT = 4096;
+  private static final long SMALL_MODEL = 200L << 20;
+
+  @Option(
+      names = {"-c", "--ctx-size"},
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "Tokens of context (default: as trained, 4096 at most).")
+  int context;
+
+  @Option(
+      names = {"-b", "--batch-size"},
+      paramLabel = "N",
+      defaultValue = "2048",
+      description = "Most tokens submitted together (default: ${DEFAULT-VALUE}).")
+  int batch;
+
+  @Option(
+      names = {"-ub", "--ubatch-size"},
+      paramLabel = "N",
+      defaultValue = "512",
+      description = "Most tokens computed together (default: ${DEFAULT-VALUE}).")
+  int microBatch;
+
+  @Option(
+      names = {"-t", "--threads"},
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "Threads (default: 1 below 200 MB of model, else all processors).")
+  int threads;
+
+  @Option(
+      names = {"-fa", "--flash-attn"},
+      paramLabel = "on|off|auto",
+      arity = "0..1",
+      defaultValue = "auto",
+      fallbackValue = "on",
+      description = "Flash attention (default: ${DEFAULT-VALUE}).")
+  String flashAttention = "auto";
+
+  @Option(
+      names = {"-ctk", "--cache-type-k"},
+      paramLabel = "TYPE",
+      defaultValue = "f16",
+      description = "Type of cached keys (default: ${DEFAULT-VALUE}).")
+  String keyType = "f16";
+
+  @Option(
+      names = {"-ctv", "--cache-type-v"},
+      paramLabel = "TYPE",
+      defaultValue = "f16",
+      description = "Type of cached values (default: ${DEFAULT-VALUE}).")
+  String valueType = "f16";
+
+  /** The options for a file, with defaults that suit its size. */
+  ContextOptions options(GgufFile file) {
+    atLeast("-b", batch, 1);
+    atLeast("-ub", microBatch, 1);
+    atLeast("-c", context, 0);
+    atLeast("-t", threads, 0);
+    int trained =
+        file.architecture()
+            .map(a -> (int) file.metadata().integer(a + ".context_length").orElse(USUAL_CONTEXT))
+            .orElse(USUAL_CONTEXT);
+    int tokens = context > 0 ? context : Math.min(trained, USUAL_CONTEXT);
+    return ContextOptions.defaults()
+        .withContextTokens(tokens)
+        .withBatch(batch, microBatch)
+        .withThreads(threads > 0 ? threads : usualThreads(file))
+        .withFlashAttention(flash())
+        .withCacheTypes(CacheType.of(keyType), CacheType.of(valueType));
+  }
+
+  private static int usualThreads(GgufFile file) {
+    // Threads that wait by spinning cost a toy model more than they give.
+    return file.size() < SMALL_MODEL ? 1 : Runtime.getRuntime().availableProcessors();
+  }
+
+  private FlashAttention flash() {
+    return switch (flashAttention.toLowerCase(Locale.ROOT)) {
+      case "on", "1", "true" -> FlashAttention.ON;
+      case "off", "0", "false" -> FlashAttention.OFF;
+      case "auto", "-1" -> FlashAttention.AUTO;
+      default ->
+          throw new CliException(
+              ExitCode.USAGE, "-fa takes on, off or auto, not '" + flashAttention + "'");
+    };
+  }
+
+  static void atLeast(String option, int value, int least) {
+    if (value < least) {
+      throw new CliException(
+          ExitCode.USAGE, option + " must be at least " + least + ", not " + value);
+    }
+  }
+}

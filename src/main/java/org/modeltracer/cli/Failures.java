@@ -1,0 +1,81 @@
+package org.modeltracer.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.util.Locale;
+import org.modeltracer.gguf.GgufException;
+import org.modeltracer.llama.LlamaException;
+import picocli.CommandLine;
+import picocli.CommandLine.IExecutionExceptionHandler;
+import picocli.CommandLine.IParameterExceptionHandler;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** Turns every failure into one line on stderr and an exit code by kind. */
+final class Failures implements IParameterExceptionHandler, IExecutionExceptionHandler {
+  @Override
+  public int handleParseException(ParameterException e, String[] args) {
+    CommandLine command = e.getCommandLine();
+    PrintWriter err = command.getErr();
+    err.println("modeltracer: " + oneLine(e.getMessage()));
+    if (!UnmatchedArgumentException.printSuggestions(e, err)) {
+      err.println("Try '" + command.getCommandSpec().qualifiedName(" ") + " --help'.");
+    }
+    return ExitCode.USAGE.code();
+  }
+
+  @Override
+  public int handleExecutionException(Exception e, CommandLine command, ParseResult result) {
+    command.getErr().println("modeltracer: " + oneLine(message(e)));
+    if (exitCode(e) == ExitCode.FAILURE && System.getenv("MODELTRACER_DEBUG") != null) {
+      e.printStackTrace(command.getErr());
+    }
+    return exitCode(e).code();
+  }
+
+  private static ExitCode exitCode(Exception e) {
+    return switch (e) {
+      case CliException own -> own.exitCode();
+      case GgufException malformed -> ExitCode.BAD_FILE;
+      case LlamaException llama ->
+          switch (llama.kind()) {
+            case MODEL -> ExitCode.BAD_FILE;
+            case LIBRARY, CONTEXT, ARGUMENT -> ExitCode.USAGE;
+            case DECODE -> ExitCode.FAILURE;
+            case CANCELLED -> ExitCode.INTERRUPTED;
+          };
+      case IllegalArgumentException wrong -> ExitCode.USAGE;
+      default -> ExitCode.FAILURE;
+    };
+  }
+
+  private static String message(Exception e) {
+    return switch (e) {
+      case CliException own -> own.getMessage();
+      case GgufException malformed -> malformed.getMessage();
+      case LlamaException llama -> llama.getMessage();
+      case IllegalArgumentException wrong -> String.valueOf(wrong.getMessage());
+      case UncheckedIOException io -> ioMessage(io.getCause());
+      case IOException io -> ioMessage(io);
+      default ->
+          "internal error, please report it (MODELTRACER_DEBUG=1 shows where): "
+              + e.getClass().getSimpleName()
+              + (e.getMessage() == null ? "" : ": " + e.getMessage());
+    };
+  }
+
+  private static String ioMessage(IOException e) {
+    String kind = e.getClass().getSimpleName().replaceFirst("(File)?Exception$", "");
+    return kind.isEmpty() || kind.equals("IO")
+        ? String.valueOf(e.getMessage())
+        : kind.replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT)
+            + ": "
+            + e.getMessage();
+  }
+
+  private static String oneLine(String text) {
+    return text.strip().replaceAll("\\s*\\R\\s*", " ");
+  }
+}

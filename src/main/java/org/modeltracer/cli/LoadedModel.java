@@ -1,0 +1,54 @@
+package org.modeltracer.cli;
+
+import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.LoadChecks;
+import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.ModelOptions;
+
+/**
+ * A model that was checked before native code saw it, and then loaded.
+ *
+ * @param file what the header says
+ * @param runtime the llama.cpp that loaded it
+ * @param model the model
+ */
+record LoadedModel(GgufFile file, LlamaRuntime runtime, LlamaModel model) implements AutoCloseable {
+
+  /** Checks and loads the model that the arguments name. */
+  static LoadedModel open(ModelArguments arguments, Terminal terminal) {
+    GgufFile file = checked(arguments.file());
+    LlamaRuntime runtime = runtime(arguments, terminal);
+    // llama.cpp aborts when weights of latent attention lie in a processor's own tile layout.
+    boolean latent = file.tensors().stream().anyMatch(t -> t.name().endsWith("attn_k_b.weight"));
+    var options =
+        new ModelOptions(
+            arguments.gpuLayers,
+            arguments.checkTensors,
+            false,
+            !latent,
+            share -> {
+              terminal.progress("loading", share, 1);
+              return true;
+            });
+    return new LoadedModel(file, runtime, runtime.open(file.path(), options));
+  }
+
+  /** Reads a file's header, strictly. */
+  static GgufFile checked(java.nio.file.Path path) {
+    GgufFile file = GgufFile.read(path);
+    LoadChecks.require(file);
+    return file;
+  }
+
+  static LlamaRuntime runtime(ModelArguments arguments, Terminal terminal) {
+    LlamaRuntime runtime = LlamaRuntime.loadFrom(arguments.library);
+    runtime.note().ifPresent(note -> terminal.note("modeltracer: note: " + note));
+    return runtime;
+  }
+
+  @Override
+  public void close() {
+    model.close();
+  }
+}

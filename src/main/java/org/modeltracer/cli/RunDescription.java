@@ -1,0 +1,175 @@
+package org.modeltracer.cli;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.probe.Generation;
+import org.modeltracer.probe.SessionOptions;
+import org.modeltracer.probe.TracedSession;
+import org.modeltracer.trace.ModelTracer;
+
+/** What a summary says about the program, the runtime, the model and the run. */
+final class RunDescription {
+  private final LoadedModel model;
+  private final TracedSession session;
+  private final SessionOptions options;
+  private final CompletableFuture<String> sha256;
+  private final long begin = System.nanoTime();
+  private int[] prompt = {};
+  private @Nullable Generation generation;
+
+  RunDescription(LoadedModel model, TracedSession session, SessionOptions options) {
+    this.model = model;
+    this.session = session;
+    this.options = options;
+    sha256 = CompletableFuture.supplyAsync(() -> sha256(model.file().path()));
+  }
+
+  void prompt(int[] tokens) {
+    prompt = tokens.clone();
+  }
+
+  void generated(Generation result) {
+    generation = result;
+  }
+
+  void describe(ModelTracer tracer) {
+    tracer.describe("tool", tool());
+    tracer.describe("runtime", runtime());
+    tracer.describe("model", model());
+    tracer.describe("config", config());
+    tracer.describe("prompt", prompt());
+    tracer.describe("timing", timing());
+  }
+
+  static Map<String, Object> tool() {
+    var tool = new LinkedHashMap<String, Object>();
+    tool.put("name", "modeltracer");
+    tool.put("version", Main.version());
+    return tool;
+  }
+
+  private Map<String, Object> runtime() {
+    LlamaRuntime llama = model.runtime();
+    var runtime = new LinkedHashMap<String, Object>();
+    runtime.put("version", llama.version());
+    runtime.put("generation", llama.generation());
+    runtime.put("origin", llama.origin());
+    runtime.put("system_info", llama.systemInfo());
+    runtime.put("backends", llama.devices());
+    runtime.put("flash_attention", session.usesFlashAttention());
+    runtime.put(
+        "attention_rows",
+        session.usesFlashAttention() ? "recomputed from the fused operation" : "read from softmax");
+    runtime.put("threads", options.context().threads());
+    return runtime;
+  }
+
+  private Map<String, Object> model() {
+    var file = model.file();
+    var info = new LinkedHashMap<String, Object>();
+    info.put("file", file.path().getFileName().toString());
+    info.put("sha256", sha256.join());
+    info.put("bytes", file.size());
+    info.put("architecture", file.architecture().orElse(null));
+    info.put("name", file.metadata().string("general.name").orElse(null));
+    info.put("quantization", Quantization.of(file));
+    info.put("parameters", model.model().parameters());
+    info.put("layers", model.model().layers());
+    info.put("heads", model.model().heads());
+    info.put("kv_heads", model.model().kvHeads());
+    info.put("width", model.model().width());
+    info.put("vocabulary", model.model().vocabulary().size());
+    info.put("trained_context", model.model().trainedContext());
+    return info;
+  }
+
+  private Map<String, Object> config() {
+    ContextOptions context = options.context();
+    var config = new LinkedHashMap<String, Object>();
+    config.put("context", session.context().contextTokens());
+    config.put("batch", context.batch());
+    config.put("micro_batch", context.microBatch());
+    config.put(
+        "flash_attention", context.flashAttention().name().toLowerCase(java.util.Locale.ROOT));
+    config.put("cache_type_k", context.keyType().id());
+    config.put("cache_type_v", context.valueType().id());
+    config.put("temperature", options.sampler().temperature());
+    config.put("top_k", options.sampler().topK());
+    config.put("top_p", options.sampler().topP());
+    config.put("seed", Integer.toUnsignedLong(options.sampler().seed()));
+    return config;
+  }
+
+  private Map<String, Object> prompt() {
+    var text = new LinkedHashMap<String, Object>();
+    text.put("tokens", prompt.length);
+    text.put("sha256", promptHash());
+    Generation g = generation;
+    if (g != null) {
+      text.put("reused_tokens", g.reusedTokens());
+      text.put("generated_tokens", g.tokens().size());
+      text.put("generated_text", g.text());
+      text.put("finish", g.finish().name().toLowerCase(java.util.Locale.ROOT));
+    }
+    return text;
+  }
+
+  /** Hash of the token ids as little-endian int32, the same however the prompt was given. */
+  private String promptHash() {
+    ByteBuffer ids = ByteBuffer.allocate(4 * prompt.length).order(java.nio.ByteOrder.LITTLE_ENDIAN);
+    for (int token : prompt) {
+      ids.putInt(token);
+    }
+    return HexFormat.of().formatHex(sha256().digest(ids.array()));
+  }
+
+  private Map<String, Object> timing() {
+    var timing = new LinkedHashMap<String, Object>();
+    timing.put("total_seconds", (System.nanoTime() - begin) / 1e9);
+    Generation g = generation;
+    if (g != null) {
+      timing.put("prompt_seconds", g.promptSeconds());
+      timing.put("generation_seconds", g.generationSeconds());
+      timing.put(
+          "tokens_per_second",
+          g.generationSeconds() > 0 ? (g.tokens().size() - 1) / g.generationSeconds() : null);
+    }
+    return timing;
+  }
+
+  private static String sha256(Path file) {
+    MessageDigest digest = sha256();
+    try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
+      byte[] buffer = new byte[1 << 20];
+      while (in.read(buffer) >= 0) {
+        // The digest takes what passes through.
+        continue;
+      }
+      return HexFormat.of().formatHex(digest.digest());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+  }
+}

@@ -1,0 +1,159 @@
+package org.modeltracer.cli;
+
+import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Anomaly;
+import org.modeltracer.probe.Generation;
+import org.modeltracer.probe.SessionOptions;
+import org.modeltracer.trace.LayerActivationTrace;
+import org.modeltracer.trace.PlaceTrace;
+
+/** What a run found, for a person at a terminal. */
+final class RunReport {
+  private static final int SHOWN = 8;
+
+  private final Terminal terminal;
+
+  RunReport(Terminal terminal) {
+    this.terminal = terminal;
+  }
+
+  /** Which model, which runtime, how. */
+  void heading(LoadedModel loaded, TracedRun run, SessionOptions options) {
+    var model = loaded.model();
+    terminal.println(
+        terminal.styled("@|bold " + loaded.file().path().getFileName() + "|@")
+            + "  %s, %d layers, %d heads, width %d, %s parameters, %s"
+                .formatted(
+                    loaded.file().architecture().orElse("?"),
+                    model.layers(),
+                    model.heads(),
+                    model.width(),
+                    count(model.parameters()),
+                    Quantization.of(loaded.file())));
+    terminal.println(
+        "llama.cpp %s on %s, %d thread%s, context %d, flash attention %s"
+            .formatted(
+                loaded.runtime().version(),
+                String.join(" + ", loaded.runtime().devices()),
+                options.context().threads(),
+                options.context().threads() == 1 ? "" : "s",
+                run.session().context().contextTokens(),
+                run.session().usesFlashAttention() ? "on, rows recomputed" : "off"));
+    terminal.println("");
+  }
+
+  /** What was seen. */
+  void findings(TracedRun run, Generation generation) {
+    terminal.println("");
+    speed(generation);
+    List<LayerActivationTrace> layers = run.tracer().layers();
+    if (!layers.isEmpty()) {
+      terminal.println("");
+      layers(layers);
+    }
+    terminal.println("");
+    terminal.println(run.tracer().summary().toString());
+    anomalies(run.tracer().anomalies());
+    terminal.println(
+        "Wrote " + run.folder().resolve("summary.json") + " and anomalies.jsonl beside it.");
+  }
+
+  private void speed(Generation g) {
+    double rate = g.generationSeconds() > 0 ? (g.tokens().size() - 1) / g.generationSeconds() : 0;
+    terminal.println(
+        "%d prompt tokens%s in %.2f s, %d generated at %.0f tokens/s while traced; ended by %s."
+            .formatted(
+                g.promptTokens(),
+                g.reusedTokens() > 0 ? " (" + g.reusedTokens() + " reused)" : "",
+                g.promptSeconds(),
+                g.tokens().size(),
+                rate,
+                g.finish().name().toLowerCase(Locale.ROOT).replace('_', ' ')));
+  }
+
+  private void layers(List<LayerActivationTrace> layers) {
+    terminal.println(
+        terminal.styled(
+            "@|bold layer   rms in  attention       ffn   rms out   max |x|   kept   cos"
+                + "   headroom|@"));
+    for (LayerActivationTrace layer : layers) {
+      terminal.println(
+          "%5d %8s %10s %9s %9s %9s %6s %5s %10s"
+              .formatted(
+                  layer.layer(),
+                  rms(layer.input()),
+                  rms(layer.postAttention()),
+                  rms(layer.postFfn()),
+                  rms(layer.output()),
+                  layer.output() == null ? "" : number(max(layer.output())),
+                  percent(layer.residualRatio()),
+                  layer.cosine() == null ? "" : "%.2f".formatted(layer.cosine()),
+                  layer.headroomBits() == null ? "" : "%.1f bits".formatted(layer.headroomBits())));
+    }
+    terminal.println(
+        terminal.styled(
+            "@|faint kept: share of the residual stream's norm that the layer left as it was;"
+                + " headroom: bits left before F16 overflows|@"));
+  }
+
+  private static String rms(@Nullable PlaceTrace place) {
+    if (place == null) {
+      return "";
+    }
+    long finite = place.aggregate().count() - place.aggregate().nan() - place.aggregate().inf();
+    return finite == 0 ? "NaN" : number(place.aggregate().l2() / Math.sqrt(finite));
+  }
+
+  private static double max(PlaceTrace place) {
+    return Math.max(Math.abs(place.aggregate().min()), Math.abs(place.aggregate().max()));
+  }
+
+  private static String number(double value) {
+    double size = Math.abs(value);
+    return size >= 1e5 || (size < 1e-3 && size > 0)
+        ? "%.1e".formatted(value)
+        : size >= 100 ? "%.0f".formatted(value) : "%.3g".formatted(value);
+  }
+
+  private static String percent(@Nullable Double share) {
+    return share == null ? "" : "%.0f %%".formatted(100 * share);
+  }
+
+  private static String count(long n) {
+    return n >= 1_000_000_000
+        ? "%.1fB".formatted(n / 1e9)
+        : n >= 1_000_000 ? "%.1fM".formatted(n / 1e6) : "%.0fK".formatted(n / 1e3);
+  }
+
+  private void anomalies(List<Anomaly> anomalies) {
+    if (anomalies.isEmpty()) {
+      terminal.println(terminal.styled("@|green No anomalies.|@"));
+      return;
+    }
+    terminal.println("Anomalies:");
+    anomalies.stream()
+        .sorted(
+            java.util.Comparator.comparing(Anomaly::severity, java.util.Comparator.reverseOrder())
+                .thenComparing(Anomaly::id))
+        .limit(SHOWN)
+        .forEach(a -> terminal.println("  " + line(a)));
+    if (anomalies.size() > SHOWN) {
+      terminal.println("  … and " + (anomalies.size() - SHOWN) + " more in anomalies.jsonl");
+    }
+  }
+
+  private String line(Anomaly a) {
+    String colour =
+        switch (a.severity()) {
+          case CRITICAL -> "bold,red";
+          case WARNING -> "yellow";
+          case INFO -> "faint";
+        };
+    return terminal.styled(
+            "@|" + colour + " " + a.severity().name().toLowerCase(Locale.ROOT) + "|@ ")
+        + a.message()
+        + (a.repeats() > 0 ? " (" + a.repeats() + " times more)" : "");
+  }
+}

@@ -1,0 +1,80 @@
+package org.modeltracer.cli;
+
+import java.io.PrintWriter;
+import picocli.CommandLine.Help.Ansi;
+
+/** The terminal, if there is one: colours where wanted, a progress bar where it can be redrawn. */
+final class Terminal {
+  private static final int BAR = 30;
+
+  private final PrintWriter out;
+  private final PrintWriter err;
+  private final boolean interactive;
+  private final Ansi ansi;
+  private boolean barShown;
+  private boolean midLine;
+
+  Terminal(PrintWriter out, PrintWriter err) {
+    this.out = out;
+    this.err = err;
+    interactive = System.console() != null && System.console().isTerminal();
+    boolean colours = interactive && System.getenv("NO_COLOR") == null;
+    ansi = colours ? Ansi.ON : Ansi.OFF;
+  }
+
+  /** Text with picocli's markup, such as {@code @|bold …|@}, rendered or removed. */
+  String styled(String markup) {
+    return ansi.string(markup);
+  }
+
+  boolean colours() {
+    return ansi == Ansi.ON;
+  }
+
+  synchronized void print(String text) {
+    out.print(text);
+    out.flush();
+    midLine = text.isEmpty() ? midLine : !text.endsWith("\n");
+  }
+
+  synchronized void println(String line) {
+    print(line + System.lineSeparator());
+  }
+
+  /** A line for people, kept out of what scripts read. */
+  synchronized void note(String line) {
+    clearBar();
+    if (midLine) {
+      err.println();
+      midLine = false;
+    }
+    err.println(line);
+    err.flush();
+  }
+
+  /** Draws a bar, {@code done} of {@code all}; removes it when all is done. */
+  synchronized void progress(String what, double done, double all) {
+    if (!interactive) {
+      return;
+    }
+    double share = all > 0 ? Math.clamp(done / all, 0, 1) : 1;
+    if (share >= 1) {
+      clearBar();
+      return;
+    }
+    int filled = (int) Math.round(share * BAR);
+    err.print(
+        "\r%-12s %s%s %3.0f %%"
+            .formatted(what, "█".repeat(filled), "░".repeat(BAR - filled), 100 * share));
+    err.flush();
+    barShown = true;
+  }
+
+  private void clearBar() {
+    if (barShown) {
+      err.print("\r" + " ".repeat(BAR + 20) + "\r");
+      err.flush();
+      barShown = false;
+    }
+  }
+}

@@ -1,0 +1,151 @@
+package org.modeltracer.cli;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Severity;
+import org.modeltracer.probe.Generation;
+import org.modeltracer.probe.SessionOptions;
+import org.modeltracer.probe.TracedSession;
+import org.modeltracer.trace.AnomalyLog;
+import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.TracerConfig;
+
+/**
+ * A run from the command line: a session whose findings reach the disk however it ends.
+ *
+ * <p>An interrupt cancels the pass in progress and waits until the summary is written; a failed
+ * assertion inside llama.cpp writes it before the process goes down.
+ */
+final class TracedRun implements AutoCloseable {
+  private static final int PATIENCE_SECONDS = 20;
+
+  private final LoadedModel model;
+  private final Terminal terminal;
+  private final Path folder;
+  private final ModelTracer tracer;
+  private final AnomalyLog log;
+  private final TracedSession session;
+  private final RunDescription description;
+  private final CountDownLatch written = new CountDownLatch(1);
+  private final Thread onExit = new Thread(this::interrupted, "interrupt");
+  private volatile boolean interrupted;
+
+  TracedRun(
+      LoadedModel model,
+      SessionOptions options,
+      TracerConfig config,
+      Path folder,
+      Terminal terminal) {
+    this.model = model;
+    this.terminal = terminal;
+    this.folder = folder;
+    createFolder();
+    log = new AnomalyLog(folder.resolve("anomalies.jsonl"));
+    tracer = new ModelTracer(config);
+    tracer.addListener(log);
+    tracer.addListener(new AnomalyPrinter(terminal));
+    session = TracedSession.open(model.model(), options, tracer);
+    session.onPrompt((done, all) -> terminal.progress("prompt", done, all));
+    description = new RunDescription(model, session, options);
+    model.runtime().onAbort(this::aborted);
+    Runtime.getRuntime().addShutdownHook(onExit);
+  }
+
+  private void createFolder() {
+    try {
+      Files.createDirectories(folder);
+    } catch (IOException e) {
+      throw new CliException(
+          ExitCode.USAGE,
+          "--out: cannot create the folder " + folder + " (" + e.getMessage() + ")");
+    }
+  }
+
+  private void interrupted() {
+    interrupted = true;
+    session.cancel();
+    try {
+      boolean done = written.await(PATIENCE_SECONDS, TimeUnit.SECONDS);
+      if (!done) {
+        write();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void aborted(String message) {
+    terminal.note("modeltracer: llama.cpp failed an assertion and cannot go on: " + message);
+    write();
+    Runtime.getRuntime().halt(ExitCode.FAILURE.code());
+  }
+
+  ModelTracer tracer() {
+    return tracer;
+  }
+
+  TracedSession session() {
+    return session;
+  }
+
+  /** Generates, and remembers for the summary what was asked and what came of it. */
+  Generation generate(int[] prompt, int most, Predicate<Generation.Token> onToken) {
+    description.prompt(prompt);
+    Generation generation = session.generate(prompt, most, onToken);
+    description.generated(generation);
+    return generation;
+  }
+
+  /** Writes {@code summary.json}; returns it. */
+  String write() {
+    description.describe(tracer);
+    String json = tracer.summaryToJson();
+    Path file = folder.resolve("summary.json");
+    try {
+      Path part = folder.resolve("summary.json.part");
+      Files.writeString(part, json);
+      Files.move(part, file, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return json;
+  }
+
+  Path folder() {
+    return folder;
+  }
+
+  /** Whether an anomaly of at least that severity was found; never for null. */
+  boolean found(@Nullable Severity least) {
+    return least != null
+        && tracer.anomalies().stream().anyMatch(a -> a.severity().compareTo(least) >= 0);
+  }
+
+  /** What the run amounts to. */
+  ExitCode exitCode() {
+    if (interrupted) {
+      return ExitCode.INTERRUPTED;
+    }
+    return found(Severity.CRITICAL) ? ExitCode.FINDINGS : ExitCode.PASS;
+  }
+
+  @Override
+  public void close() {
+    try {
+      session.close();
+      tracer.close();
+      log.close();
+    } finally {
+      written.countDown();
+      if (!interrupted) {
+        Runtime.getRuntime().removeShutdownHook(onExit);
+      }
+    }
+  }
+}

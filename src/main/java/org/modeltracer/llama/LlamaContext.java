@@ -31,6 +31,7 @@ public final class LlamaContext implements AutoCloseable {
   private final MethodHandle logitsAt;
   private final int contextTokens;
   private long address;
+  private MemorySegment lastLogits = MemorySegment.NULL;
   private volatile boolean cancelled;
 
   LlamaContext(LlamaModel model, ContextOptions options) {
@@ -261,9 +262,13 @@ public final class LlamaContext implements AutoCloseable {
         throw new LlamaException(
             LlamaException.Kind.ARGUMENT, "no logits at index " + i + " of the last batch");
       }
-      return MemorySegment.ofAddress(logits)
-          .reinterpret(4L * model.vocabulary().size(), arena, null)
-          .asReadOnly();
+      if (logits != lastLogits.address()) {
+        lastLogits =
+            MemorySegment.ofAddress(logits)
+                .reinterpret(4L * model.vocabulary().size(), arena, null)
+                .asReadOnly();
+      }
+      return lastLogits;
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }

@@ -224,7 +224,13 @@ public final class TracedSession implements AutoCloseable {
     return new int[] {start >= 0 ? start : Math.max(0, model.vocabulary().bos())};
   }
 
-  private void check(int[] prompt) {
+  /**
+   * Refuses what cannot be run.
+   *
+   * @throws LlamaException when the prompt is empty, longer than the context, or has a token that
+   *     is not in the vocabulary
+   */
+  public void check(int[] prompt) {
     int size = model.vocabulary().size();
     if (prompt.length == 0) {
       throw new LlamaException(LlamaException.Kind.ARGUMENT, "the prompt has no tokens");

@@ -93,8 +93,7 @@ final class TraceArguments {
     try {
       // JSON is YAML too.
       var type = new TypeReference<Map<String, Object>>() {};
-      Map<String, Object> given =
-          YAMLMapper.shared().readValue(Files.readString(thresholds), type);
+      Map<String, Object> given = YAMLMapper.shared().readValue(Files.readString(thresholds), type);
       return Thresholds.from(given == null ? Map.of() : given);
     } catch (IOException e) {
       throw new UncheckedIOException(e);

@@ -34,6 +34,7 @@ public final class AttentionAnalyzer implements TraceListener {
   private @Nullable ValueNorms valueNorms;
   private @Nullable HeadCosts costs;
   private @Nullable PromptTrace example;
+  private long latest = -1;
 
   /** An analyzer of one model. */
   public AttentionAnalyzer(ModelShape shape, AttentionOptions options) {
@@ -94,9 +95,15 @@ public final class AttentionAnalyzer implements TraceListener {
     }
   }
 
+  /** Number of the prompt begun last, -1 before the first. */
+  public long latestPrompt() {
+    return latest;
+  }
+
   private PromptTrace begin(int sequence, long id, TokenTrack tokens) {
     var prompt = new PromptTrace(id, tokens, shape, options, totals);
     open.put(sequence, prompt);
+    latest = id;
     totals.beginPrompt();
     prefer(prompt);
     return prompt;

@@ -86,6 +86,15 @@ public final class TracedSession implements AutoCloseable {
     probe.states(listener);
   }
 
+  /**
+   * Sets who receives the rows of places, which must be among those watched; null for nobody.
+   *
+   * @param sites kinds of places whose rows are wanted
+   */
+  public void onRow(Set<Site> sites, @Nullable RowListener listener) {
+    probe.rows(sites, listener);
+  }
+
   /** Sets who receives logits; null for nobody. */
   public void onLogits(@Nullable LogitsListener listener) {
     logitsListener = listener;

@@ -17,7 +17,15 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     scope = ScopeType.INHERIT,
     versionProvider = Main.Version.class,
-    subcommands = {RunCommand.class, DemoCommand.class, InspectCommand.class, ExportCommand.class, BenchCommand.class},
+    subcommands = {
+      RunCommand.class,
+      DemoCommand.class,
+      InspectCommand.class,
+      HeadsCommand.class,
+      AttentionCommand.class,
+      ExportCommand.class,
+      BenchCommand.class
+    },
     synopsisSubcommandLabel = "COMMAND",
     footer = {
       "",

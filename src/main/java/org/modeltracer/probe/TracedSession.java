@@ -47,7 +47,7 @@ public final class TracedSession implements AutoCloseable {
   private final ForwardProbe probe;
   private final TracedCache cache;
   private final Choice choice;
-  private final List<Integer> held = new ArrayList<>();
+  private final boolean hasLogits;
   private PromptListener promptListener = (done, all) -> {};
   private @Nullable LogitsListener logitsListener;
 
@@ -57,7 +57,9 @@ public final class TracedSession implements AutoCloseable {
     this.tracer = tracer;
     context = model.context(options.context());
     survey = ModelSurvey.of(context);
-    var layout = new CacheLayout(survey, context.contextTokens());
+    hasLogits = survey.node(LOGITS).isPresent();
+    int sequences = options.context().sequences();
+    var layout = new CacheLayout(survey, context.contextTokens(), sequences);
     probe =
         new ForwardProbe(
             model.runtime(),
@@ -66,7 +68,7 @@ public final class TracedSession implements AutoCloseable {
             tracer,
             options.sites(tracer.config()),
             options.copyBuffers());
-    cache = new TracedCache(context.cache(), layout);
+    cache = new TracedCache(context.cache(), layout, sequences);
     choice = new Choice(model.runtime(), options.sampler());
   }
 
@@ -82,6 +84,15 @@ public final class TracedSession implements AutoCloseable {
   /** Sets who receives the residual stream; null for nobody. */
   public void onState(@Nullable StateListener listener) {
     probe.states(listener);
+  }
+
+  /**
+   * Sets who receives the rows of places, which must be among those watched; null for nobody.
+   *
+   * @param sites kinds of places whose rows are wanted
+   */
+  public void onRow(Set<Site> sites, @Nullable RowListener listener) {
+    probe.rows(sites, listener);
   }
 
   /** Sets who receives logits; null for nobody. */
@@ -250,18 +261,7 @@ public final class TracedSession implements AutoCloseable {
 
   /** How much of the prompt the cache holds and need not be computed again. */
   private int start(int[] prompt, boolean allLogits) {
-    int common = 0;
-    int most = options.reusePrefix() && !allLogits ? Math.min(held.size(), prompt.length - 1) : 0;
-    while (common < most && held.get(common) == prompt[common]) {
-      common++;
-    }
-    if (held.size() > common && !cache.remove(0, common, CellMap.END)) {
-      cache.clear();
-      common = 0;
-    }
-    held.subList(common, held.size()).clear();
-    cache.lookedUp(prompt.length, common);
-    return common;
+    return cache.start(prompt, options.reusePrefix() && !allLogits);
   }
 
   private int prefill(int[] prompt, int from, boolean allLogits, boolean choose) {
@@ -282,6 +282,10 @@ public final class TracedSession implements AutoCloseable {
 
   /** One traced forward pass; returns the token chosen after the batch's last, or -1. */
   private int forward(Batch batch, boolean choose) {
+    if (context.cancelRequested()) {
+      context.resume();
+      throw new LlamaException(LlamaException.Kind.CANCELLED, "the forward pass was cancelled");
+    }
     tracer.beginForward(batch.position(0), batch.size());
     probe.begin(batch);
     context.observe(tracer.isEnabled() ? probe : null);
@@ -291,31 +295,27 @@ public final class TracedSession implements AutoCloseable {
       } else {
         context.decode(batch);
       }
-      remember(batch);
+      for (int i = 0; i < batch.size(); i++) {
+        cache.wrote(batch.sequence(i), batch.position(i), batch.token(i));
+      }
       int chosen = outputs(batch, choose);
       cache.record(tracer, probe.evictions());
       return chosen;
     } catch (LlamaException e) {
-      cache.afterFailure(options.context().sequences());
-      held.clear();
+      cache.afterFailure();
+      if (e.kind() == LlamaException.Kind.CANCELLED) {
+        context.resume();
+      }
       throw e;
     } finally {
       tracer.endForward();
     }
   }
 
-  private void remember(Batch batch) {
-    for (int i = 0; i < batch.size(); i++) {
-      if (batch.sequence(i) == 0 && batch.position(i) == held.size()) {
-        held.add(batch.token(i));
-      }
-    }
-  }
-
   private int outputs(Batch batch, boolean choose) {
     int chosen = -1;
     for (int i = 0; i < batch.size(); i++) {
-      if (!batch.output(i) || survey.node(LOGITS).isEmpty()) {
+      if (!batch.output(i) || !hasLogits) {
         continue;
       }
       boolean last = choose && i == batch.size() - 1;
@@ -329,7 +329,12 @@ public final class TracedSession implements AutoCloseable {
     return chosen;
   }
 
-  /** Ends the pass in progress as soon as possible; may be called from any thread. */
+  /**
+   * Ends the pass in progress as soon as possible, else the next one; may be called from any thread.
+   *
+   * <p>A generation ends as {@link Generation.Finish#CANCELLED}, anything else with an exception.
+   * The session can be used again afterwards.
+   */
   public void cancel() {
     context.cancel();
   }

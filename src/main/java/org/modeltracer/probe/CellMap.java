@@ -17,12 +17,15 @@ final class CellMap {
 
   private final int[] positions;
   private final long[] sequences;
+  private final int[] passes;
+  private int pass;
   private int used;
 
   /** An empty cache of that many cells. */
   CellMap(int cells) {
     positions = new int[cells];
     sequences = new long[cells];
+    passes = new int[cells];
     Arrays.fill(positions, EMPTY);
   }
 
@@ -37,6 +40,16 @@ final class CellMap {
   /** Position in a cell, -1 when it is empty. */
   int position(int cell) {
     return positions[cell];
+  }
+
+  /** What is written from now on belongs to that forward pass. */
+  void beginPass(int forward) {
+    pass = forward;
+  }
+
+  /** Forward pass that wrote a cell last. */
+  int pass(int cell) {
+    return passes[cell];
   }
 
   /** Whether a cell belongs to a sequence. */
@@ -56,6 +69,7 @@ final class CellMap {
     }
     positions[cell] = position;
     sequences[cell] = 1L << sequence;
+    passes[cell] = pass;
     return evicted;
   }
 
@@ -106,6 +120,7 @@ final class CellMap {
       boolean held = holds(from, source);
       positions[to] = held ? positions[from] : EMPTY;
       sequences[to] = held ? 1L << target : 0;
+      passes[to] = passes[from];
       if (held) {
         used++;
       }

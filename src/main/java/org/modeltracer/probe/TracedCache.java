@@ -46,6 +46,29 @@ public final class TracedCache {
     return true;
   }
 
+  /** As {@link #remove}, to write the same again: no eviction. */
+  boolean rewind(int sequence, int from) {
+    boolean done = cache.remove(sequence, from, CellMap.END);
+    if (done) {
+      layout.all().forEach(c -> c.cells().remove(sequence, from, CellMap.END));
+    }
+    return done;
+  }
+
+  /** As {@link #clear}, to write the same again: no eviction. */
+  void rewindAll() {
+    cache.clear();
+    layout.all().forEach(c -> c.cells().clear());
+  }
+
+  CacheLayout layout() {
+    return layout;
+  }
+
+  boolean exists() {
+    return cache.exists();
+  }
+
   /** Makes positions of one sequence part of another too. */
   public void copy(int source, int target, int from, int to) {
     cache.copy(source, target, from, to);

@@ -6,10 +6,12 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaException;
@@ -50,6 +52,7 @@ public final class TracedSession implements AutoCloseable {
   private final List<Integer> held = new ArrayList<>();
   private PromptListener promptListener = (done, all) -> {};
   private @Nullable LogitsListener logitsListener;
+  private AnomalyListener anomalyListener = (worst, replay) -> {};
 
   private TracedSession(LlamaModel model, SessionOptions options, ModelTracer tracer) {
     this.model = model;
@@ -94,6 +97,11 @@ public final class TracedSession implements AutoCloseable {
     promptListener = listener;
   }
 
+  /** Sets who is told of passes in which something was wrong. */
+  public void onAnomalousPass(AnomalyListener listener) {
+    anomalyListener = listener;
+  }
+
   /** Tokens of a text as the model wants them, BOS included where it is. */
   public int[] tokenize(String text) {
     return model.vocabulary().tokenize(text, true, options.parseSpecial());
@@ -113,8 +121,7 @@ public final class TracedSession implements AutoCloseable {
   /** Continues a run of tokens, as {@link #generate(String, int, Predicate)} does a text. */
   public Generation generate(int[] prompt, int most, Predicate<Generation.Token> onToken) {
     if (!model.hasDecoder() && model.hasEncoder()) {
-      throw new LlamaException(
-          LlamaException.Kind.ARGUMENT, "this model is an encoder: it cannot generate text");
+      throw refused("this model is an encoder: it cannot generate text");
     }
     return model.runtime().call(() -> continued(prompt, most, onToken));
   }
@@ -225,21 +232,22 @@ public final class TracedSession implements AutoCloseable {
   private void check(int[] prompt) {
     int size = model.vocabulary().size();
     if (prompt.length == 0) {
-      throw new LlamaException(LlamaException.Kind.ARGUMENT, "the prompt has no tokens");
+      throw refused("the prompt has no tokens");
     }
     for (int token : prompt) {
       if (token < 0 || token >= size) {
-        throw new LlamaException(
-            LlamaException.Kind.ARGUMENT,
-            "token " + token + " is outside the vocabulary of " + size + " tokens");
+        throw refused("token " + token + " is outside the vocabulary of " + size + " tokens");
       }
     }
     if (prompt.length > context.contextTokens()) {
-      throw new LlamaException(
-          LlamaException.Kind.ARGUMENT,
+      throw refused(
           "the prompt has %d tokens, the context holds %d; a larger -c makes room"
               .formatted(prompt.length, context.contextTokens()));
     }
+  }
+
+  private static LlamaException refused(String reason) {
+    return new LlamaException(LlamaException.Kind.ARGUMENT, reason);
   }
 
   /** How much of the prompt the cache holds and need not be computed again. */
@@ -276,26 +284,38 @@ public final class TracedSession implements AutoCloseable {
 
   /** One traced forward pass; returns the token chosen after the batch's last, or -1. */
   private int forward(Batch batch, boolean choose) {
-    tracer.beginForward(batch.position(0), batch.size());
-    probe.begin(batch);
+    int forward = tracer.beginForward(batch.position(0), batch.size());
+    probe.begin(batch, forward);
     context.observe(tracer.isEnabled() ? probe : null);
+    int chosen;
+    Optional<Anomaly> worst = Optional.empty();
     try {
-      if (model.hasEncoder() && !model.hasDecoder()) {
-        context.encode(batch);
-      } else {
-        context.decode(batch);
-      }
+      Replay.compute(context, batch);
       remember(batch);
-      int chosen = outputs(batch, choose);
+      chosen = outputs(batch, choose);
       cache.record(tracer, probe.evictions());
-      return chosen;
     } catch (LlamaException e) {
-      cache.afterFailure(options.context().sequences());
-      held.clear();
+      forget();
       throw e;
     } finally {
-      tracer.endForward();
+      worst = tracer.endForward();
     }
+    worst.ifPresent(anomaly -> examine(anomaly, forward));
+    return chosen;
+  }
+
+  private void examine(Anomaly worst, int forward) {
+    try {
+      anomalyListener.onAnomalousPass(worst, new Replay(context, probe, cache, held, forward));
+    } catch (LlamaException e) {
+      forget();
+      throw e;
+    }
+  }
+
+  private void forget() {
+    cache.afterFailure(options.context().sequences());
+    held.clear();
   }
 
   private void remember(Batch batch) {

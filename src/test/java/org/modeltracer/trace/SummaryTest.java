@@ -131,6 +131,7 @@ class SummaryTest {
                         null,
                         null,
                         null,
+                        null,
                         List.of(),
                         "",
                         List.of())));

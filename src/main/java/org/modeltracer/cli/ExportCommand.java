@@ -6,7 +6,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.modeltracer.attention.AttentionAnalyzer;
@@ -113,7 +112,11 @@ final class ExportCommand implements Callable<Integer> {
   }
 
   private void write(
-      ExportPlan plan, LoadedModel loaded, TracedSession session, ModelTracer tracer, int[] tokens) {
+      ExportPlan plan,
+      LoadedModel loaded,
+      TracedSession session,
+      ModelTracer tracer,
+      int[] tokens) {
     try (var folder = new ExportFolder(out, plan.bytes())) {
       var arrays = new ArrayWriter(plan, tokens.length, folder);
       tracer.addListener(arrays);

@@ -82,7 +82,8 @@ class ExportTest {
     assertThat(own.descr()).isEqualTo("<f4");
     int dimensions = own.shape().length;
     for (int d = 0; d < dimensions; d++) {
-      assertThat(own.shape()[d]).as(file + " dimension " + d)
+      assertThat(own.shape()[d])
+          .as(file + " dimension " + d)
           .isEqualTo(golden.size(array, prefix.length + d));
     }
     long elements = Arrays.stream(own.shape()).reduce(1, (a, b) -> a * b);
@@ -139,8 +140,15 @@ class ExportTest {
         export(
             some,
             exactly(
-                "--tokens", "0,53,260,275", "--what", "attention,hidden", "--json",
-                "--trace-layers", "1,3", "--trace-heads", "3,0"));
+                "--tokens",
+                "0,53,260,275",
+                "--what",
+                "attention,hidden",
+                "--json",
+                "--trace-layers",
+                "1,3",
+                "--trace-heads",
+                "3,0"));
     assertThat(cli.json().get("files").valueStream().map(f -> f.get("file").asString()))
         .containsExactly(
             "attention_L1.npy",

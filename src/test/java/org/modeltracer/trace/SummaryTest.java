@@ -125,6 +125,7 @@ class SummaryTest {
                         null,
                         null,
                         null,
+                        null,
                         List.of(),
                         "",
                         List.of())));

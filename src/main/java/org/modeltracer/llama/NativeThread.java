@@ -45,7 +45,8 @@ final class NativeThread {
           // Native code cannot be left half way: wait for it, remember the interrupt.
           interrupted = true;
         } catch (ExecutionException e) {
-          throw NativeLibrary.unexpected(e.getCause());
+          Throwable cause = e.getCause();
+          throw NativeLibrary.unexpected(cause == null ? e : cause);
         }
       }
     } finally {

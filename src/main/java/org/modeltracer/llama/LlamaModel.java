@@ -18,6 +18,7 @@ import org.modeltracer.gguf.GgufFile;
 public final class LlamaModel implements AutoCloseable {
   private final LlamaRuntime runtime;
   private final Path file;
+  private final ModelOptions options;
   private final Vocabulary vocabulary;
   private final boolean hasEncoder;
   private final boolean hasDecoder;
@@ -27,6 +28,7 @@ public final class LlamaModel implements AutoCloseable {
   LlamaModel(LlamaRuntime runtime, Path file, ModelOptions options) {
     this.runtime = runtime;
     this.file = file;
+    this.options = options;
     if (!Files.isReadable(file)) {
       throw new LlamaException(
           LlamaException.Kind.MODEL, file + ": no such file, or no permission to read it");
@@ -155,6 +157,11 @@ public final class LlamaModel implements AutoCloseable {
   /** File the model was loaded from. */
   public Path file() {
     return file;
+  }
+
+  /** How the model was loaded. */
+  public ModelOptions options() {
+    return options;
   }
 
   /** The model's tokens. */

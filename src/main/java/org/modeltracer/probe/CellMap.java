@@ -18,6 +18,8 @@ final class CellMap {
   private final int[] positions;
   private final int words;
   private final long[] owners;
+  private final int[] passes;
+  private int pass;
   private int used;
 
   /** An empty cache of that many cells for that many sequences. */
@@ -25,6 +27,7 @@ final class CellMap {
     positions = new int[cells];
     words = (sequences + Long.SIZE - 1) / Long.SIZE;
     owners = new long[cells * words];
+    passes = new int[cells];
     Arrays.fill(positions, EMPTY);
   }
 
@@ -39,6 +42,16 @@ final class CellMap {
   /** Position in a cell, -1 when it is empty. */
   int position(int cell) {
     return positions[cell];
+  }
+
+  /** What is written from now on belongs to that forward pass. */
+  void beginPass(int forward) {
+    pass = forward;
+  }
+
+  /** Forward pass that wrote a cell last. */
+  int pass(int cell) {
+    return passes[cell];
   }
 
   /** Whether a cell belongs to a sequence. */
@@ -77,6 +90,7 @@ final class CellMap {
   boolean write(int cell, int position, int sequence) {
     boolean evicted = positions[cell] != EMPTY;
     fill(cell, position, sequence);
+    passes[cell] = pass;
     return evicted;
   }
 
@@ -124,6 +138,7 @@ final class CellMap {
       int to = target * streamCells + i;
       if (holds(from, source)) {
         fill(to, positions[from], target);
+        passes[to] = passes[from];
       } else {
         empty(to);
       }

@@ -40,6 +40,9 @@ final class ForwardProbe implements TensorObserver {
   private final boolean flagsComputed;
   private final boolean separateStreams;
   private final long[] shape = new long[Tensor.DIMS];
+  private final TokenRows rows = new TokenRows();
+  private Set<Site> rowSites = Set.of();
+  private @Nullable RowListener rowListener;
   private @Nullable StateListener states;
   private @Nullable Batch batch;
   private @Nullable WatchedNode current;
@@ -75,9 +78,16 @@ final class ForwardProbe implements TensorObserver {
     states = listener;
   }
 
-  /** A batch is about to be decoded. */
-  void begin(Batch submitted) {
+  /** Sets who receives the rows of these places; null for nobody. */
+  void rows(Set<Site> sites, @Nullable RowListener listener) {
+    rowSites = Set.copyOf(sites);
+    rowListener = listener;
+  }
+
+  /** A batch is about to be decoded, in the pass of that number. */
+  void begin(Batch submitted, int forward) {
     batch = submitted;
+    caches.all().forEach(c -> c.cells().beginPass(forward));
     ubatch.beginBatch(submitted);
     table.restart();
     evictions = 0;
@@ -100,7 +110,20 @@ final class ForwardProbe implements TensorObserver {
       cells(node);
     }
     current = found;
-    return found.data && node.elements() > 0 && (!flagsComputed || (node.flags() & COMPUTED) != 0);
+    return found.data && computes(node);
+  }
+
+  /** Whether a node has values: branches that llama.cpp did not select have none. */
+  boolean computes(Tensor node) {
+    return node.elements() > 0 && (!flagsComputed || (node.flags() & COMPUTED) != 0);
+  }
+
+  /** Tokens of the graph at hand, matched to the batch. */
+  Ubatch tokens() {
+    if (batch != null) {
+      ubatch.map(batch);
+    }
+    return ubatch;
   }
 
   private void beginGraph(Tensor embedding) {
@@ -179,6 +202,10 @@ final class ForwardProbe implements TensorObserver {
       return;
     }
     statistics(node, watched);
+    if (rowListener != null && rowSites.contains(place.site())) {
+      ubatch.map(submitted);
+      rows.read(node, data, place, ubatch, rowListener);
+    }
     if (place.site() == Site.EMBEDDING) {
       residual.enter(data.values(), node);
     } else if (place.site() == Site.LAYER_OUT) {

@@ -24,6 +24,11 @@ final class HeldPrefix {
     size = Math.min(size, Math.max(0, position));
   }
 
+  /** The tokens held, from position 0. */
+  int[] tokens() {
+    return Arrays.copyOf(tokens, size);
+  }
+
   /** How many of the first tokens of a prompt are held. */
   int common(int[] prompt) {
     int most = Math.min(size, prompt.length);

@@ -51,6 +51,34 @@ public final class TracedCache {
     return true;
   }
 
+  /** As {@link #remove}, to write the same again: no eviction. */
+  boolean rewind(int sequence, int from) {
+    boolean done = cache.remove(sequence, from, CellMap.END);
+    if (done) {
+      layout.all().forEach(c -> c.cells().remove(sequence, from, CellMap.END));
+    }
+    return done;
+  }
+
+  /** As {@link #clear}, to write the same again: no eviction. */
+  void rewindAll() {
+    cache.clear();
+    layout.all().forEach(c -> c.cells().clear());
+  }
+
+  CacheLayout layout() {
+    return layout;
+  }
+
+  boolean exists() {
+    return cache.exists();
+  }
+
+  /** First tokens of sequence 0 that are known to be in the cache. */
+  HeldPrefix held() {
+    return held;
+  }
+
   /**
    * Makes positions of one sequence part of another too.
    *

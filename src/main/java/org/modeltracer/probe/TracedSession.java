@@ -6,10 +6,12 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaException;
@@ -50,6 +52,7 @@ public final class TracedSession implements AutoCloseable {
   private final boolean hasLogits;
   private PromptListener promptListener = (done, all) -> {};
   private @Nullable LogitsListener logitsListener;
+  private AnomalyListener anomalyListener = (worst, replay) -> {};
 
   private TracedSession(LlamaModel model, SessionOptions options, ModelTracer tracer) {
     this.model = model;
@@ -86,6 +89,15 @@ public final class TracedSession implements AutoCloseable {
     probe.states(listener);
   }
 
+  /**
+   * Sets who receives the rows of places, which must be among those watched; null for nobody.
+   *
+   * @param sites kinds of places whose rows are wanted
+   */
+  public void onRow(Set<Site> sites, @Nullable RowListener listener) {
+    probe.rows(sites, listener);
+  }
+
   /** Sets who receives logits; null for nobody. */
   public void onLogits(@Nullable LogitsListener listener) {
     logitsListener = listener;
@@ -94,6 +106,11 @@ public final class TracedSession implements AutoCloseable {
   /** Sets who is told of a prompt's progress. */
   public void onPrompt(PromptListener listener) {
     promptListener = listener;
+  }
+
+  /** Sets who is told of passes in which something was wrong. */
+  public void onAnomalousPass(AnomalyListener listener) {
+    anomalyListener = listener;
   }
 
   /** Tokens of a text as the model wants them, BOS included where it is. */
@@ -115,8 +132,7 @@ public final class TracedSession implements AutoCloseable {
   /** Continues a run of tokens, as {@link #generate(String, int, Predicate)} does a text. */
   public Generation generate(int[] prompt, int most, Predicate<Generation.Token> onToken) {
     if (!model.hasDecoder() && model.hasEncoder()) {
-      throw new LlamaException(
-          LlamaException.Kind.ARGUMENT, "this model is an encoder: it cannot generate text");
+      throw refused("this model is an encoder: it cannot generate text");
     }
     return model.runtime().call(() -> continued(prompt, most, onToken));
   }
@@ -224,24 +240,31 @@ public final class TracedSession implements AutoCloseable {
     return new int[] {start >= 0 ? start : Math.max(0, model.vocabulary().bos())};
   }
 
-  private void check(int[] prompt) {
+  /**
+   * Refuses what cannot be run.
+   *
+   * @throws LlamaException when the prompt is empty, longer than the context, or has a token that
+   *     is not in the vocabulary
+   */
+  public void check(int[] prompt) {
     int size = model.vocabulary().size();
     if (prompt.length == 0) {
-      throw new LlamaException(LlamaException.Kind.ARGUMENT, "the prompt has no tokens");
+      throw refused("the prompt has no tokens");
     }
     for (int token : prompt) {
       if (token < 0 || token >= size) {
-        throw new LlamaException(
-            LlamaException.Kind.ARGUMENT,
-            "token " + token + " is outside the vocabulary of " + size + " tokens");
+        throw refused("token " + token + " is outside the vocabulary of " + size + " tokens");
       }
     }
     if (prompt.length > context.contextTokens()) {
-      throw new LlamaException(
-          LlamaException.Kind.ARGUMENT,
+      throw refused(
           "the prompt has %d tokens, the context holds %d; a larger -c makes room"
               .formatted(prompt.length, context.contextTokens()));
     }
+  }
+
+  private static LlamaException refused(String reason) {
+    return new LlamaException(LlamaException.Kind.ARGUMENT, reason);
   }
 
   /** How much of the prompt the cache holds and need not be computed again. */
@@ -271,21 +294,18 @@ public final class TracedSession implements AutoCloseable {
       context.resume();
       throw new LlamaException(LlamaException.Kind.CANCELLED, "the forward pass was cancelled");
     }
-    tracer.beginForward(batch.position(0), batch.size());
-    probe.begin(batch);
+    int forward = tracer.beginForward(batch.position(0), batch.size());
+    probe.begin(batch, forward);
     context.observe(tracer.isEnabled() ? probe : null);
+    int chosen;
+    Optional<Anomaly> worst = Optional.empty();
     try {
-      if (model.hasEncoder() && !model.hasDecoder()) {
-        context.encode(batch);
-      } else {
-        context.decode(batch);
-      }
+      Replay.compute(context, batch);
       for (int i = 0; i < batch.size(); i++) {
         cache.wrote(batch.sequence(i), batch.position(i), batch.token(i));
       }
-      int chosen = outputs(batch, choose);
+      chosen = outputs(batch, choose);
       cache.record(tracer, probe.evictions());
-      return chosen;
     } catch (LlamaException e) {
       cache.afterFailure();
       if (e.kind() == LlamaException.Kind.CANCELLED) {
@@ -293,7 +313,18 @@ public final class TracedSession implements AutoCloseable {
       }
       throw e;
     } finally {
-      tracer.endForward();
+      worst = tracer.endForward();
+    }
+    worst.ifPresent(anomaly -> examine(anomaly, forward));
+    return chosen;
+  }
+
+  private void examine(Anomaly worst, int forward) {
+    try {
+      anomalyListener.onAnomalousPass(worst, new Replay(context, probe, cache, forward));
+    } catch (LlamaException e) {
+      cache.afterFailure();
+      throw e;
     }
   }
 

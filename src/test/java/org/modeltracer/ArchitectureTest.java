@@ -32,7 +32,7 @@ class ArchitectureTest {
   private static final Set<String> CORE = Set.of("model", "anomaly", "trace", "attention");
   private static final Set<String> BELOW_QUESTIONS = with(CORE, "gguf", "tokens", "llama", "probe");
   private static final Set<String> BELOW_ANSWERS =
-      with(BELOW_QUESTIONS, "diagnose", "lens", "quant");
+      with(BELOW_QUESTIONS, "diagnose", "heads", "lens", "quant");
 
   /** Each package, and the packages of ours that it may import. */
   private static final Map<String, Set<String>> ALLOWED =
@@ -46,6 +46,7 @@ class ArchitectureTest {
           entry("llama", Set.of("gguf")),
           entry("probe", Set.of("llama", "gguf", "model", "anomaly", "trace")),
           entry("diagnose", BELOW_QUESTIONS),
+          entry("heads", BELOW_QUESTIONS),
           entry("lens", BELOW_QUESTIONS),
           entry("quant", BELOW_QUESTIONS),
           entry("validate", with(BELOW_ANSWERS, "report")),

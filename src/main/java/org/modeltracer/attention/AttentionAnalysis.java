@@ -48,7 +48,7 @@ public record AttentionAnalysis(
 
   static AttentionAnalysis of(
       AttentionAnalyzer analyzer, @Nullable HeadCosts costs, @Nullable RetainedAttention kept) {
-    var absent = new TreeMap<String, String>();
+    var absent = new TreeMap<String, String>(analyzer.absent());
     var distances =
         HeadDistances.of(analyzer.sample.entries(), analyzer.seen(), analyzer.options.pairWork());
     if (distances.rows == 0) {

@@ -30,8 +30,11 @@ public final class AttentionAnalyzer implements TraceListener {
   final RolloutTotals totals = new RolloutTotals();
   private final RowMeasure measure;
   private final Map<Integer, PromptTrace> open = new HashMap<>();
+  private final Map<String, String> absent = new TreeMap<>();
   private @Nullable ValueNorms valueNorms;
+  private @Nullable HeadCosts costs;
   private @Nullable PromptTrace example;
+  private long latest = -1;
 
   /** An analyzer of one model. */
   public AttentionAnalyzer(ModelShape shape, AttentionOptions options) {
@@ -51,6 +54,20 @@ public final class AttentionAnalyzer implements TraceListener {
     valueNorms = norms;
   }
 
+  /** Takes what heads cost from here on, for pruning advice. */
+  public void costs(HeadCosts ofHeads) {
+    costs = ofHeads;
+  }
+
+  /** Notes that something cannot be computed, by field name of the result, and why. */
+  public void absent(String field, String reason) {
+    absent.put(field, reason);
+  }
+
+  Map<String, String> absent() {
+    return absent;
+  }
+
   /**
    * Starts a prompt: rows of this sequence belong to it until another one starts.
    *
@@ -62,9 +79,31 @@ public final class AttentionAnalyzer implements TraceListener {
     begin(sequence, prompt, tokens);
   }
 
+  /**
+   * Starts a prompt whose first tokens need not be computed again, since the sequence's last prompt
+   * began with them and the cache still holds them.
+   *
+   * <p>Their rows are not counted a second time; rollout and flow go on from what is known of them.
+   *
+   * @param reused number of those tokens
+   */
+  public void beginPrompt(int sequence, long prompt, TokenTrack tokens, int reused) {
+    PromptTrace before = open.get(sequence);
+    PromptTrace now = begin(sequence, prompt, tokens);
+    if (before != null && reused > 0) {
+      now.resume(before, reused);
+    }
+  }
+
+  /** Number of the prompt begun last, -1 before the first. */
+  public long latestPrompt() {
+    return latest;
+  }
+
   private PromptTrace begin(int sequence, long id, TokenTrack tokens) {
     var prompt = new PromptTrace(id, tokens, shape, options, totals);
     open.put(sequence, prompt);
+    latest = id;
     totals.beginPrompt();
     prefer(prompt);
     return prompt;
@@ -90,8 +129,20 @@ public final class AttentionAnalyzer implements TraceListener {
     endForward();
   }
 
-  /** Takes one row; it is read only during the call. */
+  @Override
+  public void onResidual(
+      int layer, int rows, double normIn, double normDelta, double normOut, double cosine) {
+    residual.add(layer, rows, normIn, normOut, cosine, normDelta);
+  }
+
+  /** Takes one row; it is read only during the call. A row that sees later keys is left out. */
   public void row(AttentionRow row) {
+    if (row.size() > 0 && row.key(row.size() - 1) > row.query()) {
+      absent.putIfAbsent(
+          "attention_weights." + row.layer(),
+          "attention is not causal: position " + row.query() + " sees later ones");
+      return;
+    }
     PromptTrace prompt = open.get(row.sequence());
     if (prompt == null) {
       prompt = begin(row.sequence(), row.sequence(), new TokenTrack());
@@ -147,7 +198,7 @@ public final class AttentionAnalyzer implements TraceListener {
    * @param change ‖x_out − x_in‖
    */
   public void residual(int layer, double in, double out, double cosine, double change) {
-    residual.add(layer, in, out, cosine, change);
+    residual.add(layer, 1, in, out, cosine, change);
   }
 
   /** Ends a forward pass: the last layer's rows are complete. */
@@ -177,18 +228,22 @@ public final class AttentionAnalyzer implements TraceListener {
     return example == null ? null : example.scores(index);
   }
 
+  /** Number of the prompt that stands for all so far where only one can be shown, or null. */
+  public @Nullable Long examplePrompt() {
+    return example == null ? null : (Long) example.id;
+  }
+
   /** The whole analysis so far; what needs the model's tensors is absent, with a reason. */
   public AttentionAnalysis result() {
-    return AttentionAnalysis.of(this, null, null);
+    return result(null);
   }
 
   /**
    * The whole analysis so far.
    *
-   * @param costs what heads cost, for pruning advice, or null
    * @param kept attention matrices to be included, or null
    */
-  public AttentionAnalysis result(@Nullable HeadCosts costs, @Nullable RetainedAttention kept) {
+  public AttentionAnalysis result(@Nullable RetainedAttention kept) {
     return AttentionAnalysis.of(this, costs, kept);
   }
 
@@ -241,6 +296,7 @@ public final class AttentionAnalyzer implements TraceListener {
     pairs.merge(other.pairs);
     residual.merge(other.residual);
     totals.merge(other.totals);
+    other.absent.forEach(absent::putIfAbsent);
     if (other.example != null) {
       prefer(other.example);
     }

@@ -122,7 +122,7 @@ public record AttentionFlow(
    * @param incomingFlow ‖x_in‖
    * @param outgoingFlow ‖x_out‖
    * @param retentionRatio cosine of x_in and x_out
-   * @param transformationRatio ‖x_out − x_in‖ / ‖x_in‖
+   * @param transformationRatio ‖x_out − x_in‖ / ‖x_in‖, sums over the tokens of one micro-batch
    * @param blockInfluence 1 − cosine
    * @param rows tokens behind the means
    */

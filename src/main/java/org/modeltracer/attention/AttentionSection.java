@@ -3,15 +3,16 @@ package org.modeltracer.attention;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.modeltracer.model.HeadId;
 import org.modeltracer.trace.SummarySection;
 
 /**
  * The analysis in short, for the summary: a map of heads and what stands out.
  *
- * @param analyzer what has seen the rows
+ * @param analysis gives the analysis so far
  */
-public record AttentionSection(AttentionAnalyzer analyzer) implements SummarySection {
+public record AttentionSection(Supplier<AttentionAnalysis> analysis) implements SummarySection {
   /**
    * One head in short.
    *
@@ -57,7 +58,7 @@ public record AttentionSection(AttentionAnalyzer analyzer) implements SummarySec
 
   @Override
   public Object toJson() {
-    AttentionAnalysis whole = analyzer.result();
+    AttentionAnalysis whole = analysis.get();
     var heads = new ArrayList<Head>();
     for (AttentionLayer layer : whole.attentionWeights().values()) {
       for (AttentionLayer.Head head : layer.heads().values()) {

@@ -57,6 +57,21 @@ final class LayerMeans {
     return layer;
   }
 
+  /** The first positions of this sequence, as the begin of another one. */
+  LayerMeans prefix(int positions) {
+    var next = new LayerMeans(layerCount, budget);
+    next.stopped = stopped;
+    for (Layer layer : layers) {
+      int n = Math.min(positions, layer.means.size());
+      next.layers.add(
+          new Layer(
+              layer.index,
+              new ArrayList<>(layer.means.subList(0, n)),
+              new ArrayList<>(layer.leaders.subList(0, n))));
+    }
+    return next;
+  }
+
   /** Why there is no flow, or null. */
   @Nullable String stopped() {
     return stopped;

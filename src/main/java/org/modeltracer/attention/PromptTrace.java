@@ -9,8 +9,8 @@ import org.modeltracer.model.ModelShape;
 final class PromptTrace {
   final long id;
   final TokenTrack tokens;
-  final Rollout rollout;
-  final LayerMeans flow;
+  Rollout rollout;
+  LayerMeans flow;
   private final RolloutTotals totals;
   private final @Nullable TokenScores @Nullable [] scores;
   private final HeadMean mean = new HeadMean();
@@ -29,6 +29,13 @@ final class PromptTrace {
     this.rollout = new Rollout(shape.layers(), options.layerBytes());
     this.flow = new LayerMeans(shape.layers(), options.layerBytes());
     this.scores = options.tokenScores() ? new TokenScores[shape.layers() * shape.heads()] : null;
+  }
+
+  /** Goes on from the first {@code reused} positions of the prompt before. */
+  void resume(PromptTrace before, int reused) {
+    rollout = before.rollout.prefix(reused);
+    flow = before.flow.prefix(reused);
+    newest = reused - 1;
   }
 
   /** Whether this query is seen for the first time, in any layer and head. */
@@ -53,6 +60,9 @@ final class PromptTrace {
         scores[head] = own;
       }
       own.add(row, window);
+    }
+    if (passing && row.layer < mean.layer) {
+      endForward();
     }
     if (!passing || mean.layer != row.layer) {
       finishLayer();

@@ -16,7 +16,7 @@ import org.modeltracer.model.HeadId;
  * @param recommendations groups that write less than half of an even share, least first
  * @param essential heads of the groups that write at least twice an even share
  */
-record Pruning(List<Recommendation> recommendations, List<HeadId> essential) {
+public record Pruning(List<Recommendation> recommendations, List<HeadId> essential) {
   private static final double LITTLE = 0.5;
   private static final double MUCH = 2;
 

@@ -8,15 +8,16 @@ final class ResidualFlow {
   private final Map<Integer, double[]> sums = new TreeMap<>();
 
   /**
-   * One token through one layer.
+   * Tokens through one layer.
    *
-   * @param in ‖x_in‖
-   * @param out ‖x_out‖
-   * @param cosine of x_in and x_out
-   * @param change ‖x_out − x_in‖
+   * @param rows number of tokens
+   * @param in sum of ‖x_in‖
+   * @param out sum of ‖x_out‖
+   * @param cosine sum of the cosines of x_in and x_out
+   * @param change sum of ‖x_out − x_in‖
    */
-  void add(int layer, double in, double out, double cosine, double change) {
-    double ratio = in == 0 ? 0 : change / in;
+  void add(int layer, int rows, double in, double out, double cosine, double change) {
+    double ratio = in == 0 ? 0 : rows * change / in;
     double total = in + out + cosine + ratio;
     if (total - total != 0) {
       return;
@@ -26,7 +27,7 @@ final class ResidualFlow {
     sum[1] += out;
     sum[2] += cosine;
     sum[3] += ratio;
-    sum[4]++;
+    sum[4] += rows;
   }
 
   void merge(ResidualFlow other) {

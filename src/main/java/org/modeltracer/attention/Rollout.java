@@ -63,6 +63,25 @@ public final class Rollout {
         : null;
   }
 
+  /**
+   * A rollout that goes on after the first positions of this one; empty when what it would need of
+   * them is not held.
+   */
+  Rollout prefix(int positions) {
+    var next = new Rollout(layers, budget);
+    boolean held = keeping && stopped == null && step == 0 && positions <= done.size();
+    for (int at = 1; held && at < kept.size(); at++) {
+      held = positions <= kept.get(at).size();
+    }
+    if (held) {
+      next.done.addAll(done.subList(0, positions));
+      for (List<float[]> triangle : kept) {
+        next.kept.add(new ArrayList<>(triangle.subList(0, Math.min(positions, triangle.size()))));
+      }
+    }
+    return next;
+  }
+
   /** Why rows after the ones held were not followed, or null when all were. */
   public @Nullable String stopped() {
     return stopped;

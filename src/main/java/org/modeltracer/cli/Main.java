@@ -15,7 +15,15 @@ import picocli.CommandLine.Spec;
     description = "See inside a local GGUF model while it runs.",
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
-    subcommands = {RunCommand.class, DemoCommand.class, InspectCommand.class},
+    subcommands = {
+      RunCommand.class,
+      DemoCommand.class,
+      InspectCommand.class,
+      HeadsCommand.class,
+      AttentionCommand.class,
+      ExportCommand.class,
+      BenchCommand.class
+    },
     synopsisSubcommandLabel = "COMMAND",
     footer = {
       "",

@@ -3,6 +3,8 @@ package org.modeltracer.cli;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Severity;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.probe.Generation;
 import org.modeltracer.probe.SessionOptions;
@@ -32,6 +34,15 @@ final class RunCommand implements Callable<Integer> {
       description = "Folder for summary.json and anomalies.jsonl (default: ${DEFAULT-VALUE}).")
   private Path out;
 
+  @Option(
+      names = "--on-anomaly",
+      paramLabel = "WHAT",
+      defaultValue = "continue",
+      description =
+          "continue, stop at the first anomaly of any weight, or stop-critical"
+              + " (default: ${DEFAULT-VALUE}).")
+  private String onAnomaly = "continue";
+
   @Option(names = "--json", description = "Print the summary to stdout, and nothing else.")
   private boolean json;
 
@@ -52,6 +63,7 @@ final class RunCommand implements Callable<Integer> {
   private ExitCode run(
       LoadedModel loaded, SessionOptions options, int[] tokens, Terminal terminal) {
     var report = new RunReport(terminal);
+    Severity stopAt = stopAt();
     try (var run = new TracedRun(loaded, options, trace.config(), out, terminal)) {
       if (!json) {
         report.heading(loaded, run, options);
@@ -67,7 +79,7 @@ final class RunCommand implements Callable<Integer> {
                 sampling.predict,
                 token -> {
                   text.accept(token.bytes());
-                  return true;
+                  return !run.found(stopAt);
                 });
         text.end();
       } finally {
@@ -79,8 +91,23 @@ final class RunCommand implements Callable<Integer> {
         terminal.println("");
         report.findings(run, generation);
       }
-      return run.exitCode();
+      return run.found(stopAt) && run.exitCode() == ExitCode.PASS
+          ? ExitCode.FINDINGS
+          : run.exitCode();
     }
+  }
+
+  /** Severity from which on generation stops; null for none. */
+  private @Nullable Severity stopAt() {
+    return switch (onAnomaly) {
+      case "continue" -> null;
+      case "stop" -> Severity.WARNING;
+      case "stop-critical" -> Severity.CRITICAL;
+      default ->
+          throw new CliException(
+              ExitCode.USAGE,
+              "--on-anomaly takes continue, stop or stop-critical, not '" + onAnomaly + "'");
+    };
   }
 
   private static void echo(Terminal terminal, Vocabulary vocabulary, int[] tokens) {

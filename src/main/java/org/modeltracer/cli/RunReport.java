@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
+import org.modeltracer.attention.AttentionAnalysis;
 import org.modeltracer.probe.Generation;
 import org.modeltracer.probe.SessionOptions;
 import org.modeltracer.trace.LayerActivationTrace;
@@ -53,11 +54,19 @@ final class RunReport {
       terminal.println("");
       layers(layers);
     }
+    AttentionAnalysis attention = run.analysis();
+    if (attention != null && !attention.attentionWeights().isEmpty()) {
+      terminal.println("");
+      HeadMap.of(attention, terminal).print();
+    }
     terminal.println("");
     terminal.println(run.tracer().summary().toString());
     anomalies(run.tracer().anomalies());
     terminal.println(
-        "Wrote " + run.folder().resolve("summary.json") + " and anomalies.jsonl beside it.");
+        "Wrote "
+            + run.folder().resolve("summary.json")
+            + (attention == null ? " and" : ", attention.json and")
+            + " anomalies.jsonl beside it.");
   }
 
   private void speed(Generation g) {

@@ -1,15 +1,25 @@
 package org.modeltracer.cli;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.model.Site;
 import org.modeltracer.trace.TracerConfig;
 import org.modeltracer.trace.TracerConfigBuilder;
 import picocli.CommandLine.Option;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.type.TypeReference;
+import tools.jackson.dataformat.yaml.YAMLMapper;
 
 /** What is traced. */
 final class TraceArguments {
@@ -50,6 +60,12 @@ final class TraceArguments {
       description = "Keys listed per row of attention (default: ${DEFAULT-VALUE}).")
   int topK;
 
+  @Option(
+      names = "--thresholds",
+      paramLabel = "FILE",
+      description = "YAML or JSON file that overrides limits of the anomaly rules.")
+  @Nullable Path thresholds;
+
   /** The tracer's configuration. */
   TracerConfig config() {
     Set<String> words = words();
@@ -65,8 +81,27 @@ final class TraceArguments {
             .layers(layers)
             .heads(heads)
             .trackedTokens(tokens)
-            .topK(topK);
+            .topK(topK)
+            .thresholds(limits());
     return config.build();
+  }
+
+  private Thresholds limits() {
+    if (thresholds == null) {
+      return Thresholds.defaults();
+    }
+    try {
+      // JSON is YAML too.
+      var type = new TypeReference<Map<String, Object>>() {};
+      Map<String, Object> given = YAMLMapper.shared().readValue(Files.readString(thresholds), type);
+      return Thresholds.from(given == null ? Map.of() : given);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (JacksonException e) {
+      throw new CliException(
+          ExitCode.USAGE,
+          thresholds + ": not YAML or JSON of limits by name: " + e.getOriginalMessage());
+    }
   }
 
   /** Places named beside the usual ones. */

@@ -1,18 +1,21 @@
 package org.modeltracer.cli;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
-import org.modeltracer.anomaly.Anomaly;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
+import org.modeltracer.attention.AttentionAnalysis;
+import org.modeltracer.attention.AttentionOptions;
+import org.modeltracer.attention.AttentionSection;
+import org.modeltracer.heads.AttentionTrace;
 import org.modeltracer.probe.Generation;
 import org.modeltracer.probe.SessionOptions;
 import org.modeltracer.probe.TracedSession;
 import org.modeltracer.trace.AnomalyLog;
+import org.modeltracer.trace.Json;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
 
@@ -25,6 +28,9 @@ import org.modeltracer.trace.TracerConfig;
 final class TracedRun implements AutoCloseable {
   private static final int PATIENCE_SECONDS = 20;
 
+  /** What a run may spend on reading output matrices before it begins. */
+  private static final double SECONDS_OF_MULTIPLICATIONS = 4e9;
+
   private final LoadedModel model;
   private final Terminal terminal;
   private final Path folder;
@@ -32,6 +38,7 @@ final class TracedRun implements AutoCloseable {
   private final AnomalyLog log;
   private final TracedSession session;
   private final RunDescription description;
+  private final @Nullable AttentionTrace attention;
   private final CountDownLatch written = new CountDownLatch(1);
   private final Thread onExit = new Thread(this::interrupted, "interrupt");
   private volatile boolean interrupted;
@@ -44,27 +51,42 @@ final class TracedRun implements AutoCloseable {
       Terminal terminal) {
     this.model = model;
     this.terminal = terminal;
-    this.folder = folder;
-    createFolder();
+    this.folder = OutputFile.folder(folder);
     log = new AnomalyLog(folder.resolve("anomalies.jsonl"));
     tracer = new ModelTracer(config);
     tracer.addListener(log);
     tracer.addListener(new AnomalyPrinter(terminal));
-    session = TracedSession.open(model.model(), options, tracer);
+    attention = config.attention() ? attention(config) : null;
+    session = TracedSession.open(model.model(), watching(options), tracer);
+    if (attention != null) {
+      attention.attach(tracer, session);
+      tracer.addSection(new AttentionSection(attention::analysis));
+    }
     session.onPrompt((done, all) -> terminal.progress("prompt", done, all));
     description = new RunDescription(model, session, options);
     model.runtime().onAbort(this::aborted);
     Runtime.getRuntime().addShutdownHook(onExit);
   }
 
-  private void createFolder() {
-    try {
-      Files.createDirectories(folder);
-    } catch (IOException e) {
-      throw new CliException(
-          ExitCode.USAGE,
-          "--out: cannot create the folder " + folder + " (" + e.getMessage() + ")");
+  private AttentionTrace attention(TracerConfig config) {
+    var trace =
+        new AttentionTrace(
+            model.model(), model.file(), AttentionOptions.defaults(), SECONDS_OF_MULTIPLICATIONS);
+    if (!config.layers().isEmpty() || !config.heads().isEmpty()) {
+      trace
+          .analyzer()
+          .absent("rollout.whole", "rollout and flow go through the traced layers and heads only");
     }
+    return trace;
+  }
+
+  private SessionOptions watching(SessionOptions options) {
+    if (attention == null) {
+      return options;
+    }
+    var sites = EnumSet.copyOf(AttentionTrace.SITES);
+    sites.addAll(options.extraSites());
+    return options.withExtraSites(sites);
   }
 
   private void interrupted() {
@@ -97,28 +119,41 @@ final class TracedRun implements AutoCloseable {
   /** Generates, and remembers for the summary what was asked and what came of it. */
   Generation generate(int[] prompt, int most, Predicate<Generation.Token> onToken) {
     description.prompt(prompt);
+    if (attention != null) {
+      attention.begin(prompt);
+    }
     Generation generation = session.generate(prompt, most, onToken);
     description.generated(generation);
     return generation;
   }
 
-  /** Writes {@code summary.json}; returns it. */
+  /**
+   * Writes {@code summary.json}, and {@code attention.json} where attention is traced; returns the
+   * summary.
+   */
   String write() {
     description.describe(tracer);
     String json = tracer.summaryToJson();
-    Path file = folder.resolve("summary.json");
-    try {
-      Path part = Files.createTempFile(folder, "summary", ".part");
-      Files.writeString(part, json);
-      Files.move(part, file, java.nio.file.StandardCopyOption.REPLACE_EXISTING);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+    OutputFile.write(folder.resolve("summary.json"), json);
+    if (attention != null) {
+      OutputFile.write(folder.resolve("attention.json"), Json.pretty(attention.analysis()));
     }
     return json;
   }
 
+  /** What attention did, or null where it was not traced. */
+  @Nullable AttentionAnalysis analysis() {
+    return attention == null ? null : attention.analysis();
+  }
+
   Path folder() {
     return folder;
+  }
+
+  /** Whether an anomaly of at least that severity was found; never for null. */
+  boolean found(@Nullable Severity least) {
+    return least != null
+        && tracer.anomalies().stream().anyMatch(a -> a.severity().compareTo(least) >= 0);
   }
 
   /** What the run amounts to. */
@@ -126,9 +161,7 @@ final class TracedRun implements AutoCloseable {
     if (interrupted) {
       return ExitCode.INTERRUPTED;
     }
-    boolean critical =
-        tracer.anomalies().stream().map(Anomaly::severity).anyMatch(s -> s == Severity.CRITICAL);
-    return critical ? ExitCode.FINDINGS : ExitCode.PASS;
+    return found(Severity.CRITICAL) ? ExitCode.FINDINGS : ExitCode.PASS;
   }
 
   @Override

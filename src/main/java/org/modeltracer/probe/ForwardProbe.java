@@ -40,6 +40,9 @@ final class ForwardProbe implements TensorObserver {
   private final boolean flagsComputed;
   private final boolean separateStreams;
   private final long[] shape = new long[Tensor.DIMS];
+  private final TokenRows rows = new TokenRows();
+  private Set<Site> rowSites = Set.of();
+  private @Nullable RowListener rowListener;
   private @Nullable StateListener states;
   private @Nullable Batch batch;
   private @Nullable WatchedNode current;
@@ -73,6 +76,12 @@ final class ForwardProbe implements TensorObserver {
   /** Sets who receives the residual stream; null for nobody. */
   void states(@Nullable StateListener listener) {
     states = listener;
+  }
+
+  /** Sets who receives the rows of these places; null for nobody. */
+  void rows(Set<Site> sites, @Nullable RowListener listener) {
+    rowSites = Set.copyOf(sites);
+    rowListener = listener;
   }
 
   /** A batch is about to be decoded, in the pass of that number. */
@@ -193,6 +202,10 @@ final class ForwardProbe implements TensorObserver {
       return;
     }
     statistics(node, watched);
+    if (rowListener != null && rowSites.contains(place.site())) {
+      ubatch.map(submitted);
+      rows.read(node, data, place, ubatch, rowListener);
+    }
     if (place.site() == Site.EMBEDDING) {
       residual.enter(data.values(), node);
     } else if (place.site() == Site.LAYER_OUT) {

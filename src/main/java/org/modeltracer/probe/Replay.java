@@ -1,6 +1,5 @@
 package org.modeltracer.probe;
 
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -29,19 +28,12 @@ public final class Replay {
   private final LlamaContext context;
   private final ForwardProbe probe;
   private final TracedCache cache;
-  private final List<Integer> held;
   private final int forward;
 
-  Replay(
-      LlamaContext context,
-      ForwardProbe probe,
-      TracedCache cache,
-      List<Integer> held,
-      int forward) {
+  Replay(LlamaContext context, ForwardProbe probe, TracedCache cache, int forward) {
     this.context = context;
     this.probe = probe;
     this.cache = cache;
-    this.held = held;
     this.forward = forward;
   }
 
@@ -140,12 +132,13 @@ public final class Replay {
    */
   public int[] history() {
     Batch batch = context.batch();
-    int end = held.size();
+    int[] all = cache.held().tokens();
+    int end = all.length;
     boolean known = end >= batch.size();
     for (int i = 0; known && i < batch.size(); i++) {
       known = batch.sequence(i) == 0 && batch.position(i) == end - batch.size() + i;
     }
-    return known ? held.stream().mapToInt(Integer::intValue).toArray() : new int[0];
+    return known ? all : new int[0];
   }
 
   /** Number of tokens in the pass. */

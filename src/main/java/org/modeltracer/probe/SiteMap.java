@@ -54,6 +54,7 @@ final class SiteMap {
       layers.put(node, layerOf(node));
     }
     logits();
+    graph.nodes().forEach(this::outputs);
     graph.nodes().forEach(this::attention);
     graph.nodes().forEach(this::cacheWrites);
     graph.nodes().forEach(this::factors);
@@ -201,10 +202,15 @@ final class SiteMap {
     if (node.is("MUL_MAT_ID")) {
       put(Site.EXPERTS, layer, node.sources().get(2));
     }
-    switch (weight) {
-      case "attn_v" -> put(Site.VALUE, layer, biased(node));
-      case "attn_output" -> put(Site.CONTEXT, layer, node.sources().get(1));
-      default -> {}
+    if (weight.equals("attn_v")) {
+      put(Site.VALUE, layer, biased(node));
+    }
+  }
+
+  /** What meets the output matrix is the context: after a gate or a norm of its own. */
+  private void outputs(GraphNode node) {
+    if (node.is("MUL_MAT") && node.sources().getFirst().role().equals("attn_output")) {
+      put(Site.CONTEXT, layers.getOrDefault(node, -1), node.sources().get(1));
     }
   }
 

@@ -20,9 +20,7 @@ public final class TensorData implements AutoCloseable {
   private MemorySegment staging = MemorySegment.NULL;
   private MemorySegment row = MemorySegment.NULL;
   private MemorySegment values = MemorySegment.NULL;
-  private long cachedAddress;
-  private long cachedBytes = -1;
-  private MemorySegment cached = MemorySegment.NULL;
+  private final HostWindows windows = new HostWindows();
   private TensorType type;
   private long rowOffset;
   private long bytesCopied;
@@ -43,7 +41,7 @@ public final class TensorData implements AutoCloseable {
     type = runtime.type(t.type());
     long bytes = t.spanBytes();
     if (!forceCopy && t.isHost()) {
-      values = inPlace(t, bytes);
+      values = windows.of(t, bytes);
     } else {
       if (staging.byteSize() < bytes) {
         staging = arena.allocate(bytes, 64);
@@ -53,15 +51,6 @@ public final class TensorData implements AutoCloseable {
       values = staging;
     }
     return values;
-  }
-
-  private MemorySegment inPlace(Tensor t, long bytes) {
-    if (t.data() != cachedAddress || bytes != cachedBytes) {
-      cached = t.hostData();
-      cachedAddress = t.data();
-      cachedBytes = bytes;
-    }
-    return cached;
   }
 
   /** The values of the tensor opened last. */
@@ -88,7 +77,7 @@ public final class TensorData implements AutoCloseable {
     if (row.byteSize() < 4 * n) {
       row = arena.allocate(4 * n, 64);
     }
-    type.toFloat(values.asSlice(offset, type.rowBytes(n)), row, n);
+    type.toFloat(values, offset, row, n);
     rowOffset = 0;
     return row;
   }
@@ -104,7 +93,7 @@ public final class TensorData implements AutoCloseable {
     long bytes = type.rowBytes(n);
     MemorySegment part;
     if (!forceCopy && t.isHost()) {
-      part = inPlace(t, t.spanBytes()).asSlice(offset, bytes);
+      part = windows.of(t, t.spanBytes()).asSlice(offset, bytes);
     } else {
       if (staging.byteSize() < bytes) {
         staging = arena.allocate(bytes, 64);

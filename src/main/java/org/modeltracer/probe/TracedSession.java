@@ -49,7 +49,7 @@ public final class TracedSession implements AutoCloseable {
   private final ForwardProbe probe;
   private final TracedCache cache;
   private final Choice choice;
-  private final List<Integer> held = new ArrayList<>();
+  private final boolean hasLogits;
   private PromptListener promptListener = (done, all) -> {};
   private @Nullable LogitsListener logitsListener;
   private AnomalyListener anomalyListener = (worst, replay) -> {};
@@ -60,7 +60,9 @@ public final class TracedSession implements AutoCloseable {
     this.tracer = tracer;
     context = model.context(options.context());
     survey = ModelSurvey.of(context);
-    var layout = new CacheLayout(survey, context.contextTokens());
+    hasLogits = survey.node(LOGITS).isPresent();
+    int sequences = options.context().sequences();
+    var layout = new CacheLayout(survey, context.contextTokens(), sequences);
     probe =
         new ForwardProbe(
             model.runtime(),
@@ -69,7 +71,7 @@ public final class TracedSession implements AutoCloseable {
             tracer,
             options.sites(tracer.config()),
             options.copyBuffers());
-    cache = new TracedCache(context.cache(), layout);
+    cache = new TracedCache(context.cache(), layout, sequences);
     choice = new Choice(model.runtime(), options.sampler());
   }
 
@@ -85,6 +87,15 @@ public final class TracedSession implements AutoCloseable {
   /** Sets who receives the residual stream; null for nobody. */
   public void onState(@Nullable StateListener listener) {
     probe.states(listener);
+  }
+
+  /**
+   * Sets who receives the rows of places, which must be among those watched; null for nobody.
+   *
+   * @param sites kinds of places whose rows are wanted
+   */
+  public void onRow(Set<Site> sites, @Nullable RowListener listener) {
+    probe.rows(sites, listener);
   }
 
   /** Sets who receives logits; null for nobody. */
@@ -229,7 +240,13 @@ public final class TracedSession implements AutoCloseable {
     return new int[] {start >= 0 ? start : Math.max(0, model.vocabulary().bos())};
   }
 
-  private void check(int[] prompt) {
+  /**
+   * Refuses what cannot be run.
+   *
+   * @throws LlamaException when the prompt is empty, longer than the context, or has a token that
+   *     is not in the vocabulary
+   */
+  public void check(int[] prompt) {
     int size = model.vocabulary().size();
     if (prompt.length == 0) {
       throw refused("the prompt has no tokens");
@@ -252,18 +269,7 @@ public final class TracedSession implements AutoCloseable {
 
   /** How much of the prompt the cache holds and need not be computed again. */
   private int start(int[] prompt, boolean allLogits) {
-    int common = 0;
-    int most = options.reusePrefix() && !allLogits ? Math.min(held.size(), prompt.length - 1) : 0;
-    while (common < most && held.get(common) == prompt[common]) {
-      common++;
-    }
-    if (held.size() > common && !cache.remove(0, common, CellMap.END)) {
-      cache.clear();
-      common = 0;
-    }
-    held.subList(common, held.size()).clear();
-    cache.lookedUp(prompt.length, common);
-    return common;
+    return cache.start(prompt, options.reusePrefix() && !allLogits);
   }
 
   private int prefill(int[] prompt, int from, boolean allLogits, boolean choose) {
@@ -284,6 +290,10 @@ public final class TracedSession implements AutoCloseable {
 
   /** One traced forward pass; returns the token chosen after the batch's last, or -1. */
   private int forward(Batch batch, boolean choose) {
+    if (context.cancelRequested()) {
+      context.resume();
+      throw new LlamaException(LlamaException.Kind.CANCELLED, "the forward pass was cancelled");
+    }
     int forward = tracer.beginForward(batch.position(0), batch.size());
     probe.begin(batch, forward);
     context.observe(tracer.isEnabled() ? probe : null);
@@ -291,11 +301,16 @@ public final class TracedSession implements AutoCloseable {
     Optional<Anomaly> worst = Optional.empty();
     try {
       Replay.compute(context, batch);
-      remember(batch);
+      for (int i = 0; i < batch.size(); i++) {
+        cache.wrote(batch.sequence(i), batch.position(i), batch.token(i));
+      }
       chosen = outputs(batch, choose);
       cache.record(tracer, probe.evictions());
     } catch (LlamaException e) {
-      forget();
+      cache.afterFailure();
+      if (e.kind() == LlamaException.Kind.CANCELLED) {
+        context.resume();
+      }
       throw e;
     } finally {
       worst = tracer.endForward();
@@ -306,30 +321,17 @@ public final class TracedSession implements AutoCloseable {
 
   private void examine(Anomaly worst, int forward) {
     try {
-      anomalyListener.onAnomalousPass(worst, new Replay(context, probe, cache, held, forward));
+      anomalyListener.onAnomalousPass(worst, new Replay(context, probe, cache, forward));
     } catch (LlamaException e) {
-      forget();
+      cache.afterFailure();
       throw e;
-    }
-  }
-
-  private void forget() {
-    cache.afterFailure(options.context().sequences());
-    held.clear();
-  }
-
-  private void remember(Batch batch) {
-    for (int i = 0; i < batch.size(); i++) {
-      if (batch.sequence(i) == 0 && batch.position(i) == held.size()) {
-        held.add(batch.token(i));
-      }
     }
   }
 
   private int outputs(Batch batch, boolean choose) {
     int chosen = -1;
     for (int i = 0; i < batch.size(); i++) {
-      if (!batch.output(i) || survey.node(LOGITS).isEmpty()) {
+      if (!batch.output(i) || !hasLogits) {
         continue;
       }
       boolean last = choose && i == batch.size() - 1;
@@ -343,7 +345,13 @@ public final class TracedSession implements AutoCloseable {
     return chosen;
   }
 
-  /** Ends the pass in progress as soon as possible; may be called from any thread. */
+  /**
+   * Ends the pass in progress as soon as possible, else the next one; may be called from any
+   * thread.
+   *
+   * <p>A generation ends as {@link Generation.Finish#CANCELLED}, anything else with an exception.
+   * The session can be used again afterwards.
+   */
   public void cancel() {
     context.cancel();
   }

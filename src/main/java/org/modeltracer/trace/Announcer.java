@@ -40,4 +40,11 @@ final class Announcer {
     worst = null;
     return taken;
   }
+
+  /** Tells of tokens that passed a layer. */
+  void residual(int layer, int rows, double in, double delta, double out, double cosine) {
+    for (TraceListener listener : listeners) {
+      listener.onResidual(layer, rows, in, delta, out, cosine);
+    }
+  }
 }

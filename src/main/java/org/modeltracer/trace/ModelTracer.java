@@ -123,6 +123,7 @@ public final class ModelTracer implements AutoCloseable {
       Place place = new Place(Site.LAYER_OUT, layer);
       found(Anomaly.of(finding.at(place.toString())).place(place).position(firstPosition));
     }
+    announcer.residual(layer, rows, normIn, normDelta, normOut, cosine);
   }
 
   /** Records that the router of a layer chose an expert for a token. */

@@ -24,6 +24,19 @@ public interface TraceListener {
   /** A row of attention; it may be read during the call only. */
   default void onAttentionRow(AttentionRow row) {}
 
+  /**
+   * Some tokens passed one layer.
+   *
+   * @param layer layer index, from 0
+   * @param rows number of tokens behind the sums
+   * @param normIn sum over tokens of ‖x_in‖
+   * @param normDelta sum over tokens of ‖x_out − x_in‖
+   * @param normOut sum over tokens of ‖x_out‖
+   * @param cosine sum over tokens of cos(x_in, x_out)
+   */
+  default void onResidual(
+      int layer, int rows, double normIn, double normDelta, double normOut, double cosine) {}
+
   /** A token was generated: step from 0, token id, and its bytes. */
   default void onToken(int step, int token, byte[] piece) {}
 

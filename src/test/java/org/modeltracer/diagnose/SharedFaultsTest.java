@@ -66,8 +66,7 @@ class SharedFaultsTest {
   @MethodSource("runs")
   void isFound(String id, CacheType cache, FlashAttention flash, String prompt, boolean steps) {
     Path file = folder.resolve(id + ".gguf");
-    TracerConfig config =
-        id.startsWith("f07") ? TracerConfig.full() : TracerConfig.lightweight();
+    TracerConfig config = id.startsWith("f07") ? TracerConfig.full() : TracerConfig.lightweight();
     try (var run = new Diagnosed(runtime, file, config, Diagnosed.options(cache, flash))) {
       if (steps) {
         run.steps(Prompts.ids(prompt));

@@ -1,0 +1,195 @@
+package org.modeltracer.cli;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.attention.AttentionAnalysis;
+import org.modeltracer.attention.AttentionOptions;
+import org.modeltracer.heads.AttentionTrace;
+import org.modeltracer.heads.KeptAttention;
+import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.probe.SessionOptions;
+import org.modeltracer.probe.TracedSession;
+import org.modeltracer.trace.Json;
+import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.TracerConfig;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Analyses the attention of one prompt, or of many together. */
+@Command(
+    name = "attention",
+    description =
+        "Analyse what all heads attend to in a prompt, or in many, and say what stands out.",
+    sortOptions = false)
+final class AttentionCommand implements Callable<Integer> {
+  private static final long USUAL_KEPT = 64L << 20;
+
+  @Spec private CommandSpec spec;
+  @Mixin private ModelArguments model;
+
+  @Option(
+      names = {"-p", "--prompt"},
+      paramLabel = "TEXT",
+      description = "The prompt.")
+  private @Nullable String text;
+
+  @Option(
+      names = {"-f", "--file"},
+      paramLabel = "FILE",
+      description = "File of prompts, one a line.")
+  private @Nullable Path file;
+
+  @Option(
+      names = "--tokens",
+      paramLabel = "ID,…",
+      split = ",",
+      description = "The prompt as token ids, for models without a usable vocabulary.")
+  private int @Nullable [] tokens;
+
+  @Mixin private ContextArguments context;
+
+  @Option(
+      names = "--matrix",
+      description = "Include attention matrices, of the example prompt where there are several.")
+  private boolean matrix;
+
+  @Option(
+      names = "--keep-attention",
+      paramLabel = "BYTES",
+      description =
+          "Most bytes of matrices to keep, such as 512M, then at less precision (default: 64M);"
+              + " implies --matrix.")
+  private @Nullable String keep;
+
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      defaultValue = "modeltracer-out",
+      description = "Folder for attention.json (default: ${DEFAULT-VALUE}).")
+  private Path out;
+
+  @Option(names = "--json", description = "Print the analysis to stdout, and nothing else.")
+  private boolean json;
+
+  @Override
+  public Integer call() {
+    var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
+    KeptAttention kept = matrix || keep != null ? new KeptAttention(budget()) : null;
+    try (var loaded = LoadedModel.open(model, terminal)) {
+      List<int[]> prompts = prompts(loaded.model().vocabulary());
+      AttentionAnalysis analysis = analyse(loaded, prompts, kept, terminal);
+      String all = Json.pretty(analysis);
+      Path written = OutputFile.folder(out).resolve("attention.json");
+      OutputFile.write(written, all);
+      if (json) {
+        terminal.print(all);
+      } else {
+        terminal.println(
+            terminal.styled("@|bold " + loaded.file().path().getFileName() + "|@")
+                + "  %d prompt%s, %d tokens"
+                    .formatted(
+                        prompts.size(),
+                        prompts.size() == 1 ? "" : "s",
+                        prompts.stream().mapToInt(p -> p.length).sum()));
+        new AttentionReport(analysis, terminal).print();
+        terminal.println("Wrote " + written);
+      }
+      if (analysis.attentionWeights().isEmpty()) {
+        throw new CliException(
+            ExitCode.NOTHING, "this model showed no causal attention by softmax in any layer");
+      }
+      return ExitCode.PASS.code();
+    }
+  }
+
+  private AttentionAnalysis analyse(
+      LoadedModel loaded, List<int[]> prompts, @Nullable KeptAttention kept, Terminal terminal) {
+    var config = TracerConfig.builder().activations(true).attention(true).build();
+    var options =
+        SessionOptions.defaults()
+            .withContext(context.options(loaded.file()))
+            .withExtraSites(AttentionTrace.SITES)
+            .withReusePrefix(false);
+    var trace =
+        new AttentionTrace(
+            loaded.model(),
+            loaded.file(),
+            AttentionOptions.defaults().withTokenScores(),
+            Double.POSITIVE_INFINITY);
+    try (var tracer = new ModelTracer(config);
+        var session = TracedSession.open(loaded.model(), options, tracer)) {
+      trace.attach(tracer, session);
+      if (kept != null) {
+        tracer.addListener(kept.of(trace.analyzer()));
+      }
+      for (int i = 0; i < prompts.size(); i++) {
+        trace.begin(prompts.get(i));
+        session.evaluate(prompts.get(i), false);
+        terminal.progress("prompts", i + 1, prompts.size());
+      }
+    }
+    return kept == null ? trace.analysis() : kept.analysis(trace.analyzer());
+  }
+
+  private List<int[]> prompts(Vocabulary vocabulary) {
+    int given = (text != null ? 1 : 0) + (file != null ? 1 : 0) + (tokens != null ? 1 : 0);
+    if (given != 1) {
+      throw new CliException(
+          ExitCode.USAGE,
+          given == 0
+              ? "no prompt; give one with -p TEXT, -f FILE (one a line) or --tokens 1,2,3"
+              : "give prompts one way: -p, -f or --tokens");
+    }
+    if (tokens != null) {
+      return List.of(tokens);
+    }
+    var prompts = new ArrayList<int[]>();
+    for (String prompt : text != null ? List.of(text) : lines(file)) {
+      prompts.add(vocabulary.tokenize(prompt, true, true));
+    }
+    return prompts;
+  }
+
+  private static List<String> lines(@Nullable Path file) {
+    try {
+      List<String> lines = file == null ? List.of() : Files.readAllLines(file);
+      List<String> prompts = lines.stream().filter(line -> !line.isBlank()).toList();
+      if (prompts.isEmpty()) {
+        throw new CliException(ExitCode.USAGE, file + ": no prompt in it");
+      }
+      return prompts;
+    } catch (java.nio.charset.MalformedInputException e) {
+      throw new CliException(ExitCode.USAGE, file + ": the file of prompts is not UTF-8 text");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private long budget() {
+    if (keep == null) {
+      return USUAL_KEPT;
+    }
+    var size = java.util.regex.Pattern.compile("(\\d{1,12})([kKmMgG]?)[bB]?").matcher(keep);
+    if (!size.matches()) {
+      throw new CliException(
+          ExitCode.USAGE, "--keep-attention takes bytes, such as 512M, not '" + keep + "'");
+    }
+    int shift =
+        switch (size.group(2).toLowerCase(java.util.Locale.ROOT)) {
+          case "k" -> 10;
+          case "m" -> 20;
+          case "g" -> 30;
+          default -> 0;
+        };
+    return Long.parseLong(size.group(1)) << shift;
+  }
+}

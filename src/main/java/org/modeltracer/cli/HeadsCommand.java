@@ -1,0 +1,105 @@
+package org.modeltracer.cli;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.heads.HeadProbe;
+import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.trace.Json;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Scores every head on the standard probe. */
+@Command(
+    name = "heads",
+    description = "Say what every attention head does, on repeated random tokens and on a text.",
+    sortOptions = false)
+final class HeadsCommand implements Callable<Integer> {
+  private static final String TEXT =
+      "The function returns a value to the caller. When you run the program, the compiler checks"
+          + " that every name is known; if a name is not known, it says where. \"Read it again,\""
+          + " she said, and he read the page again, from the first line to the last.";
+
+  @Spec private CommandSpec spec;
+  @Mixin private ModelArguments model;
+  @Mixin private ContextArguments context;
+
+  @Option(
+      names = "--sequences",
+      paramLabel = "N",
+      defaultValue = "32",
+      description = "Random sequences (default: ${DEFAULT-VALUE}).")
+  private int sequences;
+
+  @Option(
+      names = {"-s", "--seed"},
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "Seed of the random tokens (default: ${DEFAULT-VALUE}).")
+  private long seed;
+
+  @Option(
+      names = {"-f", "--file"},
+      paramLabel = "TEXTFILE",
+      description = "Text to look at beside the random tokens (default: one of our own).")
+  private @Nullable Path file;
+
+  @Option(names = "--json", description = "Print JSON, and nothing else.")
+  private boolean json;
+
+  @Override
+  public Integer call() {
+    ContextArguments.atLeast("--sequences", sequences, 1);
+    var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
+    try (var loaded = LoadedModel.open(model, terminal)) {
+      ContextOptions given = context.options(loaded.file());
+      int room = Math.max(HeadProbe.longest(), given.contextTokens());
+      int[] text = text(loaded.model().vocabulary(), room);
+      HeadProbe.Result result =
+          new HeadProbe(loaded.model(), loaded.file(), seed)
+              .run(
+                  given.withContextTokens(room),
+                  sequences,
+                  text,
+                  (done, all) -> terminal.progress("probe", done, all));
+      if (result.scores().isEmpty()) {
+        throw new CliException(
+            ExitCode.NOTHING,
+            "no head to score: this model has no causal attention by softmax in any layer");
+      }
+      var report = new HeadScoresReport(result);
+      if (json) {
+        terminal.print(Json.pretty(report.toJson()));
+      } else {
+        report.print(loaded.file().path().getFileName().toString(), terminal);
+      }
+      return ExitCode.PASS.code();
+    }
+  }
+
+  private int[] text(Vocabulary vocabulary, int room) {
+    if (!vocabulary.usable()) {
+      return new int[0];
+    }
+    String text = TEXT;
+    if (file != null) {
+      try {
+        text = Files.readString(file);
+      } catch (java.nio.charset.MalformedInputException e) {
+        throw new CliException(ExitCode.USAGE, file + ": the text file is not UTF-8");
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+    int[] tokens = vocabulary.tokenize(text, true, false);
+    return Arrays.copyOf(tokens, Math.min(tokens.length, room));
+  }
+}

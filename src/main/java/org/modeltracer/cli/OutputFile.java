@@ -1,0 +1,35 @@
+package org.modeltracer.cli;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+
+/** A file of results, whole or not there at all. */
+final class OutputFile {
+  private OutputFile() {}
+
+  /** Makes sure that a folder named by {@code --out} is there; returns it. */
+  static Path folder(Path folder) {
+    try {
+      return Files.createDirectories(folder);
+    } catch (IOException e) {
+      throw new CliException(
+          ExitCode.USAGE,
+          "--out: cannot create the folder " + folder + " (" + e.getMessage() + ")");
+    }
+  }
+
+  /** Writes beside the file and moves it there, so that no reader sees half of it. */
+  static void write(Path file, String content) {
+    try {
+      Path folder = file.toAbsolutePath().getParent();
+      Path part = Files.createTempFile(folder, file.getFileName().toString(), ".part");
+      Files.writeString(part, content);
+      Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

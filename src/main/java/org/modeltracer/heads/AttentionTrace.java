@@ -1,0 +1,201 @@
+package org.modeltracer.heads;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.attention.AttentionAnalysis;
+import org.modeltracer.attention.AttentionAnalyzer;
+import org.modeltracer.attention.AttentionOptions;
+import org.modeltracer.attention.TokenKind;
+import org.modeltracer.attention.TokenTrack;
+import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.model.Place;
+import org.modeltracer.model.Site;
+import org.modeltracer.probe.RowListener;
+import org.modeltracer.probe.TracedSession;
+import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.TraceListener;
+
+/**
+ * An attention analysis of a session: feeds an {@link AttentionAnalyzer} with all that one model at
+ * work shows, tokens with their texts, rows, head outputs, value norms, the residual stream.
+ *
+ * <p>What a head writes is its mixed value times its slice of the output matrix; what it could move
+ * from a position is that position's value times the same (Kobayashi et al. 2020). The bias of the
+ * values is part of both, the bias of the output matrix, which no head owns, of neither.
+ */
+public final class AttentionTrace implements TraceListener, RowListener {
+  /** Places that a session must watch for this. */
+  public static final Set<Site> SITES = Set.of(Site.CONTEXT, Site.VALUE);
+
+  private final Vocabulary vocabulary;
+  private final HeadLayout layout;
+  private final OutputFactors factors;
+  private final AttentionAnalyzer analyzer;
+  private final ValueNormTable norms;
+  private TokenTrack tokens = new TokenTrack();
+  private float[] scratch = {};
+  private long prompts;
+  private boolean pending;
+  private @Nullable AttentionAnalysis analysis;
+
+  /**
+   * Prepares an analysis.
+   *
+   * @param largest multiplications, at most, that reading the output matrices may take; beyond them
+   *     head outputs are mixed values, and what is norm-weighted is absent
+   */
+  public AttentionTrace(LlamaModel model, GgufFile file, AttentionOptions options, double largest) {
+    vocabulary = model.vocabulary();
+    layout = new HeadLayout(file);
+    var shape = layout.shape(model.layers(), vocabulary.size());
+    analyzer = new AttentionAnalyzer(shape, options);
+    norms = new ValueNormTable(shape.layers(), shape.heads());
+    var costs = new TensorCosts(layout);
+    if (costs.known()) {
+      analyzer.costs(costs);
+    }
+    double work = OutputFactors.work(layout);
+    factors =
+        work > largest
+            ? OutputFactors.none()
+            : OutputFactors.read(layout, new WeightFile(model.runtime(), file.path()));
+    if (factors.isEmpty()) {
+      analyzer.absent(
+          "measures.norm_weighted",
+          work > largest
+              ? "reading the output matrices takes %.0f billion multiplications first; the"
+                      .formatted(work / 1e9)
+                  + " attention command does it"
+              : "the file has no attention output matrix of a known layout");
+    } else {
+      analyzer.valueNorms(norms);
+    }
+  }
+
+  /** Has this told of everything that a tracer and its session see from now on. */
+  public AttentionTrace attach(ModelTracer tracer, TracedSession session) {
+    tracer.addListener(this);
+    session.onRow(SITES, this);
+    if (session.sites().stream().noneMatch(site -> site.place().site() == Site.VALUE)) {
+      analyzer.absent("measures.norm_weighted", "the graph has no values of single tokens");
+    }
+    return this;
+  }
+
+  /** The analysis at work. */
+  public AttentionAnalyzer analyzer() {
+    return analyzer;
+  }
+
+  /** A prompt is about to run in sequence 0; what is generated becomes part of it. */
+  public void begin(int[] prompt) {
+    tokens = new TokenTrack();
+    for (int token : prompt) {
+      append(token, vocabulary.text(token));
+    }
+    pending = true;
+  }
+
+  private void append(int token, String text) {
+    // A part of a character is neither punctuation nor space.
+    boolean part = text.indexOf('\uFFFD') >= 0;
+    TokenKind kind = TokenKind.of(text, vocabulary.isControl(token));
+    tokens.append(token, text, part && kind == TokenKind.STRUCTURAL ? TokenKind.CONTENT : kind);
+  }
+
+  @Override
+  public void onForward(int forward, int firstPosition, int count) {
+    if (pending) {
+      pending = false;
+      analyzer.beginPrompt(0, prompts++, tokens, firstPosition);
+    }
+    analysis = null;
+    analyzer.onForward(forward, firstPosition, count);
+  }
+
+  @Override
+  public void onAttentionRow(org.modeltracer.model.AttentionRow row) {
+    analyzer.onAttentionRow(row);
+  }
+
+  @Override
+  public void onResidual(
+      int layer, int rows, double normIn, double normDelta, double normOut, double cosine) {
+    analyzer.onResidual(layer, rows, normIn, normDelta, normOut, cosine);
+  }
+
+  @Override
+  public void onToken(int step, int token, byte[] piece) {
+    append(token, new String(piece, StandardCharsets.UTF_8));
+  }
+
+  @Override
+  public void onForwardEnd(int forward) {
+    analyzer.onForwardEnd(forward);
+    analysis = null;
+  }
+
+  @Override
+  public void onRow(
+      Place place, int sequence, int position, MemorySegment values, long offset, int width) {
+    int layer = place.layer();
+    int heads = layout.heads(layer);
+    if (heads == 0) {
+      return;
+    }
+    OutputFactor factor = factors.of(layer);
+    if (place.site() == Site.CONTEXT) {
+      outputs(layer, heads, sequence, position, values, offset, width, factor);
+    } else if (factor != null && width == layout.kvHeads(layer) * factor.width()) {
+      for (int h = 0; h < heads; h++) {
+        long at = offset + 4L * factor.width() * layout.kvHead(layer, h);
+        norms.put(
+            sequence, layer, h, position, factor.norm(h, values, at, scratch(factor.width())));
+      }
+    }
+  }
+
+  private void outputs(
+      int layer,
+      int heads,
+      int sequence,
+      int position,
+      MemorySegment values,
+      long offset,
+      int width,
+      @Nullable OutputFactor factor) {
+    int each = width / heads;
+    float[] written = scratch(each);
+    for (int h = 0; h < heads && width % heads == 0; h++) {
+      long at = offset + 4L * each * h;
+      if (factor != null && factor.width() == each) {
+        factor.apply(h, values, at, written);
+      } else {
+        MemorySegment.copy(
+            values, java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED, at, written, 0, each);
+      }
+      analyzer.headOutput(sequence, layer, h, position, written, 0, each);
+    }
+  }
+
+  private float[] scratch(int size) {
+    if (scratch.length < size) {
+      scratch = new float[size];
+    }
+    return scratch;
+  }
+
+  /** The whole analysis of what has run so far; made once, until more runs. */
+  public synchronized AttentionAnalysis analysis() {
+    AttentionAnalysis known = analysis;
+    if (known == null) {
+      known = analyzer.result();
+      analysis = known;
+    }
+    return known;
+  }
+}

@@ -1,0 +1,188 @@
+package org.modeltracer.heads;
+
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.modeltracer.attention.AttentionAnalyzer;
+import org.modeltracer.attention.AttentionOptions;
+import org.modeltracer.attention.HeadScores;
+import org.modeltracer.attention.TokenKind;
+import org.modeltracer.attention.TokenTrack;
+import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.model.AttentionRow;
+import org.modeltracer.model.HeadId;
+import org.modeltracer.model.ModelShape;
+import org.modeltracer.model.Site;
+import org.modeltracer.probe.SessionOptions;
+import org.modeltracer.probe.TracedSession;
+import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.TraceListener;
+import org.modeltracer.trace.TracerConfig;
+
+/**
+ * The standard probe: seeded random tokens repeated, which no text explains, and a text.
+ *
+ * <p>A sequence is {@code [BOS] + r + r + r}, r being distinct random tokens: what a head does with
+ * the second and third copy, position and content tell apart (Elhage et al. 2021, Olsson et al.
+ * 2022).
+ */
+public final class HeadProbe {
+  /** Tokens of r, fewer where a vocabulary has not so many. */
+  public static final int PERIOD = 30;
+
+  private static final int COPIES = 3;
+
+  private final LlamaModel model;
+  private final int[] choices;
+  private final Random random;
+  private final ModelShape shape;
+
+  /**
+   * What the probe found.
+   *
+   * @param sequences random sequences run
+   * @param period tokens of r
+   * @param scores of each head on the random sequences
+   * @param text of each head on the text; empty without one
+   * @param textTokens tokens of the text
+   * @param masks how far queries of a layer were seen to look
+   * @param skipped layers without softmax attention
+   */
+  public record Result(
+      int sequences,
+      int period,
+      Map<HeadId, HeadScores> scores,
+      Map<HeadId, HeadScores> text,
+      int textTokens,
+      Map<Integer, Mask> masks,
+      Set<Integer> skipped) {}
+
+  /** Told how far the probe is. */
+  public interface Progress {
+    /** {@code done} of {@code all} sequences. */
+    void at(int done, int all);
+  }
+
+  /** A probe of a model. */
+  public HeadProbe(LlamaModel model, GgufFile file, long seed) {
+    this.model = model;
+    Vocabulary vocabulary = model.vocabulary();
+    choices =
+        java.util.stream.IntStream.range(0, vocabulary.size())
+            .filter(t -> !vocabulary.isControl(t) && !vocabulary.endsGeneration(t))
+            .filter(t -> t != vocabulary.bos())
+            .toArray();
+    random = new Random(seed);
+    shape = new HeadLayout(file).shape(model.layers(), vocabulary.size());
+  }
+
+  /** Tokens of the longest random sequence. */
+  public static int longest() {
+    return 1 + COPIES * PERIOD;
+  }
+
+  /**
+   * Runs it.
+   *
+   * @param context how to set the model up; the context must hold a sequence and the text
+   * @param sequences random sequences
+   * @param text tokens of the text, may be none
+   */
+  public Result run(ContextOptions context, int sequences, int[] text, Progress progress) {
+    var listener = new Listener();
+    try (var tracer = new ModelTracer(TracerConfig.builder().attention(true).build())) {
+      tracer.addListener(listener);
+      var options = SessionOptions.defaults().withContext(context).withReusePrefix(false);
+      try (var session = TracedSession.open(model, options, tracer)) {
+        for (int s = 0; s < sequences; s++) {
+          listener.evaluate(session, s, sequence());
+          progress.at(s + 1, sequences);
+        }
+        Map<HeadId, HeadScores> scores = listener.analyzer.headScores();
+        listener.analyzer = analyzer();
+        if (text.length > 0) {
+          listener.evaluate(session, sequences, text);
+        }
+        return new Result(
+            sequences,
+            period(),
+            scores,
+            text.length > 0 ? listener.analyzer.headScores() : Map.of(),
+            text.length,
+            listener.masks,
+            withoutAttention(session));
+      }
+    }
+  }
+
+  private AttentionAnalyzer analyzer() {
+    // Scores need counters only, no sample of rows and no triangles.
+    return new AttentionAnalyzer(shape, AttentionOptions.defaults().withBytes(0, 0));
+  }
+
+  private int period() {
+    return Math.min(PERIOD, choices.length);
+  }
+
+  private int[] sequence() {
+    int bos = model.vocabulary().bos();
+    int start = bos >= 0 ? 1 : 0;
+    int period = period();
+    int[] tokens = new int[start + COPIES * period];
+    if (bos >= 0) {
+      tokens[0] = bos;
+    }
+    for (int i = 0; i < period; i++) {
+      int j = i + random.nextInt(choices.length - i);
+      int chosen = choices[j];
+      choices[j] = choices[i];
+      choices[i] = chosen;
+      for (int c = 0; c < COPIES; c++) {
+        tokens[start + c * period + i] = chosen;
+      }
+    }
+    return tokens;
+  }
+
+  private static Set<Integer> withoutAttention(TracedSession session) {
+    var layers = new TreeSet<Integer>(session.layers());
+    session.sites().stream()
+        .filter(site -> site.place().site() == Site.ATTENTION)
+        .forEach(site -> layers.remove(site.place().layer()));
+    return layers;
+  }
+
+  /** Rows of the sequence in progress, and what they tell of the mask. */
+  private final class Listener implements TraceListener {
+    private final Map<Integer, Mask> masks = new TreeMap<>();
+    private AttentionAnalyzer analyzer = analyzer();
+
+    void evaluate(TracedSession session, long number, int[] tokens) {
+      var track = new TokenTrack();
+      Vocabulary vocabulary = model.vocabulary();
+      for (int token : tokens) {
+        track.append(token, "", TokenKind.of("", vocabulary.isControl(token)));
+      }
+      analyzer.beginPrompt(0, number, track);
+      session.evaluate(tokens, false);
+    }
+
+    @Override
+    public void onAttentionRow(AttentionRow row) {
+      if (row.head() == 0) {
+        masks.merge(row.layer(), Mask.of(row), Mask::and);
+      }
+      analyzer.onAttentionRow(row);
+    }
+
+    @Override
+    public void onForwardEnd(int forward) {
+      analyzer.onForwardEnd(forward);
+    }
+  }
+}

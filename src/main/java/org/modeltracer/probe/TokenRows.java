@@ -1,0 +1,79 @@
+package org.modeltracer.probe;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.modeltracer.llama.Tensor;
+import org.modeltracer.model.Place;
+
+/**
+ * The rows of a tensor, one a token, whatever dimensions a row has and whether it lies dense.
+ *
+ * <p>Values of a fused projection, for instance, are a view with gaps: {@code [token, head, value
+ * width]} within {@code [token, all of Q, K and V]}.
+ */
+final class TokenRows {
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+
+  private float[] scratch = {};
+  private MemorySegment scratchSegment = MemorySegment.ofArray(scratch);
+
+  /** Hands out all rows of a tensor that {@code data} has opened; none when tokens do not show. */
+  void read(Tensor t, TensorData data, Place place, Ubatch ubatch, RowListener listener) {
+    int first = tokenDimension(t, ubatch.size());
+    if (first < 0) {
+      return;
+    }
+    int width = 1;
+    for (int d = 0; d < first; d++) {
+      width *= (int) t.ne(d);
+    }
+    if (scratch.length < width) {
+      scratch = new float[width];
+      scratchSegment = MemorySegment.ofArray(scratch);
+    }
+    for (int token = 0; token < ubatch.size(); token++) {
+      long offset = 0;
+      long rest = token;
+      for (int d = first; d < Tensor.DIMS; d++) {
+        offset += rest % t.ne(d) * t.nb(d);
+        rest /= t.ne(d);
+      }
+      int sequence = ubatch.sequence(token);
+      int position = ubatch.position(token);
+      if (first == 1 && t.nb(0) == data.type().blockBytes()) {
+        MemorySegment row = data.floats(offset, width);
+        listener.onRow(place, sequence, position, row, data.rowOffset(), width);
+      } else {
+        collect(t, data, first, offset, width);
+        listener.onRow(place, sequence, position, scratchSegment, 0, width);
+      }
+    }
+  }
+
+  /** First dimension that counts tokens rather than parts of a row, -1 when none does. */
+  private static int tokenDimension(Tensor t, int tokens) {
+    for (int first = 1; first < Tensor.DIMS; first++) {
+      long product = 1;
+      for (int d = first; d < Tensor.DIMS; d++) {
+        product *= t.ne(d);
+      }
+      if (product == tokens) {
+        return first;
+      }
+    }
+    return -1;
+  }
+
+  private void collect(Tensor t, TensorData data, int first, long offset, int width) {
+    for (int i = 0; i < width; i++) {
+      long at = offset;
+      long rest = i;
+      for (int d = 0; d < first; d++) {
+        at += rest % t.ne(d) * t.nb(d);
+        rest /= t.ne(d);
+      }
+      MemorySegment one = data.floats(at, 1);
+      scratch[i] = one.get(FLOAT, data.rowOffset());
+    }
+  }
+}

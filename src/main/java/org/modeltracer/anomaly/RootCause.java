@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param weight name of the guilty weight tensor, null when no weight is to blame
  * @param weightIndex index of its first bad value, fastest dimension first
  * @param weightBadCount number of its bad values
+ * @param weightBlock index of the quantized block that holds it, within its row
  * @param blockPart {@code scale} or {@code minimum} when the bad value is that part of a quantized
  *     block, else null
  * @param inputs the node's inputs and their state at the moment they were consumed
@@ -29,6 +30,7 @@ public record RootCause(
     @Nullable String weight,
     @Nullable List<Long> weightIndex,
     @Nullable Long weightBadCount,
+    @Nullable Long weightBlock,
     @Nullable String blockPart,
     List<Input> inputs,
     String message,

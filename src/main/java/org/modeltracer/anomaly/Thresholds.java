@@ -41,6 +41,10 @@ import tools.jackson.databind.json.JsonMapper;
  * @param brokenUtf8 tokens in a row with bytes that are not UTF-8 (4)
  * @param kvWindow steps over which evictions are watched (32)
  * @param kvHitRate reuse below which many evictions are thrashing, 0 to 1 (0.5)
+ * @param weightRatio how many times larger than in the median of the other layers the largest value
+ *     of a weight tensor must be to be absurd (1000)
+ * @param weightAbs the same, as a magnitude, for tensors that no other layer has (1e4)
+ * @param replays passes run again in search of a root cause, at most, in one run (8)
  * @param quantAcceptable cosine to the reference above which a tensor is fine (0.995)
  * @param quantWarning cosine above which it is a warning, and at or below which critical (0.99)
  */
@@ -74,13 +78,16 @@ public record Thresholds(
     int brokenUtf8,
     int kvWindow,
     double kvHitRate,
+    double weightRatio,
+    double weightAbs,
+    int replays,
     double quantAcceptable,
     double quantWarning) {
 
   private static final Thresholds DEFAULTS =
       new Thresholds(
           1e6, 1e4, 1e8, 20, 3, 10, 1e-6, 16, 0.99, 8, 2, 1e-3, 8, 0.99, 0.9, 64, 0.999, 8, 100,
-          0.999, 1e-3, 32, 32, 64, 4, 32, 4, 32, 0.5, 0.995, 0.99);
+          0.999, 1e-3, 32, 32, 64, 4, 32, 4, 32, 0.5, 1000, 1e4, 8, 0.995, 0.99);
 
   /** The limits in the table above. */
   public static Thresholds defaults() {

@@ -37,7 +37,7 @@ public record AttentionOptions(
   /** The definitions of the documentation, about 160 MiB at most beside the counters. */
   public static AttentionOptions defaults() {
     return new AttentionOptions(
-        0.01, 0.05, 3, 5, 10, 4096, 32L << 20, 64L << 20, 1L << 30, 128, 4, 200_000, false, 1);
+        0.01, 0.05, 3, 5, 10, 4096, 32L << 20, 64L << 20, 1L << 29, 128, 4, 40_000, false, 1);
   }
 
   /** The same with per-token scores of every head, 36 bytes a head and position. */

@@ -2,7 +2,6 @@ package org.modeltracer.attention;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
@@ -89,17 +88,16 @@ final class FlowGraph {
     return new MaxFlow(value, cut, Math.min(leaving, entering), all == 0 ? 1 : kept / all);
   }
 
+  /** Keys of the largest weights, all that tie with the last of them included. */
   private static int[] strongest(double[] row, int from, int to, int limit) {
-    int[] keys = IntStream.rangeClosed(from, to).toArray();
-    if (keys.length <= limit) {
-      return keys;
+    int n = to - from + 1;
+    if (n <= limit) {
+      return IntStream.rangeClosed(from, to).toArray();
     }
-    return Arrays.stream(keys)
-        .boxed()
-        .sorted(Comparator.comparingDouble(j -> -row[j]))
-        .limit(limit)
-        .mapToInt(j -> j)
-        .toArray();
+    double[] sorted = Arrays.copyOfRange(row, from, to + 1);
+    Arrays.sort(sorted);
+    double least = sorted[n - limit];
+    return IntStream.rangeClosed(from, to).filter(j -> row[j] >= least).toArray();
   }
 
   /**

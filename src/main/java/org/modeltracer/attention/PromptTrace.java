@@ -61,6 +61,9 @@ final class PromptTrace {
       }
       own.add(row, window);
     }
+    if (passing && row.layer < mean.layer) {
+      endForward();
+    }
     if (!passing || mean.layer != row.layer) {
       finishLayer();
       int firstQuery = passing ? Math.min(mean.first, row.query) : row.query;

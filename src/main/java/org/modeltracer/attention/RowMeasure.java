@@ -7,12 +7,13 @@ import org.modeltracer.model.AttentionRow;
  * All quantities of one row, computed in one pass over its weights and reused from row to row.
  *
  * <p>A quantity that a row does not define is NaN. Mass of the largest weights comes from a
- * histogram of sixteenths of an octave: only the order inside one bin is unknown, so the number of
- * keys for 95 % is exact but for weights that differ by less than 6 %.
+ * histogram of sixteenths of an octave down to 2^−31: only the order inside one bin is unknown, so
+ * the number of keys for 95 % is exact but for weights that differ by less than 6 %.
  */
 final class RowMeasure {
   private static final int BIN_SHIFT = 19;
-  private static final int BINS = (0x3f800000 >>> BIN_SHIFT) + 17;
+  private static final int LOWEST = (127 - 31) << (23 - BIN_SHIFT);
+  private static final int BINS = (0x3f800000 >>> BIN_SHIFT) - LOWEST + 17;
 
   private final AttentionOptions options;
   private final int[] binCount = new int[BINS];
@@ -87,7 +88,7 @@ final class RowMeasure {
       if (w < sparse) few++;
       else if (w > connected) many++;
       if (w >= 0) {
-        int bin = Math.min(BINS - 1, Float.floatToRawIntBits(w) >>> BIN_SHIFT);
+        int bin = Math.clamp((Float.floatToRawIntBits(w) >>> BIN_SHIFT) - LOWEST, 0, BINS - 1);
         binCount[bin]++;
         binMass[bin] += w;
       }

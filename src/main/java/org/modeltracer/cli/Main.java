@@ -20,7 +20,9 @@ import picocli.CommandLine.Spec;
       DemoCommand.class,
       InspectCommand.class,
       HeadsCommand.class,
-      AttentionCommand.class
+      AttentionCommand.class,
+      ExportCommand.class,
+      BenchCommand.class
     },
     synopsisSubcommandLabel = "COMMAND",
     footer = {

@@ -12,6 +12,7 @@ final class Terminal {
   private final boolean interactive;
   private final Ansi ansi;
   private boolean barShown;
+  private boolean midLine;
 
   Terminal(PrintWriter out, PrintWriter err) {
     this.out = out;
@@ -30,19 +31,23 @@ final class Terminal {
     return ansi == Ansi.ON;
   }
 
-  void print(String text) {
+  synchronized void print(String text) {
     out.print(text);
     out.flush();
+    midLine = text.isEmpty() ? midLine : !text.endsWith("\n");
   }
 
-  void println(String line) {
-    out.println(line);
-    out.flush();
+  synchronized void println(String line) {
+    print(line + System.lineSeparator());
   }
 
   /** A line for people, kept out of what scripts read. */
   synchronized void note(String line) {
     clearBar();
+    if (midLine) {
+      err.println();
+      midLine = false;
+    }
     err.println(line);
     err.flush();
   }

@@ -34,6 +34,23 @@ public record ContextOptions(
     boolean embeddings,
     boolean hooked) {
 
+  /** Refuses numbers that llama.cpp would take for something else. */
+  public ContextOptions {
+    require("context tokens", contextTokens, 0);
+    require("batch", batch, 1);
+    require("micro batch", microBatch, 1);
+    require("sequences", sequences, 1);
+    require("threads", threads, 1);
+    require("batch threads", batchThreads, 1);
+  }
+
+  private static void require(String what, int value, int least) {
+    if (value < least) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT, what + " must be at least " + least + ", not " + value);
+    }
+  }
+
   /** One sequence, F16 cache, one thread, llama.cpp's batch sizes, hooked. */
   public static ContextOptions defaults() {
     return new ContextOptions(

@@ -5,7 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /** The functions of ggml that reading a graph takes. */
 final class Ggml {
@@ -22,7 +22,7 @@ final class Ggml {
   private final MethodHandle tensorGet;
   private final MethodHandle typeTraits;
   private volatile String[] opNames = new String[256];
-  private final ConcurrentHashMap<Integer, TensorType> types = new ConcurrentHashMap<>();
+  private final AtomicReferenceArray<TensorType> types = new AtomicReferenceArray<>(MAX_TYPES);
 
   Ggml(NativeLibrary library) {
     this.library = library;
@@ -121,7 +121,12 @@ final class Ggml {
     if (id < 0 || id >= MAX_TYPES) {
       throw new IllegalArgumentException("no ggml type has number " + id);
     }
-    return types.computeIfAbsent(id, this::readType);
+    TensorType known = types.get(id);
+    if (known == null) {
+      known = readType(id);
+      types.set(id, known);
+    }
+    return known;
   }
 
   private TensorType readType(int id) {

@@ -11,6 +11,7 @@ public final class KvCache {
   private final int sequences;
   private final boolean streams;
   private final boolean recent;
+  private final boolean shiftable;
   private final long handle;
   private final MethodHandle clear;
   private final MethodHandle remove;
@@ -24,10 +25,12 @@ public final class KvCache {
   KvCache(LlamaContext context, NativeLibrary library, long contextAddress) {
     this.context = context;
     sequences = context.options().sequences();
+    CStruct layout = context.model().runtime().layouts().context();
     streams =
         sequences > 1
             && !context.options().unifiedCache()
-            && context.model().runtime().layouts().context().field("kv_unified").isPresent();
+            && layout.field("kv_unified").isPresent();
+    shiftable = isShiftable(context.options().keyType(), layout);
     // Recent generations have a memory object; older ones take the context itself.
     boolean memory = library.has("llama_get_memory");
     String prefix = memory ? "llama_memory_" : "llama_kv_self_";
@@ -102,6 +105,15 @@ public final class KvCache {
   /** Forgets all sequences but one. */
   public void keep(int sequence) {
     int checked = check(sequence);
+    if (streams) {
+      // llama.cpp looks only at the stream of the sequence itself.
+      for (int other = 0; other < sequences; other++) {
+        if (other != sequence) {
+          remove(other, 0, END);
+        }
+      }
+      return;
+    }
     run(
         () -> {
           keep.invokeExact(handle, checked);
@@ -145,7 +157,17 @@ public final class KvCache {
 
   /** Whether positions can be moved. */
   public boolean canShift() {
-    return run(() -> (boolean) canShift.invokeExact(handle));
+    return shiftable && run(() -> (boolean) canShift.invokeExact(handle));
+  }
+
+  /** Whether cached keys of that type can be rotated, as llama.cpp itself does not check. */
+  private static boolean isShiftable(CacheType keys, CStruct layout) {
+    return switch (keys) {
+      case F32, F16 -> true;
+      case BF16 -> false;
+      // From b9842 on llama.cpp follows a null pointer here unless heads are a multiple of 64 wide.
+      default -> layout.field("n_rs_seq").isEmpty();
+    };
   }
 
   private int check(int sequence) {

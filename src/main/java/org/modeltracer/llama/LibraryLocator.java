@@ -25,7 +25,7 @@ final class LibraryLocator {
   static final String VARIABLE = "MODELTRACER_LLAMA_LIB";
 
   private static final Pattern LLAMA =
-      Pattern.compile("(lib)?j?llama(\\.[bv]?[0-9.]+)?\\.(so|dylib|dll)(\\.[0-9.]+)?");
+      Pattern.compile("(lib)?j?llama(\\.[a-z]+)?(\\.[bv]?[0-9.]+)?\\.(so|dylib|dll)(\\.[0-9.]+)?");
 
   /** A release in a file's name, as prebuilt libraries of several origins have it. */
   private static final Pattern RELEASE = Pattern.compile("\\.([bv][0-9.]+[0-9])\\.");

@@ -31,6 +31,7 @@ public final class LlamaContext implements AutoCloseable {
   private final MethodHandle logitsAt;
   private final int contextTokens;
   private long address;
+  private MemorySegment lastLogits = MemorySegment.NULL;
   private volatile boolean cancelled;
 
   LlamaContext(LlamaModel model, ContextOptions options) {
@@ -38,14 +39,10 @@ public final class LlamaContext implements AutoCloseable {
     this.runtime = model.runtime();
     this.options = options;
     NativeLibrary library = runtime.library();
+    refuseWhatAborts();
     hook = options.hooked() ? new EvalHook(runtime, arena) : null;
     runtime.log().clear();
-    try {
-      address = create(library);
-    } catch (LlamaException e) {
-      arena.close();
-      throw e;
-    }
+    address = create(library);
     if (address == 0) {
       arena.close();
       throw new LlamaException(
@@ -61,6 +58,23 @@ public final class LlamaContext implements AutoCloseable {
     contextTokens = intOf("llama_n_ctx");
     batch = new Batch(arena, intOf("llama_n_batch"));
     cache = new KvCache(this, library, address);
+  }
+
+  /** Settings that llama.cpp would not answer with an error but with the end of the process. */
+  private void refuseWhatAborts() {
+    boolean old = runtime.layouts().context().field("op_offload").isEmpty();
+    boolean f32 = options.keyType() == CacheType.F32 || options.valueType() == CacheType.F32;
+    if (old && f32 && options.flashAttention() == FlashAttention.ON) {
+      throw new LlamaException(
+          LlamaException.Kind.CONTEXT,
+          "llama.cpp "
+              + runtime.version()
+              + " has no flash attention over an F32 cache; use -fa off, or -ctk f16 -ctv f16");
+    }
+    if (model.options().vocabularyOnly()) {
+      throw new LlamaException(
+          LlamaException.Kind.CONTEXT, "this model was loaded without weights, vocabulary only");
+    }
   }
 
   private long create(NativeLibrary library) {
@@ -89,7 +103,6 @@ public final class LlamaContext implements AutoCloseable {
             case ON -> 1;
           });
     } else {
-      refuseFloatCache();
       params.set("flash_attn", options.flashAttention() == FlashAttention.ON);
     }
     if (params.has("kv_unified")) {
@@ -105,18 +118,6 @@ public final class LlamaContext implements AutoCloseable {
               .invokeExact(model.address(), params.memory());
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  /** Older generations end the process over this combination instead of refusing it. */
-  private void refuseFloatCache() {
-    boolean floats = options.keyType() == CacheType.F32 || options.valueType() == CacheType.F32;
-    if (options.flashAttention() == FlashAttention.ON && floats) {
-      throw new LlamaException(
-          LlamaException.Kind.CONTEXT,
-          "llama.cpp "
-              + runtime.version()
-              + " has no flash attention over an F32 cache; use -fa off, or -ctk f16 -ctv f16");
     }
   }
 
@@ -173,6 +174,16 @@ public final class LlamaContext implements AutoCloseable {
       throw new LlamaException(
           LlamaException.Kind.ARGUMENT,
           tokens.size() + " tokens in a batch; this context takes 1 to " + batch.capacity());
+    }
+    boolean whole = function == encode || !cache.exists();
+    int graph = Math.min(options.microBatch(), options.batch());
+    if (whole && tokens.size() > graph) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT,
+          "an encoder takes all tokens in one graph: "
+              + tokens.size()
+              + " do not fit in a micro batch of "
+              + graph);
     }
     tokens.check(model.vocabulary().size(), options.sequences());
     runtime.log().clear();
@@ -251,9 +262,13 @@ public final class LlamaContext implements AutoCloseable {
         throw new LlamaException(
             LlamaException.Kind.ARGUMENT, "no logits at index " + i + " of the last batch");
       }
-      return MemorySegment.ofAddress(logits)
-          .reinterpret(4L * model.vocabulary().size(), arena, null)
-          .asReadOnly();
+      if (logits != lastLogits.address()) {
+        lastLogits =
+            MemorySegment.ofAddress(logits)
+                .reinterpret(4L * model.vocabulary().size(), arena, null)
+                .asReadOnly();
+      }
+      return lastLogits;
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }
@@ -282,6 +297,10 @@ public final class LlamaContext implements AutoCloseable {
   /** Tokens the KV cache holds, as llama.cpp rounded what was asked for. */
   public int contextTokens() {
     return contextTokens;
+  }
+
+  ThreadPool threadPool() {
+    return threadPool;
   }
 
   <T> T call(Callable<T> task) {

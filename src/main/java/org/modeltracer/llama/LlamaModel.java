@@ -16,13 +16,17 @@ import org.jspecify.annotations.Nullable;
 public final class LlamaModel implements AutoCloseable {
   private final LlamaRuntime runtime;
   private final Path file;
+  private final ModelOptions options;
   private final Vocabulary vocabulary;
+  private final boolean hasEncoder;
+  private final boolean hasDecoder;
   private final Set<LlamaContext> contexts = new HashSet<>();
   private long address;
 
   LlamaModel(LlamaRuntime runtime, Path file, ModelOptions options) {
     this.runtime = runtime;
     this.file = file;
+    this.options = options;
     if (!Files.isReadable(file)) {
       throw new LlamaException(
           LlamaException.Kind.MODEL, file + ": no such file, or no permission to read it");
@@ -39,6 +43,8 @@ public final class LlamaModel implements AutoCloseable {
           LlamaException.Kind.MODEL,
           file + ": " + runtime.log().firstError("llama.cpp cannot load this model"));
     }
+    hasEncoder = call("llama_model_has_encoder", "p:b") != 0;
+    hasDecoder = call("llama_model_has_decoder", "p:b") != 0;
     vocabulary = new Vocabulary(runtime, call("llama_model_get_vocab", "p:p"));
   }
 
@@ -136,6 +142,11 @@ public final class LlamaModel implements AutoCloseable {
     return file;
   }
 
+  /** How the model was loaded. */
+  public ModelOptions options() {
+    return options;
+  }
+
   /** The model's tokens. */
   public Vocabulary vocabulary() {
     return vocabulary;
@@ -178,12 +189,12 @@ public final class LlamaModel implements AutoCloseable {
 
   /** Whether the model has an encoder that must run before its decoder. */
   public boolean hasEncoder() {
-    return number("llama_model_has_encoder", "p:b") != 0;
+    return hasEncoder;
   }
 
   /** Whether the model has a decoder. */
   public boolean hasDecoder() {
-    return number("llama_model_has_decoder", "p:b") != 0;
+    return hasDecoder;
   }
 
   /** First token of an encoder-decoder model's decoder, -1 when it has none. */

@@ -35,7 +35,7 @@ public final class LlamaRuntime implements AutoCloseable {
   private final String version;
   private final String systemInfo;
   private final List<String> devices;
-  private volatile Consumer<String> onAbort = message -> {};
+  private volatile Consumer<String> onAbort = LlamaRuntime::report;
 
   private LlamaRuntime(LibraryLocator.Located located) {
     library = NativeLibrary.load(located.file());
@@ -104,6 +104,11 @@ public final class LlamaRuntime implements AutoCloseable {
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }
+  }
+
+  /** What ggml would have printed, had it not been given a callback instead. */
+  private static void report(String message) {
+    System.err.println("llama.cpp ends this process: " + message);
   }
 
   @SuppressWarnings("unused") // called by ggml when an assertion of its own fails

@@ -104,7 +104,7 @@ final class NativeLibrary {
               f -> {
                 String name = f.getFileName().toString().toLowerCase(Locale.ROOT);
                 return name.matches(
-                    "(lib)?ggml(-base)?(\\.[bv]?[0-9.]+)?\\.(so|dylib|dll)([.0-9]*)");
+                    "(lib)?ggml(-base)?(\\.[a-z]+)?(\\.[bv]?[0-9.]+)?\\.(so|dylib|dll)([.0-9]*)");
               })
           .forEach(found::add);
     } catch (java.io.IOException e) {

@@ -50,18 +50,29 @@ public record TensorType(
    * @param n a multiple of the block size
    */
   public void toFloat(MemorySegment source, MemorySegment target, long n) {
-    if (n % blockSize != 0 || source.byteSize() < rowBytes(n) || target.byteSize() < 4 * n) {
+    toFloat(source, 0, target, n);
+  }
+
+  /**
+   * Converts {@code n} elements, from byte {@code offset} of a segment, to float32; both segments
+   * must be native.
+   *
+   * @param n a multiple of the block size
+   */
+  public void toFloat(MemorySegment source, long offset, MemorySegment target, long n) {
+    boolean within = offset >= 0 && offset + rowBytes(n) <= source.byteSize();
+    if (n % blockSize != 0 || !within || target.byteSize() < 4 * n) {
       throw new IllegalArgumentException(n + " elements of " + name + " do not fit");
     }
     if (id == F32) {
-      MemorySegment.copy(source, 0, target, 0, 4 * n);
+      MemorySegment.copy(source, offset, target, 0, 4 * n);
       return;
     }
     if (toFloat == null) {
       throw new IllegalArgumentException("ggml cannot convert " + name + " to float");
     }
     try {
-      toFloat.invokeExact(source.address(), target.address(), n);
+      toFloat.invokeExact(source.address() + offset, target.address(), n);
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }

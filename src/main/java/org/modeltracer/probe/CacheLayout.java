@@ -2,7 +2,7 @@ package org.modeltracer.probe;
 
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -19,12 +19,14 @@ final class CacheLayout {
   /** Widths of a cache: cells of one stream, number of streams, bytes of a cell. */
   record Cache(CellMap cells, int streamCells, int streams) {}
 
-  private final Map<Long, Cache> byAddress = new LinkedHashMap<>();
+  private final LongTable<Cache> byAddress = new LongTable<>();
   private final Map<Integer, Cache> byLayer = new HashMap<>();
+  private final int sequences;
   private final long bytesPerCell;
   private final long bytes;
 
-  CacheLayout(ModelSurvey survey, int contextTokens) {
+  CacheLayout(ModelSurvey survey, int contextTokens, int sequences) {
+    this.sequences = sequences;
     Set<String> counted = new HashSet<>();
     long perCell = 0;
     long all = 0;
@@ -66,13 +68,14 @@ final class CacheLayout {
   }
 
   private Cache cache(GraphNode root, int contextTokens) {
-    return byAddress.computeIfAbsent(
-        root.address(),
-        a -> {
-          int cells = contextCells(root, contextTokens);
-          int streams = root.ne().get(1) > 1 ? Math.toIntExact(root.ne().get(2)) : 1;
-          return new Cache(new CellMap(cells), cells / streams, streams);
-        });
+    Cache known = byAddress.get(root.address());
+    if (known == null) {
+      int cells = contextCells(root, contextTokens);
+      int streams = root.ne().get(1) > 1 ? Math.toIntExact(root.ne().get(2)) : 1;
+      known = new Cache(new CellMap(cells, sequences), cells / streams, streams);
+      byAddress.put(root.address(), known);
+    }
+    return known;
   }
 
   private static int contextCells(GraphNode root, int contextTokens) {
@@ -93,14 +96,15 @@ final class CacheLayout {
   }
 
   /** All caches of keys. */
-  Iterable<Cache> all() {
+  List<Cache> all() {
     return byAddress.values();
   }
 
   /** The cache with the most cells, or null when the model has none. */
   @Nullable Cache largest() {
     Cache largest = null;
-    for (Cache cache : byAddress.values()) {
+    for (int i = 0; i < byAddress.values().size(); i++) {
+      Cache cache = byAddress.values().get(i);
       if (largest == null || cache.cells().cells() > largest.cells().cells()) {
         largest = cache;
       }

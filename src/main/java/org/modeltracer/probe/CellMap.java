@@ -7,7 +7,7 @@ import java.util.Arrays;
  *
  * <p>llama.cpp keeps this to itself; it is followed here from the indices that the cache writes
  * carry and from the operations done on the cache. Cells of several streams are numbered one stream
- * after the other.
+ * after the other. A cell has one position, whichever sequences share it.
  */
 final class CellMap {
   /** Stands for "up to the end" as an end position. */
@@ -16,13 +16,18 @@ final class CellMap {
   private static final int EMPTY = -1;
 
   private final int[] positions;
-  private final long[] sequences;
+  private final int words;
+  private final long[] owners;
+  private final int[] passes;
+  private int pass;
   private int used;
 
-  /** An empty cache of that many cells. */
-  CellMap(int cells) {
+  /** An empty cache of that many cells for that many sequences. */
+  CellMap(int cells, int sequences) {
     positions = new int[cells];
-    sequences = new long[cells];
+    words = (sequences + Long.SIZE - 1) / Long.SIZE;
+    owners = new long[cells * words];
+    passes = new int[cells];
     Arrays.fill(positions, EMPTY);
   }
 
@@ -39,9 +44,42 @@ final class CellMap {
     return positions[cell];
   }
 
+  /** What is written from now on belongs to that forward pass. */
+  void beginPass(int forward) {
+    pass = forward;
+  }
+
+  /** Forward pass that wrote a cell last. */
+  int pass(int cell) {
+    return passes[cell];
+  }
+
   /** Whether a cell belongs to a sequence. */
   boolean holds(int cell, int sequence) {
-    return (sequences[cell] >>> sequence & 1) != 0;
+    return (owners[cell * words + sequence / Long.SIZE] >>> sequence & 1) != 0;
+  }
+
+  private void own(int cell, int sequence) {
+    owners[cell * words + sequence / Long.SIZE] |= 1L << sequence;
+  }
+
+  private void disown(int cell, int sequence) {
+    owners[cell * words + sequence / Long.SIZE] &= ~(1L << sequence);
+  }
+
+  private void empty(int cell) {
+    Arrays.fill(owners, cell * words, (cell + 1) * words, 0);
+    if (positions[cell] != EMPTY) {
+      positions[cell] = EMPTY;
+      used--;
+    }
+  }
+
+  private void fill(int cell, int position, int sequence) {
+    empty(cell);
+    positions[cell] = position;
+    own(cell, sequence);
+    used++;
   }
 
   /**
@@ -51,11 +89,8 @@ final class CellMap {
    */
   boolean write(int cell, int position, int sequence) {
     boolean evicted = positions[cell] != EMPTY;
-    if (!evicted) {
-      used++;
-    }
-    positions[cell] = position;
-    sequences[cell] = 1L << sequence;
+    fill(cell, position, sequence);
+    passes[cell] = pass;
     return evicted;
   }
 
@@ -66,19 +101,20 @@ final class CellMap {
     int emptied = 0;
     for (int cell = 0; cell < positions.length; cell++) {
       if (holds(cell, sequence) && within(positions[cell], from, to)) {
-        sequences[cell] &= ~(1L << sequence);
-        emptied += dropIfUnowned(cell);
+        disown(cell, sequence);
+        emptied += emptyIfUnowned(cell);
       }
     }
     return emptied;
   }
 
-  private int dropIfUnowned(int cell) {
-    if (sequences[cell] != 0 || positions[cell] == EMPTY) {
-      return 0;
+  private int emptyIfUnowned(int cell) {
+    for (int w = cell * words; w < (cell + 1) * words; w++) {
+      if (owners[w] != 0) {
+        return 0;
+      }
     }
-    positions[cell] = EMPTY;
-    used--;
+    empty(cell);
     return 1;
   }
 
@@ -90,7 +126,7 @@ final class CellMap {
   void copy(int source, int target, int from, int to) {
     for (int cell = 0; cell < positions.length; cell++) {
       if (holds(cell, source) && within(positions[cell], from, to)) {
-        sequences[cell] |= 1L << target;
+        own(cell, target);
       }
     }
   }
@@ -100,26 +136,13 @@ final class CellMap {
     for (int i = 0; i < streamCells; i++) {
       int from = source * streamCells + i;
       int to = target * streamCells + i;
-      if (positions[to] != EMPTY) {
-        used--;
-      }
-      boolean held = holds(from, source);
-      positions[to] = held ? positions[from] : EMPTY;
-      sequences[to] = held ? 1L << target : 0;
-      if (held) {
-        used++;
+      if (holds(from, source)) {
+        fill(to, positions[from], target);
+        passes[to] = passes[from];
+      } else {
+        empty(to);
       }
     }
-  }
-
-  /** Forgets all sequences but one. */
-  int keep(int sequence) {
-    int emptied = 0;
-    for (int cell = 0; cell < positions.length; cell++) {
-      sequences[cell] &= 1L << sequence;
-      emptied += dropIfUnowned(cell);
-    }
-    return emptied;
   }
 
   /** Moves positions of a sequence; what moves below zero is forgotten. */
@@ -127,11 +150,11 @@ final class CellMap {
     int emptied = 0;
     for (int cell = 0; cell < positions.length; cell++) {
       if (holds(cell, sequence) && within(positions[cell], from, to)) {
-        positions[cell] += delta;
-        if (positions[cell] < 0) {
-          positions[cell] = 0;
-          sequences[cell] = 0;
-          emptied += dropIfUnowned(cell);
+        if (positions[cell] + delta < 0) {
+          empty(cell);
+          emptied++;
+        } else {
+          positions[cell] += delta;
         }
       }
     }
@@ -141,8 +164,19 @@ final class CellMap {
   /** Forgets everything. */
   void clear() {
     Arrays.fill(positions, EMPTY);
-    Arrays.fill(sequences, 0);
+    Arrays.fill(owners, 0);
     used = 0;
+  }
+
+  /** How many cells of a sequence hold positions below {@code to}. */
+  int count(int sequence, int to) {
+    int count = 0;
+    for (int cell = 0; cell < positions.length; cell++) {
+      if (holds(cell, sequence) && positions[cell] < to) {
+        count++;
+      }
+    }
+    return count;
   }
 
   /** Smallest position held, -1 when empty. */

@@ -84,9 +84,10 @@ final class ForwardProbe implements TensorObserver {
     rowListener = listener;
   }
 
-  /** A batch is about to be decoded. */
-  void begin(Batch submitted) {
+  /** A batch is about to be decoded, in the pass of that number. */
+  void begin(Batch submitted, int forward) {
     batch = submitted;
+    caches.all().forEach(c -> c.cells().beginPass(forward));
     ubatch.beginBatch(submitted);
     table.restart();
     evictions = 0;
@@ -109,7 +110,20 @@ final class ForwardProbe implements TensorObserver {
       cells(node);
     }
     current = found;
-    return found.data && node.elements() > 0 && (!flagsComputed || (node.flags() & COMPUTED) != 0);
+    return found.data && computes(node);
+  }
+
+  /** Whether a node has values: branches that llama.cpp did not select have none. */
+  boolean computes(Tensor node) {
+    return node.elements() > 0 && (!flagsComputed || (node.flags() & COMPUTED) != 0);
+  }
+
+  /** Tokens of the graph at hand, matched to the batch. */
+  Ubatch tokens() {
+    if (batch != null) {
+      ubatch.map(batch);
+    }
+    return ubatch;
   }
 
   private void beginGraph(Tensor embedding) {

@@ -13,16 +13,14 @@ import org.modeltracer.model.RunningStats;
  * <p>Host tensors are read in place; others are copied out by their backend. Rows that are not
  * float32 are converted by ggml. Nothing read here outlives the callback.
  */
-final class TensorData {
+public final class TensorData implements AutoCloseable {
   private final LlamaRuntime runtime;
   private final boolean forceCopy;
   private final Arena arena = Arena.ofShared();
   private MemorySegment staging = MemorySegment.NULL;
   private MemorySegment row = MemorySegment.NULL;
   private MemorySegment values = MemorySegment.NULL;
-  private long cachedAddress;
-  private long cachedBytes = -1;
-  private MemorySegment cached = MemorySegment.NULL;
+  private final HostWindows windows = new HostWindows();
   private TensorType type;
   private long rowOffset;
   private long bytesCopied;
@@ -32,18 +30,18 @@ final class TensorData {
    *
    * @param forceCopy whether host tensors too are read through their backend; for tests
    */
-  TensorData(LlamaRuntime runtime, boolean forceCopy) {
+  public TensorData(LlamaRuntime runtime, boolean forceCopy) {
     this.runtime = runtime;
     this.forceCopy = forceCopy;
     this.type = runtime.type(TensorType.F32);
   }
 
   /** Points this reader at a tensor's values: from its first element to its last. */
-  MemorySegment open(Tensor t) {
+  public MemorySegment open(Tensor t) {
     type = runtime.type(t.type());
     long bytes = t.spanBytes();
     if (!forceCopy && t.isHost()) {
-      values = inPlace(t, bytes);
+      values = windows.of(t, bytes);
     } else {
       if (staging.byteSize() < bytes) {
         staging = arena.allocate(bytes, 64);
@@ -55,22 +53,13 @@ final class TensorData {
     return values;
   }
 
-  private MemorySegment inPlace(Tensor t, long bytes) {
-    if (t.data() != cachedAddress || bytes != cachedBytes) {
-      cached = t.hostData();
-      cachedAddress = t.data();
-      cachedBytes = bytes;
-    }
-    return cached;
-  }
-
   /** The values of the tensor opened last. */
-  MemorySegment values() {
+  public MemorySegment values() {
     return values;
   }
 
   /** Element type of the tensor opened last. */
-  TensorType type() {
+  public TensorType type() {
     return type;
   }
 
@@ -80,7 +69,7 @@ final class TensorData {
    * @param offset byte offset of the row in the tensor
    * @param n elements, a multiple of the type's block size
    */
-  MemorySegment floats(long offset, long n) {
+  public MemorySegment floats(long offset, long n) {
     if (type.id() == TensorType.F32) {
       rowOffset = offset;
       return values;
@@ -88,18 +77,43 @@ final class TensorData {
     if (row.byteSize() < 4 * n) {
       row = arena.allocate(4 * n, 64);
     }
-    type.toFloat(values.asSlice(offset, type.rowBytes(n)), row, n);
+    type.toFloat(values, offset, row, n);
     rowOffset = 0;
     return row;
   }
 
   /** Where the row that {@link #floats} returned begins. */
-  long rowOffset() {
+  public long rowOffset() {
     return rowOffset;
   }
 
+  /** {@code n} elements from byte {@code offset} of a tensor on, as float32 from byte 0 on. */
+  public MemorySegment part(Tensor t, long offset, long n) {
+    type = runtime.type(t.type());
+    long bytes = type.rowBytes(n);
+    MemorySegment part;
+    if (!forceCopy && t.isHost()) {
+      part = windows.of(t, t.spanBytes()).asSlice(offset, bytes);
+    } else {
+      if (staging.byteSize() < bytes) {
+        staging = arena.allocate(bytes, 64);
+      }
+      t.read(offset, staging, bytes);
+      bytesCopied += bytes;
+      part = staging;
+    }
+    if (type.id() == TensorType.F32) {
+      return part;
+    }
+    if (row.byteSize() < 4 * n) {
+      row = arena.allocate(4 * n, 64);
+    }
+    type.toFloat(part, row, n);
+    return row;
+  }
+
   /** Adds all values of a tensor to statistics, in the order of its dimensions. */
-  void addTo(RunningStats stats, Tensor t) {
+  public void addTo(RunningStats stats, Tensor t) {
     open(t);
     if (type.id() == TensorType.F32 && t.nb(0) == 4 && dense(t)) {
       stats.add(values, 0, t.elements());
@@ -140,7 +154,9 @@ final class TensorData {
     return bytesCopied;
   }
 
-  void close() {
+  /** Frees what was copied. */
+  @Override
+  public void close() {
     arena.close();
   }
 }

@@ -12,18 +12,22 @@ import org.modeltracer.trace.ModelTracer;
 public final class TracedCache {
   private final KvCache cache;
   private final CacheLayout layout;
+  private final int sequences;
+  private final HeldPrefix held = new HeldPrefix();
   private int evictions;
   private long reused;
   private long lookedUp;
   private int step;
 
-  TracedCache(KvCache cache, CacheLayout layout) {
+  TracedCache(KvCache cache, CacheLayout layout, int sequences) {
     this.cache = cache;
     this.layout = layout;
+    this.sequences = sequences;
   }
 
   /** Forgets everything. */
   public void clear() {
+    held.forgetFrom(0);
     if (!cache.exists()) {
       return;
     }
@@ -43,12 +47,50 @@ public final class TracedCache {
       return false;
     }
     layout.all().forEach(c -> count(c, c.cells().remove(sequence, from, to)));
+    forgetPrefix(sequence, from);
     return true;
   }
 
-  /** Makes positions of one sequence part of another too. */
+  /** As {@link #remove}, to write the same again: no eviction. */
+  boolean rewind(int sequence, int from) {
+    boolean done = cache.remove(sequence, from, CellMap.END);
+    if (done) {
+      layout.all().forEach(c -> c.cells().remove(sequence, from, CellMap.END));
+    }
+    return done;
+  }
+
+  /** As {@link #clear}, to write the same again: no eviction. */
+  void rewindAll() {
+    cache.clear();
+    layout.all().forEach(c -> c.cells().clear());
+  }
+
+  CacheLayout layout() {
+    return layout;
+  }
+
+  boolean exists() {
+    return cache.exists();
+  }
+
+  /** First tokens of sequence 0 that are known to be in the cache. */
+  HeldPrefix held() {
+    return held;
+  }
+
+  /**
+   * Makes positions of one sequence part of another too.
+   *
+   * @throws org.modeltracer.llama.LlamaException for a part of a sequence where sequences have
+   *     streams of their own
+   */
   public void copy(int source, int target, int from, int to) {
+    if (source == target) {
+      return;
+    }
     cache.copy(source, target, from, to);
+    forgetPrefix(target, 0);
     for (CacheLayout.Cache c : layout.all()) {
       if (c.streams() > 1) {
         c.cells().copyStream(source, target, c.streamCells());
@@ -60,14 +102,30 @@ public final class TracedCache {
 
   /** Forgets all sequences but one. */
   public void keep(int sequence) {
-    cache.keep(sequence);
-    layout.all().forEach(c -> count(c, c.cells().keep(sequence)));
+    // llama.cpp's own operation leaves the streams of the other sequences as they are.
+    for (int other = 0; other < sequences; other++) {
+      if (other != sequence) {
+        remove(other, 0, CellMap.END);
+      }
+    }
   }
 
-  /** Moves positions {@code from <= p < to} of a sequence by {@code delta}. */
+  /**
+   * Moves positions {@code from <= p < to} of a sequence by {@code delta}, and with them those of
+   * sequences that share its cells; what moves below zero is forgotten.
+   *
+   * @throws org.modeltracer.llama.LlamaException when {@link #canShift} says no
+   */
   public void shift(int sequence, int from, int to, int delta) {
     cache.shift(sequence, from, to, delta);
     layout.all().forEach(c -> count(c, c.cells().shift(sequence, from, to, delta)));
+    held.forgetFrom(Math.min(from, from + delta));
+  }
+
+  private void forgetPrefix(int sequence, int from) {
+    if (sequence == 0) {
+      held.forgetFrom(from);
+    }
   }
 
   private void count(CacheLayout.Cache c, int emptied) {
@@ -86,14 +144,44 @@ public final class TracedCache {
     return cache.exists() && cache.canShift();
   }
 
-  /** Of {@code asked} positions looked up, {@code found} were there already. */
-  void lookedUp(int asked, int found) {
-    lookedUp += asked;
-    reused += found;
+  /** A token of a sequence was computed. */
+  void wrote(int sequence, int position, int token) {
+    if (sequence == 0) {
+      held.wrote(position, token);
+    }
+  }
+
+  /**
+   * Makes room for a prompt as sequence 0, keeping what the cache already holds of its beginning.
+   *
+   * @param reuse whether to keep anything
+   * @return tokens kept, always fewer than the prompt's
+   */
+  int start(int[] prompt, boolean reuse) {
+    int common = reuse ? Math.min(held.common(prompt), prompt.length - 1) : 0;
+    if (lastPosition(0) >= common && !(holdsAll(common) && remove(0, common, CellMap.END))) {
+      clear();
+      common = 0;
+    }
+    lookedUp += prompt.length;
+    reused += common;
+    return common;
+  }
+
+  /** Whether all caches hold sequence 0 up to there; small ones drop what has left the window. */
+  private boolean holdsAll(int to) {
+    boolean windows = layout.all().stream().anyMatch(c -> c.streamCells() < largestStream());
+    return !windows || layout.all().stream().allMatch(c -> c.cells().count(0, to) == to);
+  }
+
+  private int largestStream() {
+    CacheLayout.Cache largest = layout.largest();
+    return largest == null ? 0 : largest.streamCells();
   }
 
   /** Forgets what a failed pass may have left: cells beyond what llama.cpp says it holds. */
-  void afterFailure(int sequences) {
+  void afterFailure() {
+    held.forgetFrom(0);
     for (int s = 0; s < sequences; s++) {
       int last = lastPosition(s);
       int sequence = s;

@@ -6,10 +6,12 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaException;
@@ -47,9 +49,10 @@ public final class TracedSession implements AutoCloseable {
   private final ForwardProbe probe;
   private final TracedCache cache;
   private final Choice choice;
-  private final List<Integer> held = new ArrayList<>();
+  private final boolean hasLogits;
   private PromptListener promptListener = (done, all) -> {};
   private @Nullable LogitsListener logitsListener;
+  private AnomalyListener anomalyListener = (worst, replay) -> {};
 
   private TracedSession(LlamaModel model, SessionOptions options, ModelTracer tracer) {
     this.model = model;
@@ -57,7 +60,9 @@ public final class TracedSession implements AutoCloseable {
     this.tracer = tracer;
     context = model.context(options.context());
     survey = ModelSurvey.of(context);
-    var layout = new CacheLayout(survey, context.contextTokens());
+    hasLogits = survey.node(LOGITS).isPresent();
+    int sequences = options.context().sequences();
+    var layout = new CacheLayout(survey, context.contextTokens(), sequences);
     probe =
         new ForwardProbe(
             model.runtime(),
@@ -66,7 +71,7 @@ public final class TracedSession implements AutoCloseable {
             tracer,
             options.sites(tracer.config()),
             options.copyBuffers());
-    cache = new TracedCache(context.cache(), layout);
+    cache = new TracedCache(context.cache(), layout, sequences);
     choice = new Choice(model.runtime(), options.sampler());
   }
 
@@ -103,6 +108,11 @@ public final class TracedSession implements AutoCloseable {
     promptListener = listener;
   }
 
+  /** Sets who is told of passes in which something was wrong. */
+  public void onAnomalousPass(AnomalyListener listener) {
+    anomalyListener = listener;
+  }
+
   /** Tokens of a text as the model wants them, BOS included where it is. */
   public int[] tokenize(String text) {
     return model.vocabulary().tokenize(text, true, options.parseSpecial());
@@ -122,8 +132,7 @@ public final class TracedSession implements AutoCloseable {
   /** Continues a run of tokens, as {@link #generate(String, int, Predicate)} does a text. */
   public Generation generate(int[] prompt, int most, Predicate<Generation.Token> onToken) {
     if (!model.hasDecoder() && model.hasEncoder()) {
-      throw new LlamaException(
-          LlamaException.Kind.ARGUMENT, "this model is an encoder: it cannot generate text");
+      throw refused("this model is an encoder: it cannot generate text");
     }
     return model.runtime().call(() -> continued(prompt, most, onToken));
   }
@@ -231,40 +240,36 @@ public final class TracedSession implements AutoCloseable {
     return new int[] {start >= 0 ? start : Math.max(0, model.vocabulary().bos())};
   }
 
-  private void check(int[] prompt) {
+  /**
+   * Refuses what cannot be run.
+   *
+   * @throws LlamaException when the prompt is empty, longer than the context, or has a token that
+   *     is not in the vocabulary
+   */
+  public void check(int[] prompt) {
     int size = model.vocabulary().size();
     if (prompt.length == 0) {
-      throw new LlamaException(LlamaException.Kind.ARGUMENT, "the prompt has no tokens");
+      throw refused("the prompt has no tokens");
     }
     for (int token : prompt) {
       if (token < 0 || token >= size) {
-        throw new LlamaException(
-            LlamaException.Kind.ARGUMENT,
-            "token " + token + " is outside the vocabulary of " + size + " tokens");
+        throw refused("token " + token + " is outside the vocabulary of " + size + " tokens");
       }
     }
     if (prompt.length > context.contextTokens()) {
-      throw new LlamaException(
-          LlamaException.Kind.ARGUMENT,
+      throw refused(
           "the prompt has %d tokens, the context holds %d; a larger -c makes room"
               .formatted(prompt.length, context.contextTokens()));
     }
   }
 
+  private static LlamaException refused(String reason) {
+    return new LlamaException(LlamaException.Kind.ARGUMENT, reason);
+  }
+
   /** How much of the prompt the cache holds and need not be computed again. */
   private int start(int[] prompt, boolean allLogits) {
-    int common = 0;
-    int most = options.reusePrefix() && !allLogits ? Math.min(held.size(), prompt.length - 1) : 0;
-    while (common < most && held.get(common) == prompt[common]) {
-      common++;
-    }
-    if (held.size() > common && !cache.remove(0, common, CellMap.END)) {
-      cache.clear();
-      common = 0;
-    }
-    held.subList(common, held.size()).clear();
-    cache.lookedUp(prompt.length, common);
-    return common;
+    return cache.start(prompt, options.reusePrefix() && !allLogits);
   }
 
   private int prefill(int[] prompt, int from, boolean allLogits, boolean choose) {
@@ -285,40 +290,48 @@ public final class TracedSession implements AutoCloseable {
 
   /** One traced forward pass; returns the token chosen after the batch's last, or -1. */
   private int forward(Batch batch, boolean choose) {
-    tracer.beginForward(batch.position(0), batch.size());
-    probe.begin(batch);
+    if (context.cancelRequested()) {
+      context.resume();
+      throw new LlamaException(LlamaException.Kind.CANCELLED, "the forward pass was cancelled");
+    }
+    int forward = tracer.beginForward(batch.position(0), batch.size());
+    probe.begin(batch, forward);
     context.observe(tracer.isEnabled() ? probe : null);
+    int chosen;
+    Optional<Anomaly> worst = Optional.empty();
     try {
-      if (model.hasEncoder() && !model.hasDecoder()) {
-        context.encode(batch);
-      } else {
-        context.decode(batch);
+      Replay.compute(context, batch);
+      for (int i = 0; i < batch.size(); i++) {
+        cache.wrote(batch.sequence(i), batch.position(i), batch.token(i));
       }
-      remember(batch);
-      int chosen = outputs(batch, choose);
+      chosen = outputs(batch, choose);
       cache.record(tracer, probe.evictions());
-      return chosen;
     } catch (LlamaException e) {
-      cache.afterFailure(options.context().sequences());
-      held.clear();
+      cache.afterFailure();
+      if (e.kind() == LlamaException.Kind.CANCELLED) {
+        context.resume();
+      }
       throw e;
     } finally {
-      tracer.endForward();
+      worst = tracer.endForward();
     }
+    worst.ifPresent(anomaly -> examine(anomaly, forward));
+    return chosen;
   }
 
-  private void remember(Batch batch) {
-    for (int i = 0; i < batch.size(); i++) {
-      if (batch.sequence(i) == 0 && batch.position(i) == held.size()) {
-        held.add(batch.token(i));
-      }
+  private void examine(Anomaly worst, int forward) {
+    try {
+      anomalyListener.onAnomalousPass(worst, new Replay(context, probe, cache, forward));
+    } catch (LlamaException e) {
+      cache.afterFailure();
+      throw e;
     }
   }
 
   private int outputs(Batch batch, boolean choose) {
     int chosen = -1;
     for (int i = 0; i < batch.size(); i++) {
-      if (!batch.output(i) || survey.node(LOGITS).isEmpty()) {
+      if (!batch.output(i) || !hasLogits) {
         continue;
       }
       boolean last = choose && i == batch.size() - 1;
@@ -332,7 +345,13 @@ public final class TracedSession implements AutoCloseable {
     return chosen;
   }
 
-  /** Ends the pass in progress as soon as possible; may be called from any thread. */
+  /**
+   * Ends the pass in progress as soon as possible, else the next one; may be called from any
+   * thread.
+   *
+   * <p>A generation ends as {@link Generation.Finish#CANCELLED}, anything else with an exception.
+   * The session can be used again afterwards.
+   */
   public void cancel() {
     context.cancel();
   }

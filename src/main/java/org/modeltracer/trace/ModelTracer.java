@@ -63,10 +63,10 @@ public final class ModelTracer implements AutoCloseable {
     announcer.add(listener);
   }
 
-  /** Begins a pass over {@code tokens} tokens, the first at token position {@code position}. */
-  public synchronized void beginForward(int position, int tokens) {
+  /** Begins a pass over so many tokens; returns its index from 0, or -1 when nothing is traced. */
+  public synchronized int beginForward(int position, int tokens) {
     if (!isEnabled()) {
-      return;
+      return -1;
     }
     firstPosition = position;
     this.tokens = tokens;
@@ -75,6 +75,7 @@ public final class ModelTracer implements AutoCloseable {
     for (TraceListener listener : announcer.listeners) {
       listener.onForward(forward, position, tokens);
     }
+    return forward;
   }
 
   /** Records a tensor. It is read during the call only. */

@@ -69,6 +69,7 @@ class AnomalyTest {
             List.of(101L, 37L),
             1L,
             null,
+            null,
             List.of(),
             "w[101, 37] is NaN",
             List.of());

@@ -19,7 +19,11 @@ class HeadScoresTest {
   private static final int PERIOD = 30;
   private static final int LENGTH = 1 + 3 * PERIOD;
 
-  /** Labels from the reference scores of trained models: what was planted is found, no more. */
+  /**
+   * The label rule on the reference scores of trained models: what was planted is found, no more.
+   *
+   * <p>The reference has no local, global, retrieval and argmax scores: those are placeholders.
+   */
   @ParameterizedTest
   @ValueSource(strings = {"tinyllama-mha", "tinyllama-gqa"})
   void referenceScoresGiveTheReferenceLabels(String model) {
@@ -47,6 +51,22 @@ class HeadScoresTest {
       else if (back2) assertThat(label).isEqualTo("positional");
       else assertThat(label).isIn("sink", "local", "global", "mixed");
     }
+  }
+
+  /** The same heads measured from reference attention on text, nothing supplied by hand. */
+  @Test
+  void trainedHeadsKeepTheirLabelOnText() {
+    Map<HeadId, HeadScores> mha =
+        Golden.read("tinyllama-mha", "text64").analyzed(AttentionOptions.defaults()).headScores();
+    assertThat(mha.get(new HeadId(0, 0)).label()).isEqualTo(HeadLabel.SELF);
+    assertThat(mha.get(new HeadId(0, 1)).label()).isEqualTo(HeadLabel.PREVIOUS_TOKEN);
+    Map<HeadId, HeadScores> gqa =
+        Golden.read("tinyllama-gqa", "text64").analyzed(AttentionOptions.defaults()).headScores();
+    for (var head : List.of(new HeadId(0, 3), new HeadId(1, 4), new HeadId(1, 6))) {
+      assertThat(gqa.get(head).label()).isEqualTo(HeadLabel.PREVIOUS_TOKEN);
+    }
+    assertThat(gqa.get(new HeadId(1, 5)).label()).isEqualTo(HeadLabel.POSITIONAL);
+    assertThat(gqa.get(new HeadId(1, 5)).offset()).isEqualTo(2);
   }
 
   private static boolean at(JsonNode head, int layer, int index) {

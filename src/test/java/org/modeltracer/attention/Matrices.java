@@ -51,6 +51,13 @@ final class Matrices {
 
   static void feed(
       AttentionAnalyzer analyzer, int sequence, float[][][][] attention, int from, int to) {
+    rows(analyzer, sequence, attention, from, to);
+    analyzer.endForward();
+  }
+
+  /** The rows alone, as a ubatch inside a longer pass shows them. */
+  static void rows(
+      AttentionAnalyzer analyzer, int sequence, float[][][][] attention, int from, int to) {
     var row = new AttentionRow();
     for (int l = 0; l < attention.length; l++) {
       for (int h = 0; h < attention[l].length; h++) {
@@ -60,7 +67,6 @@ final class Matrices {
         }
       }
     }
-    analyzer.endForward();
   }
 
   static AttentionAnalyzer analyze(TokenTrack tokens, float[][][]... layers) {

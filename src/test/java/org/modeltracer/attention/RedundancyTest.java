@@ -25,12 +25,12 @@ class RedundancyTest {
 
         @Override
         public long bytes(int layer, int group) {
-          return 1000 + group;
+          return 1000L + group;
         }
 
         @Override
         public double flops(int layer, int group) {
-          return 10 + group;
+          return 10.0 + group;
         }
       };
 

@@ -3,25 +3,16 @@ package org.modeltracer.gguf;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.util.Arrays;
-import java.util.HexFormat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.modeltracer.testing.Faults;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /** The broken headers of the fault set, made from a healthy model by the listed edits. */
 class GgufFaultsTest {
-  private static final JsonNode FAULTS =
-      JsonMapper.shared()
-          .readTree(Path.of("test-fixtures", "faults", "manifest.json").toFile())
-          .get("faults");
-
   @TempDir Path directory;
 
   @ParameterizedTest
@@ -37,7 +28,7 @@ class GgufFaultsTest {
           f12_empty | 0 | not a GGUF file: it is empty (byte 0)
           """)
   void unreadable(String id, long offset, String message) throws Exception {
-    Path file = build(id);
+    Path file = Faults.make(id, directory);
     assertThatThrownBy(() -> GgufFile.read(file))
         .isInstanceOfSatisfying(GgufException.class, e -> assertThat(e.offset()).isEqualTo(offset))
         .hasMessage(message);
@@ -52,7 +43,7 @@ class GgufFaultsTest {
           f11c_block_count_1000 | llama.block_count | 222 | llama.block_count is 1000: it must be 1 to 512 (byte 222)
           """)
   void unsound(String id, String key, long offset, String message) throws Exception {
-    GgufFile file = GgufFile.read(build(id));
+    GgufFile file = GgufFile.read(Faults.make(id, directory));
     assertThat(LoadChecks.problems(file))
         .first()
         .isEqualTo(new LoadChecks.Problem(key, message, offset));
@@ -63,38 +54,16 @@ class GgufFaultsTest {
 
   @Test
   void everyFaultOfKindFileIsHere() {
-    long listed = FAULTS.valueStream().filter(f -> f.get("kind").asString().equals("file")).count();
-    assertThat(listed).isEqualTo(7);
+    assertThat(Faults.ofKind("file")).hasSize(7);
   }
 
   @Test
   void numericFaultsAreSoundFiles() throws Exception {
-    for (JsonNode fault : FAULTS) {
+    for (JsonNode fault : Faults.all()) {
       if (!fault.get("kind").asString().equals("file") && fault.get("patch").isArray()) {
-        GgufFile file = GgufFile.read(build(fault.get("id").asString()));
+        GgufFile file = GgufFile.read(Faults.make(fault.get("id").asString(), directory));
         assertThat(LoadChecks.problems(file)).isEmpty();
       }
     }
-  }
-
-  private Path build(String id) throws Exception {
-    JsonNode fault =
-        FAULTS.valueStream().filter(f -> f.get("id").asString().equals(id)).findAny().orElseThrow();
-    byte[] bytes = Files.readAllBytes(Path.of("models", fault.get("base").asString()));
-    if (fault.has("truncate_to")) {
-      bytes = Arrays.copyOf(bytes, fault.get("truncate_to").asInt());
-    }
-    for (JsonNode edit : fault.get("patch")) {
-      int at = edit.get("offset").asInt();
-      if (edit.has("fill")) {
-        Arrays.fill(bytes, at, at + edit.get("length").asInt(), (byte) edit.get("fill").asInt());
-      } else {
-        byte[] patch = HexFormat.of().parseHex(edit.get("hex").asString());
-        System.arraycopy(patch, 0, bytes, at, patch.length);
-      }
-    }
-    byte[] digest = MessageDigest.getInstance("SHA-256").digest(bytes);
-    assertThat(HexFormat.of().formatHex(digest)).isEqualTo(fault.get("sha256").asString());
-    return Files.write(directory.resolve(id + ".gguf"), bytes);
   }
 }

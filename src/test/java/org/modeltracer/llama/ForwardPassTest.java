@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Named;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.modeltracer.testing.Golden;
 
 /** Logits against PyTorch, however the prompt is cut into passes. */
 class ForwardPassTest {
@@ -29,13 +30,18 @@ class ForwardPassTest {
                                                 Golden.load(model, prompt))))));
   }
 
+  /** The reference was computed on unrounded weights, which only an F32 file still has. */
+  private static double tolerance(Golden golden) {
+    return golden.exactFile() ? 1e-4 : 1e-2;
+  }
+
   @ParameterizedTest
   @MethodSource("goldens")
   void inOneBatch(LlamaRuntime runtime, Golden golden) {
     try (LlamaModel model = runtime.open(golden.file());
         LlamaContext context = model.context(Passes.EXACT)) {
       float[][] logits = Passes.decode(context, golden.ids(), 0);
-      assertThat(Passes.distance(logits, golden.logits())).isLessThan(golden.tolerance());
+      assertThat(Passes.distance(logits, golden.logits())).isLessThan(tolerance(golden));
       assertThat(context.logits(-1).toArray(ValueLayout.JAVA_FLOAT))
           .isEqualTo(logits[logits.length - 1]);
     }
@@ -47,7 +53,7 @@ class ForwardPassTest {
     try (LlamaModel model = runtime.open(golden.file());
         LlamaContext context = model.context(Passes.EXACT.withBatch(64, 13))) {
       float[][] logits = Passes.decode(context, golden.ids(), 0);
-      assertThat(Passes.distance(logits, golden.logits())).isLessThan(golden.tolerance());
+      assertThat(Passes.distance(logits, golden.logits())).isLessThan(tolerance(golden));
     }
   }
 
@@ -60,7 +66,7 @@ class ForwardPassTest {
         float[][] row = Passes.decode(context, Passes.slice(golden.ids(), i, i + 1), i);
         assertThat(Passes.distance(row[0], golden.logits()[i]))
             .as("token %d", i)
-            .isLessThan(golden.tolerance());
+            .isLessThan(tolerance(golden));
         assertThat(context.cache().lastPosition(0)).isEqualTo(i);
       }
     }
@@ -89,7 +95,7 @@ class ForwardPassTest {
         int index = i;
         if (batch.output(i)) {
           float[] row = context.logits(i).toArray(ValueLayout.JAVA_FLOAT);
-          assertThat(Passes.distance(row, golden.logits()[i])).isLessThan(golden.tolerance());
+          assertThat(Passes.distance(row, golden.logits()[i])).isLessThan(tolerance(golden));
         } else {
           assertThatThrownBy(() -> context.logits(index))
               .hasMessage("no logits at index " + index + " of the last batch");

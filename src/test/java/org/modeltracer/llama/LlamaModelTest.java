@@ -11,6 +11,8 @@ import java.util.List;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.modeltracer.testing.Faults;
+import org.modeltracer.testing.Golden;
 
 class LlamaModelTest {
   private static final String RUNTIMES = "org.modeltracer.llama.Runtimes#all";

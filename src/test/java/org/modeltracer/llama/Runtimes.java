@@ -15,18 +15,18 @@ import org.junit.jupiter.api.Named;
  *
  * <p>Not both, as builds that share file names cannot be in one process.
  */
-final class Runtimes {
+public final class Runtimes {
   private Runtimes() {}
 
   /** One argument a build, for {@code @MethodSource}. */
-  static Stream<Named<LlamaRuntime>> all() {
+  public static Stream<Named<LlamaRuntime>> all() {
     return libraries().stream()
         .map(LlamaRuntime::load)
         .map(runtime -> Named.of(runtime.version(), runtime));
   }
 
   /** Library files; never empty, since a suite that runs on nothing proves nothing. */
-  static List<Path> libraries() {
+  public static List<Path> libraries() {
     String named = System.getenv(LibraryLocator.VARIABLE);
     if (named != null && !named.isBlank()) {
       return List.of(LibraryLocator.resolve(Path.of(named)));
@@ -50,7 +50,7 @@ final class Runtimes {
   }
 
   /** An embedded build by the name of its folder, when this platform has it. */
-  static Optional<Path> embedded(String generation) {
+  public static Optional<Path> embedded(String generation) {
     Path folder = Path.of("target", "runtime", generation, LibraryLocator.platform());
     return Files.isDirectory(folder)
         ? Optional.of(LibraryLocator.resolve(folder))

@@ -29,6 +29,7 @@ class AnomalyLogTest {
           List.of(101L, 37L),
           1L,
           null,
+          null,
           List.of(new RootCause.Input("ffn_swiglu-2", "finite")),
           "blk.2.ffn_down.weight[101, 37] is NaN",
           List.of());

@@ -1,0 +1,56 @@
+package org.modeltracer.diagnose;
+
+import java.util.Optional;
+import org.modeltracer.anomaly.AnomalyKind;
+import org.modeltracer.anomaly.Severity;
+import org.modeltracer.llama.CacheType;
+import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.FlashAttention;
+import org.modeltracer.llama.LlamaException;
+import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.llama.ModelOptions;
+import org.modeltracer.probe.Replay;
+import org.modeltracer.probe.SessionOptions;
+import org.modeltracer.probe.TracedSession;
+import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.TracerConfig;
+
+/**
+ * Computes a pass, and all tokens before it, on the CPU alone: weights as they are in the file, one
+ * thread, no flash attention, F32 cache.
+ *
+ * <p>The model is loaded a second time for it; the operating system shares the file's pages.
+ */
+record CpuOpinion(Replay replay) implements Explanation.SecondOpinion {
+  @Override
+  public Optional<Boolean> finite() {
+    int[] tokens = replay.history();
+    if (tokens.length == 0) {
+      return Optional.empty();
+    }
+    LlamaModel model = replay.context().model();
+    var plain = new ModelOptions(0, false, false, false, null);
+    ContextOptions options =
+        replay
+            .context()
+            .options()
+            .withThreads(1)
+            .withFlashAttention(FlashAttention.OFF)
+            .withCacheTypes(CacheType.F32, CacheType.F32);
+    try (var again = model.runtime().open(model.file(), plain);
+        var tracer = new ModelTracer(TracerConfig.lightweight());
+        var session =
+            TracedSession.open(again, SessionOptions.defaults().withContext(options), tracer)) {
+      tracer.addListener(new org.modeltracer.trace.TraceListener() {});
+      session.evaluate(tokens, false);
+      return Optional.of(
+          tracer.anomalies().stream()
+              .noneMatch(
+                  a ->
+                      a.severity() == Severity.CRITICAL
+                          && (a.kind() == AnomalyKind.NAN || a.kind() == AnomalyKind.INF)));
+    } catch (LlamaException e) {
+      return Optional.empty();
+    }
+  }
+}

@@ -1,0 +1,248 @@
+package org.modeltracer.diagnose;
+
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Cause;
+import org.modeltracer.anomaly.RootCause;
+import org.modeltracer.gguf.TensorInfo;
+
+/**
+ * Why the first bad node of a pass is bad: the classes of causes, tried in the order of how certain
+ * they are.
+ */
+final class Explanation {
+  private static final int PEERS = 8;
+
+  /** Whether the pass is finite on another computer of it; empty when that cannot be told. */
+  interface SecondOpinion {
+    Optional<Boolean> finite();
+  }
+
+  /** What a class of causes has to say. */
+  private record Verdict(
+      Cause cause, @Nullable BadWeight weight, @Nullable String name, String why) {
+    Verdict(Cause cause, String why) {
+      this(cause, null, null, why);
+    }
+  }
+
+  private final WeightFile weights;
+  private final WeightPeers peers;
+  private final NodeWatch watch;
+  private final SecondOpinion cpu;
+
+  Explanation(WeightFile weights, WeightPeers peers, NodeWatch watch, SecondOpinion cpu) {
+    this.weights = weights;
+    this.peers = peers;
+    this.watch = watch;
+    this.cpu = cpu;
+  }
+
+  /**
+   * The root cause behind a bad node.
+   *
+   * @param earlier whether the pass of that index is known to have been bad
+   */
+  RootCause of(BadNode bad, java.util.function.IntPredicate earlier, List<String> notes) {
+    Verdict verdict = verdict(bad, earlier);
+    Node node = bad.node();
+    BadWeight weight = verdict.weight();
+    return new RootCause(
+        node.name(),
+        node.op(),
+        node.layerOrNull(),
+        bad.position(),
+        verdict.cause(),
+        weight != null ? weight.tensor().name() : verdict.name(),
+        weight != null ? weight.index() : null,
+        weight != null ? (Long) weight.stats().bad() : null,
+        weight != null ? weight.block() : null,
+        weight != null ? weight.part() : null,
+        bad.inputs().stream().map(this::input).toList(),
+        "%s%s: %s"
+            .formatted(
+                node,
+                bad.position() == null ? "" : " at position " + bad.position(),
+                verdict.why()),
+        notes);
+  }
+
+  private RootCause.Input input(BadNode.Input input) {
+    String name = input.source().name();
+    if (!input.state().equals("weight")) {
+      return new RootCause.Input(name, input.state());
+    }
+    String state = tensor(input.source()).map(t -> weights.stats(t).state()).orElse("unknown");
+    return new RootCause.Input(name, state);
+  }
+
+  private Optional<TensorInfo> tensor(Node weight) {
+    return weights.tensor(weight.root().name());
+  }
+
+  private Verdict verdict(BadNode bad, java.util.function.IntPredicate earlier) {
+    Verdict weight = badWeight(bad);
+    if (weight != null) {
+      return weight;
+    }
+    Verdict before = fromBefore(bad, earlier);
+    if (before != null) {
+      return before;
+    }
+    if (bad.maskedRow()) {
+      return new Verdict(Cause.MASKED_ROW, "the attention mask lets this token see no key at all");
+    }
+    String half = Overflow.toHalf(bad);
+    if (half != null) {
+      return blamed(Cause.F16_OVERFLOW, bad, half);
+    }
+    String block = Overflow.ofBlock(bad);
+    if (block != null) {
+      return blamed(Cause.BLOCK_SUM_OVERFLOW, bad, block);
+    }
+    boolean large = Overflow.ofFloat(bad);
+    if (large) {
+      Verdict absurd = blamed(Cause.BAD_WEIGHT, bad, "finite inputs too large even for F32");
+      if (absurd.name() != null) {
+        return absurd;
+      }
+    }
+    if (cpu.finite().orElse(false)) {
+      return new Verdict(
+          Cause.BACKEND_KERNEL,
+          "its inputs are finite, and so is the whole pass on the CPU with plain kernels, one"
+              + " thread and no flash attention");
+    }
+    return new Verdict(
+        Cause.UNKNOWN,
+        large
+            ? "its inputs are finite but too large even for F32; no weight stands out"
+            : "its inputs are finite, and so are its weights");
+  }
+
+  private @Nullable Verdict badWeight(BadNode bad) {
+    for (BadNode.Input input : bad.inputs()) {
+      if (!input.state().equals("weight")) {
+        continue;
+      }
+      TensorInfo tensor = tensor(input.source()).orElse(null);
+      if (tensor == null) {
+        continue;
+      }
+      BadWeight weight = guilty(bad, tensor);
+      if (weight != null && bad.node().is("MUL_MAT_ID")) {
+        long expert = weight.index().getLast();
+        return new Verdict(
+            Cause.EXPERT,
+            weight,
+            null,
+            "expert %d of %d, chosen for %d of %d tokens, is poisoned: %s"
+                .formatted(
+                    expert,
+                    tensor.dimension(2),
+                    bad.chosen(expert),
+                    bad.tokens(),
+                    weight.message()));
+      }
+      if (weight != null) {
+        return new Verdict(Cause.BAD_WEIGHT, weight, null, weight.message());
+      }
+    }
+    return null;
+  }
+
+  /** The bad value of a weight that the first bad value was computed from, if there is one. */
+  private @Nullable BadWeight guilty(BadNode bad, TensorInfo tensor) {
+    WeightStats all = weights.stats(tensor);
+    if (all.bad() == 0) {
+      return null;
+    }
+    long rows = WeightFile.rows(tensor);
+    long row =
+        switch (bad.node().op()) {
+          case "GET_ROWS" -> bad.id();
+          case "MUL_MAT" -> bad.index().getFirst();
+          case "MUL_MAT_ID" -> bad.id() * tensor.dimension(1) + bad.index().getFirst();
+          default -> -1;
+        };
+    if (row < 0 || row >= rows) {
+      return BadWeight.of(weights, tensor, all);
+    }
+    WeightStats used = weights.rows(tensor, row, row + 1);
+    // A table has rows that were not looked up; they are not to blame.
+    return used.bad() > 0 ? BadWeight.of(weights, tensor, used).with(all) : null;
+  }
+
+  private @Nullable Verdict fromBefore(BadNode bad, java.util.function.IntPredicate earlier) {
+    Verdict unused = null;
+    for (BadNode.Input input : bad.inputs()) {
+      BadNode.BadCell cell = input.cell();
+      if (cell != null && cell.forward() == null) {
+        unused =
+            new Verdict(
+                Cause.POISONED_KV,
+                "cell %d of %s, which no token uses any more, still holds a bad value, and 0 times"
+                        .formatted(cell.cell(), cell.cache())
+                    + " NaN is NaN");
+      } else if (cell != null) {
+        boolean known = earlier.test(cell.forward());
+        return new Verdict(
+            known ? Cause.PROPAGATED : Cause.POISONED_KV,
+            "cell %d of %s holds a bad value: position %d, written in forward pass %d%s"
+                .formatted(
+                    cell.cell(),
+                    cell.cache(),
+                    cell.position(),
+                    cell.forward(),
+                    known ? ", which was bad itself" : ", which was not bad when it wrote it"));
+      } else if (input.bad()) {
+        return new Verdict(
+            Cause.PROPAGATED,
+            "its input %s was bad (%s) when the pass began"
+                .formatted(input.source().name(), input.state()));
+      }
+    }
+    return unused;
+  }
+
+  /** A cause behind which there may be a weight of absurd scale, somewhere before the node. */
+  private Verdict blamed(Cause cause, BadNode bad, String why) {
+    for (Node node : watch.upstream(bad.node())) {
+      if (!node.isWeight()) {
+        continue;
+      }
+      TensorInfo tensor = tensor(node).orElse(null);
+      String absurd = tensor == null ? null : peers.absurd(tensor, PEERS);
+      if (tensor != null && absurd != null) {
+        return new Verdict(
+            cause, null, tensor.name(), "%s; %s has %s".formatted(why, tensor.name(), absurd));
+      }
+    }
+    return new Verdict(cause, null, null, why);
+  }
+
+  /** The cause of finite values that are too large, from the first node that has them on. */
+  RootCause ofLarge(BadNode large, List<String> notes) {
+    Node node = large.node();
+    String size = "max |x| %.4g".formatted(node.absMax());
+    Verdict verdict = blamed(Cause.BAD_WEIGHT, large, size);
+    if (verdict.name() == null) {
+      verdict = new Verdict(Cause.UNKNOWN, size + "; no weight stands out");
+    }
+    return new RootCause(
+        node.name(),
+        node.op(),
+        node.layerOrNull(),
+        large.position(),
+        verdict.cause(),
+        verdict.name(),
+        null,
+        null,
+        null,
+        null,
+        large.inputs().stream().map(this::input).toList(),
+        node + ": " + verdict.why(),
+        notes);
+  }
+}

@@ -1,0 +1,82 @@
+package org.modeltracer.diagnose;
+
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.ActivationRules;
+import org.modeltracer.gguf.GgmlType;
+import org.modeltracer.llama.TensorType;
+
+/** Which finite inputs an operation cannot hold in the numbers it computes with. */
+final class Overflow {
+  /** Magnitude from which the square of a value, or its product with another, may leave F32. */
+  private static final double LARGE = 1e15;
+
+  private static final Set<GgmlType> TIMES_Q8_0 =
+      Set.of(
+          GgmlType.Q4_0,
+          GgmlType.Q5_0,
+          GgmlType.Q8_0,
+          GgmlType.Q1_0,
+          GgmlType.IQ4_NL,
+          GgmlType.MXFP4,
+          GgmlType.NVFP4);
+  private static final int CODES_OF_Q8 = 127;
+
+  private Overflow() {}
+
+  /** Says what became infinite when it was turned into F16, or null. */
+  static @Nullable String toHalf(BadNode bad) {
+    Node node = bad.node();
+    double limit = ActivationRules.F16_MAX;
+    return switch (node.op()) {
+      case "SET_ROWS", "CPY", "CONT", "DUP" -> {
+        Node from = node.sources().getFirst();
+        yield node.type() == TensorType.F16 && from.absMax() > limit
+            ? (node.isMemory() ? "the write into an F16 cache" : "the conversion to F16")
+                + says(from, limit)
+            : null;
+      }
+      case "MUL_MAT", "MUL_MAT_ID", "FLASH_ATTN_EXT" -> {
+        boolean fused = node.is("FLASH_ATTN_EXT");
+        Node halves = node.sources().get(fused ? 1 : 0);
+        Node from = node.sources().get(fused ? 0 : 1);
+        yield halves.type() == TensorType.F16 && from.absMax() > limit
+            ? "the product with an F16 tensor" + says(from, limit)
+            : null;
+      }
+      default -> null;
+    };
+  }
+
+  /** Says what scale or sum of a block of activations does not fit in F16, or null. */
+  static @Nullable String ofBlock(BadNode bad) {
+    Node node = bad.node();
+    double limit = ActivationRules.F16_MAX;
+    if (bad.blockSum() > limit) {
+      return "a sum over 32 activations is %.4g, which a q8_1 block keeps in F16 (up to %.0f)"
+          .formatted(bad.blockSum(), limit);
+    }
+    boolean product = node.is("MUL_MAT") || node.is("MUL_MAT_ID");
+    boolean write = node.is("SET_ROWS") || node.is("CPY");
+    if (!product && !write) {
+      return null;
+    }
+    int type = product ? node.sources().getFirst().type() : node.type();
+    Node from = node.sources().get(product ? 1 : 0);
+    boolean eights = GgmlType.ofId(type).filter(TIMES_Q8_0::contains).isPresent();
+    return eights && from.absMax() / CODES_OF_Q8 > limit
+        ? "the scale of a q8_0 block of %s, max |x| %.4g / 127, leaves F16 (up to %.0f)"
+            .formatted(from.name(), from.absMax(), limit)
+        : null;
+  }
+
+  private static String says(Node from, double limit) {
+    return " takes %s with max |x| %.4g, F16 ends at %.0f"
+        .formatted(from.name(), from.absMax(), limit);
+  }
+
+  /** Whether inputs are so large that even F32 may not hold what is computed from them. */
+  static boolean ofFloat(BadNode bad) {
+    return bad.node().sources().stream().anyMatch(s -> s.absMax() > LARGE);
+  }
+}

@@ -1,0 +1,92 @@
+package org.modeltracer.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+import org.modeltracer.testing.SummarySchema;
+import org.modeltracer.trace.Json;
+import tools.jackson.databind.JsonNode;
+
+/** Ctrl-C, as a terminal sends it, to a program of its own. */
+@DisabledOnOs(OS.WINDOWS)
+class InterruptTest {
+  @TempDir Path folder;
+
+  private Process start(String... args) throws IOException, InterruptedException {
+    var command = new ArrayList<String>();
+    // A test run in the background may ignore the signal, and children inherit that.
+    if (new ProcessBuilder("env", "--default-signal=INT", "true").start().waitFor() == 0) {
+      Collections.addAll(command, "env", "--default-signal=INT");
+    }
+    Collections.addAll(
+        command,
+        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        "-XX:+UseSerialGC",
+        "--enable-native-access=ALL-UNNAMED",
+        "-cp",
+        System.getProperty("java.class.path"),
+        Main.class.getName());
+    Collections.addAll(command, args);
+    return new ProcessBuilder(command).redirectError(folder.resolve("stderr").toFile()).start();
+  }
+
+  private void interrupt(Process process) throws IOException, InterruptedException {
+    new ProcessBuilder("kill", "-INT", "" + process.pid()).start().waitFor();
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.exitValue()).as(Files.readString(folder.resolve("stderr"))).isEqualTo(130);
+  }
+
+  @Test
+  void whatWasTracedIsOnDisk() throws Exception {
+    Process process =
+        start(
+            ("run -m " + Cli.MODEL + " -c 16384 -n 16000 --temp 0 -p the --out " + folder)
+                .split(" "));
+    try (InputStream out = process.getInputStream()) {
+      // The heading is whole, the first words are there.
+      assertThat(out.readNBytes(400)).hasSize(400);
+      interrupt(process);
+    } finally {
+      process.destroyForcibly();
+    }
+    String summary = Files.readString(folder.resolve("summary.json"));
+    assertThat(SummarySchema.errors(summary)).isEmpty();
+    JsonNode root = Json.mapper().readTree(summary);
+    assertThat(root.get("prompt").get("finish").asString()).isEqualTo("cancelled");
+    assertThat(root.get("total_forwards").asInt()).isBetween(1, 15_999);
+    assertThat(folder).isDirectoryNotContaining("glob:**.part");
+  }
+
+  @Test
+  void anExportLeavesNothingBehind() throws Exception {
+    Path prompt = Files.writeString(folder.resolve("prompt"), "é".repeat(4000));
+    Path out = folder.resolve("out");
+    Process process =
+        start(
+            ("export -m " + Cli.MODEL + " -c 16384 -b 1 --what tokens,hidden,logits -f " + prompt)
+                .concat(" --out " + out)
+                .split(" "));
+    try {
+      while (Files.notExists(out.resolve("logits.npy.part"))) {
+        assertThat(process.isAlive()).isTrue();
+        Thread.sleep(5);
+      }
+      interrupt(process);
+    } finally {
+      process.destroyForcibly();
+    }
+    assertThat(out).doesNotExist();
+    assertThat(List.of(folder.toFile().list())).containsExactlyInAnyOrder("prompt", "stderr");
+  }
+}

@@ -1,0 +1,118 @@
+package org.modeltracer.llama;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class SamplerTest {
+  private static final String RUNTIMES = "org.modeltracer.llama.Runtimes#all";
+  private static final Golden GOLDEN = Golden.load("tinyllama-mha", "short");
+
+  private static List<Integer> generate(LlamaContext context, SamplerOptions options, int tokens) {
+    context.cache().clear();
+    Passes.decode(context, GOLDEN.ids(), 0);
+    int index = GOLDEN.ids().length - 1;
+    var chosen = new ArrayList<Integer>();
+    try (var sampler = new Sampler(context.model().runtime(), options)) {
+      for (int i = 0; i < tokens; i++) {
+        int token = sampler.sample(context, index);
+        chosen.add(token);
+        int position = GOLDEN.ids().length + i;
+        context.decode(context.batch().clear().add(token, position, 0, true));
+        index = 0;
+      }
+    }
+    return chosen;
+  }
+
+  @ParameterizedTest
+  @MethodSource(RUNTIMES)
+  void greedyIsTheArgmaxAndTopOneIsGreedy(LlamaRuntime runtime) {
+    try (LlamaModel model = runtime.open(GOLDEN.file());
+        LlamaContext context = model.context(Passes.EXACT)) {
+      List<Integer> greedy = generate(context, SamplerOptions.greedy(), 40);
+      context.cache().clear();
+      var argmax = new ArrayList<Integer>();
+      float[] row = Passes.decode(context, GOLDEN.ids(), 0)[GOLDEN.ids().length - 1];
+      for (int i = 0; i < 40; i++) {
+        argmax.add(Passes.argmax(row));
+        row = Passes.decode(context, new int[] {argmax.getLast()}, GOLDEN.ids().length + i)[0];
+      }
+      assertThat(greedy).isEqualTo(argmax);
+      assertThat(generate(context, new SamplerOptions(1.5f, 1, 1, 99), 40)).isEqualTo(greedy);
+      assertThat(generate(context, new SamplerOptions(1.5f, 0, 1e-6f, 99), 40)).isEqualTo(greedy);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource(RUNTIMES)
+  void aSeedDecides(LlamaRuntime runtime) {
+    try (LlamaModel model = runtime.open(GOLDEN.file());
+        LlamaContext context = model.context(Passes.EXACT)) {
+      var options = new SamplerOptions(1, 40, 0.95f, 42);
+      List<Integer> first = generate(context, options, 40);
+      assertThat(generate(context, options, 40)).isEqualTo(first);
+      assertThat(generate(context, new SamplerOptions(1, 40, 0.95f, 43), 40)).isNotEqualTo(first);
+    }
+  }
+
+  /** Frequencies of many draws against the softmax of the logits. */
+  @ParameterizedTest
+  @MethodSource(RUNTIMES)
+  void drawsFollowTheSoftmaxOfTheKeptCandidates(LlamaRuntime runtime) {
+    int draws = 4000;
+    try (LlamaModel model = runtime.open(GOLDEN.file());
+        LlamaContext context = model.context(Passes.EXACT);
+        var sampler = new Sampler(runtime, new SamplerOptions(2, 5, 1, 7))) {
+      Passes.decode(context, GOLDEN.ids(), 0);
+      float[] row = context.logits(21).toArray(ValueLayout.JAVA_FLOAT);
+      int[] counts = new int[row.length];
+      var seen = new HashSet<Integer>();
+      for (int i = 0; i < draws; i++) {
+        int token = sampler.sample(context, 21);
+        counts[token]++;
+        seen.add(token);
+      }
+      float[] sorted = row.clone();
+      java.util.Arrays.sort(sorted);
+      double total = 0;
+      for (int k = 1; k <= 5; k++) {
+        total += Math.exp(sorted[row.length - k] / 2);
+      }
+      assertThat(seen).hasSizeLessThanOrEqualTo(5);
+      for (int token : seen) {
+        double p = Math.exp(row[token] / 2) / total;
+        double sigma = Math.sqrt(draws * p * (1 - p));
+        assertThat(row[token]).isGreaterThanOrEqualTo(sorted[row.length - 5]);
+        assertThat((double) counts[token]).isBetween(draws * p - 5 * sigma, draws * p + 5 * sigma);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource(RUNTIMES)
+  void thereMustBeLogitsAndAnOpenSampler(LlamaRuntime runtime) {
+    try (LlamaModel model = runtime.open(GOLDEN.file());
+        LlamaContext context = model.context(Passes.EXACT)) {
+      var sampler = new Sampler(runtime, SamplerOptions.greedy());
+      assertThatThrownBy(() -> sampler.sample(context, 0))
+          .isInstanceOf(LlamaException.class)
+          .hasMessage("no logits at index 0 of the last batch");
+      Passes.decode(context, GOLDEN.ids(), 0);
+      assertThatThrownBy(() -> sampler.sample(context, 22))
+          .isInstanceOf(LlamaException.class)
+          .hasMessage("no logits at index 22 of the last batch");
+      sampler.close();
+      sampler.close();
+      assertThatThrownBy(() -> sampler.sample(context, 0))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("this sampler is closed");
+    }
+  }
+}

@@ -49,7 +49,7 @@ final class AnomalyPrinter implements TraceListener {
     pass.stream()
         .min(
             Comparator.comparing(Anomaly::severity, Comparator.reverseOrder())
-                .thenComparing(Anomaly::id))
+                .thenComparingInt(Anomaly::id))
         .ifPresent(worst -> print(worst, pass.size() - 1));
     pass.clear();
   }

@@ -85,6 +85,11 @@ final class BlockLayout {
     };
   }
 
+  /** Whether all that a block shares is F16 numbers, so that a bad one makes the block bad. */
+  static boolean hasOnlyHalves(GgmlType type) {
+    return FIELDS.containsKey(type);
+  }
+
   private static float half(MemorySegment block, int offset) {
     return Float.float16ToFloat(block.get(SHORT, offset));
   }

@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.gguf.GgufException;
+import org.modeltracer.gguf.GgufFile;
 
 /** A loaded model: weights and vocabulary, shared by the contexts made from it. */
 @SuppressWarnings("restricted")
@@ -63,7 +65,7 @@ public final class LlamaModel implements AutoCloseable {
         params.set("n_gpu_layers", options.gpuLayers());
       }
       if (params.has("use_extra_bufts")) {
-        params.set("use_extra_bufts", options.extraBuffers());
+        params.set("use_extra_bufts", options.extraBuffers() && !viewsItsWeights());
       }
       // Always set: without a callback b4916 prints dots to stderr.
       params.set("progress_callback", progress.stub(arena));
@@ -73,6 +75,21 @@ public final class LlamaModel implements AutoCloseable {
               .invokeExact(arena.allocateFrom(file.toString()).address(), params.memory());
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  /**
+   * Whether the model multiplies by slices of a weight, head by head, as latent attention does.
+   *
+   * <p>ggml ends the process over a slice of a weight that it has repacked for AMX.
+   */
+  private boolean viewsItsWeights() {
+    try {
+      return GgufFile.read(file).tensors().stream()
+          .anyMatch(tensor -> tensor.name().endsWith(".attn_k_b.weight"));
+    } catch (GgufException e) {
+      // llama.cpp reads the file next and says what is wrong with it in its own words.
+      return false;
     }
   }
 

@@ -33,7 +33,7 @@ record ModelSurvey(List<SiteMap> maps) {
         return new ModelSurvey(List.of(encoder));
       }
     }
-    int prompt = Math.min(2, context.options().microBatch());
+    int prompt = Math.min(2, Math.min(context.options().microBatch(), context.batch().capacity()));
     maps.add(survey(context, prompt, 0, first, false));
     maps.add(survey(context, 1, prompt, first, false));
     if (context.cache().exists()) {

@@ -27,7 +27,8 @@ import picocli.CommandLine.Spec;
 /** Analyses the attention of one prompt, or of many together. */
 @Command(
     name = "attention",
-    description = "Analyse what all heads attend to in a prompt, or in many, and say what stands out.",
+    description =
+        "Analyse what all heads attend to in a prompt, or in many, and say what stands out.",
     sortOptions = false)
 final class AttentionCommand implements Callable<Integer> {
   private static final long USUAL_KEPT = 64L << 20;

@@ -38,7 +38,8 @@ final class AttentionReport {
         .absent()
         .forEach(
             (field, reason) ->
-                terminal.println(terminal.styled("@|faint absent: " + field + ": " + reason + "|@")));
+                terminal.println(
+                    terminal.styled("@|faint absent: " + field + ": " + reason + "|@")));
   }
 
   private void title(String text) {

@@ -39,8 +39,7 @@ final class Contender implements AutoCloseable {
       long observedBytes,
       long allocatedBytes) {}
 
-  private static final ThreadMXBean THREADS =
-      (ThreadMXBean) ManagementFactory.getThreadMXBean();
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   private static final ProbeCost NOTHING = new ProbeCost(0, 0, 0, 0, 0);
 
   private final String name;

@@ -6,7 +6,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.modeltracer.attention.AttentionAnalyzer;
@@ -38,7 +37,7 @@ final class ExportCommand implements Callable<Integer> {
 
   @Option(
       names = "--what",
-      paramLabel = "WHAT,…",
+      paramLabel = "WHAT",
       split = ",",
       defaultValue = "tokens,attention,hidden,logits",
       description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
@@ -46,14 +45,14 @@ final class ExportCommand implements Callable<Integer> {
 
   @Option(
       names = "--trace-layers",
-      paramLabel = "N,…",
+      paramLabel = "N",
       split = ",",
       description = "Layers to export (default: all).")
   private List<Integer> layers = List.of();
 
   @Option(
       names = "--trace-heads",
-      paramLabel = "N,…",
+      paramLabel = "N",
       split = ",",
       description = "Heads whose attention is exported (default: all).")
   private List<Integer> heads = List.of();
@@ -113,7 +112,11 @@ final class ExportCommand implements Callable<Integer> {
   }
 
   private void write(
-      ExportPlan plan, LoadedModel loaded, TracedSession session, ModelTracer tracer, int[] tokens) {
+      ExportPlan plan,
+      LoadedModel loaded,
+      TracedSession session,
+      ModelTracer tracer,
+      int[] tokens) {
     try (var folder = new ExportFolder(out, plan.bytes())) {
       var arrays = new ArrayWriter(plan, tokens.length, folder);
       tracer.addListener(arrays);

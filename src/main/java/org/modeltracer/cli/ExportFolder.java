@@ -39,7 +39,8 @@ final class ExportFolder implements AutoCloseable {
       Files.createDirectories(folder);
     } catch (IOException e) {
       throw new CliException(
-          ExitCode.USAGE, "--out: cannot create the folder " + folder + " (" + e.getMessage() + ")");
+          ExitCode.USAGE,
+          "--out: cannot create the folder " + folder + " (" + e.getMessage() + ")");
     }
   }
 

@@ -203,11 +203,7 @@ final class ExportPlan {
   }
 
   private void add(
-      String name,
-      What what,
-      @Nullable Integer layer,
-      NpyFile.Type type,
-      long... shape) {
+      String name, What what, @Nullable Integer layer, NpyFile.Type type, long... shape) {
     List<Long> sizes = LongStream.of(shape).boxed().toList();
     entries.add(new Entry(name + ".npy", what, layer, List.of(), type, sizes));
   }

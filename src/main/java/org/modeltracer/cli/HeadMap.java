@@ -32,8 +32,7 @@ final class HeadMap {
     var map = new HeadMap(terminal);
     for (AttentionLayer layer : analysis.attentionWeights().values()) {
       for (AttentionLayer.Head head : layer.heads().values()) {
-        map.put(
-            new HeadId(layer.layerIndex(), head.headIndex()), mark(head.specializationType()));
+        map.put(new HeadId(layer.layerIndex(), head.headIndex()), mark(head.specializationType()));
       }
     }
     return map;

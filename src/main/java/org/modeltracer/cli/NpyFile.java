@@ -18,8 +18,8 @@ import java.util.stream.Collectors;
 /**
  * A NumPy array on its way to disk, row by row in any order; only one row is held in memory.
  *
- * <p>Format version 1.0 (NEP 1): little-endian, C order. Until {@link #publish} the file carries the
- * suffix {@code .part}.
+ * <p>Format version 1.0 (NEP 1): little-endian, C order. Until {@link #publish} the file carries
+ * the suffix {@code .part}.
  */
 final class NpyFile implements AutoCloseable {
   /** Element types, by NumPy's names. */

@@ -145,7 +145,7 @@ final class RunReport {
     anomalies.stream()
         .sorted(
             java.util.Comparator.comparing(Anomaly::severity, java.util.Comparator.reverseOrder())
-                .thenComparing(Anomaly::id))
+                .thenComparingInt(Anomaly::id))
         .limit(SHOWN)
         .forEach(a -> terminal.println("  " + line(a)));
     if (anomalies.size() > SHOWN) {

@@ -37,9 +37,10 @@ record BadNode(
    * @param source the tensor
    * @param state {@code finite}, {@code masked}, {@code nan}, {@code inf}; {@code weight} where the
    *     file must tell
+   * @param absMax largest finite magnitude among its values, 0 when they are not known
    * @param cell first bad cell, when the input is a KV cache that has one
    */
-  record Input(Node source, String state, @Nullable BadCell cell) {
+  record Input(Node source, String state, double absMax, @Nullable BadCell cell) {
     boolean bad() {
       return state.equals("nan") || state.equals("inf");
     }

@@ -11,6 +11,13 @@ final class CellNumbers {
   private final long streamBytes;
   private final long streamCells;
 
+  /** Numbers for the view {@code source} of a KV cache as {@code node} reads it. */
+  static CellNumbers of(Tensor view, Node node, Node source) {
+    // Only a product reads values transposed: without flash attention they are stored so.
+    boolean transposed = node.is("MUL_MAT") && source.root().name().startsWith("cache_v");
+    return new CellNumbers(view, transposed, source.root().ne());
+  }
+
   /**
    * Numbers for one view.
    *

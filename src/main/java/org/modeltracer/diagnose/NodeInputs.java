@@ -3,6 +3,7 @@ package org.modeltracer.diagnose;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgmlType;
 import org.modeltracer.llama.LlamaRuntime;
@@ -15,6 +16,7 @@ import org.modeltracer.probe.TensorData;
 final class NodeInputs implements AutoCloseable {
   private static final long[] NO_IDS = {};
   private static final int SUM_BLOCK = 32;
+  private static final Set<String> COPIES = Set.of("CPY", "CONT", "DUP");
 
   private final PassView view;
   private final TensorData data;
@@ -117,7 +119,7 @@ final class NodeInputs implements AutoCloseable {
         node,
         stats,
         index,
-        position(t, index, first),
+        position(t, node, index, first),
         List.copyOf(inputs),
         ids,
         id(t, node, index),
@@ -136,15 +138,29 @@ final class NodeInputs implements AutoCloseable {
     return index;
   }
 
-  private @Nullable Integer position(Tensor t, List<Long> index, long element) {
+  private @Nullable Integer position(Tensor t, Node node, List<Long> index, long element) {
     WrittenRows rows = written;
     if (rows != null) {
       // As many rows a token as it takes: one, or one for each value of a transposed cache.
       long row = element / t.ne(0);
       return known(view.position((int) (row * view.rows() / rows.ids().length), view.rows()));
     }
-    TokenDimension tokens = TokenDimension.of(t, view.rows(), view.outputs());
+    if (COPIES.contains(node.op()) && node.sources().getFirst().isKvCache()) {
+      return positionInCache(node, node.sources().getFirst(), index);
+    }
+    TokenDimension tokens = TokenDimension.of(t, view.rows(), view.outputs(), node.isMemory());
     return tokens == null ? null : known(view.position((int) tokens.row(index), tokens.rows()));
+  }
+
+  private @Nullable Integer positionInCache(Node node, Node source, List<Long> index) {
+    Tensor cache = window.at(source.address());
+    long offset = 0;
+    for (int d = 0; d < Tensor.DIMS; d++) {
+      offset += index.get(d) * cache.nb(d);
+    }
+    int cell = CellNumbers.of(cache, node, source).of(offset);
+    Replay.Cell holds = view.cell(source.root().layer(), cell);
+    return holds == null ? null : holds.position();
   }
 
   private static @Nullable Integer known(int position) {
@@ -170,17 +186,13 @@ final class NodeInputs implements AutoCloseable {
   private BadNode.Input input(Node node, Node source) {
     Node root = source.root();
     if (root.isWeight()) {
-      return new BadNode.Input(source, "weight", null);
-    }
-    if (source.isKvCache()) {
-      return cacheInput(node, source);
+      return new BadNode.Input(source, "weight", 0, null);
     }
     if (root.isMemory()) {
-      boolean finite = elements.each(window.at(source.address()), (x, offset) -> Float.isFinite(x));
-      return new BadNode.Input(source, finite ? "finite" : "nan", null);
+      return memory(node, source);
     }
     TensorStats stats = root.values().stats;
-    return new BadNode.Input(source, state(stats, root.values().masked), null);
+    return new BadNode.Input(source, state(stats, root.values().masked), source.absMax(), null);
   }
 
   private static String state(@Nullable TensorStats stats, boolean masked) {
@@ -191,20 +203,24 @@ final class NodeInputs implements AutoCloseable {
   }
 
   /** Names the first bad cell that is read: one in use if there is any, else one left behind. */
-  private BadNode.Input cacheInput(Node node, Node source) {
+  private BadNode.Input memory(Node node, Node source) {
     Node root = source.root();
-    Tensor cache = window.at(source.address());
-    boolean transposed = node.is("MUL_MAT") && root.name().startsWith("cache_v");
-    var cells = new CellNumbers(cache, transposed, root.ne());
+    Tensor values = window.at(source.address());
+    CellNumbers cells = source.isKvCache() ? CellNumbers.of(values, node, source) : null;
     BadNode.BadCell[] found = {null};
     String[] state = {"finite"};
+    double[] absMax = {0};
     elements.each(
-        cache,
+        values,
         (x, offset) -> {
           if (Float.isFinite(x)) {
+            absMax[0] = Math.max(absMax[0], Math.abs(x));
             return true;
           }
           state[0] = Float.isNaN(x) ? "nan" : "inf";
+          if (cells == null) {
+            return false;
+          }
           int cell = cells.of(offset);
           Replay.Cell holds = view.cell(root.layer(), cell);
           if (holds != null) {
@@ -216,7 +232,7 @@ final class NodeInputs implements AutoCloseable {
           }
           return true;
         });
-    return new BadNode.Input(source, state[0], found[0]);
+    return new BadNode.Input(source, state[0], absMax[0], found[0]);
   }
 
   @Override

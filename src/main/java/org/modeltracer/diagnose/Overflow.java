@@ -30,7 +30,7 @@ final class Overflow {
     double limit = ActivationRules.F16_MAX;
     return switch (node.op()) {
       case "SET_ROWS", "CPY", "CONT", "DUP" -> {
-        Node from = node.sources().getFirst();
+        BadNode.Input from = bad.inputs().getFirst();
         yield node.type() == TensorType.F16 && from.absMax() > limit
             ? (node.isMemory() ? "the write into an F16 cache" : "the conversion to F16")
                 + says(from, limit)
@@ -39,7 +39,7 @@ final class Overflow {
       case "MUL_MAT", "MUL_MAT_ID", "FLASH_ATTN_EXT" -> {
         boolean fused = node.is("FLASH_ATTN_EXT");
         Node halves = node.sources().get(fused ? 1 : 0);
-        Node from = node.sources().get(fused ? 0 : 1);
+        BadNode.Input from = bad.inputs().get(fused ? 0 : 1);
         yield halves.type() == TensorType.F16 && from.absMax() > limit
             ? "the product with an F16 tensor" + says(from, limit)
             : null;
@@ -62,21 +62,21 @@ final class Overflow {
       return null;
     }
     int type = product ? node.sources().getFirst().type() : node.type();
-    Node from = node.sources().get(product ? 1 : 0);
+    BadNode.Input from = bad.inputs().get(product ? 1 : 0);
     boolean eights = GgmlType.ofId(type).filter(TIMES_Q8_0::contains).isPresent();
     return eights && from.absMax() / CODES_OF_Q8 > limit
         ? "the scale of a q8_0 block of %s, max |x| %.4g / 127, leaves F16 (up to %.0f)"
-            .formatted(from.name(), from.absMax(), limit)
+            .formatted(from.source().name(), from.absMax(), limit)
         : null;
   }
 
-  private static String says(Node from, double limit) {
+  private static String says(BadNode.Input from, double limit) {
     return " takes %s with max |x| %.4g, F16 ends at %.0f"
-        .formatted(from.name(), from.absMax(), limit);
+        .formatted(from.source().name(), from.absMax(), limit);
   }
 
   /** Whether inputs are so large that even F32 may not hold what is computed from them. */
   static boolean ofFloat(BadNode bad) {
-    return bad.node().sources().stream().anyMatch(s -> s.absMax() > LARGE);
+    return bad.inputs().stream().anyMatch(s -> s.absMax() > LARGE);
   }
 }

@@ -18,8 +18,10 @@ record TokenDimension(int dimension, long size, long streams) {
    *
    * <p>Two may fit by chance, heads and tokens say. Products and softmaxes of attention have their
    * queries in dimension 1, all else with three dimensions has its tokens in dimension 2.
+   *
+   * @param memory whether this is written into a cache, where tokens may be side by side
    */
-  static @Nullable TokenDimension of(Tensor t, int tokens, int outputs) {
+  static @Nullable TokenDimension of(Tensor t, int tokens, int outputs, boolean memory) {
     boolean products = t.op().equals("MUL_MAT") || t.op().equals("SOFT_MAX");
     int[] order = t.ne(2) == 1 || products ? new int[] {1, 2} : new int[] {2, 1};
     for (int n : new int[] {tokens, outputs}) {
@@ -28,10 +30,8 @@ record TokenDimension(int dimension, long size, long streams) {
           return new TokenDimension(d, t.ne(d), t.ne(3));
         }
       }
-      for (int d : new int[] {1, 2, 0}) {
-        if (t.ne(d) == n) {
-          return new TokenDimension(d, n, 1);
-        }
+      if (memory && t.ne(0) == n) {
+        return new TokenDimension(0, n, 1);
       }
     }
     return null;

@@ -30,11 +30,7 @@ public final class Replay {
   private final TracedCache cache;
   private final int forward;
 
-  Replay(
-      LlamaContext context,
-      ForwardProbe probe,
-      TracedCache cache,
-      int forward) {
+  Replay(LlamaContext context, ForwardProbe probe, TracedCache cache, int forward) {
     this.context = context;
     this.probe = probe;
     this.cache = cache;

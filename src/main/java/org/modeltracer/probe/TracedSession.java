@@ -284,7 +284,8 @@ public final class TracedSession implements AutoCloseable {
   }
 
   /**
-   * Ends the pass in progress as soon as possible, else the next one; may be called from any thread.
+   * Ends the pass in progress as soon as possible, else the next one; may be called from any
+   * thread.
    *
    * <p>A generation ends as {@link Generation.Finish#CANCELLED}, anything else with an exception.
    * The session can be used again afterwards.

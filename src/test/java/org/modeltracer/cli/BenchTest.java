@@ -11,8 +11,20 @@ class BenchTest {
   void tellsWhatEachModeCosts() {
     Cli cli =
         Cli.run(
-            "bench", "-m", Cli.MODEL, "--rounds", 2, "--prompt-tokens", 40, "-n", 8, "-ub", 16,
-            "-b", 16, "--json");
+            "bench",
+            "-m",
+            Cli.MODEL,
+            "--rounds",
+            2,
+            "--prompt-tokens",
+            40,
+            "-n",
+            8,
+            "-ub",
+            16,
+            "-b",
+            16,
+            "--json");
     assertThat(cli.code()).as(cli.err()).isZero();
     JsonNode modes = cli.json().get("modes");
     assertThat(modes.valueStream().map(m -> m.get("mode").asString()))
@@ -47,8 +59,15 @@ class BenchTest {
   void fillsASmallContextToTheLastToken() {
     Cli cli =
         Cli.run(
-            "bench", "-m", "models/rand-gpt2-f32.gguf", "--rounds", 1, "--prompt-tokens", 200,
-            "-n", 56);
+            "bench",
+            "-m",
+            "models/rand-gpt2-f32.gguf",
+            "--rounds",
+            1,
+            "--prompt-tokens",
+            200,
+            "-n",
+            56);
     assertThat(cli.code()).as(cli.err()).isZero();
     assertThat(cli.out()).contains("untraced", "idle", "lightweight", "full");
   }

@@ -38,9 +38,7 @@ class InterruptTest {
         System.getProperty("java.class.path"),
         Main.class.getName());
     Collections.addAll(command, args);
-    return new ProcessBuilder(command)
-        .redirectError(folder.resolve("stderr").toFile())
-        .start();
+    return new ProcessBuilder(command).redirectError(folder.resolve("stderr").toFile()).start();
   }
 
   private void interrupt(Process process) throws IOException, InterruptedException {

@@ -30,7 +30,10 @@ record NpyArray(String descr, long[] shape, int headerBytes, ByteBuffer data) {
       throw new IOException(file + " has a header that NumPy cannot evaluate");
     }
     long[] shape =
-        Arrays.stream(m.group(2).split(",")).map(String::strip).mapToLong(Long::parseLong).toArray();
+        Arrays.stream(m.group(2).split(","))
+            .map(String::strip)
+            .mapToLong(Long::parseLong)
+            .toArray();
     int headerBytes = bytes.position();
     ByteBuffer data = bytes.slice().order(ByteOrder.LITTLE_ENDIAN);
     if (data.remaining() != 4 * Arrays.stream(shape).reduce(1, (a, b) -> a * b)) {

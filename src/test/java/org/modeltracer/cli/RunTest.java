@@ -56,7 +56,18 @@ class RunTest {
   @Test
   void theSameSeedGivesTheSameSummary() throws IOException {
     Object[] args = {
-      "run", "-m", Cli.MODEL, "-p", "The same again", "-n", 40, "-s", 7, "--temp", 1.2, "--out",
+      "run",
+      "-m",
+      Cli.MODEL,
+      "-p",
+      "The same again",
+      "-n",
+      40,
+      "-s",
+      7,
+      "--temp",
+      1.2,
+      "--out",
       folder
     };
     Cli first = Cli.run(args);
@@ -83,7 +94,8 @@ class RunTest {
   @Test
   void tokensAreAPromptToo() throws IOException {
     Golden golden = Golden.load("tinyllama-mha", "short");
-    String ids = Arrays.stream(golden.ids()).mapToObj(String::valueOf).collect(Collectors.joining(","));
+    String ids =
+        Arrays.stream(golden.ids()).mapToObj(String::valueOf).collect(Collectors.joining(","));
     String text = Golden.prompts().get(0).get("text").asString();
     Cli.run("run", "-m", Cli.MODEL, "--tokens", ids, "-n", 9, "--temp", 0, "--out", folder);
     String one = withoutTiming(summary());

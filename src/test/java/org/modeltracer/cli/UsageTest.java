@@ -69,8 +69,7 @@ class UsageTest {
     assertThat(cli.code()).as(cli.err()).isEqualTo(2);
     assertOneLine(cli);
     assertThat(cli.message())
-        .contains(
-            message.replace("LONG", text.toString()).replace("NOWHERE", nowhere.toString()));
+        .contains(message.replace("LONG", text.toString()).replace("NOWHERE", nowhere.toString()));
   }
 
   private static Object[] with(String[] args, Object... more) {

@@ -56,7 +56,8 @@ final class BrokenModel {
 
   /** What the fault set says of a fault. */
   static JsonNode manifest(String id) {
-    return FAULTS.valueStream()
+    return FAULTS
+        .valueStream()
         .filter(f -> f.get("id").asString().equals(id))
         .findAny()
         .orElseThrow();

@@ -385,7 +385,9 @@ class TracedSessionTest {
           int[] prompt = Golden.load("tinyllama-mha", "text64").ids();
           session.evaluate(prompt, false);
           // b4916 makes small batches larger.
-          assertThat(progress).hasSize(64 / session.context().batch().capacity()).last()
+          assertThat(progress)
+              .hasSize(64 / session.context().batch().capacity())
+              .last()
               .isEqualTo(64064);
           assertThat(seen.logits.keySet()).containsExactly(new Seen.StateId(0, 0, 63));
           seen.clear();

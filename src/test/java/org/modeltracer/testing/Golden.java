@@ -42,8 +42,7 @@ public record Golden(String model, String prompt, int[] ids, JsonNode arrays, Me
     JsonNode arrays = json(model + "__" + prompt + ".json").get("arrays");
     try {
       var data =
-          MemorySegment.ofArray(
-              Files.readAllBytes(FOLDER.resolve(model + "__" + prompt + ".bin")));
+          MemorySegment.ofArray(Files.readAllBytes(FOLDER.resolve(model + "__" + prompt + ".bin")));
       int[] ids = new int[arrays.get("ids").get("shape").get(0).asInt()];
       for (int i = 0; i < ids.length; i++) {
         ids[i] = data.get(ValueLayout.JAVA_INT_UNALIGNED, 4L * i);

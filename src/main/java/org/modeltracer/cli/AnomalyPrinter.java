@@ -2,7 +2,9 @@ package org.modeltracer.cli;
 
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.trace.TraceListener;
@@ -16,6 +18,7 @@ import org.modeltracer.trace.TraceListener;
 final class AnomalyPrinter implements TraceListener {
   private final Terminal terminal;
   private final List<Anomaly> pass = new ArrayList<>();
+  private final Set<Integer> printed = new HashSet<>();
   private boolean inPass;
 
   AnomalyPrinter(Terminal terminal) {
@@ -46,7 +49,7 @@ final class AnomalyPrinter implements TraceListener {
     pass.stream()
         .min(
             Comparator.comparing(Anomaly::severity, Comparator.reverseOrder())
-                .thenComparing(Anomaly::id))
+                .thenComparingInt(Anomaly::id))
         .ifPresent(worst -> print(worst, pass.size() - 1));
     pass.clear();
   }
@@ -54,12 +57,13 @@ final class AnomalyPrinter implements TraceListener {
   @Override
   public void onRootCause(Anomaly anomaly) {
     var cause = anomaly.rootCause();
-    if (cause != null) {
+    if (cause != null && printed.contains(anomaly.id())) {
       terminal.note(terminal.styled("  @|bold root cause:|@ ") + cause.message());
     }
   }
 
   private void print(Anomaly anomaly, int more) {
+    printed.add(anomaly.id());
     String colour = anomaly.severity() == Severity.CRITICAL ? "bold,red" : "yellow";
     String label = anomaly.severity().name().toLowerCase(java.util.Locale.ROOT);
     String rest = more == 0 ? "" : " (and " + more + " more places in this pass)";

@@ -1,20 +1,30 @@
 package org.modeltracer.cli;
 
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.concurrent.Callable;
+import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.TensorInfo;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** Shows what the program does on the small model that comes with it. */
+/** Shows a run of the small model that comes with the project, and the same model poisoned. */
 @Command(
     name = "demo",
-    description = "Trace the small model that comes with the project.",
+    description = "Trace the small model that comes with the project, healthy and poisoned.",
     sortOptions = false)
 final class DemoCommand implements Callable<Integer> {
   private static final String MODEL = "tinyllama-mha-f32.gguf";
+  private static final String WEIGHT = "blk.2.ffn_down.weight";
+  private static final int ROW = 37;
+  private static final int COLUMN = 101;
   private static final String PROMPT = "When you run the program, the compiler checks that";
 
   @Spec private CommandSpec spec;
@@ -27,21 +37,58 @@ final class DemoCommand implements Callable<Integer> {
   private Path out;
 
   @Override
-  public Integer call() {
+  public Integer call() throws IOException {
+    Path model = model();
+    int code = run(model, "48", "full", out);
+    if (code != ExitCode.PASS.code()) {
+      return code;
+    }
+    var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
+    Path folder = Files.createTempDirectory("modeltracer-demo");
+    Path copy = folder.resolve("poisoned.gguf");
+    try {
+      poison(model, copy);
+      terminal.println("");
+      terminal.println(
+          terminal.styled(
+              "@|bold The same model with one weight of "
+                  + WEIGHT
+                  + " overwritten by NaN, in a temporary copy:|@"));
+      terminal.println("");
+      int found = run(copy, "4", "lightweight", out.resolve("poisoned"));
+      return found == ExitCode.FINDINGS.code() ? ExitCode.PASS.code() : ExitCode.FAILURE.code();
+    } finally {
+      Files.deleteIfExists(copy);
+      Files.deleteIfExists(folder);
+    }
+  }
+
+  private int run(Path model, String tokens, String trace, Path folder) {
     return spec.root()
         .commandLine()
         .execute(
             "run",
             "-m",
-            model().toString(),
+            model.toString(),
             "-p",
             PROMPT,
             "-n",
-            "48",
-            "--temp",
-            "0",
+            tokens,
+            "-s",
+            "7",
+            "--trace",
+            trace,
             "--out",
-            out.toString());
+            folder.toString());
+  }
+
+  private static void poison(Path model, Path copy) throws IOException {
+    Files.copy(model, copy);
+    TensorInfo weight = GgufFile.read(model).tensor(WEIGHT).orElseThrow();
+    try (FileChannel channel = FileChannel.open(copy, StandardOpenOption.WRITE)) {
+      var nan = ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putFloat(Float.NaN).flip();
+      channel.write(nan, weight.offset() + 4 * (weight.dimension(0) * ROW + COLUMN));
+    }
   }
 
   private static Path model() {

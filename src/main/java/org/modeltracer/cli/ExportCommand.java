@@ -37,7 +37,7 @@ final class ExportCommand implements Callable<Integer> {
 
   @Option(
       names = "--what",
-      paramLabel = "WHAT,…",
+      paramLabel = "WHAT",
       split = ",",
       defaultValue = "tokens,attention,hidden,logits",
       description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
@@ -45,14 +45,14 @@ final class ExportCommand implements Callable<Integer> {
 
   @Option(
       names = "--trace-layers",
-      paramLabel = "N,…",
+      paramLabel = "N",
       split = ",",
       description = "Layers to export (default: all).")
   private List<Integer> layers = List.of();
 
   @Option(
       names = "--trace-heads",
-      paramLabel = "N,…",
+      paramLabel = "N",
       split = ",",
       description = "Heads whose attention is exported (default: all).")
   private List<Integer> heads = List.of();

@@ -49,6 +49,11 @@ final class InspectCommand implements Callable<Integer> {
   @Option(names = "--no-sites", description = "Do not load the model to look for places.")
   private boolean noSites;
 
+  @Option(
+      names = "--weights",
+      description = "Scan all weights for NaN, Inf, absurd scales, zero rows and dead experts.")
+  private boolean weights;
+
   @Option(names = "--json", description = "Print JSON.")
   private boolean json;
 
@@ -59,6 +64,11 @@ final class InspectCommand implements Callable<Integer> {
       model.file = file;
     }
     GgufFile gguf = LoadedModel.checked(model.file());
+    if (weights) {
+      return new WeightReport(terminal, json)
+          .scan(gguf, LoadedModel.runtime(model, terminal))
+          .code();
+    }
     List<FoundSite> sites = noSites ? List.of() : sites(gguf, terminal);
     if (json) {
       terminal.print(Json.pretty(toJson(gguf, sites)));

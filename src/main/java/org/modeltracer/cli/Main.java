@@ -7,6 +7,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
 /** The program: see inside a local GGUF model while it runs. */
@@ -14,6 +15,7 @@ import picocli.CommandLine.Spec;
     name = "modeltracer",
     description = "See inside a local GGUF model while it runs.",
     mixinStandardHelpOptions = true,
+    scope = ScopeType.INHERIT,
     versionProvider = Main.Version.class,
     subcommands = {
       RunCommand.class,

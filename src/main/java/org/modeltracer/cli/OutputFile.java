@@ -24,8 +24,7 @@ final class OutputFile {
   /** Writes beside the file and moves it there, so that no reader sees half of it. */
   static void write(Path file, String content) {
     try {
-      Path folder = file.toAbsolutePath().getParent();
-      Path part = Files.createTempFile(folder, file.getFileName().toString(), ".part");
+      Path part = file.resolveSibling(file.getFileName() + ".part");
       Files.writeString(part, content);
       Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException e) {

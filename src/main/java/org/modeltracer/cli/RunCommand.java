@@ -65,6 +65,7 @@ final class RunCommand implements Callable<Integer> {
     var report = new RunReport(terminal);
     Severity stopAt = stopAt();
     try (var run = new TracedRun(loaded, options, trace.config(), out, terminal)) {
+      run.session().check(tokens);
       if (!json) {
         report.heading(loaded, run, options);
         echo(terminal, loaded.model().vocabulary(), tokens);

@@ -112,7 +112,7 @@ final class RunReport {
       return "";
     }
     long finite = place.aggregate().count() - place.aggregate().nan() - place.aggregate().inf();
-    return finite == 0 ? "NaN" : number(place.aggregate().l2() / Math.sqrt(finite));
+    return finite == 0 ? "NaN" : number(place.aggregate().l2() / Math.sqrt((double) finite));
   }
 
   private static double max(PlaceTrace place) {
@@ -145,7 +145,7 @@ final class RunReport {
     anomalies.stream()
         .sorted(
             java.util.Comparator.comparing(Anomaly::severity, java.util.Comparator.reverseOrder())
-                .thenComparing(Anomaly::id))
+                .thenComparingInt(Anomaly::id))
         .limit(SHOWN)
         .forEach(a -> terminal.println("  " + line(a)));
     if (anomalies.size() > SHOWN) {

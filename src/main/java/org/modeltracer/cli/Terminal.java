@@ -14,6 +14,7 @@ final class Terminal {
   private boolean barShown;
   private boolean midLine;
 
+  @SuppressWarnings("SystemConsoleNull") // Java 25 returns null again where there is no terminal
   Terminal(PrintWriter out, PrintWriter err) {
     this.out = out;
     this.err = err;

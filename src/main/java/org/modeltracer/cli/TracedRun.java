@@ -10,6 +10,7 @@ import org.modeltracer.anomaly.Severity;
 import org.modeltracer.attention.AttentionAnalysis;
 import org.modeltracer.attention.AttentionOptions;
 import org.modeltracer.attention.AttentionSection;
+import org.modeltracer.diagnose.Diagnosis;
 import org.modeltracer.heads.AttentionTrace;
 import org.modeltracer.probe.Generation;
 import org.modeltracer.probe.SessionOptions;
@@ -37,6 +38,7 @@ final class TracedRun implements AutoCloseable {
   private final ModelTracer tracer;
   private final AnomalyLog log;
   private final TracedSession session;
+  private final Diagnosis diagnosis;
   private final RunDescription description;
   private final @Nullable AttentionTrace attention;
   private final CountDownLatch written = new CountDownLatch(1);
@@ -62,6 +64,7 @@ final class TracedRun implements AutoCloseable {
       attention.attach(tracer, session);
       tracer.addSection(new AttentionSection(attention::analysis));
     }
+    diagnosis = Diagnosis.attach(session, tracer, model.file());
     session.onPrompt((done, all) -> terminal.progress("prompt", done, all));
     description = new RunDescription(model, session, options);
     model.runtime().onAbort(this::aborted);
@@ -167,6 +170,7 @@ final class TracedRun implements AutoCloseable {
   @Override
   public void close() {
     try {
+      diagnosis.close();
       session.close();
       tracer.close();
       log.close();

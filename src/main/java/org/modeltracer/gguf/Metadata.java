@@ -69,7 +69,9 @@ public final class Metadata {
       return OptionalDouble.of(real.get().value());
     }
     OptionalLong whole = integer(key);
-    return whole.isPresent() ? OptionalDouble.of(whole.getAsLong()) : OptionalDouble.empty();
+    return whole.isPresent()
+        ? OptionalDouble.of((double) whole.getAsLong())
+        : OptionalDouble.empty();
   }
 
   /** A truth value. */

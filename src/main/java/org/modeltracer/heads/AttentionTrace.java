@@ -57,6 +57,10 @@ public final class AttentionTrace implements TraceListener, RowListener {
     var costs = new TensorCosts(layout);
     if (costs.known()) {
       analyzer.costs(costs);
+    } else {
+      analyzer.absent(
+          "head_specialization.redundancy_analysis.pruning_recommendations",
+          "the file names no attention output matrix, so what a head costs is not known");
     }
     double work = OutputFactors.work(layout);
     factors =

@@ -5,6 +5,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.IntStream;
 import org.modeltracer.attention.AttentionAnalyzer;
 import org.modeltracer.attention.AttentionOptions;
 import org.modeltracer.attention.HeadScores;
@@ -73,7 +74,7 @@ public final class HeadProbe {
     this.model = model;
     Vocabulary vocabulary = model.vocabulary();
     choices =
-        java.util.stream.IntStream.range(0, vocabulary.size())
+        IntStream.range(0, vocabulary.size())
             .filter(t -> !vocabulary.isControl(t) && !vocabulary.endsGeneration(t))
             .filter(t -> t != vocabulary.bos())
             .toArray();

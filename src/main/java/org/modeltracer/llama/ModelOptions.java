@@ -39,6 +39,11 @@ public record ModelOptions(
     return new ModelOptions(gpuLayers, checkTensors, only, extraBuffers, progress);
   }
 
+  /** The same with weights repacked for the processor, or as they are in the file. */
+  public ModelOptions withExtraBuffers(boolean allow) {
+    return new ModelOptions(gpuLayers, checkTensors, vocabularyOnly, allow, progress);
+  }
+
   /** The same with a listener for progress. */
   public ModelOptions withProgress(DoublePredicate listener) {
     return new ModelOptions(gpuLayers, checkTensors, vocabularyOnly, extraBuffers, listener);

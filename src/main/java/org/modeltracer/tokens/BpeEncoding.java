@@ -149,11 +149,12 @@ public final class BpeEncoding {
       out.add(id);
       return;
     }
-    text.chars()
-        .filter(letter -> letter < 0x80)
-        .mapToObj(Character::toString)
-        .filter(ids::containsKey)
-        .forEach(letter -> out.add(ids.get(letter)));
+    for (int i = 0; i < text.length(); i++) {
+      Integer single = text.charAt(i) < 0x80 ? ids.get(text.substring(i, i + 1)) : null;
+      if (single != null) {
+        out.add(single);
+      }
+    }
   }
 
   /** jtokkit's token numbers are its ranks: the merges in order, then the single bytes. */

@@ -31,7 +31,7 @@ final class SpecialTokens {
             .filter(id -> vocabulary.type(id).special())
             .boxed()
             .sorted(
-                Comparator.comparing(
+                Comparator.comparingInt(
                     id -> -vocabulary.text(id).getBytes(StandardCharsets.UTF_8).length))
             .map(
                 id ->

@@ -32,8 +32,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** A fault for each class of causes that the shared set does not cover. */
 class OwnFaultsTest {
-  private static final SessionOptions PLAIN =
-      Diagnosed.options(CacheType.F32, FlashAttention.OFF);
+  private static final SessionOptions PLAIN = Diagnosed.options(CacheType.F32, FlashAttention.OFF);
   private static LlamaRuntime runtime;
 
   @TempDir Path folder;
@@ -91,8 +90,7 @@ class OwnFaultsTest {
     "cache_k_l1, F16, ON, '', FLASH_ATTN_EXT",
     "cache_v_l2, F16, ON, '', FLASH_ATTN_EXT"
   })
-  void poisonedCache(
-      String cache, CacheType type, FlashAttention flash, String node, String op) {
+  void poisonedCache(String cache, CacheType type, FlashAttention flash, String node, String op) {
     int[] ids = Prompts.ids("short");
     Path file = Path.of("models", "tinyllama-mha-f32.gguf");
     try (var run = run(file, Diagnosed.options(type, flash))) {
@@ -132,8 +130,7 @@ class OwnFaultsTest {
     "tinyllama-gqa-Q2_K.gguf, blk.2.ffn_gate.weight, 80, scale, ffn_gate-2, 256",
     "tinyllama-mha-Q4_0.gguf, blk.3.attn_q.weight, 0, scale, Qcur-3, 32"
   })
-  void quantizedBlock(
-      String base, String weight, int offset, String part, String node, int width) {
+  void quantizedBlock(String base, String weight, int offset, String part, String node, int width) {
     BrokenModel model = BrokenModel.of(base);
     TensorInfo tensor = model.tensor(weight);
     long perRow = tensor.dimension(0) / width;
@@ -157,8 +154,7 @@ class OwnFaultsTest {
   @Test
   void f16OverflowInAProductWithAWeight() {
     String weight = "blk.1.attn_norm.weight";
-    Path file =
-        BrokenModel.of("tinyllama-mha-f16.gguf").scale(weight, 1e6f).write(folder, "f16");
+    Path file = BrokenModel.of("tinyllama-mha-f16.gguf").scale(weight, 1e6f).write(folder, "f16");
     try (var run = new Diagnosed(runtime, file, TracerConfig.lightweight(), PLAIN, false)) {
       run.prompt(Prompts.ids("short"));
       RootCause cause = run.cause();
@@ -174,8 +170,7 @@ class OwnFaultsTest {
   @CsvSource({"OFF, kq-1, MUL_MAT", "ON, '', FLASH_ATTN_EXT"})
   void f16OverflowInAProductWithTheCache(FlashAttention flash, String node, String op) {
     String weight = "blk.1.attn_q.weight";
-    Path file =
-        BrokenModel.of("tinyllama-mha-f32.gguf").scale(weight, 1e6f).write(folder, "query");
+    Path file = BrokenModel.of("tinyllama-mha-f32.gguf").scale(weight, 1e6f).write(folder, "query");
     try (var run = run(file, Diagnosed.options(CacheType.F16, flash))) {
       run.prompt(Prompts.ids("short"));
       RootCause cause = run.cause();
@@ -190,8 +185,7 @@ class OwnFaultsTest {
   @Test
   void blockSumOverflow() {
     String weight = "blk.1.attn_norm.weight";
-    Path file =
-        BrokenModel.of("tinyllama-mha-Q8_0.gguf").scale(weight, 1e9f).write(folder, "q8");
+    Path file = BrokenModel.of("tinyllama-mha-Q8_0.gguf").scale(weight, 1e9f).write(folder, "q8");
     try (var run = run(file).prompt(Prompts.ids("short"))) {
       RootCause cause = run.cause();
       assertThat(cause.cause()).isEqualTo(Cause.BLOCK_SUM_OVERFLOW);

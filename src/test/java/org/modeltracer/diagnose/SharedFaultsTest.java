@@ -151,8 +151,7 @@ class SharedFaultsTest {
         node = "cache_k_l%d (view) (permuted) (copy)".formatted(expected.get("layer").asInt());
         op = "CPY";
       }
-      Cause cause =
-          expected.has("by_kv_cache") && half ? Cause.F16_OVERFLOW : Cause.BAD_WEIGHT;
+      Cause cause = expected.has("by_kv_cache") && half ? Cause.F16_OVERFLOW : Cause.BAD_WEIGHT;
       if ("embd (or inp_embd)".equals(node)) {
         node = "embd";
       }

@@ -62,7 +62,13 @@ class WeightScanTest {
           f14_k_overflows_f16_cache_l2 | blk.2.attn_k.weight    | ABSURD_SCALE | 16384 |        |   |
           """)
   void findsTheFaultsOfTheSharedSet(
-      String id, String tensor, WeightFault kind, long count, String index, Long block, String part) {
+      String id,
+      String tensor,
+      WeightFault kind,
+      long count,
+      String index,
+      Long block,
+      String part) {
     List<Long> first =
         index == null
             ? null

@@ -127,8 +127,9 @@ public final class Diagnosis implements AutoCloseable {
 
   private List<String> notes(NodeWatch watch) {
     return List.of(
-        "replayed with each of %d nodes observed, a split of the graph each: no fused kernels"
-            .formatted(watch.observed()),
+        "decoded again with every node up to the first bad one observed (%d): each is a split of"
+                .formatted(watch.observed())
+            + " the graph, and kernels that fuse nodes did not run",
         "flash attention %s, as in the run".formatted(session.usesFlashAttention() ? "on" : "off"));
   }
 

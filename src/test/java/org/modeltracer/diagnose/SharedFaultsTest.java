@@ -54,7 +54,10 @@ class SharedFaultsTest {
         for (FlashAttention flash : List.of(FlashAttention.OFF, FlashAttention.ON)) {
           for (String prompt : PROMPTS) {
             runs.add(Arguments.of(fault, cache, flash, prompt, false));
-            runs.add(Arguments.of(fault, cache, flash, prompt, true));
+            // The one prompt that has the bad token; a single token shows all other faults at once.
+            if (prompt.equals(fault.startsWith("f04") ? "text64" : "short")) {
+              runs.add(Arguments.of(fault, cache, flash, prompt, true));
+            }
           }
         }
       }

@@ -33,12 +33,6 @@ class LearnedSinkTest {
     final Map<Integer, float[]> byLayer = new HashMap<>();
     final Map<Integer, long[]> shapes = new HashMap<>();
     final Map<Integer, Float> scales = new HashMap<>();
-    private final LlamaRuntime runtime;
-
-    Scores(LlamaRuntime runtime) {
-      this.runtime = runtime;
-    }
-
     @Override
     public boolean wants(Tensor node) {
       if (node.op().equals("SOFT_MAX") && node.name().startsWith("kq_soft_max-")) {
@@ -84,7 +78,7 @@ class LearnedSinkTest {
 
   private static Scores scores(LlamaModel model, ContextOptions options, int[] ids) {
     try (LlamaContext context = model.context(options)) {
-      var scores = new Scores(model.runtime());
+      var scores = new Scores();
       return model
           .runtime()
           .call(

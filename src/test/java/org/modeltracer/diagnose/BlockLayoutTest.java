@@ -23,6 +23,7 @@ import org.modeltracer.llama.TensorType;
 class BlockLayoutTest {
   private static final LlamaRuntime RUNTIME = LlamaRuntime.load();
   private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
+
   /** Types whose scales are not F16 numbers in one piece, and always to blame. */
   private static final Set<GgmlType> OTHER_SCALES =
       EnumSet.of(GgmlType.MXFP4, GgmlType.NVFP4, GgmlType.IQ1_M, GgmlType.Q8_K);

@@ -40,9 +40,7 @@ class ExplanationTest {
   @BeforeEach
   void open() {
     model = RUNTIME.open(FILE);
-    context =
-        model.context(
-            Diagnosed.options(CacheType.F32, FlashAttention.OFF).context());
+    context = model.context(Diagnosed.options(CacheType.F32, FlashAttention.OFF).context());
   }
 
   @AfterEach

@@ -35,8 +35,7 @@ import org.modeltracer.trace.TracerConfig;
 /** Anomalies of generated text, each with the step at which it began, and long bad runs. */
 class GenerationTest {
   private static final int STEPS = 200;
-  private static final SessionOptions GREEDY =
-      Diagnosed.options(CacheType.F16, FlashAttention.OFF);
+  private static final SessionOptions GREEDY = Diagnosed.options(CacheType.F16, FlashAttention.OFF);
 
   @TempDir Path folder;
 
@@ -75,7 +74,8 @@ class GenerationTest {
   @Test
   void greedyTextRunsInACircle() {
     int loops = 0;
-    for (String model : List.of("tinyllama-mha-f32", "tinyllama-gqa-Q4_K_M", "tinyllama-gqa-Q2_K")) {
+    for (String model :
+        List.of("tinyllama-mha-f32", "tinyllama-gqa-Q4_K_M", "tinyllama-gqa-Q2_K")) {
       try (var run = run(Path.of("models", model + ".gguf"), GREEDY)) {
         List<Generation.Token> tokens = generate(run, "text64");
         for (Anomaly loop : of(run, AnomalyKind.REPETITION)) {
@@ -167,7 +167,8 @@ class GenerationTest {
         for (Anomaly anomaly : of(run, AnomalyKind.TOKENIZER)) {
           int start = since(anomaly);
           for (int i = start; i < start + 4; i++) {
-            assertThat(broken(tokens.subList(0, i + 1))).isGreaterThan(broken(tokens.subList(0, i)));
+            assertThat(broken(tokens.subList(0, i + 1)))
+                .isGreaterThan(broken(tokens.subList(0, i)));
           }
           runs++;
         }

@@ -19,14 +19,12 @@ record LoadedModel(GgufFile file, LlamaRuntime runtime, LlamaModel model) implem
   static LoadedModel open(ModelArguments arguments, Terminal terminal) {
     GgufFile file = checked(arguments.file());
     LlamaRuntime runtime = runtime(arguments, terminal);
-    // llama.cpp aborts when weights of latent attention lie in a processor's own tile layout.
-    boolean latent = file.tensors().stream().anyMatch(t -> t.name().endsWith("attn_k_b.weight"));
     var options =
         new ModelOptions(
             arguments.gpuLayers,
             arguments.checkTensors,
             false,
-            !latent,
+            true,
             share -> {
               terminal.progress("loading", share, 1);
               return true;

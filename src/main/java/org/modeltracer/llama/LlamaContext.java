@@ -30,6 +30,7 @@ public final class LlamaContext implements AutoCloseable {
   private final MethodHandle encode;
   private final MethodHandle logitsAt;
   private final int contextTokens;
+  private final int microBatch;
   private long address;
   private MemorySegment lastLogits = MemorySegment.NULL;
   private volatile boolean cancelled;
@@ -56,6 +57,7 @@ public final class LlamaContext implements AutoCloseable {
     threadPool = ThreadPool.attach(runtime, address, options);
     installAbortCallback(library);
     contextTokens = intOf("llama_n_ctx");
+    microBatch = intOf("llama_n_ubatch");
     batch = new Batch(arena, intOf("llama_n_batch"));
     cache = new KvCache(this, library, address);
   }
@@ -164,8 +166,18 @@ public final class LlamaContext implements AutoCloseable {
     }
   }
 
-  /** Runs the batch through the model's encoder. */
+  /**
+   * Runs the batch through the model's encoder.
+   *
+   * @throws LlamaException as {@link #decode} does, and when the batch is larger than a micro-batch
+   */
   public void encode(Batch tokens) {
+    if (tokens.size() > microBatchTokens()) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT,
+          "an encoder reads all of a text at once: %d tokens take -b and -ub of as many, not %d"
+              .formatted(tokens.size(), microBatchTokens()));
+    }
     call(() -> run(encode, tokens));
   }
 
@@ -292,6 +304,11 @@ public final class LlamaContext implements AutoCloseable {
   /** How the context was set up. */
   public ContextOptions options() {
     return options;
+  }
+
+  /** Most tokens one graph computes. */
+  public int microBatchTokens() {
+    return microBatch;
   }
 
   /** Tokens the KV cache holds, as llama.cpp rounded what was asked for. */

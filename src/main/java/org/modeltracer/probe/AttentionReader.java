@@ -12,7 +12,8 @@ import org.modeltracer.trace.ModelTracer;
  * Rows of attention from a layer's attention node, by token position.
  *
  * <p>Where the node is a softmax its rows are read; where it is a fused operation they are computed
- * again from its inputs. Either way only keys that the mask lets the query see are part of a row.
+ * again from its inputs. Either way only keys that the mask lets the query see are part of a row,
+ * and a row of which one key's position is not known is left out.
  */
 final class AttentionReader {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
@@ -49,10 +50,13 @@ final class AttentionReader {
    * @param cells what the layer's key cache holds, or null where keys are the tokens themselves
    */
   void read(Tensor node, boolean fused, int layer, Ubatch ubatch, @Nullable CellMap cells) {
-    keySource.at(fused ? node.source(1) : keysOf(node));
     int heads = (int) node.ne(fused ? 1 : 2);
     int queries = (int) node.ne(fused ? 2 : 1);
-    int streams = (int) node.ne(3);
+    long all = queries * node.ne(3);
+    if (!ubatch.counts(all)) {
+      return;
+    }
+    keySource.at(fused ? node.source(1) : keysOf(node));
     MemorySegment values = MemorySegment.NULL;
     if (fused) {
       flash.open(node);
@@ -62,28 +66,27 @@ final class AttentionReader {
       learnedSink = node.source(SINKS) != 0;
     }
     mask.open(node.source(fused ? 3 : 1));
-    cacheView.at(keySource.address());
-    while (cells != null && cacheView.viewSource() == 0) {
-      // Keys of a type that attention cannot take are converted on the way from the cache.
-      cacheView.at(cacheView.source(0));
-    }
+    findCache(cells);
     reserve((int) keySource.ne(1));
-    for (int s = 0; s < streams; s++) {
-      for (int q = 0; q < queries && s * queries + q < ubatch.size(); q++) {
-        mask.row(q, s);
-        visible(s, ubatch, cells);
-        int token = s * queries + q;
-        for (int h = 0; h < heads; h++) {
-          if (!tracer.config().wantsHead(h)) {
-            continue;
-          }
-          if (fused) {
-            flash.row(h, q, s, keys, mask, scratch);
-            hand(layer, h, ubatch, token, scratchSegment, 0);
-          } else {
-            long offset = q * node.nb(1) + h * node.nb(2) + s * node.nb(3);
-            gather(layer, h, ubatch, token, values, offset);
-          }
+    for (int i = 0; i < all; i++) {
+      int stream = i / queries;
+      int q = i % queries;
+      int token = ubatch.rowOf(i, all);
+      boolean known = false;
+      for (int h = 0; h < heads; h++) {
+        if (h == 0 || mask.differsByHead()) {
+          mask.row(q, h, stream);
+          known = visible(stream, ubatch, cells) && ubatch.position(token) >= 0;
+        }
+        if (!known || !tracer.config().wantsHead(h)) {
+          continue;
+        }
+        if (fused) {
+          flash.row(h, q, stream, keys, mask, scratch);
+          hand(layer, h, ubatch, token, scratchSegment, 0);
+        } else {
+          long offset = q * node.nb(1) + h * node.nb(2) + stream * node.nb(3);
+          gather(layer, h, ubatch, token, values, offset);
         }
       }
     }
@@ -97,31 +100,46 @@ final class AttentionReader {
     return source.source(0);
   }
 
-  /** Collects what the mask's current row lets its query see. */
-  private void visible(int stream, Ubatch ubatch, @Nullable CellMap cells) {
+  private void findCache(@Nullable CellMap cells) {
+    cacheView.at(keySource.address());
+    while (cells != null && cacheView.viewSource() == 0) {
+      // Keys of a type that attention cannot take are converted on the way from the cache.
+      cacheView.at(cacheView.source(0));
+    }
+  }
+
+  /** Collects what the mask's current row lets its query see; false when some key is unknown. */
+  private boolean visible(int stream, Ubatch ubatch, @Nullable CellMap cells) {
     keys.clear();
     int count = (int) keySource.ne(1);
-    long first = 0;
-    if (cells != null) {
-      // The view on the cache begins at its first stream's first cell; streams lie one by one.
-      long streamStart = cacheView.ne(3) > 1 ? stream * cacheView.nb(3) : 0;
-      first = (cacheView.viewOffset() + streamStart) / cacheView.nb(1);
-    }
+    boolean tokensThemselves = cells == null && count == ubatch.size();
+    int first = cells == null ? 0 : firstCell(stream);
+    int unknown = 0;
     for (int c = 0; c < count; c++) {
       if (!mask.sees(c)) {
         continue;
       }
-      int position =
-          cells != null
-              ? cells.position((int) first + c)
-              : c < ubatch.size() ? ubatch.position(c) : -1;
+      int position = -1;
+      if (cells != null) {
+        position = cells.position(first + c);
+      } else if (tokensThemselves) {
+        position = ubatch.position(c);
+      }
       if (position < 0) {
-        dropped++;
+        unknown++;
       } else {
         keys.add(c, position);
       }
     }
+    dropped += unknown;
     keys.sort();
+    return unknown == 0;
+  }
+
+  /** The view on the cache begins at its first stream's first cell; streams lie one by one. */
+  private int firstCell(int stream) {
+    long streamStart = cacheView.ne(3) > 1 ? stream * cacheView.nb(3) : 0;
+    return (int) ((cacheView.viewOffset() + streamStart) / cacheView.nb(1));
   }
 
   private void gather(
@@ -158,7 +176,7 @@ final class AttentionReader {
     }
   }
 
-  /** Visible cells whose position was not known, and which rows therefore lack; 0 when exact. */
+  /** Keys in sight whose position was not known, and whose rows were left out; 0 when exact. */
   long dropped() {
     return dropped;
   }

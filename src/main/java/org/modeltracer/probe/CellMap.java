@@ -67,7 +67,8 @@ final class CellMap {
     owners[cell * words + sequence / Long.SIZE] &= ~(1L << sequence);
   }
 
-  private void empty(int cell) {
+  /** What a cell holds is not known any more. */
+  void empty(int cell) {
     Arrays.fill(owners, cell * words, (cell + 1) * words, 0);
     if (positions[cell] != EMPTY) {
       positions[cell] = EMPTY;

@@ -6,7 +6,7 @@ import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.trace.ModelTracer;
 
-/** Which experts a router chose for each token: a strided view of its sorted scores. */
+/** Which experts a router chose for each token, usually a strided view of its sorted scores. */
 final class ExpertReader {
   private final ModelTracer tracer;
   private final TensorData data;
@@ -16,10 +16,8 @@ final class ExpertReader {
     data = new TensorData(runtime, forceCopy);
   }
 
-  void read(Tensor choices, int layer) {
+  void read(Tensor choices, int layer, int experts) {
     MemorySegment values = data.open(choices);
-    // Rows of the view lie as far apart as there are experts to sort.
-    int experts = (int) (choices.nb(1) / choices.nb(0));
     for (long token = 0; token < choices.ne(1); token++) {
       for (long k = 0; k < choices.ne(0); k++) {
         int chosen = values.get(ValueLayout.JAVA_INT, token * choices.nb(1) + k * choices.nb(0));

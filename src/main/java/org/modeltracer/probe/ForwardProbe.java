@@ -46,6 +46,7 @@ final class ForwardProbe implements TensorObserver {
   private @Nullable StateListener states;
   private @Nullable Batch batch;
   private @Nullable WatchedNode current;
+  private boolean embeddingTold;
   private long nodesAsked;
   private long nodesObserved;
   private long bytesObserved;
@@ -128,8 +129,14 @@ final class ForwardProbe implements TensorObserver {
 
   private void beginGraph(Tensor embedding) {
     table.restart();
-    int rows = (int) embedding.ne(1);
+    residual.forget();
+    embeddingTold = false;
+    // Usually [width, token]; some architectures look tokens up by sequence: [width, token, …].
+    int rows = Math.toIntExact(embedding.elements() / embedding.ne(0));
     ubatch.begin(rows);
+    if (embedding.source(1) == 0) {
+      return;
+    }
     source.at(embedding.source(1));
     for (int i = 0; i < rows && source.elements() == rows; i++) {
       ubatch.token(i, (int) integer(i));
@@ -162,7 +169,7 @@ final class ForwardProbe implements TensorObserver {
     long first = 0;
     if (indexed) {
       source.at(write.source(1));
-      if (separateStreams && !ubatch.mapped()) {
+      if (separateStreams && !ubatch.mapped() && source.elements() == ubatch.size()) {
         for (int i = 0; i < ubatch.size(); i++) {
           ubatch.stream(i, (int) (integer(i) / cache.streamCells()));
         }
@@ -172,9 +179,14 @@ final class ForwardProbe implements TensorObserver {
       first = write.viewOffset() / (write.spanBytes() / Math.max(1, ubatch.size()));
     }
     ubatch.map(submitted);
-    for (int i = 0; i < ubatch.size(); i++) {
+    // A cache of something compressed takes fewer rows than there are tokens: those hold none.
+    boolean tokens = !indexed || source.elements() == ubatch.size();
+    long rows = indexed ? source.elements() : ubatch.size();
+    for (int i = 0; i < rows; i++) {
       int cell = (int) (indexed ? integer(i) : first + i);
-      if (cache.cells().write(cell, ubatch.position(i), ubatch.sequence(i))
+      if (!tokens || ubatch.position(i) < 0) {
+        cache.cells().empty(cell);
+      } else if (cache.cells().write(cell, ubatch.position(i), ubatch.sequence(i))
           && cache == caches.largest()) {
         evictions++;
       }
@@ -198,7 +210,7 @@ final class ForwardProbe implements TensorObserver {
       return;
     }
     if (place.site() == Site.EXPERTS) {
-      experts.read(node, place.layer());
+      experts.read(node, place.layer(), watched.experts);
       return;
     }
     statistics(node, watched);
@@ -206,11 +218,21 @@ final class ForwardProbe implements TensorObserver {
       ubatch.map(submitted);
       rows.read(node, data, place, ubatch, rowListener);
     }
-    if (place.site() == Site.EMBEDDING) {
-      residual.enter(data.values(), node);
+    if (place.site() == Site.EMBEDDING && isState(node)) {
+      residual.enter(Place.BEFORE_LAYERS, data.values(), node);
     } else if (place.site() == Site.LAYER_OUT) {
-      layerOut(node, place.layer(), submitted);
+      ubatch.map(submitted);
+      if (isState(node)) {
+        layerOut(node, place.layer());
+      }
     }
+  }
+
+  /** Whether a tensor has one dense row for each token or each output. */
+  private boolean isState(Tensor node) {
+    return node.type() == TensorType.F32
+        && node.isContiguous()
+        && ubatch.counts(node.elements() / node.ne(0));
   }
 
   private void statistics(Tensor node, WatchedNode watched) {
@@ -239,15 +261,15 @@ final class ForwardProbe implements TensorObserver {
     return -1;
   }
 
-  private void layerOut(Tensor node, int layer, Batch submitted) {
-    ubatch.map(submitted);
-    if (states != null && layer == 0) {
+  private void layerOut(Tensor node, int layer) {
+    if (!embeddingTold) {
       // The embedding is handed on late: only now are the rows of several streams told apart.
       emit(Place.BEFORE_LAYERS, residual.state(), residual.rows(), residual.width());
+      embeddingTold = true;
     }
     MemorySegment values = data.values();
     residual.leave(layer, values, node, ubatch, tracer);
-    emit(layer, values, node.ne(1), (int) node.ne(0));
+    emit(layer, values, node.elements() / node.ne(0), (int) node.ne(0));
   }
 
   private void emit(int layer, MemorySegment values, long rows, int width) {
@@ -257,8 +279,10 @@ final class ForwardProbe implements TensorObserver {
     }
     for (int r = 0; r < rows; r++) {
       int row = ubatch.rowOf(r, rows);
-      listener.onState(
-          layer, ubatch.sequence(row), ubatch.position(row), values, 4L * width * r, width);
+      if (ubatch.position(row) >= 0) {
+        listener.onState(
+            layer, ubatch.sequence(row), ubatch.position(row), values, 4L * width * r, width);
+      }
     }
   }
 

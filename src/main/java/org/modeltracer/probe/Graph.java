@@ -1,5 +1,7 @@
 package org.modeltracer.probe;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -80,6 +82,8 @@ final class Graph {
     private final Map<Long, GraphNode> known = new HashMap<>();
     private final Map<Long, Integer> occurrences = new HashMap<>();
 
+    private boolean seesAhead;
+
     Survey(LlamaRuntime runtime) {
       this.runtime = runtime;
       this.identity = new NodeIdentity(runtime);
@@ -87,6 +91,13 @@ final class Graph {
 
     @Override
     public boolean wants(Tensor node) {
+      long mask =
+          switch (node.op()) {
+            case "SOFT_MAX" -> node.source(1);
+            case "FLASH_ATTN_EXT" -> node.source(3);
+            default -> 0;
+          };
+      seesAhead |= mask != 0 && opensNext(new Tensor(runtime).at(mask));
       nodes.add(record(node.copy(), nodes.size()));
       return false;
     }
@@ -94,6 +105,26 @@ final class Graph {
     @Override
     public void observe(Tensor node) {
       throw new IllegalStateException("a survey asks for no data");
+    }
+
+    /** Whether a mask lets the first query see the second key, in an otherwise empty cache. */
+    private boolean opensNext(Tensor mask) {
+      while (mask.op().equals("CPY")) {
+        mask.at(mask.source(0));
+      }
+      // What is computed has no values yet when the node that uses it is asked for; inputs have.
+      if (!mask.op().equals("NONE") || mask.ne(0) < 2 || mask.ne(1) < 2) {
+        return false;
+      }
+      try (var data = new TensorData(runtime, false)) {
+        MemorySegment next = data.part(mask, mask.nb(0), 1);
+        return next.get(ValueLayout.JAVA_FLOAT_UNALIGNED, 0) != Float.NEGATIVE_INFINITY;
+      }
+    }
+
+    /** Whether a token attends to a later one; false too where the graph had one token only. */
+    boolean seesAhead() {
+      return seesAhead;
     }
 
     private GraphNode record(Tensor t, int index) {

@@ -32,11 +32,19 @@ final class MaskRow {
     }
   }
 
-  /** Moves to the row of a query in a stream. */
-  void row(int query, int stream) {
+  /** Moves to the row of a query, for one head, in a stream. */
+  void row(int query, int head, int stream) {
     if (exists) {
-      offset = query * tensor.nb(1) + stream % tensor.ne(3) * tensor.nb(3);
+      offset =
+          query * tensor.nb(1)
+              + head % tensor.ne(2) * tensor.nb(2)
+              + stream % tensor.ne(3) * tensor.nb(3);
     }
+  }
+
+  /** Whether heads have masks of their own. */
+  boolean differsByHead() {
+    return exists && tensor.ne(2) > 1;
   }
 
   /** What is added to the score of the key in a cell: minus infinity where it is masked. */

@@ -18,8 +18,9 @@ import org.modeltracer.model.Place;
  * graphs; the same place then has a node in each.
  *
  * @param maps places by graph: prompt first, then single token, or the encoder alone
+ * @param seesAhead whether tokens attend to later ones
  */
-record ModelSurvey(List<SiteMap> maps) {
+record ModelSurvey(List<SiteMap> maps, boolean seesAhead) {
 
   /** Surveys a fresh context and leaves it empty. */
   static ModelSurvey of(LlamaContext context) {
@@ -27,22 +28,32 @@ record ModelSurvey(List<SiteMap> maps) {
     var maps = new ArrayList<SiteMap>();
     int first = Math.max(0, model.vocabulary().bos());
     boolean decodes = !model.hasEncoder() || model.hasDecoder();
+    int prompt = Math.min(2, context.microBatchTokens());
     if (model.hasEncoder()) {
-      SiteMap encoder = survey(context, 2, 0, first, true);
+      Graph.Survey encoder = survey(context, prompt, 0, first, true);
       if (!decodes) {
-        return new ModelSurvey(List.of(encoder));
+        return new ModelSurvey(List.of(map(encoder)), true);
       }
     }
-    int prompt = Math.min(2, Math.min(context.options().microBatch(), context.batch().capacity()));
-    maps.add(survey(context, prompt, 0, first, false));
-    maps.add(survey(context, 1, prompt, first, false));
+    Graph.Survey several = survey(context, prompt, 0, first, false);
+    maps.add(map(several));
+    maps.add(map(survey(context, 1, prompt, first, false)));
     if (context.cache().exists()) {
       context.cache().clear();
     }
-    return new ModelSurvey(List.copyOf(maps));
+    return new ModelSurvey(List.copyOf(maps), several.seesAhead());
   }
 
-  private static SiteMap survey(
+  private static SiteMap map(Graph.Survey survey) {
+    Graph graph = survey.graph();
+    if (graph.nodes().isEmpty()) {
+      throw new LlamaException(
+          LlamaException.Kind.CONTEXT, "llama.cpp showed no node of the forward pass to its hook");
+    }
+    return new SiteMap(graph);
+  }
+
+  private static Graph.Survey survey(
       LlamaContext context, int tokens, int from, int token, boolean encode) {
     var survey = new Graph.Survey(context.model().runtime());
     Batch batch = context.batch().clear();
@@ -59,12 +70,7 @@ record ModelSurvey(List<SiteMap> maps) {
     } finally {
       context.observe(null);
     }
-    Graph graph = survey.graph();
-    if (graph.nodes().isEmpty()) {
-      throw new LlamaException(
-          LlamaException.Kind.CONTEXT, "llama.cpp showed no node of the forward pass to its hook");
-    }
-    return new SiteMap(graph);
+    return survey;
   }
 
   /** Whether nodes that are computed carry a flag, which then tells apart those that are not. */

@@ -17,6 +17,7 @@ final class ResidualFlow {
 
   private final Arena arena = Arena.ofShared();
   private MemorySegment before = MemorySegment.NULL;
+  private int layer;
   private int width;
   private long rows;
   private double in;
@@ -24,23 +25,29 @@ final class ResidualFlow {
   private double delta;
   private double cosine;
 
-  /** Keeps the state that enters the next layer. */
-  void enter(MemorySegment values, Tensor t) {
+  /** A new graph begins. */
+  void forget() {
+    rows = 0;
+  }
+
+  /** Keeps the state that leaves a layer, -1 for the embedding: dense rows of float32. */
+  void enter(int leaving, MemorySegment values, Tensor t) {
+    layer = leaving;
     long bytes = 4 * t.elements();
     if (before.byteSize() < bytes) {
       before = arena.allocate(bytes, 64);
     }
     MemorySegment.copy(values, 0, before, 0, bytes);
     width = (int) t.ne(0);
-    rows = t.ne(1);
+    rows = t.elements() / width;
   }
 
   /** Compares the state that leaves a layer with the one that entered it, and keeps it instead. */
-  void leave(int layer, MemorySegment values, Tensor t, Ubatch ubatch, ModelTracer tracer) {
-    long outRows = t.ne(1);
+  void leave(int leaving, MemorySegment values, Tensor t, Ubatch ubatch, ModelTracer tracer) {
+    long outRows = t.elements() / t.ne(0);
     boolean comparable = outRows == rows || outRows == ubatch.outputs();
-    if (rows == 0 || outRows == 0 || t.ne(0) != width || !comparable) {
-      enter(values, t);
+    if (rows == 0 || leaving != layer + 1 || t.ne(0) != width || !comparable) {
+      enter(leaving, values, t);
       return;
     }
     in = out = delta = cosine = 0;
@@ -49,9 +56,9 @@ final class ResidualFlow {
       compare(4L * width * from, values, 4L * width * r);
     }
     if (Double.isFinite(in + out + delta)) {
-      tracer.recordResidual(layer, (int) outRows, in, delta, out, cosine);
+      tracer.recordResidual(leaving, (int) outRows, in, delta, out, cosine);
     }
-    enter(values, t);
+    enter(leaving, values, t);
   }
 
   private void compare(long a, MemorySegment values, long b) {

@@ -115,6 +115,9 @@ public final class TensorData implements AutoCloseable {
   /** Adds all values of a tensor to statistics, in the order of its dimensions. */
   public void addTo(RunningStats stats, Tensor t) {
     open(t);
+    if (!type.convertible()) {
+      return;
+    }
     if (type.id() == TensorType.F32 && t.nb(0) == 4 && dense(t)) {
       stats.add(values, 0, t.elements());
       return;

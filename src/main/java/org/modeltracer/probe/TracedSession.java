@@ -6,12 +6,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaException;
@@ -39,8 +37,6 @@ public final class TracedSession implements AutoCloseable {
     void onPrompt(int done, int all);
   }
 
-  private static final Place LOGITS = new Place(Site.LOGITS, Place.AFTER_LAYERS);
-
   private final LlamaModel model;
   private final SessionOptions options;
   private final ModelTracer tracer;
@@ -49,10 +45,8 @@ public final class TracedSession implements AutoCloseable {
   private final ForwardProbe probe;
   private final TracedCache cache;
   private final Choice choice;
-  private final boolean hasLogits;
+  private final PassRunner passes;
   private PromptListener promptListener = (done, all) -> {};
-  private @Nullable LogitsListener logitsListener;
-  private AnomalyListener anomalyListener = (worst, replay) -> {};
 
   private TracedSession(LlamaModel model, SessionOptions options, ModelTracer tracer) {
     this.model = model;
@@ -60,7 +54,6 @@ public final class TracedSession implements AutoCloseable {
     this.tracer = tracer;
     context = model.context(options.context());
     survey = ModelSurvey.of(context);
-    hasLogits = survey.node(LOGITS).isPresent();
     int sequences = options.context().sequences();
     var layout = new CacheLayout(survey, context.contextTokens(), sequences);
     probe =
@@ -73,6 +66,7 @@ public final class TracedSession implements AutoCloseable {
             options.copyBuffers());
     cache = new TracedCache(context.cache(), layout, sequences);
     choice = new Choice(model.runtime(), options.sampler());
+    passes = new PassRunner(context, survey, tracer, probe, cache, choice);
   }
 
   /**
@@ -100,7 +94,7 @@ public final class TracedSession implements AutoCloseable {
 
   /** Sets who receives logits; null for nobody. */
   public void onLogits(@Nullable LogitsListener listener) {
-    logitsListener = listener;
+    passes.onLogits(listener);
   }
 
   /** Sets who is told of a prompt's progress. */
@@ -110,7 +104,7 @@ public final class TracedSession implements AutoCloseable {
 
   /** Sets who is told of passes in which something was wrong. */
   public void onAnomalousPass(AnomalyListener listener) {
-    anomalyListener = listener;
+    passes.onAnomalousPass(listener);
   }
 
   /** Tokens of a text as the model wants them, BOS included where it is. */
@@ -131,8 +125,8 @@ public final class TracedSession implements AutoCloseable {
 
   /** Continues a run of tokens, as {@link #generate(String, int, Predicate)} does a text. */
   public Generation generate(int[] prompt, int most, Predicate<Generation.Token> onToken) {
-    if (!model.hasDecoder() && model.hasEncoder()) {
-      throw refused("this model is an encoder: it cannot generate text");
+    if (survey.node(new Place(Site.LOGITS, Place.AFTER_LAYERS)).isEmpty()) {
+      throw refused("this model has no output matrix: it cannot generate text");
     }
     return model.runtime().call(() -> continued(prompt, most, onToken));
   }
@@ -159,7 +153,7 @@ public final class TracedSession implements AutoCloseable {
         .call(
             () -> {
               fill.accept(context.batch().clear());
-              return forward(context.batch(), false);
+              return passes.run(context.batch(), false);
             });
   }
 
@@ -217,7 +211,7 @@ public final class TracedSession implements AutoCloseable {
         return Generation.Finish.CONTEXT;
       }
       context.batch().clear().add(next, position + step, 0, true);
-      next = forward(context.batch(), true);
+      next = passes.run(context.batch(), true);
     }
     return Generation.Finish.LENGTH;
   }
@@ -261,6 +255,7 @@ public final class TracedSession implements AutoCloseable {
           "the prompt has %d tokens, the context holds %d; a larger -c makes room"
               .formatted(prompt.length, context.contextTokens()));
     }
+    passes.check(prompt.length);
   }
 
   private static LlamaException refused(String reason) {
@@ -282,65 +277,8 @@ public final class TracedSession implements AutoCloseable {
       for (int i = done; i < done + n; i++) {
         batch.add(prompt[i], i, 0, allLogits || i == prompt.length - 1);
       }
-      chosen = forward(batch, choose && done + n == prompt.length);
+      chosen = passes.run(batch, choose && done + n == prompt.length);
       promptListener.onPrompt(done + n, prompt.length);
-    }
-    return chosen;
-  }
-
-  /** One traced forward pass; returns the token chosen after the batch's last, or -1. */
-  private int forward(Batch batch, boolean choose) {
-    if (context.cancelRequested()) {
-      context.resume();
-      throw new LlamaException(LlamaException.Kind.CANCELLED, "the forward pass was cancelled");
-    }
-    int forward = tracer.beginForward(batch.position(0), batch.size());
-    probe.begin(batch, forward);
-    context.observe(tracer.isEnabled() ? probe : null);
-    int chosen;
-    Optional<Anomaly> worst = Optional.empty();
-    try {
-      Replay.compute(context, batch);
-      for (int i = 0; i < batch.size(); i++) {
-        cache.wrote(batch.sequence(i), batch.position(i), batch.token(i));
-      }
-      chosen = outputs(batch, choose);
-      cache.record(tracer, probe.evictions());
-    } catch (LlamaException e) {
-      cache.afterFailure();
-      if (e.kind() == LlamaException.Kind.CANCELLED) {
-        context.resume();
-      }
-      throw e;
-    } finally {
-      worst = tracer.endForward();
-    }
-    worst.ifPresent(anomaly -> examine(anomaly, forward));
-    return chosen;
-  }
-
-  private void examine(Anomaly worst, int forward) {
-    try {
-      anomalyListener.onAnomalousPass(worst, new Replay(context, probe, cache, forward));
-    } catch (LlamaException e) {
-      cache.afterFailure();
-      throw e;
-    }
-  }
-
-  private int outputs(Batch batch, boolean choose) {
-    int chosen = -1;
-    for (int i = 0; i < batch.size(); i++) {
-      if (!batch.output(i) || !hasLogits) {
-        continue;
-      }
-      boolean last = choose && i == batch.size() - 1;
-      chosen = last ? choice.choose(context, i) : -1;
-      MemorySegment logits = context.logits(i);
-      tracer.recordLogits(batch.position(i), logits, 0, model.vocabulary().size(), chosen);
-      if (logitsListener != null) {
-        logitsListener.onLogits(batch.sequence(i), batch.position(i), logits);
-      }
     }
     return chosen;
   }

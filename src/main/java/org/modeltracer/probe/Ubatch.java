@@ -71,29 +71,49 @@ final class Ubatch {
     if (mapped) {
       return;
     }
-    boolean inOrder = next + size <= batch.size();
-    for (int row = 0; inOrder && row < size; row++) {
-      inOrder = !consumed[next + row] && fits(batch, next + row, row);
+    if (!inOrder(batch) && !inAnyOrder(batch)) {
+      // What was taken for positions were none: an architecture with several kinds of them.
+      Arrays.fill(positions, 0, size, UNKNOWN);
+      if (!inOrder(batch)) {
+        Arrays.fill(batchIndex, 0, size, UNKNOWN);
+      }
     }
     for (int row = 0; row < size; row++) {
-      int index = inOrder ? next + row : search(batch, row);
-      batchIndex[row] = index;
-      if (index < 0) {
-        throw new IllegalStateException(
-            "row " + row + " of a micro-batch is no token of the batch that was submitted");
-      }
-      consumed[index] = true;
-      tokens[row] = batch.token(index);
-      positions[row] = batch.position(index);
-      sequences[row] = batch.sequence(index);
-      if (batch.output(index)) {
-        outputRows[outputs++] = row;
-      }
+      enter(batch, row, batchIndex[row]);
     }
     while (next < batch.size() && consumed[next]) {
       next++;
     }
     mapped = true;
+  }
+
+  private boolean inOrder(Batch batch) {
+    if (next + size > batch.size()) {
+      return false;
+    }
+    for (int row = 0; row < size; row++) {
+      if (consumed[next + row] || !fits(batch, next + row, row)) {
+        return false;
+      }
+      batchIndex[row] = next + row;
+    }
+    return true;
+  }
+
+  private boolean inAnyOrder(Batch batch) {
+    int found = 0;
+    while (found < size) {
+      int index = search(batch, found);
+      if (index < 0) {
+        break;
+      }
+      batchIndex[found++] = index;
+      consumed[index] = true;
+    }
+    for (int row = 0; found < size && row < found; row++) {
+      consumed[batchIndex[row]] = false;
+    }
+    return found == size;
   }
 
   private int search(Batch batch, int row) {
@@ -111,7 +131,21 @@ final class Ubatch {
         && (sequences[row] == UNKNOWN || sequences[row] == batch.sequence(index));
   }
 
-  /** Whether the rows are known to be which tokens of the batch. */
+  private void enter(Batch batch, int row, int index) {
+    if (index < 0) {
+      tokens[row] = positions[row] = sequences[row] = UNKNOWN;
+      return;
+    }
+    consumed[index] = true;
+    tokens[row] = batch.token(index);
+    positions[row] = batch.position(index);
+    sequences[row] = batch.sequence(index);
+    if (batch.output(index)) {
+      outputRows[outputs++] = row;
+    }
+  }
+
+  /** Whether the rows have been matched. */
   boolean mapped() {
     return mapped;
   }
@@ -131,17 +165,19 @@ final class Ubatch {
     return outputRows[i];
   }
 
+  /** Token position of a row, -1 when the row could not be matched. */
   int position(int row) {
     return positions[row];
   }
 
+  /** Sequence of a row, -1 when the row could not be matched. */
   int sequence(int row) {
     return sequences[row];
   }
 
-  /** Index in the batch of a row. */
-  int batchIndex(int row) {
-    return batchIndex[row];
+  /** Whether a tensor of that many rows has one for each token, or one for each output. */
+  boolean counts(long rows) {
+    return rows == size || rows == outputs;
   }
 
   /** Row behind row {@code i} of a tensor with {@code rows} rows: all of them, or the outputs'. */

@@ -28,9 +28,9 @@ final class WatchList {
   /** Enters this graph's nodes into a table that serves several graphs. */
   void fill(WatchTable table) {
     watch(tokens()).tokens = true;
-    GraphNode rope = firstRope();
-    if (rope != null) {
-      watch(rope).positions = true;
+    GraphNode positioned = positioned();
+    if (positioned != null) {
+      watch(positioned).positions = true;
     }
     map.places()
         .forEach(
@@ -40,6 +40,9 @@ final class WatchList {
               }
               if (sites.contains(place.site()) && wantsLayer(place)) {
                 watch(node).data = true;
+              }
+              if (place.site() == Site.EXPERTS) {
+                watch(node).experts = experts(node);
               }
             });
     watched.forEach((node, entry) -> table.put(node.identity(), entry));
@@ -70,11 +73,24 @@ final class WatchList {
         .orElse(map.graph().nodes().getFirst());
   }
 
-  private @Nullable GraphNode firstRope() {
+  /** The first node that shows token positions: by rotating, or by looking an embedding up. */
+  private @Nullable GraphNode positioned() {
     return map.graph().nodes().stream()
-        .filter(n -> n.is("ROPE") && n.sources().get(1).isLeaf())
-        .filter(n -> n.namedLayer() >= 0 || map.layer(n) >= 0)
+        .filter(n -> n.sources().size() > 1 && n.sources().get(1).isLeaf())
+        .filter(
+            n ->
+                n.is("ROPE") && map.layer(n) >= 0
+                    || n.is("GET_ROWS") && n.sources().getFirst().role().equals("position_embd"))
         .findFirst()
         .orElse(null);
+  }
+
+  /** Experts are chosen among as many as the weights that are multiplied by choice have. */
+  private int experts(GraphNode choices) {
+    return map.graph().consumers(choices).stream()
+        .filter(n -> n.is("MUL_MAT_ID"))
+        .mapToInt(n -> Math.toIntExact(n.sources().getFirst().ne().get(2)))
+        .findFirst()
+        .orElse(0);
   }
 }

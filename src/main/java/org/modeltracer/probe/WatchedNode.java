@@ -22,6 +22,9 @@ final class WatchedNode {
   /** Whether its values are wanted. */
   boolean data;
 
+  /** Where it says which experts were chosen: of how many. */
+  int experts;
+
   private final int occurrence;
   private int seen;
   private @Nullable WatchedNode twin;

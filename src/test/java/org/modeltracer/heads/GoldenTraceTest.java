@@ -106,7 +106,7 @@ class GoldenTraceTest {
             });
     rollout(Objects.requireNonNull(trace.analyzer().rollout(0)), golden);
     assertThat(trace.analysis().prompts()).isEqualTo(2);
-    long rows = first.length + ids.length - common;
+    int rows = first.length + ids.length - common;
     assertThat(head(trace.analysis(), 0, 0).rows()).isEqualTo(rows);
   }
 

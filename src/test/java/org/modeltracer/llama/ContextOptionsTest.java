@@ -8,6 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.modeltracer.testing.Golden;
 
 /** What settings do to the numbers, on every generation. */
 class ContextOptionsTest {

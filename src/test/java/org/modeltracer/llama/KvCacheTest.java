@@ -7,6 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.function.Consumer;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.modeltracer.testing.Golden;
 
 /** Cache operations against passes that compute everything afresh. */
 class KvCacheTest {

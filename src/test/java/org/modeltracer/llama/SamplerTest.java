@@ -9,6 +9,7 @@ import java.util.HashSet;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.modeltracer.testing.Golden;
 
 class SamplerTest {
   private static final String RUNTIMES = "org.modeltracer.llama.Runtimes#all";

@@ -91,8 +91,7 @@ class SessionAllocationTest {
                 counting.bytes = 0;
               }
               context.batch().clear().add(3 + position % 300, position, 0, true);
-              tracer.beginForward(position, 1);
-              probe.begin(context.batch());
+              probe.begin(context.batch(), tracer.beginForward(position, 1));
               context.decode(context.batch());
               tracer.endForward();
               if (position % TOKENS == TOKENS - 1) {

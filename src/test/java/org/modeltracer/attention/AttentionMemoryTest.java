@@ -21,7 +21,8 @@ class AttentionMemoryTest {
   @CsvSource({"256, 256", "512, 512", "1024, 1024", "2048, 2048", "512, 64", "1024, 64"})
   void heldHeapStaysWithinTheDocumentedBound(int positions, int batch) {
     long before = used();
-    var analyzer = new AttentionAnalyzer(Matrices.shape(LAYERS, HEADS), AttentionOptions.defaults());
+    var analyzer =
+        new AttentionAnalyzer(Matrices.shape(LAYERS, HEADS), AttentionOptions.defaults());
     analyzer.beginPrompt(0, 0, new TokenTrack());
     float[] weights = new float[positions];
     for (int first = 0; first < positions; first += batch) {

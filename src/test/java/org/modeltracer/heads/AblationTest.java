@@ -24,10 +24,12 @@ import tools.jackson.databind.JsonNode;
 class AblationTest {
   private static final List<String> TEXTS =
       List.of(
-          "The function returns a value to the caller. If the value is dropped, the memory is freed.",
+          "The function returns a value to the caller. If the value is dropped, the memory is"
+              + " freed.",
           "When you run the program, the compiler checks that every reference is valid for as long"
               + " as it is used. If the check fails, you will see an error.",
-          "This lint detects unused variables. To silence it, name the variable with an underscore.",
+          "This lint detects unused variables. To silence it, name the variable with an"
+              + " underscore.",
           "A closure can capture the values of the scope in which it is defined.");
 
   private record Head(String name, double norm, double share, double loss) {}
@@ -37,7 +39,8 @@ class AblationTest {
     "tinyllama-mha, tinyllama-mha-f32.gguf, 0.547, 0.662, 0.75",
     "tinyllama-gqa, tinyllama-gqa-f16.gguf, 0.686, 0.271, 0.655"
   })
-  void rankCorrelationIsAsDocumented(String name, String file, double norms, double shares, double insideLayers) {
+  void rankCorrelationIsAsDocumented(
+      String name, String file, double norms, double shares, double insideLayers) {
     List<Head> heads = heads(name, file);
     assertThat(spearman(heads, Head::norm)).as(table(heads)).isEqualTo(norms, within(0.02));
     assertThat(spearman(heads, Head::share)).isEqualTo(shares, within(0.02));

@@ -42,7 +42,7 @@ final class HeadsCommand implements Callable<Integer> {
   @Option(
       names = {"-s", "--seed"},
       paramLabel = "N",
-      defaultValue = "1",
+      defaultValue = "" + HeadProbe.SEED,
       description = "Seed of the random tokens (default: ${DEFAULT-VALUE}).")
   private long seed;
 

@@ -81,8 +81,8 @@ public final class LlamaModel implements AutoCloseable {
   }
 
   /**
-   * The file's header, or null when it is malformed; then llama.cpp, which refuses such files,
-   * says what is wrong in its own words.
+   * The file's header, or null when it is malformed; then llama.cpp, which refuses such files, says
+   * what is wrong in its own words.
    *
    * @throws GgufException for a header that llama.cpp would end the process over
    */
@@ -104,8 +104,7 @@ public final class LlamaModel implements AutoCloseable {
    */
   private static boolean viewsItsWeights(@Nullable GgufFile header) {
     return header != null
-        && header.tensors().stream()
-            .anyMatch(tensor -> tensor.name().endsWith(".attn_k_b.weight"));
+        && header.tensors().stream().anyMatch(tensor -> tensor.name().endsWith(".attn_k_b.weight"));
   }
 
   /** Carries progress from llama.cpp to the listener, and nothing thrown the other way. */

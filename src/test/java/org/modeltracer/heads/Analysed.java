@@ -39,10 +39,7 @@ final class Analysed {
         var session = TracedSession.open(model, options, tracer)) {
       var trace =
           new AttentionTrace(
-              model,
-              GgufFile.read(file),
-              AttentionOptions.defaults(),
-              Double.POSITIVE_INFINITY);
+              model, GgufFile.read(file), AttentionOptions.defaults(), Double.POSITIVE_INFINITY);
       trace.attach(tracer, session);
       work.accept(trace, session);
       trace.analysis();

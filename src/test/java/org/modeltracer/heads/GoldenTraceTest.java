@@ -106,7 +106,7 @@ class GoldenTraceTest {
             });
     rollout(Objects.requireNonNull(trace.analyzer().rollout(0)), golden);
     assertThat(trace.analysis().prompts()).isEqualTo(2);
-    long rows = first.length + ids.length - common;
+    int rows = first.length + ids.length - common;
     assertThat(head(trace.analysis(), 0, 0).rows()).isEqualTo(rows);
   }
 
@@ -141,14 +141,8 @@ class GoldenTraceTest {
           Measure measure = Objects.requireNonNull(head.measures().get(field.getKey()));
           // PyTorch counts queries whose window hides position 0 as not attending to it.
           double mean =
-              field.getKey().equals("sink")
-                  ? measure.mean() * seen / later
-                  : measure.mean();
-          near(
-              where + field.getKey(),
-              mean,
-              reference.get(field.getValue()).asDouble(),
-              golden);
+              field.getKey().equals("sink") ? measure.mean() * seen / later : measure.mean();
+          near(where + field.getKey(), mean, reference.get(field.getValue()).asDouble(), golden);
         }
         if (seen == later) {
           double sparsity = reference.get("sparsity_lt_0.01_causal").asDouble();

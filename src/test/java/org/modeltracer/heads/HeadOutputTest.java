@@ -47,11 +47,7 @@ class HeadOutputTest {
       float[] scale = weights.get("blk." + layer + ".attn_norm.weight");
       float[] w = weights.get("blk." + layer + ".attn_v.weight");
       double epsilon =
-          weights
-              .file()
-              .metadata()
-              .number("llama.attention.layer_norm_rms_epsilon")
-              .orElseThrow();
+          weights.file().metadata().number("llama.attention.layer_norm_rms_epsilon").orElseThrow();
       double[][] values = new double[in.length][kvHeads * each];
       for (int t = 0; t < in.length; t++) {
         double squares = 0;
@@ -274,8 +270,7 @@ class HeadOutputTest {
                     .values()
                     .forEach(
                         head -> {
-                          assertThat(Objects.requireNonNull(head.outputNorm()).mean())
-                              .isPositive();
+                          assertThat(Objects.requireNonNull(head.outputNorm()).mean()).isPositive();
                           assertThat(head.measures().containsKey("norm_weighted_entropy"))
                               .isEqualTo(!kind.equals("latent"));
                         }));

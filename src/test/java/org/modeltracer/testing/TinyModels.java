@@ -156,11 +156,11 @@ public final class TinyModels {
     return m.normAndBias("output_norm", WIDTH).weight("output.weight", WIDTH, VOCABULARY);
   }
 
-  /** Fused projections and a sliding window of 24 tokens in all layers. */
+  /** Fused projections, gate and up in one. */
   private static TinyModel phi3() {
     TinyModel m = start("phi3", 2).real("attention.layer_norm_rms_epsilon", 1e-5f);
     m.number("rope.dimension_count", HEAD).number("rope.scaling.original_context_length", 512);
-    m.number("attention.sliding_window", 24);
+    m.number("attention.sliding_window", 0);
     for (int l = 0; l < LAYERS; l++) {
       String block = "blk." + l + ".";
       m.norm(block + "attn_norm.weight", WIDTH)

@@ -3,6 +3,7 @@ package org.modeltracer.model;
 import java.lang.foreign.MemorySegment;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -15,10 +16,14 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
 
-/** One pass of statistics over a tensor, the work done for every observed node. */
+/**
+ * One pass of statistics over a tensor, the work done for every observed node.
+ *
+ * <p>The counter {@code gigabytes} is the throughput in GB/s.
+ */
 @State(Scope.Thread)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@BenchmarkMode(Mode.Throughput)
+@OutputTimeUnit(TimeUnit.SECONDS)
 @Fork(1)
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
@@ -41,9 +46,18 @@ public class RunningStatsBenchmark {
     values = MemorySegment.ofArray(array);
   }
 
+  /** How much was read. */
+  @State(Scope.Thread)
+  @AuxCounters(AuxCounters.Type.OPERATIONS)
+  public static class Read {
+    /** In units of 10⁹ bytes. */
+    public double gigabytes;
+  }
+
   /** Statistics of the whole tensor. */
   @Benchmark
-  public TensorStats stats() {
+  public TensorStats stats(Read read) {
+    read.gigabytes += 4e-9 * size;
     stats.reset();
     stats.add(values, 0, size);
     return stats.snapshot();

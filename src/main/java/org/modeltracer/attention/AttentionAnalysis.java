@@ -52,13 +52,13 @@ public record AttentionAnalysis(
     var distances =
         HeadDistances.of(analyzer.sample.entries(), analyzer.seen(), analyzer.options.pairWork());
     if (distances.rows == 0) {
-      absent.put(
+      absent.putIfAbsent(
           "head_specialization.head_clusters",
           "no sampled query has rows of all heads; raise the sample's budget");
     }
     var redundancy = HeadRedundancy.of(analyzer, distances, costs);
     if (costs == null || !analyzer.outputs.any()) {
-      absent.put(
+      absent.putIfAbsent(
           "head_specialization.redundancy_analysis.pruning_recommendations",
           costs == null ? "the model's tensors were not handed in" : "no head output was seen");
     }
@@ -71,14 +71,14 @@ public record AttentionAnalysis(
     PromptTrace example = analyzer.example();
     var flow = FlowAnalysis.of(example, analyzer.residual, analyzer.options);
     if (flow.reason() != null) {
-      absent.put("attention_flow.flow_paths", flow.reason());
+      absent.putIfAbsent("attention_flow.flow_paths", flow.reason());
     }
     if (flow.layerFlowStats().isEmpty()) {
-      absent.put("attention_flow.layer_flow_stats", "no residual norms were handed in");
+      absent.putIfAbsent("attention_flow.layer_flow_stats", "no residual norms were handed in");
     }
     var rollout = analyzer.totals.attribution(example);
     if (rollout.reason() != null) {
-      absent.put("rollout", rollout.reason());
+      absent.putIfAbsent("rollout", rollout.reason());
     }
     var patterns = AttentionPatterns.of(analyzer);
     var insights = Insights.of(analyzer, patterns, redundancy, flow);

@@ -29,6 +29,8 @@ public record AttentionLayer(
    * @param maxAttention largest weight of any row with more than one key
    * @param sparsity share of visible keys below the threshold
    * @param measures every {@link Quantity} that some row defined
+   * @param outputNorm norm of what it writes into the residual stream for a token, or of its mixed
+   *     value where the output matrix is not known; null when neither was seen
    * @param rows rows seen
    * @param badRows rows left out because a weight was not finite
    */
@@ -42,6 +44,7 @@ public record AttentionLayer(
       double maxAttention,
       double sparsity,
       Map<String, Measure> measures,
+      @Nullable Measure outputNorm,
       long rows,
       long badRows) {}
 
@@ -140,6 +143,7 @@ public record AttentionLayer(
         stats.maxWeight,
         stats.sparsity(),
         stats.measures(),
+        analyzer.outputs.measure(index),
         stats.rows,
         stats.badRows);
   }

@@ -2,6 +2,7 @@ package org.modeltracer.attention;
 
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What heads write, as vectors handed in by whoever sees them: mean norms and a sample for CKA.
@@ -12,11 +13,13 @@ import java.util.List;
 final class HeadOutputs {
   private final QuerySample sample;
   private final double[] normSum;
+  private final double[] normSquares;
   private final long[] count;
 
   HeadOutputs(int heads, AttentionOptions options) {
     sample = new QuerySample(heads, options.outputSamples(), query -> 1, options.seed());
     normSum = new double[heads];
+    normSquares = new double[heads];
     count = new long[heads];
   }
 
@@ -29,6 +32,7 @@ final class HeadOutputs {
       return;
     }
     normSum[head] += Math.sqrt(squares);
+    normSquares[head] += squares;
     count[head]++;
     var slots = sample.slots(prompt, position);
     if (slots != null) {
@@ -40,6 +44,7 @@ final class HeadOutputs {
     sample.merge(other.sample);
     for (int i = 0; i < count.length; i++) {
       normSum[i] += other.normSum[i];
+      normSquares[i] += other.normSquares[i];
       count[i] += other.count[i];
     }
   }
@@ -57,6 +62,16 @@ final class HeadOutputs {
   /** Mean norm of a head's output, NaN when it has shown none. */
   double norm(int head) {
     return normSum[head] / count[head];
+  }
+
+  /** Norms of a head's output, or null when it has shown none. */
+  @Nullable Measure measure(int head) {
+    if (count[head] == 0) {
+      return null;
+    }
+    double mean = norm(head);
+    double variance = Math.max(0, normSquares[head] / count[head] - mean * mean);
+    return new Measure(mean, Math.sqrt(variance), count[head]);
   }
 
   /**

@@ -66,6 +66,7 @@ public record HeadRedundancy(
     Set<HeadId> redundant = new HashSet<>();
     int n = distances.heads.length;
     double[][] cka = outputs(analyzer, distances);
+    boolean outputs = analyzer.outputs.any();
     double[] closest = new double[n];
     for (int a = 0; a < n; a++) {
       for (int b = 0; b < a && distances.rows > 0; b++) {
@@ -74,7 +75,8 @@ public record HeadRedundancy(
         Boolean same = sameGroup(head1, head2, costs);
         double likeness = distances.similarity(a, b);
         if (!Boolean.TRUE.equals(same)) {
-          double most = Math.max(likeness, cka[a][b] == cka[a][b] ? cka[a][b] : 0);
+          // Heads that look alike may write different things: outputs decide where they are known.
+          double most = cka[a][b] == cka[a][b] ? cka[a][b] : outputs ? 0 : likeness;
           closest[a] = Math.max(closest[a], most);
           closest[b] = Math.max(closest[b], most);
         }

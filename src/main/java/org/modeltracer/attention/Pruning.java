@@ -36,7 +36,8 @@ public record Pruning(List<Recommendation> recommendations, List<HeadId> essenti
    * What removing a KV group would change.
    *
    * @param performanceDrop proxy, not a loss: share of its layer's output norms that the group
-   *     writes, times how unlike its heads are to any head outside
+   *     writes, times how unlike its heads' outputs are to those of the layer's other groups, 1
+   *     less the largest CKA
    * @param memorySavings bytes of its Q, K, V and O slices
    * @param computationalSavings floating-point operations a token
    * @param riskLevel from the drop against an even share

@@ -2,6 +2,7 @@ package org.modeltracer.attention;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Sums over head-averaged rows and rollout rows of all prompts; two merge. */
@@ -71,7 +72,9 @@ final class RolloutTotals {
     if (example == null || rolloutRows == 0) {
       return null == example
           ? RolloutAttribution.absent("no prompt was traced")
-          : RolloutAttribution.absent(String.valueOf(example.rollout.stopped()));
+          : RolloutAttribution.absent(
+              Objects.requireNonNullElse(
+                  example.rollout.stopped(), "no row of attention was traced"));
     }
     List<RolloutAttribution.Token> tokens = new ArrayList<>();
     int last = example.rollout.positions() - 1;

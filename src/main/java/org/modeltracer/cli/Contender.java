@@ -14,6 +14,7 @@ import org.modeltracer.probe.ProbeCost;
 import org.modeltracer.probe.SessionOptions;
 import org.modeltracer.probe.TracedSession;
 import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.TraceListener;
 import org.modeltracer.trace.TracerConfig;
 
 /**
@@ -73,6 +74,8 @@ final class Contender implements AutoCloseable {
   Contender(String name, LlamaModel model, ContextOptions options, TracerConfig config) {
     this.name = name;
     tracer = new ModelTracer(config);
+    // Findings are not what is measured; without a listener they would be logged.
+    tracer.addListener(new TraceListener() {});
     session = TracedSession.open(model, SessionOptions.defaults().withContext(options), tracer);
     context = session.context();
     sampler = new Sampler(model.runtime(), SamplerOptions.greedy());

@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.util.Locale;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufException;
 import org.modeltracer.llama.LlamaException;
 import picocli.CommandLine;
@@ -51,13 +53,13 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     };
   }
 
-  private static String message(Exception e) {
+  private static @Nullable String message(Exception e) {
     return switch (e) {
       case CliException own -> own.getMessage();
       case GgufException malformed -> malformed.getMessage();
       case LlamaException llama -> llama.getMessage();
-      case IllegalArgumentException wrong -> String.valueOf(wrong.getMessage());
-      case UncheckedIOException io -> ioMessage(io.getCause());
+      case IllegalArgumentException wrong -> wrong.getMessage();
+      case UncheckedIOException io -> ioMessage(Objects.requireNonNull(io.getCause()));
       case IOException io -> ioMessage(io);
       default ->
           "internal error, please report it (MODELTRACER_DEBUG=1 shows where): "
@@ -75,7 +77,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
             + e.getMessage();
   }
 
-  private static String oneLine(String text) {
-    return text.strip().replaceAll("\\s*\\R\\s*", " ");
+  private static String oneLine(@Nullable String text) {
+    return String.valueOf(text).strip().replaceAll("\\s*\\R\\s*", " ");
   }
 }

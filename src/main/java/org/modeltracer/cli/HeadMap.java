@@ -1,10 +1,11 @@
 package org.modeltracer.cli;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.SortedMap;
+import java.util.NavigableMap;
 import java.util.TreeMap;
 import org.modeltracer.attention.AttentionAnalysis;
 import org.modeltracer.attention.AttentionLayer;
@@ -21,7 +22,7 @@ final class HeadMap {
   record Mark(char letter, String name, String style) {}
 
   private final Terminal terminal;
-  private final SortedMap<Integer, SortedMap<Integer, Mark>> layers = new TreeMap<>();
+  private final NavigableMap<Integer, NavigableMap<Integer, Mark>> layers = new TreeMap<>();
 
   HeadMap(Terminal terminal) {
     this.terminal = terminal;
@@ -74,7 +75,7 @@ final class HeadMap {
       return;
     }
     List<Integer> all = new ArrayList<>(layers.keySet());
-    int heads = layers.values().stream().mapToInt(SortedMap::lastKey).max().orElse(0) + 1;
+    int heads = layers.values().stream().mapToInt(NavigableMap::lastKey).max().orElse(0) + 1;
     int fit = Math.max(1, WIDTH / (heads + 8));
     int columns = Math.min(fit, (all.size() + TALLEST - 1) / TALLEST);
     int rows = (all.size() + columns - 1) / columns;
@@ -82,7 +83,7 @@ final class HeadMap {
       var line = new StringBuilder();
       for (int i = r; i < all.size(); i += rows) {
         line.append("%5d  ".formatted(all.get(i)));
-        cells(line, layers.get(all.get(i)), heads);
+        cells(line, layers.getOrDefault(all.get(i), Collections.emptyNavigableMap()), heads);
         line.append(' ');
       }
       terminal.println(line.toString().stripTrailing());
@@ -102,7 +103,7 @@ final class HeadMap {
     layers.values().forEach(heads -> used.addAll(heads.values()));
     var line = new StringBuilder("layer  one letter a head:");
     used.stream()
-        .sorted(java.util.Comparator.comparing(Mark::letter).reversed())
+        .sorted(java.util.Comparator.comparingInt(Mark::letter).reversed())
         .forEach(
             m -> line.append("  ").append(styled(m, m.letter + "")).append(' ').append(m.name));
     return line.toString();

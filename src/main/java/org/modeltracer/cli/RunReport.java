@@ -112,7 +112,7 @@ final class RunReport {
       return "";
     }
     long finite = place.aggregate().count() - place.aggregate().nan() - place.aggregate().inf();
-    return finite == 0 ? "NaN" : number(place.aggregate().l2() / Math.sqrt(finite));
+    return finite == 0 ? "NaN" : number(place.aggregate().l2() / Math.sqrt((double) finite));
   }
 
   private static double max(PlaceTrace place) {

@@ -26,7 +26,7 @@ final class WeightReport {
             runtime,
             Thresholds.defaults(),
             threads,
-            (done, all) -> terminal.progress("weights", done, all));
+            (done, all) -> terminal.progress("weights", (double) done, (double) all));
     if (json) {
       terminal.print(Json.pretty(result));
     } else {

@@ -63,10 +63,11 @@ final class BlockLayout {
   }
 
   /**
-   * Which part of a block is not finite, {@link #SCALE} or {@link #MINIMUM}; null when none is, or
-   * when the type is not quantized.
+   * Which part of a block that decodes to something not finite is to blame.
    *
    * @param block the bytes of one block
+   * @return {@link #SCALE} or {@link #MINIMUM}; null when no F16 number of the block is bad, or
+   *     when the type is not quantized
    */
   static @Nullable String badPart(GgmlType type, MemorySegment block) {
     if (!type.quantized()) {

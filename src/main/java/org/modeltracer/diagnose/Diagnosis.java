@@ -47,7 +47,6 @@ public final class Diagnosis implements AutoCloseable {
   private final WeightPeers peers;
   private final ZeroWeights zeros;
   private final BitSet badPasses = new BitSet();
-  private int seen;
   private int replays;
 
   private Diagnosis(TracedSession session, ModelTracer tracer, GgufFile gguf) {
@@ -73,7 +72,10 @@ public final class Diagnosis implements AutoCloseable {
   }
 
   private void examine(Anomaly worst, Replay replay) {
-    List<Anomaly> fresh = fresh();
+    List<Anomaly> fresh =
+        tracer.anomalies().stream()
+            .filter(a -> Objects.equals(a.forward(), replay.forward()))
+            .toList();
     List<Anomaly> critical = fresh.stream().filter(Diagnosis::numeric).toList();
     if (!critical.isEmpty() && replays < limits.replays()) {
       replays++;
@@ -83,14 +85,6 @@ public final class Diagnosis implements AutoCloseable {
     if (numeric(worst)) {
       badPasses.set(replay.forward());
     }
-  }
-
-  /** Anomalies that showed for the first time since the last call. */
-  private List<Anomaly> fresh() {
-    List<Anomaly> all = tracer.anomalies();
-    List<Anomaly> fresh = all.subList(Math.min(seen, all.size()), all.size());
-    seen = all.size();
-    return fresh;
   }
 
   private static boolean numeric(Anomaly anomaly) {
@@ -133,8 +127,9 @@ public final class Diagnosis implements AutoCloseable {
 
   private List<String> notes(NodeWatch watch) {
     return List.of(
-        "replayed with each of %d nodes observed, a split of the graph each: no fused kernels"
-            .formatted(watch.observed()),
+        "decoded again with every node up to the first bad one observed (%d): each is a split of"
+                .formatted(watch.observed())
+            + " the graph, and kernels that fuse nodes did not run",
         "flash attention %s, as in the run".formatted(session.usesFlashAttention() ? "on" : "off"));
   }
 

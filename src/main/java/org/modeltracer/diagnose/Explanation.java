@@ -178,15 +178,16 @@ final class Explanation {
     Verdict unused = null;
     for (BadNode.Input input : bad.inputs()) {
       BadNode.BadCell cell = input.cell();
-      if (cell != null && cell.forward() == null) {
+      Integer written = cell == null ? null : cell.forward();
+      if (cell != null && written == null) {
         unused =
             new Verdict(
                 Cause.POISONED_KV,
                 "cell %d of %s, which no token uses any more, still holds a bad value, and 0 times"
                         .formatted(cell.cell(), cell.cache())
                     + " NaN is NaN");
-      } else if (cell != null) {
-        boolean known = earlier.test(cell.forward());
+      } else if (cell != null && written != null) {
+        boolean known = earlier.test(written);
         return new Verdict(
             known ? Cause.PROPAGATED : Cause.POISONED_KV,
             "cell %d of %s holds a bad value: position %d, written in forward pass %d%s"

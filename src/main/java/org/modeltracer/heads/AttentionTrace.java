@@ -38,7 +38,8 @@ public final class AttentionTrace implements TraceListener, RowListener {
   private final ValueNormTable norms;
   private TokenTrack tokens = new TokenTrack();
   private float[] scratch = {};
-  private long prompts;
+  private long number;
+  private long next;
   private boolean pending;
   private @Nullable AttentionAnalysis analysis;
 
@@ -57,6 +58,10 @@ public final class AttentionTrace implements TraceListener, RowListener {
     var costs = new TensorCosts(layout);
     if (costs.known()) {
       analyzer.costs(costs);
+    } else {
+      analyzer.absent(
+          "head_specialization.redundancy_analysis.pruning_recommendations",
+          "the file names no attention output matrix, so what a head costs is not known");
     }
     double work = OutputFactors.work(layout);
     factors =
@@ -93,8 +98,20 @@ public final class AttentionTrace implements TraceListener, RowListener {
 
   /** A prompt is about to run in sequence 0; what is generated becomes part of it. */
   public void begin(int[] prompt) {
+    begin(next, prompt);
+  }
+
+  /**
+   * A prompt is about to run in sequence 0; what is generated becomes part of it.
+   *
+   * @param prompt its number, which no other prompt has, also not one merged later
+   * @param ids its tokens
+   */
+  public void begin(long prompt, int[] ids) {
+    number = prompt;
+    next = prompt + 1;
     tokens = new TokenTrack();
-    for (int token : prompt) {
+    for (int token : ids) {
       append(token, vocabulary.text(token));
     }
     pending = true;
@@ -111,7 +128,7 @@ public final class AttentionTrace implements TraceListener, RowListener {
   public void onForward(int forward, int firstPosition, int count) {
     if (pending) {
       pending = false;
-      analyzer.beginPrompt(0, prompts++, tokens, firstPosition);
+      analyzer.beginPrompt(0, number, tokens, firstPosition);
     }
     analysis = null;
     analyzer.onForward(forward, firstPosition, count);

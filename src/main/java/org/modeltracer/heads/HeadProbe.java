@@ -39,9 +39,10 @@ public final class HeadProbe {
   private static final int COPIES = 3;
 
   private final LlamaModel model;
-  private final int[] choices;
+  private final int[] deck;
   private final Random random;
   private final ModelShape shape;
+  private int dealt;
 
   /**
    * What the probe found.
@@ -73,7 +74,7 @@ public final class HeadProbe {
   public HeadProbe(LlamaModel model, GgufFile file, long seed) {
     this.model = model;
     Vocabulary vocabulary = model.vocabulary();
-    choices =
+    deck =
         IntStream.range(0, vocabulary.size())
             .filter(t -> !vocabulary.isControl(t) && !vocabulary.endsGeneration(t))
             .filter(t -> t != vocabulary.bos())
@@ -127,9 +128,10 @@ public final class HeadProbe {
   }
 
   private int period() {
-    return Math.min(PERIOD, choices.length);
+    return Math.min(PERIOD, deck.length);
   }
 
+  /** The next sequence; tokens are dealt like cards, so that all are met about equally often. */
   private int[] sequence() {
     int bos = model.vocabulary().bos();
     int start = bos >= 0 ? 1 : 0;
@@ -138,13 +140,16 @@ public final class HeadProbe {
     if (bos >= 0) {
       tokens[0] = bos;
     }
+    if (dealt + period > deck.length) {
+      dealt = 0;
+    }
     for (int i = 0; i < period; i++) {
-      int j = i + random.nextInt(choices.length - i);
-      int chosen = choices[j];
-      choices[j] = choices[i];
-      choices[i] = chosen;
+      int j = dealt + random.nextInt(deck.length - dealt);
+      int token = deck[j];
+      deck[j] = deck[dealt];
+      deck[dealt++] = token;
       for (int c = 0; c < COPIES; c++) {
-        tokens[start + c * period + i] = chosen;
+        tokens[start + c * period + i] = token;
       }
     }
     return tokens;

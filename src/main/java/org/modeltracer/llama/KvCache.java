@@ -1,6 +1,7 @@
 package org.modeltracer.llama;
 
 import java.lang.invoke.MethodHandle;
+import org.jspecify.annotations.Nullable;
 
 /** Operations on what a context remembers, by sequence and position. */
 public final class KvCache {
@@ -179,11 +180,11 @@ public final class KvCache {
     return sequence;
   }
 
-  private interface NativeCall<T> {
+  private interface NativeCall<T extends @Nullable Object> {
     T run() throws Throwable;
   }
 
-  private <T> T run(NativeCall<T> call) {
+  private <T extends @Nullable Object> T run(NativeCall<T> call) {
     if (!exists()) {
       throw new LlamaException(
           LlamaException.Kind.ARGUMENT, "this model has no memory of earlier tokens");

@@ -12,6 +12,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufException;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.LoadChecks;
 
 /** A loaded model: weights and vocabulary, shared by the contexts made from it. */
 @SuppressWarnings("restricted")
@@ -33,9 +34,10 @@ public final class LlamaModel implements AutoCloseable {
       throw new LlamaException(
           LlamaException.Kind.MODEL, file + ": no such file, or no permission to read it");
     }
+    GgufFile header = header(file);
     runtime.log().clear();
     var progress = new Progress(options);
-    address = load(options, progress);
+    address = load(options, viewsItsWeights(header), progress);
     progress.rethrow();
     if (address == 0 && progress.cancelled) {
       throw new LlamaException(LlamaException.Kind.CANCELLED, file + ": loading was cancelled");
@@ -50,7 +52,7 @@ public final class LlamaModel implements AutoCloseable {
     vocabulary = new Vocabulary(runtime, call("llama_model_get_vocab", "p:p"));
   }
 
-  private long load(ModelOptions options, Progress progress) {
+  private long load(ModelOptions options, boolean plainWeights, Progress progress) {
     NativeLibrary library = runtime.library();
     try (Arena arena = Arena.ofConfined()) {
       var params =
@@ -65,7 +67,7 @@ public final class LlamaModel implements AutoCloseable {
         params.set("n_gpu_layers", options.gpuLayers());
       }
       if (params.has("use_extra_bufts")) {
-        params.set("use_extra_bufts", options.extraBuffers() && !viewsItsWeights());
+        params.set("use_extra_bufts", options.extraBuffers() && !plainWeights);
       }
       // Always set: without a callback b4916 prints dots to stderr.
       params.set("progress_callback", progress.stub(arena));
@@ -79,18 +81,30 @@ public final class LlamaModel implements AutoCloseable {
   }
 
   /**
+   * The file's header, or null when it is malformed; then llama.cpp, which refuses such files, says
+   * what is wrong in its own words.
+   *
+   * @throws GgufException for a header that llama.cpp would end the process over
+   */
+  private static @Nullable GgufFile header(Path file) {
+    GgufFile header;
+    try {
+      header = GgufFile.read(file);
+    } catch (GgufException e) {
+      return null;
+    }
+    LoadChecks.require(header);
+    return header;
+  }
+
+  /**
    * Whether the model multiplies by slices of a weight, head by head, as latent attention does.
    *
    * <p>ggml ends the process over a slice of a weight that it has repacked for AMX.
    */
-  private boolean viewsItsWeights() {
-    try {
-      return GgufFile.read(file).tensors().stream()
-          .anyMatch(tensor -> tensor.name().endsWith(".attn_k_b.weight"));
-    } catch (GgufException e) {
-      // llama.cpp reads the file next and says what is wrong with it in its own words.
-      return false;
-    }
+  private static boolean viewsItsWeights(@Nullable GgufFile header) {
+    return header != null
+        && header.tensors().stream().anyMatch(tensor -> tensor.name().endsWith(".attn_k_b.weight"));
   }
 
   /** Carries progress from llama.cpp to the listener, and nothing thrown the other way. */

@@ -1,5 +1,6 @@
 package org.modeltracer.llama;
 
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -45,7 +46,7 @@ final class NativeThread {
           // Native code cannot be left half way: wait for it, remember the interrupt.
           interrupted = true;
         } catch (ExecutionException e) {
-          throw NativeLibrary.unexpected(e.getCause());
+          throw NativeLibrary.unexpected(Objects.requireNonNull(e.getCause()));
         }
       }
     } finally {

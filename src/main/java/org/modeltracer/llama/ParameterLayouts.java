@@ -73,7 +73,7 @@ record ParameterLayouts(CStruct model, CStruct context) {
 
   private static String closest(List<CStruct> candidates, Defaults defaults) {
     CStruct best =
-        Collections.min(candidates, Comparator.comparing(c -> c.mismatches(defaults).size()));
+        Collections.min(candidates, Comparator.comparingInt(c -> c.mismatches(defaults).size()));
     return best.mismatches(defaults).stream()
         .limit(TOLD)
         .collect(Collectors.joining(", ", "unlike " + best.generation() + ", ", ""));

@@ -7,8 +7,8 @@ package org.modeltracer.probe;
  * @param nodesAsked nodes the hook was asked about
  * @param nodesObserved nodes whose values were read
  * @param bytesObserved bytes reduced to statistics
- * @param droppedKeys keys in sight of a query whose position was unknown, and whose rows of attention
- *     were therefore left out; 0 when every row is there
+ * @param droppedKeys keys in sight of a query whose position was unknown, and whose rows of
+ *     attention were therefore left out; 0 when every row is there
  */
 public record ProbeCost(
     int graphNodes, long nodesAsked, long nodesObserved, long bytesObserved, long droppedKeys) {}

@@ -158,8 +158,8 @@ class AnalysisJsonTest {
       }
     }
     left.merge(right);
-    Map<String, Double> want = numbers(json(whole.result(COSTS, null)), "");
-    Map<String, Double> have = numbers(json(left.result(COSTS, null)), "");
+    Map<String, Double> want = numbers(json(priced(whole).result()), "");
+    Map<String, Double> have = numbers(json(priced(left).result()), "");
     assertThat(have.keySet()).isEqualTo(want.keySet());
     want.forEach(
         (path, value) ->
@@ -192,7 +192,7 @@ class AnalysisJsonTest {
         new AttentionAnalyzer(
             Matrices.shape(LAYERS, 3), AttentionOptions.defaults().withTokenScores());
     feed(analyzer, 5, new Random(seed));
-    return analyzer.result(COSTS, null);
+    return priced(analyzer).result();
   }
 
   private static void feed(AttentionAnalyzer analyzer, int prompt, Random random) {
@@ -266,5 +266,10 @@ class AnalysisJsonTest {
       for (int i = 0; i < node.size(); i++) all.putAll(numbers(node.get(i), path + "/" + i));
     }
     return all;
+  }
+
+  private static AttentionAnalyzer priced(AttentionAnalyzer analyzer) {
+    analyzer.costs(COSTS);
+    return analyzer;
   }
 }

@@ -54,7 +54,7 @@ class RedundancyTest {
         analyzer.headOutput(0, 0, h, p, noise, 0, 8);
       }
     }
-    var redundancy = analyzer.result(COSTS, null).headSpecialization().redundancyAnalysis();
+    var redundancy = priced(analyzer).result().headSpecialization().redundancyAnalysis();
     assertThat(kind(redundancy, 0, 1)).isEqualTo(HeadRedundancy.Type.IDENTICAL);
     assertThat(kind(redundancy, 0, 2)).isEqualTo(HeadRedundancy.Type.CORRELATED);
     assertThat(kind(redundancy, 0, 3)).isEqualTo(HeadRedundancy.Type.FUNCTIONAL);
@@ -103,7 +103,7 @@ class RedundancyTest {
             0, 0, h, p, new float[] {size * (float) random.nextGaussian(), size}, 0, 2);
       }
     }
-    var redundancy = analyzer.result(COSTS, null).headSpecialization().redundancyAnalysis();
+    var redundancy = priced(analyzer).result().headSpecialization().redundancyAnalysis();
     var advice = redundancy.pruningRecommendations();
     assertThat(advice.get(0).headToPrune()).isEqualTo(new HeadId(0, 0));
     assertThat(advice.get(0).normShare()).isEqualTo(0.05 / 1.05, within(0.03));
@@ -129,5 +129,10 @@ class RedundancyTest {
         .map(HeadRedundancy.Pair::redundancyType)
         .findFirst()
         .orElse(null);
+  }
+
+  private static AttentionAnalyzer priced(AttentionAnalyzer analyzer) {
+    analyzer.costs(COSTS);
+    return analyzer;
   }
 }

@@ -69,6 +69,7 @@ class BenchTest {
             "-n",
             56);
     assertThat(cli.code()).as(cli.err()).isZero();
+    assertThat(cli.err()).isEmpty();
     assertThat(cli.out()).contains("untraced", "idle", "lightweight", "full");
   }
 

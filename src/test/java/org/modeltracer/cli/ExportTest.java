@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.modeltracer.testing.Golden;
 import tools.jackson.databind.JsonNode;
@@ -28,9 +29,9 @@ class ExportTest {
     return Cli.run(args.toArray());
   }
 
-  private Object[] exactly(Object... more) {
-    var args = new ArrayList<Object>(EXACT);
-    args.addAll(List.of(more));
+  private Object[] exactly(Object... given) {
+    var args = new ArrayList<Object>(List.of(given));
+    args.addAll(EXACT);
     return args.toArray();
   }
 
@@ -56,19 +57,42 @@ class ExportTest {
   })
   void theSameNumbersAsPyTorch(String prompt, String batches) throws IOException {
     Golden golden = Golden.load("tinyllama-mha", prompt);
-    Path out = folder.resolve("new/folder");
     var args = new ArrayList<Object>(List.of("-p", text(prompt)));
     args.addAll(List.of(batches.split(" ")));
+    Path out = folder.resolve("new/folder");
     Cli cli = export(out, exactly(args.toArray()));
     assertThat(cli.err()).isEmpty();
     assertThat(cli.code()).isZero();
+    compare(out, golden, 1e-4, 1e-3);
+  }
 
+  @ParameterizedTest
+  @MethodSource("org.modeltracer.llama.Runtimes#libraries")
+  void everyGenerationOfLlamaCpp(Path library) throws IOException {
+    Golden golden = Golden.load("tinyllama-mha", "text64");
+    Cli cli = export(folder, exactly("-p", text("text64"), "-ub", 9, "--llama-lib", library));
+    assertThat(cli.code()).as(cli.err()).isZero();
+    compare(folder, golden, 1e-4, 1e-3);
+  }
+
+  @Test
+  void headsThatShareKeys() throws IOException {
+    Golden golden = Golden.load("tinyllama-gqa", "text64");
+    Cli cli =
+        Cli.run(exactly("export", "-m", golden.file(), "-p", text("text64"), "--out", folder));
+    assertThat(cli.code()).as(cli.err()).isZero();
+    // The file's weights are F16, the reference's are not rounded.
+    compare(folder, golden, 1e-2, 0.2);
+  }
+
+  private static void compare(Path out, Golden golden, double tolerance, double hidden)
+      throws IOException {
     assertThat(NpyArray.read(out.resolve("tokens.npy")).integers()).containsExactly(golden.ids());
-    compare(out.resolve("embedding.npy"), golden, "hidden_embed", 1e-3);
-    compare(out.resolve("logits.npy"), golden, "logits", 1e-4);
+    compare(out.resolve("embedding.npy"), golden, "hidden_embed", hidden);
+    compare(out.resolve("logits.npy"), golden, "logits", tolerance);
     for (int layer = 0; layer < golden.layers(); layer++) {
-      compare(out.resolve("hidden_L" + layer + ".npy"), golden, "hidden", 1e-3, layer);
-      compare(out.resolve("attention_L" + layer + ".npy"), golden, "attn", 1e-4, layer);
+      compare(out.resolve("hidden_L" + layer + ".npy"), golden, "hidden", hidden, layer);
+      compare(out.resolve("attention_L" + layer + ".npy"), golden, "attn", tolerance, layer);
     }
     try (var files = Files.list(out)) {
       assertThat(files).hasSize(3 + 2 * golden.layers());

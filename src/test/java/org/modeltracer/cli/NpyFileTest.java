@@ -1,5 +1,6 @@
 package org.modeltracer.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -88,7 +89,7 @@ class NpyFileTest {
           new ProcessBuilder("python3", "-c", code)
               .redirectError(ProcessBuilder.Redirect.DISCARD)
               .start();
-      String out = new String(process.getInputStream().readAllBytes()).strip();
+      String out = new String(process.getInputStream().readAllBytes(), UTF_8).strip();
       return process.waitFor(60, TimeUnit.SECONDS) ? process.exitValue() + ":" + out : "-1:";
     } catch (IOException none) {
       return "-1:";

@@ -11,6 +11,8 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.Optional;
+import org.modeltracer.gguf.GgmlType;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
 import tools.jackson.databind.JsonNode;
@@ -26,7 +28,8 @@ final class BrokenModel {
   private final GgufFile gguf;
   private final byte[] bytes;
 
-  private BrokenModel(Path base) {
+  /** A healthy model, to be broken. */
+  BrokenModel(Path base) {
     try {
       gguf = GgufFile.read(base);
       bytes = Files.readAllBytes(base);
@@ -106,8 +109,21 @@ final class BrokenModel {
     return this;
   }
 
+  /** Sets one value of an F32 or F16 tensor to NaN. */
+  BrokenModel nan(TensorInfo tensor, long element) {
+    if (tensor.type() == GgmlType.F32) {
+      return set(tensor.name(), element, Float.NaN);
+    }
+    assertThat(tensor.type()).isEqualTo(GgmlType.F16);
+    return nanInBlock(tensor.name(), element, 0);
+  }
+
   TensorInfo tensor(String name) {
-    return gguf.tensor(name).orElseThrow();
+    return find(name).orElseThrow();
+  }
+
+  Optional<TensorInfo> find(String name) {
+    return gguf.tensor(name);
   }
 
   Path write(Path folder, String name) {

@@ -13,6 +13,7 @@ import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.FlashAttention;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.ModelOptions;
 import org.modeltracer.probe.SessionOptions;
 import org.modeltracer.probe.TracedSession;
 import org.modeltracer.trace.ModelTracer;
@@ -26,7 +27,21 @@ final class Diagnosed implements AutoCloseable {
   final Diagnosis diagnosis;
 
   Diagnosed(LlamaRuntime runtime, Path file, TracerConfig config, SessionOptions options) {
-    model = runtime.open(file);
+    this(runtime, file, config, options, true);
+  }
+
+  /**
+   * A model at work.
+   *
+   * @param packed whether llama.cpp may repack weights, and compute with kernels made for that
+   */
+  Diagnosed(
+      LlamaRuntime runtime,
+      Path file,
+      TracerConfig config,
+      SessionOptions options,
+      boolean packed) {
+    model = runtime.open(file, new ModelOptions(0, false, false, packed, null));
     tracer = new ModelTracer(config);
     session = TracedSession.open(model, options, tracer);
     diagnosis = Diagnosis.attach(session, tracer, GgufFile.read(file));

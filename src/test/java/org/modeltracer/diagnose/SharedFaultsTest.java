@@ -54,7 +54,10 @@ class SharedFaultsTest {
         for (FlashAttention flash : List.of(FlashAttention.OFF, FlashAttention.ON)) {
           for (String prompt : PROMPTS) {
             runs.add(Arguments.of(fault, cache, flash, prompt, false));
-            runs.add(Arguments.of(fault, cache, flash, prompt, true));
+            // The one prompt that has the bad token; a single token shows all other faults at once.
+            if (prompt.equals(fault.startsWith("f04") ? "text64" : "short")) {
+              runs.add(Arguments.of(fault, cache, flash, prompt, true));
+            }
           }
         }
       }
@@ -148,8 +151,7 @@ class SharedFaultsTest {
         node = "cache_k_l%d (view) (permuted) (copy)".formatted(expected.get("layer").asInt());
         op = "CPY";
       }
-      Cause cause =
-          expected.has("by_kv_cache") && half ? Cause.F16_OVERFLOW : Cause.BAD_WEIGHT;
+      Cause cause = expected.has("by_kv_cache") && half ? Cause.F16_OVERFLOW : Cause.BAD_WEIGHT;
       if ("embd (or inp_embd)".equals(node)) {
         node = "embd";
       }

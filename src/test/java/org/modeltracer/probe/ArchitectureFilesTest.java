@@ -163,8 +163,7 @@ class ArchitectureFilesTest {
               CacheType keys = latent ? CacheType.F16 : type;
               Run off = run(model, options(FlashAttention.OFF, keys, CacheType.F16), false);
               Run on = run(model, options(FlashAttention.ON, type, type), false);
-              RowComparison.requireNear(
-                  on.seen(), off.seen(), latent ? SELECTED_KEYS : EXACT_KEYS);
+              RowComparison.requireNear(on.seen(), off.seen(), latent ? SELECTED_KEYS : EXACT_KEYS);
             }
           }
         });

@@ -33,11 +33,6 @@ class LearnedSinkTest {
     final Map<Integer, float[]> byLayer = new HashMap<>();
     final Map<Integer, long[]> shapes = new HashMap<>();
     final Map<Integer, Float> scales = new HashMap<>();
-    private final LlamaRuntime runtime;
-
-    Scores(LlamaRuntime runtime) {
-      this.runtime = runtime;
-    }
 
     @Override
     public boolean wants(Tensor node) {
@@ -61,7 +56,8 @@ class LearnedSinkTest {
   @Test
   void rowsAreSoftmaxWithTheSinkInTheDenominator() {
     Path file = Architectures.model("gpt-oss-moe-f16");
-    for (var named : (Iterable<org.junit.jupiter.api.Named<LlamaRuntime>>) Runtimes.all()::iterator) {
+    for (var named :
+        (Iterable<org.junit.jupiter.api.Named<LlamaRuntime>>) Runtimes.all()::iterator) {
       LlamaRuntime runtime = named.getPayload();
       if (runtime.version().equals("b4916")) {
         continue;
@@ -75,7 +71,10 @@ class LearnedSinkTest {
       try (LlamaModel model = runtime.open(file)) {
         Scores scores = scores(model, options, ids);
         for (FlashAttention flash : FlashAttention.values()) {
-          require(rows(model, options.withFlashAttention(flash), ids), scores, new Weights(file),
+          require(
+              rows(model, options.withFlashAttention(flash), ids),
+              scores,
+              new Weights(file),
               flash == FlashAttention.OFF ? 1e-5 : 2e-3);
         }
       }
@@ -84,7 +83,7 @@ class LearnedSinkTest {
 
   private static Scores scores(LlamaModel model, ContextOptions options, int[] ids) {
     try (LlamaContext context = model.context(options)) {
-      var scores = new Scores(model.runtime());
+      var scores = new Scores();
       return model
           .runtime()
           .call(
@@ -130,7 +129,8 @@ class LearnedSinkTest {
           for (int i = 0; i < e.length; i++) {
             assertThat(Math.abs(row.weights()[i] - e[i] / sum)).isLessThan(tolerance);
           }
-          assertThat(Math.abs(1 - row.sum() - Math.exp(sink) / sum)).isLessThan(e.length * tolerance);
+          assertThat(Math.abs(1 - row.sum() - Math.exp(sink) / sum))
+              .isLessThan(e.length * tolerance);
         });
   }
 }

@@ -54,6 +54,7 @@ public final class Weights {
   }
 
   /** Writes the same model with every weight as float32, which changes no weight. */
+  @SuppressWarnings("ByteBufferBackingArray") // little() allocates
   public Path writeAsF32(Path target) {
     var table = new ByteArrayOutputStream();
     var data = new ByteArrayOutputStream();

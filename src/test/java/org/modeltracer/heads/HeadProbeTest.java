@@ -1,0 +1,112 @@
+package org.modeltracer.heads;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.modeltracer.attention.HeadLabel;
+import org.modeltracer.attention.HeadScores;
+import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.model.HeadId;
+import org.modeltracer.testing.Architectures;
+import org.modeltracer.testing.Golden;
+import tools.jackson.databind.JsonNode;
+
+class HeadProbeTest {
+  private static final long SEED = 1;
+
+  /** Labels that only a head with that very behaviour may have. */
+  private static final Set<HeadLabel> SPECIFIC =
+      Set.of(
+          HeadLabel.PREVIOUS_TOKEN,
+          HeadLabel.INDUCTION,
+          HeadLabel.DUPLICATE_TOKEN,
+          HeadLabel.SELF,
+          HeadLabel.POSITIONAL);
+
+  private static HeadProbe.Result probe(Golden golden, int sequences) {
+    try (var model = LlamaRuntime.load().open(golden.file())) {
+      return new HeadProbe(model, GgufFile.read(golden.file()), SEED)
+          .run(Analysed.exact(), sequences, golden.ids(), (done, all) -> {});
+    }
+  }
+
+  /** Random tokens differ from PyTorch's: what a head does must agree, whatever they were. */
+  @ParameterizedTest
+  @ValueSource(strings = {"tinyllama-mha", "tinyllama-gqa"})
+  void trainedHeadsScoreAsInPyTorchAndGetTheirLabels(String name) {
+    Golden golden = Golden.load(name, "text64");
+    HeadProbe.Result result = probe(golden, 32);
+    assertThat(result.scores()).hasSize(golden.layers() * golden.heads());
+    for (JsonNode head : Golden.json("heads.json").get(name).get("heads")) {
+      var id = new HeadId(head.get("layer").asInt(), head.get("head").asInt());
+      HeadScores scores = Objects.requireNonNull(result.scores().get(id));
+      Map<String, Double> found =
+          Map.of(
+              "prev_token", scores.previousToken(),
+              "induction", scores.induction(),
+              "duplicate_token", scores.duplicateToken(),
+              "bos_sink", scores.sink(),
+              "self_", scores.self());
+      found.forEach(
+          (field, score) ->
+              assertThat(score)
+                  .as(name + " " + id + " " + field)
+                  .isEqualTo(head.get(field).asDouble(), within(0.02)));
+      label(name, id, head, scores);
+    }
+    assertThat(result.masks().values()).allMatch(mask -> mask.kind() == Mask.Kind.CAUSAL);
+    assertThat(result.skipped()).isEmpty();
+    assertThat(result.text()).hasSameSizeAs(result.scores());
+  }
+
+  private static void label(String name, HeadId id, JsonNode head, HeadScores scores) {
+    List<String> wanted = new ArrayList<>();
+    head.get("labels").forEach(label -> wanted.add(label.asString().replace('-', '_')));
+    boolean twoBack = name.equals("tinyllama-gqa") && id.equals(new HeadId(1, 5));
+    if (twoBack) {
+      assertThat(scores.label()).isEqualTo(HeadLabel.POSITIONAL);
+      assertThat(scores.offset()).isEqualTo(2);
+    } else if (wanted.isEmpty()) {
+      assertThat(SPECIFIC).as(name + " " + id).doesNotContain(scores.label());
+    } else {
+      assertThat(wanted).as(name + " " + id).contains(scores.label().id());
+    }
+  }
+
+  /** What a head that copies scores depends on how often it could: rows are counted. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 4})
+  void rowsAreThoseOfTheSequences(int sequences) {
+    HeadProbe.Result result = probe(Golden.load("tinyllama-mha", "short"), sequences);
+    HeadScores scores = Objects.requireNonNull(result.scores().get(new HeadId(0, 0)));
+    assertThat(scores.rows()).isEqualTo(90L * sequences);
+    assertThat(scores.copyRows()).isEqualTo(60L * sequences);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"mamba-dense-f16", "jamba-dense-f16", "gemma3-dense-f16"})
+  void layersWithoutSoftmaxAreSkippedAndWindowsSeen(String name) {
+    var file = Architectures.model(name);
+    try (var model = LlamaRuntime.load().open(file)) {
+      var result =
+          new HeadProbe(model, GgufFile.read(file), SEED)
+              .run(Analysed.exact(), 1, new int[0], (done, all) -> {});
+      assertThat(result.skipped())
+          .isEqualTo(
+              switch (name) {
+                case "mamba-dense-f16" -> Set.of(0, 1);
+                case "jamba-dense-f16" -> Set.of(1);
+                default -> Set.of();
+              });
+      assertThat(result.masks().keySet()).doesNotContainAnyElementsOf(result.skipped());
+    }
+  }
+}

@@ -73,6 +73,12 @@ public final class LlamaContext implements AutoCloseable {
               + runtime.version()
               + " has no flash attention over an F32 cache; use -fa off, or -ctk f16 -ctv f16");
     }
+    if (options.sequences() > options.batch()) {
+      throw new LlamaException(
+          LlamaException.Kind.CONTEXT,
+          "%d sequences take a batch (-b) of as many tokens, not %d"
+              .formatted(options.sequences(), options.batch()));
+    }
     if (model.options().vocabularyOnly()) {
       throw new LlamaException(
           LlamaException.Kind.CONTEXT, "this model was loaded without weights, vocabulary only");

@@ -67,7 +67,22 @@ final class ResidualStream {
         .filter(n -> n.ne().getFirst().equals(current.ne().getFirst()))
         .filter(n -> !other(n, current).origin().isLeaf())
         .min(java.util.Comparator.comparingInt(GraphNode::index))
-        .map(n -> new Step(before, other(n, current), n));
+        .map(n -> new Step(before, other(n, current), goesOn(n)));
+  }
+
+  /** A sum, or the norm of it where the layer's own norm is all that becomes of the sum. */
+  private GraphNode goesOn(GraphNode sum) {
+    List<GraphNode> next = graph.consumers(sum);
+    if (next.size() != 1 || !isNorm(next.getFirst())) {
+      return sum;
+    }
+    GraphNode norm = affine(graph, next.getFirst());
+    boolean own = norm.sources().stream().anyMatch(s -> s.isWeight() && s.namedLayer() >= 0);
+    return own ? norm : sum;
+  }
+
+  private static boolean isNorm(GraphNode n) {
+    return n.is("NORM") || n.is("RMS_NORM");
   }
 
   /** The same state where it only moved: reshaped, or reduced to the rows that become outputs. */
@@ -100,7 +115,7 @@ final class ResidualStream {
   /** The norm of a state with its scale and shift, when the state goes nowhere but there. */
   private Optional<GraphNode> normed(GraphNode current) {
     for (GraphNode consumer : graph.consumers(current)) {
-      if (consumer.is("NORM") || consumer.is("RMS_NORM")) {
+      if (isNorm(consumer)) {
         return Optional.of(affine(graph, consumer));
       }
     }

@@ -53,14 +53,16 @@ final class SiteMap {
     for (GraphNode node : graph.nodes()) {
       layers.put(node, layerOf(node));
     }
-    logits();
+    Optional<GraphNode> last = logits();
     graph.nodes().forEach(this::outputs);
     graph.nodes().forEach(this::attention);
     graph.nodes().forEach(this::cacheWrites);
-    graph.nodes().forEach(this::factors);
     residual = new ResidualStream(graph, embedding());
     put(Site.EMBEDDING, Place.BEFORE_LAYERS, residual.embedding());
     residual();
+    last.ifPresent(n -> put(Site.FINAL_NORM, Place.AFTER_LAYERS, n));
+    // After the stream: where a block reads the stream itself it has no norm of its own.
+    graph.nodes().forEach(this::factors);
   }
 
   private int layerOf(GraphNode node) {
@@ -86,7 +88,8 @@ final class SiteMap {
     }
   }
 
-  private void logits() {
+  /** Finds the logits; returns what they, or the embedding of a text, are made from. */
+  private Optional<GraphNode> logits() {
     for (int i = graph.nodes().size() - 1; i >= 0; i--) {
       GraphNode n = graph.nodes().get(i);
       if (!n.is("MUL_MAT")) {
@@ -95,14 +98,12 @@ final class SiteMap {
       String weight = n.sources().getFirst().role();
       if (weight.equals("output") || weight.equals("token_embd")) {
         put(Site.LOGITS, Place.AFTER_LAYERS, last(n));
-        put(Site.FINAL_NORM, Place.AFTER_LAYERS, n.sources().get(1).origin());
-        return;
+        return Optional.of(n.sources().get(1).origin());
       }
     }
-    graph.nodes().stream()
-        .filter(n -> n.baseName().equals("result_norm") || n.baseName().equals("result_embd"))
-        .reduce((a, b) -> b)
-        .ifPresent(n -> put(Site.FINAL_NORM, Place.AFTER_LAYERS, n));
+    return graph.nodes().stream()
+        .filter(n -> n.baseName().equals("result_norm"))
+        .reduce((a, b) -> b);
   }
 
   /** What becomes of a tensor by element-wise operations up to the end of the graph. */
@@ -236,7 +237,7 @@ final class SiteMap {
     if (attended.contains(node.root())) {
       put(Site.KEY_CACHE, layer, node);
       put(Site.KEY, layer, node.sources().getFirst().origin());
-    } else if (node.isCache("cache_v")) {
+    } else if (node.isCache("cache_v") && nodes.containsKey(new Place(Site.ATTENTION, layer))) {
       put(Site.VALUE_CACHE, layer, node);
       put(Site.VALUE, layer, node.sources().getFirst().origin());
     }
@@ -304,12 +305,13 @@ final class SiteMap {
   private void contribution(int layer, GraphNode added) {
     boolean mixes = contains(added, SiteMap::mixesTokens);
     boolean feeds = contains(added, n -> n.role().startsWith("ffn_"));
+    boolean shifts = contains(added, n -> n.role().startsWith("channel_mix"));
     if (mixes && feeds && added.origin().is("ADD")) {
       contribution(layer, added.origin().sources().get(0));
       contribution(layer, added.origin().sources().get(1));
-    } else if (mixes) {
+    } else if (mixes && !shifts) {
       put(Site.ATTN_OUT, layer, rows(added));
-    } else if (feeds) {
+    } else if (feeds || shifts) {
       put(Site.FFN_OUT, layer, rows(added));
     }
   }
@@ -328,7 +330,7 @@ final class SiteMap {
   private static boolean mixesTokens(GraphNode n) {
     return n.is("SOFT_MAX") && n.sources().size() > 1
         || n.is("FLASH_ATTN_EXT")
-        || n.isLeaf() && (n.name().startsWith("cache_r_") || n.name().startsWith("cache_s_"));
+        || n.isLeaf() && n.name().startsWith("cache_");
   }
 
   /** The node at a place, if the graph has it. */

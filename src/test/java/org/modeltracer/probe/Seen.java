@@ -79,6 +79,18 @@ final class Seen implements TraceListener {
     assertThat(same).as("%s", id).isTrue();
   }
 
+  /** Requires a row to be over the same keys as another, and no weight further off. */
+  static void requireNear(Object id, Row is, Row want, double tolerance) {
+    assertThat(is).as("%s", id).isNotNull();
+    assertThat(is.keys()).as("%s", id).isEqualTo(want.keys());
+    double worst = 0;
+    for (int i = 0; i < want.weights().length; i++) {
+      double d = Math.abs(is.weights()[i] - want.weights()[i]);
+      worst = Double.isNaN(d) ? Double.POSITIVE_INFINITY : Math.max(worst, d);
+    }
+    assertThat(worst).as("%s", id).isLessThan(tolerance);
+  }
+
   void clear() {
     rows.clear();
     states.clear();

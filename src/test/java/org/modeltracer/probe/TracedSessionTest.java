@@ -239,15 +239,8 @@ class TracedSessionTest {
           session.cache().clear();
           seen.clear();
           assertThat(session.generate(other, 5, t -> true).reusedTokens()).isZero();
-          rest.forEach((id, row) -> requireNear(id, row, seen.rows.get(id)));
+          rest.forEach((id, row) -> Seen.requireNear(id, row, seen.rows.get(id), 1e-5));
         });
-  }
-
-  static void requireNear(Object id, Seen.Row is, Seen.Row want) {
-    assertThat(is.keys()).as("%s", id).isEqualTo(want.keys());
-    for (int i = 0; i < want.weights().length; i++) {
-      assertThat(Math.abs(is.weights()[i] - want.weights()[i])).as("%s", id).isLessThan(1e-5f);
-    }
   }
 
   /** Whatever is done to the cache between prompts, what is reused of it is right. */

@@ -21,6 +21,7 @@ public final class TinyModels {
     ALL.put("bert", TinyModels::bert);
     ALL.put("bloom", TinyModels::bloom);
     ALL.put("falcon", TinyModels::falcon);
+    ALL.put("gemma2", TinyModels::gemma2);
     ALL.put("gemma3", TinyModels::gemma3);
     ALL.put("gptneox", TinyModels::gptneox);
     ALL.put("llama", TinyModels::llama);
@@ -156,11 +157,11 @@ public final class TinyModels {
     return m.normAndBias("output_norm", WIDTH).weight("output.weight", WIDTH, VOCABULARY);
   }
 
-  /** Fused projections and a sliding window of 24 tokens in all layers. */
+  /** Fused projections, gate and up in one. */
   private static TinyModel phi3() {
     TinyModel m = start("phi3", 2).real("attention.layer_norm_rms_epsilon", 1e-5f);
     m.number("rope.dimension_count", HEAD).number("rope.scaling.original_context_length", 512);
-    m.number("attention.sliding_window", 24);
+    m.number("attention.sliding_window", 0);
     for (int l = 0; l < LAYERS; l++) {
       String block = "blk." + l + ".";
       m.norm(block + "attn_norm.weight", WIDTH)
@@ -173,17 +174,28 @@ public final class TinyModels {
     return output(m);
   }
 
-  /** Norms before and after each block, and a window of 24 tokens but for every sixth layer. */
+  /** Scores capped softly, and a window of 24 tokens in the first of two layers. */
+  private static TinyModel gemma2() {
+    return gemma(start("gemma2", 1).real("attn_logit_softcapping", 20), false);
+  }
+
+  /** Queries and keys normalized, and a window of 24 tokens in the first five of six layers. */
   private static TinyModel gemma3() {
-    TinyModel m = start("gemma3", 1).real("attention.layer_norm_rms_epsilon", 1e-5f);
+    return gemma(start("gemma3", 1), true);
+  }
+
+  /** Norms before and after each block. */
+  private static TinyModel gemma(TinyModel m, boolean normed) {
+    m.real("attention.layer_norm_rms_epsilon", 1e-5f);
     m.number("attention.key_length", HEAD).number("attention.value_length", HEAD);
     m.number("attention.sliding_window", 24);
     for (int l = 0; l < LAYERS; l++) {
       String block = "blk." + l + ".";
       separate(m.norm(block + "attn_norm.weight", WIDTH), block, 1)
-          .norm(block + "attn_q_norm.weight", HEAD)
-          .norm(block + "attn_k_norm.weight", HEAD)
           .norm(block + "post_attention_norm.weight", WIDTH);
+      if (normed) {
+        m.norm(block + "attn_q_norm.weight", HEAD).norm(block + "attn_k_norm.weight", HEAD);
+      }
       gated(m.norm(block + "ffn_norm.weight", WIDTH), block)
           .norm(block + "post_ffw_norm.weight", WIDTH);
     }

@@ -230,7 +230,9 @@ final class CacheScript {
     int gap = 1 + random.nextInt(3);
     List<Token> own = of(sequence);
     List<Token> moved = own.stream().filter(t -> t.position >= at + gap).toList();
-    if (!session.cache().canShift() || moved.isEmpty() || own.stream().anyMatch(t -> t.owners.size() > 1)) {
+    if (!session.cache().canShift()
+        || moved.isEmpty()
+        || own.stream().anyMatch(t -> t.owners.size() > 1)) {
       return;
     }
     remove(sequence, at, at + gap);

@@ -136,8 +136,7 @@ class TinyModelsTest {
             assertThat(sites(session, layer)).as("layer %d", layer).isEqualTo(LAYER.get(name));
           }
           assertThat(sites(session, Place.BEFORE_LAYERS)).containsExactly(Site.EMBEDDING);
-          Set<Site> end =
-              name.equals("bert") ? Set.of() : EnumSet.of(Site.FINAL_NORM, Site.LOGITS);
+          Set<Site> end = name.equals("bert") ? Set.of() : EnumSet.of(Site.FINAL_NORM, Site.LOGITS);
           assertThat(sites(session, Place.AFTER_LAYERS)).isEqualTo(end);
         });
   }

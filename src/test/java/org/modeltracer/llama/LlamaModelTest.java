@@ -11,6 +11,7 @@ import java.util.List;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.modeltracer.gguf.GgufException;
 import org.modeltracer.testing.Faults;
 import org.modeltracer.testing.Golden;
 
@@ -78,11 +79,20 @@ class LlamaModelTest {
   @MethodSource(RUNTIMES)
   void theSecondFailureTellsItsOwnReason(LlamaRuntime runtime) throws IOException {
     Path wrong = Faults.make("f10_wrong_magic", folder);
-    Path heads = Faults.make("f11a_head_count_0", folder);
+    Path cut = Faults.make("f08_truncated_data", folder);
     assertThatThrownBy(() -> runtime.open(wrong)).hasMessageContaining("magic");
-    assertThatThrownBy(() -> runtime.open(heads))
+    assertThatThrownBy(() -> runtime.open(cut))
         .isInstanceOf(LlamaException.class)
         .hasMessageNotContaining("magic");
+  }
+
+  @ParameterizedTest
+  @MethodSource(RUNTIMES)
+  void aHeaderThatWouldEndTheProcessNeverReachesIt(LlamaRuntime runtime) throws IOException {
+    Path blocks = Faults.make("f11c_block_count_1000", folder);
+    assertThatThrownBy(() -> runtime.open(blocks))
+        .isInstanceOf(GgufException.class)
+        .hasMessageContaining("block_count is 1000");
   }
 
   @ParameterizedTest

@@ -5,7 +5,10 @@ import java.util.Optional;
 
 /** Every check there is, in the order in which they run: cheap ones first. */
 public final class Catalogue {
-  private static final List<Check> CHECKS = List.of(new FileStructure());
+  private static final List<Check> CHECKS =
+      List.of(
+          // One a line, in the order in which they run.
+          new FileStructure());
 
   private Catalogue() {}
 
@@ -17,5 +20,19 @@ public final class Catalogue {
   /** A check by its name. */
   public static Optional<Check> find(String id) {
     return CHECKS.stream().filter(c -> c.id().equals(id)).findFirst();
+  }
+
+  /**
+   * The checks of a name, or of a group such as {@code tokenizer}; none when nothing is so named.
+   */
+  public static List<Check> matching(String name) {
+    return CHECKS.stream()
+        .filter(c -> c.id().equals(name) || c.id().startsWith(name + "."))
+        .toList();
+  }
+
+  /** Names of all checks. */
+  public static List<String> names() {
+    return CHECKS.stream().map(Check::id).toList();
   }
 }

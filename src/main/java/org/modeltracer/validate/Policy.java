@@ -1,6 +1,9 @@
 package org.modeltracer.validate;
 
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.time.Duration;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -63,5 +66,15 @@ public record Policy(
       throw new IllegalArgumentException("policy: no limit is named '" + name + "'");
     }
     return limit;
+  }
+
+  /** SHA-256 of the prompts in UTF-8, a zero byte after each: the same for the same prompts. */
+  public String promptHash() {
+    MessageDigest digest = Hashes.sha256();
+    for (String prompt : prompts) {
+      digest.update(prompt.getBytes(StandardCharsets.UTF_8));
+      digest.update((byte) 0);
+    }
+    return HexFormat.of().formatHex(digest.digest());
   }
 }

@@ -8,7 +8,12 @@ public final class Catalogue {
   private static final List<Check> CHECKS =
       List.of(
           // One a line, in the order in which they run.
-          new FileStructure());
+          new FileStructure(),
+          new FileMetadata(),
+          new FileData(),
+          new TokenizerParity(),
+          new TokenizerRoundTrip(),
+          new TokenizerReference());
 
   private Catalogue() {}
 

@@ -8,7 +8,16 @@ public final class Catalogue {
   private static final List<Check> CHECKS =
       List.of(
           // One a line, in the order in which they run.
-          new FileStructure());
+          new FileStructure(),
+          new FileLoads(),
+          new ForwardFinite(),
+          new ForwardAnomalies(),
+          new ForwardHeadroom(),
+          new AttentionHealth(),
+          new GenerationSanity(),
+          new DeterminismRepeat(),
+          new DeterminismBatch(),
+          new KvReuse());
 
   private Catalogue() {}
 

@@ -126,7 +126,8 @@ public final class Gate {
             add(result);
           }
         };
-    var supervisor = new Supervisor(WorkerCommand.of(Worker.class), job, deadline, forwarding);
+    var supervisor =
+        new Supervisor(WorkerCommand.of(Worker.class, file), job, deadline, forwarding);
     supervisor.run();
     return supervisor.trace();
   }

@@ -8,7 +8,7 @@ import org.modeltracer.validate.Logits.Difference;
 /** Runs each prompt in two ways, and judges how far the logits are apart. */
 final class LogitComparison {
   private final Outcome outcome;
-  private Difference all = new Difference(0, true, true, 0, 0, 1);
+  private Difference all = new Difference(0, true, true, 0, 0, 0, 1);
 
   private LogitComparison(Outcome outcome) {
     this.outcome = outcome;
@@ -17,7 +17,7 @@ final class LogitComparison {
   /**
    * The result of a check.
    *
-   * @param limit largest relative difference that passes; 0 when every bit must be the same
+   * @param limit largest mean relative difference that passes; 0 when every bit must be the same
    * @param second the other way to compute, given the prompt and the logits of the first
    * @param same what it means that they are the same, in words
    */
@@ -45,7 +45,8 @@ final class LogitComparison {
             all.positions() + more.positions(),
             all.identical() && more.identical(),
             all.finite() && more.finite(),
-            Math.max(all.relative(), more.relative()),
+            weighed.apply(all.relative(), more.relative()),
+            Math.max(all.largestRelative(), more.largestRelative()),
             Math.max(all.largest(), more.largest()),
             weighed.apply(all.sameTop(), more.sameTop()));
   }
@@ -58,6 +59,7 @@ final class LogitComparison {
         .signal("positions", all.positions())
         .signal("identical", all.identical())
         .signal("relative", all.relative())
+        .signal("largest_relative", all.largestRelative())
         .signal("largest", all.largest())
         .signal("same_top", all.sameTop())
         .signal("limit", limit);

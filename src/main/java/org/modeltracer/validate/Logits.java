@@ -17,8 +17,9 @@ final class Logits implements LogitsListener {
    * @param positions number of these positions
    * @param identical whether they are the same, bit by bit
    * @param finite whether all are finite
-   * @param relative largest ‖a − b‖ / ‖a − mean(a)‖ of a position: what a shift of all logits adds
-   *     says nothing about a model, so it is left out of the measure
+   * @param relative mean over positions of ‖a − b‖ / ‖a − mean(a)‖; a shift of all logits is no
+   *     part of their size, as it changes no probability
+   * @param largestRelative the same at the position where it is largest
    * @param largest largest difference of one logit
    * @param sameTop share of positions with the same most probable token
    */
@@ -27,6 +28,7 @@ final class Logits implements LogitsListener {
       boolean identical,
       boolean finite,
       double relative,
+      double largestRelative,
       double largest,
       double sameTop) {}
 
@@ -42,6 +44,7 @@ final class Logits implements LogitsListener {
     boolean identical = true;
     boolean finite = true;
     double relative = 0;
+    double largestRelative = 0;
     double largest = 0;
     for (Map.Entry<Integer, float[]> row : rows.entrySet()) {
       float[] a = row.getValue();
@@ -53,13 +56,16 @@ final class Logits implements LogitsListener {
       sameTop += top(a) == top(b) ? 1 : 0;
       identical &= Arrays.equals(a, b);
       finite &= allFinite(a) && allFinite(b);
-      relative = Math.max(relative, relative(a, b));
+      double here = relative(a, b);
+      relative += here;
+      largestRelative = Math.max(largestRelative, here);
       for (int i = 0; i < a.length; i++) {
         largest = Math.max(largest, Math.abs((double) a[i] - b[i]));
       }
     }
+    int n = Math.max(1, positions);
     return new Difference(
-        positions, identical, finite, relative, largest, sameTop / (double) Math.max(1, positions));
+        positions, identical, finite, relative / n, largestRelative, largest, sameTop / (double) n);
   }
 
   private static double relative(float[] a, float[] b) {

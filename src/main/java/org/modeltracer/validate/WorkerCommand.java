@@ -24,12 +24,16 @@ final class WorkerCommand {
   private static final List<String> SHORT_LIFE =
       List.of("-XX:+UseSerialGC", "-Xshare:auto", "-Xmx1g", "-Xss2m", "-Xlog:disable");
 
+  /** The optimizing compiler costs more than it gains where everything is over in a second. */
+  private static final String QUICK_COMPILER = "-XX:TieredStopAtLevel=1";
+
+  private static final long SMALL_FILE = 64L << 20;
   private static final String AOT = "-XX:AOTCache=";
 
   private WorkerCommand() {}
 
-  /** The process that runs a class of this program's class path. */
-  static ProcessBuilder of(Class<?> main) {
+  /** The process that runs a class of this program's class path on a file. */
+  static ProcessBuilder of(Class<?> main, Path file) {
     var command = new ArrayList<String>();
     if (Files.isExecutable(SHELL)) {
       // Java cannot limit the core that the kernel writes when native code aborts; a shell can.
@@ -38,6 +42,9 @@ final class WorkerCommand {
     command.add(java());
     command.addAll(NO_TRACES);
     command.addAll(SHORT_LIFE);
+    if (file.toFile().length() < SMALL_FILE) {
+      command.add(QUICK_COMPILER);
+    }
     command.add("--enable-native-access=ALL-UNNAMED");
     aotCache().forEach(command::add);
     String home = System.getProperty("modeltracer.home");

@@ -21,6 +21,10 @@ import org.modeltracer.validate.Check.Needs;
 final class Supervisor {
   private static final int MOST_WORKERS = 4;
 
+  /** How a worker ended that says it has done all, when a result was lost in other output. */
+  private static final Watch.End LOST =
+      new Watch.End("the process with llama.cpp lost its result", null);
+
   private final ProcessBuilder command;
   private final Job job;
   private final Deadline deadline;
@@ -71,7 +75,7 @@ final class Supervisor {
         take(message);
         message = watch.next();
       }
-      return message == null ? down(watch.end()) : unfinished();
+      return down(message == null ? watch.end() : LOST);
     } catch (IOException e) {
       add(error("cannot start a process for llama.cpp: " + e.getMessage()));
       return "the process for llama.cpp does not start";
@@ -103,11 +107,6 @@ final class Supervisor {
       broken.put(stage, end.words());
     }
     return end.afterwards();
-  }
-
-  /** A worker that says it has done all has, unless its messages were lost in other output. */
-  private @Nullable String unfinished() {
-    return left.isEmpty() ? null : "the process with llama.cpp lost its result";
   }
 
   private CheckResult error(String words) {

@@ -74,13 +74,13 @@ final class Watch {
   }
 
   private End exited() throws InterruptedException {
-    boolean complete = process.endsSoon();
-    if (!complete || ExitStatus.interrupted(process.exitCode())) {
+    int code = process.exitCode();
+    if (ExitStatus.interrupted(code)) {
       return new End("interrupted", "interrupted");
     }
     return new End(
         "the process with llama.cpp went down, "
-            + ExitStatus.words(process.exitCode(), heard, process.lastWords()),
+            + ExitStatus.words(code, heard, process.lastWords()),
         null);
   }
 
@@ -91,7 +91,7 @@ final class Watch {
     if (process.flooding()) {
       return new End("the process with llama.cpp printed without end", null);
     }
-    if (System.nanoTime() > graceEnd || process.survived()) {
+    if (System.nanoTime() > graceEnd) {
       return new End("the process with llama.cpp gave up: " + heard, null);
     }
     return memoryBytes > 0 && System.nanoTime() > nextMemory ? exceededMemory() : null;

@@ -21,7 +21,7 @@ final class WorkerProcess implements AutoCloseable {
   private static final int LONGEST_MESSAGE = 64 << 20;
   private static final int LONGEST_LINE = 1 << 14;
   private static final long MOST_BYTES = 256L << 20;
-  private static final int PATIENCE_SECONDS = 5;
+  private static final int PATIENCE_MILLISECONDS = 1000;
 
   private final Process process;
   private final ResidentMemory memory;
@@ -84,14 +84,16 @@ final class WorkerProcess implements AutoCloseable {
     return messages.poll(milliseconds, TimeUnit.MILLISECONDS);
   }
 
-  /** Whether it has ended and all its messages have been read. */
-  boolean ended() {
-    return !process.isAlive() && !output.isAlive() && messages.isEmpty();
-  }
-
-  /** Whether it has ended, though something that it started still holds its output open. */
-  boolean survived() {
-    return !process.isAlive() && output.isAlive();
+  /**
+   * Whether it has ended and all its messages have been read; something that it started may hold
+   * its output open for ever, and is not waited for.
+   */
+  boolean ended() throws InterruptedException {
+    if (process.isAlive()) {
+      return false;
+    }
+    output.join(PATIENCE_MILLISECONDS);
+    return messages.isEmpty();
   }
 
   /** Whether it printed more than anybody could mean to. */
@@ -109,15 +111,9 @@ final class WorkerProcess implements AutoCloseable {
     return memory.cheap();
   }
 
-  /** Waits a moment for its end. */
-  boolean endsSoon() throws InterruptedException {
-    boolean ended = process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS);
-    errors.join(TimeUnit.SECONDS.toMillis(1));
-    return ended;
-  }
-
-  /** Its exit code; it must have ended. */
-  int exitCode() {
+  /** Its exit code, once what it printed has been read; it must have ended. */
+  int exitCode() throws InterruptedException {
+    errors.join(PATIENCE_MILLISECONDS);
     return process.exitValue();
   }
 

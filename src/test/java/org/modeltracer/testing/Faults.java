@@ -58,7 +58,7 @@ public final class Faults {
     if (fault.hasNonNull("truncate_to")) {
       bytes = Arrays.copyOf(bytes, fault.get("truncate_to").asInt());
     }
-    if (!fault.get("patch").isArray()) {
+    if (!fault.get("patch").isArray() && fault.get("details").has("scale")) {
       scale(bytes, fault.get("details"), Path.of("models", fault.get("base").asString()));
     }
     for (JsonNode edit : fault.get("patch")) {

@@ -16,7 +16,7 @@ final class Stray {
   enum Way {
     HANG,
     HANG_AT_ONCE,
-    HAVE_A_CHILD_THAT_HANGS,
+    LEAVE_A_CHILD,
     FLOOD_STDOUT,
     FLOOD_STDERR,
     FORGE,
@@ -34,7 +34,7 @@ final class Stray {
     }
     switch (way) {
       case HANG, HANG_AT_ONCE -> Thread.sleep(Long.MAX_VALUE);
-      case HAVE_A_CHILD_THAT_HANGS -> haveAChild();
+      case LEAVE_A_CHILD -> leaveAChild();
       case FLOOD_STDOUT -> flood(System.out);
       case FLOOD_STDERR -> flood(System.err);
       case FORGE -> forge(job);
@@ -52,8 +52,8 @@ final class Stray {
     System.out.flush();
   }
 
-  private static void haveAChild() throws IOException, InterruptedException {
-    new ProcessBuilder("sleep", "1000").inheritIO().start();
+  private static void leaveAChild() throws IOException, InterruptedException {
+    new ProcessBuilder("sleep", "30").inheritIO().start();
     Thread.sleep(300);
     Runtime.getRuntime().halt(9);
   }

@@ -11,8 +11,17 @@ public final class Catalogue {
           new FileStructure(),
           new FileMetadata(),
           new FileData(),
+          new FileLoads(),
           new TokenizerParity(),
           new TokenizerRoundTrip(),
+          new ForwardFinite(),
+          new ForwardAnomalies(),
+          new ForwardHeadroom(),
+          new AttentionHealth(),
+          new GenerationSanity(),
+          new DeterminismRepeat(),
+          new DeterminismBatch(),
+          new KvReuse(),
           new TokenizerReference());
 
   private Catalogue() {}

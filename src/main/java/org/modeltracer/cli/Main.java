@@ -24,6 +24,7 @@ import picocli.CommandLine.Spec;
       InspectCommand.class,
       HeadsCommand.class,
       AttentionCommand.class,
+      CheckCommand.class,
       ExportCommand.class,
       BenchCommand.class
     },

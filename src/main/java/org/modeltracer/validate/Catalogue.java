@@ -9,7 +9,12 @@ public final class Catalogue {
       List.of(
           // One a line, in the order in which they run.
           new FileStructure(),
+          new FileMetadata(),
+          new FileData(),
           new FileLoads(),
+          new TokenizerParity(),
+          new TokenizerRoundTrip(),
+          new TokenizerReference(),
           new ForwardFinite(),
           new ForwardAnomalies(),
           new ForwardHeadroom(),

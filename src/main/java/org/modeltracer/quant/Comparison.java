@@ -1,8 +1,13 @@
 package org.modeltracer.quant;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Predicate;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.LoadChecks;
@@ -96,9 +101,23 @@ public final class Comparison implements AutoCloseable {
     return setup.withContext(setup.context().withContextTokens(window));
   }
 
+  /** A text to compare on when there is none: English, code, a table, about a thousand tokens. */
+  public static String defaultText() {
+    try (InputStream text = Comparison.class.getResourceAsStream("text.txt")) {
+      return new String(Objects.requireNonNull(text).readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   /** The reference's vocabulary, which is the other model's too. */
   public Vocabulary vocabulary() {
     return reference.model().vocabulary();
+  }
+
+  /** Tokens read at a time. */
+  public int window() {
+    return window;
   }
 
   /** llama.cpp releases: the reference's and the other's. */

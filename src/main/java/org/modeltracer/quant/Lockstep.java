@@ -113,7 +113,7 @@ final class Lockstep implements NodeListener {
             values.rows(),
             values.width(),
             false,
-            values.values());
+            values.values().asSlice(0, 4L * values.rows() * values.width()));
     Frame waiting = early.remove(moment);
     if (waiting != null) {
       meet(pair, own, waiting);

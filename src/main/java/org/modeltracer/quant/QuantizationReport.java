@@ -1,8 +1,12 @@
 package org.modeltracer.quant;
 
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.QuantizationLevel;
+import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.QuantizationErrorTrace;
+import org.modeltracer.trace.SummarySection;
 
 /**
  * What became of a model's numbers, against a reference.
@@ -31,5 +35,39 @@ public record QuantizationReport(
   /** Number of nodes of a level. */
   public long count(QuantizationLevel level) {
     return nodes.stream().filter(n -> n.level() == level).count();
+  }
+
+  /** The report as maps and records, to be written by {@code Json}. */
+  public Map<String, @Nullable Object> toJson() {
+    return ReportJson.whole(this);
+  }
+
+  /** Has a tracer count warnings and criticals and keep the worst nodes for its summary. */
+  public void recordTo(ModelTracer tracer) {
+    for (NodeError node : nodes) {
+      TensorError e = node.worse();
+      tracer.recordQuantError(
+          new QuantizationErrorTrace(
+              node.place(),
+              node.tensor(),
+              e.mse(),
+              e.maxAbs(),
+              e.relativeL2(),
+              e.cosine(),
+              e.snrDb(),
+              node.level()));
+    }
+    tracer.addSection(
+        new SummarySection() {
+          @Override
+          public String name() {
+            return "quantization";
+          }
+
+          @Override
+          public Object toJson() {
+            return ReportJson.overview(QuantizationReport.this);
+          }
+        });
   }
 }

@@ -1,6 +1,5 @@
 package org.modeltracer.quant;
 
-
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

@@ -23,6 +23,7 @@ import picocli.CommandLine.Spec;
       DemoCommand.class,
       InspectCommand.class,
       HeadsCommand.class,
+      DiffCommand.class,
       AttentionCommand.class,
       CheckCommand.class,
       ExportCommand.class,

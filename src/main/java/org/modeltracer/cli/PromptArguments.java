@@ -29,6 +29,11 @@ final class PromptArguments {
       description = "The prompt as token ids, for models without a usable vocabulary.")
   int @Nullable [] tokens;
 
+  /** Whether there is a prompt at all. */
+  boolean given() {
+    return text != null || file != null || tokens != null;
+  }
+
   /** Tokens of the prompt, whichever way it was given. */
   int[] tokens(Vocabulary vocabulary) {
     int given = (text != null ? 1 : 0) + (file != null ? 1 : 0) + (tokens != null ? 1 : 0);

@@ -65,9 +65,7 @@ public final class AttentionTrace implements TraceListener, RowListener {
     }
     double work = OutputFactors.work(layout);
     factors =
-        work > largest
-            ? OutputFactors.none()
-            : OutputFactors.read(layout, new WeightFile(model.runtime(), file.path()));
+        work > largest ? OutputFactors.none() : OutputFactors.read(layout, file, model.runtime());
     if (factors.isEmpty()) {
       analyzer.absent(
           "measures.norm_weighted",

@@ -26,6 +26,7 @@ final class PromptArguments {
       names = "--tokens",
       paramLabel = "ID,…",
       split = ",",
+      hideParamSyntax = true,
       description = "The prompt as token ids, for models without a usable vocabulary.")
   int @Nullable [] tokens;
 

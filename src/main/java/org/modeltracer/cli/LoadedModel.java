@@ -25,6 +25,7 @@ record LoadedModel(GgufFile file, LlamaRuntime runtime, LlamaModel model) implem
             arguments.checkTensors,
             false,
             true,
+            arguments.rpcServers,
             share -> {
               terminal.progress("loading", share, 1);
               return true;

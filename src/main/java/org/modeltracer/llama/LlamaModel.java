@@ -8,6 +8,7 @@ import java.lang.invoke.MethodType;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufException;
@@ -20,6 +21,7 @@ public final class LlamaModel implements AutoCloseable {
   private final LlamaRuntime runtime;
   private final Path file;
   private final ModelOptions options;
+  private final List<RpcEndpoint> servers;
   private final Vocabulary vocabulary;
   private final boolean hasEncoder;
   private final boolean hasDecoder;
@@ -30,6 +32,7 @@ public final class LlamaModel implements AutoCloseable {
     this.runtime = runtime;
     this.file = file;
     this.options = options;
+    servers = RpcEndpoint.parse(options.rpcServers());
     if (!Files.isReadable(file)) {
       throw new LlamaException(
           LlamaException.Kind.MODEL, file + ": no such file, or no permission to read it");
@@ -47,6 +50,7 @@ public final class LlamaModel implements AutoCloseable {
           LlamaException.Kind.MODEL,
           file + ": " + runtime.log().firstError("llama.cpp cannot load this model"));
     }
+    runtime.rpc().opened(servers);
     hasEncoder = call("llama_model_has_encoder", "p:b") != 0;
     hasDecoder = call("llama_model_has_decoder", "p:b") != 0;
     vocabulary = new Vocabulary(runtime, call("llama_model_get_vocab", "p:p"));
@@ -68,6 +72,9 @@ public final class LlamaModel implements AutoCloseable {
       }
       if (params.has("use_extra_bufts")) {
         params.set("use_extra_bufts", options.extraBuffers() && !plainWeights);
+      }
+      if (!servers.isEmpty()) {
+        params.set("devices", runtime.rpc().devices(arena, servers));
       }
       // Always set: without a callback b4916 prints dots to stderr.
       params.set("progress_callback", progress.stub(arena));
@@ -290,6 +297,7 @@ public final class LlamaModel implements AutoCloseable {
     try {
       runtime.library().function("llama_model_free", "p:v").invokeExact(address);
       address = 0;
+      runtime.rpc().closed(servers);
       vocabulary.close();
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);

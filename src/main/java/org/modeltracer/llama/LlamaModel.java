@@ -23,6 +23,14 @@ public final class LlamaModel implements AutoCloseable {
   private final ModelOptions options;
   private final List<RpcEndpoint> servers;
   private final Vocabulary vocabulary;
+  private final int layers;
+  private final int heads;
+  private final int kvHeads;
+  private final int width;
+  private final int trainedContext;
+  private final long parameters;
+  private final long bytes;
+  private final int decoderStart;
   private final boolean hasEncoder;
   private final boolean hasDecoder;
   private final Set<LlamaContext> contexts = new HashSet<>();
@@ -51,6 +59,15 @@ public final class LlamaModel implements AutoCloseable {
           file + ": " + runtime.log().firstError("llama.cpp cannot load this model"));
     }
     runtime.rpc().opened(servers);
+    // Read once: when llama.cpp ends the process, a summary is written without asking it again.
+    layers = (int) call("llama_model_n_layer", "p:i");
+    heads = (int) call("llama_model_n_head", "p:i");
+    kvHeads = (int) call("llama_model_n_head_kv", "p:i");
+    width = (int) call("llama_model_n_embd", "p:i");
+    trainedContext = (int) call("llama_model_n_ctx_train", "p:i");
+    parameters = call("llama_model_n_params", "p:l");
+    bytes = call("llama_model_size", "p:l");
+    decoderStart = (int) call("llama_model_decoder_start_token", "p:i");
     hasEncoder = call("llama_model_has_encoder", "p:b") != 0;
     hasDecoder = call("llama_model_has_decoder", "p:b") != 0;
     vocabulary = new Vocabulary(runtime, call("llama_model_get_vocab", "p:p"));
@@ -192,37 +209,37 @@ public final class LlamaModel implements AutoCloseable {
 
   /** Number of layers. */
   public int layers() {
-    return (int) number("llama_model_n_layer", "p:i");
+    return layers;
   }
 
   /** Query heads, of the first layer where layers differ. */
   public int heads() {
-    return (int) number("llama_model_n_head", "p:i");
+    return heads;
   }
 
   /** Key/value heads, of the first layer where layers differ. */
   public int kvHeads() {
-    return (int) number("llama_model_n_head_kv", "p:i");
+    return kvHeads;
   }
 
   /** Width of the residual stream. */
   public int width() {
-    return (int) number("llama_model_n_embd", "p:i");
+    return width;
   }
 
   /** Tokens of context the model was trained on. */
   public int trainedContext() {
-    return (int) number("llama_model_n_ctx_train", "p:i");
+    return trainedContext;
   }
 
   /** Number of parameters. */
   public long parameters() {
-    return number("llama_model_n_params", "p:l");
+    return parameters;
   }
 
   /** Bytes of all tensors. */
   public long bytes() {
-    return number("llama_model_size", "p:l");
+    return bytes;
   }
 
   /** Whether the model has an encoder that must run before its decoder. */
@@ -237,7 +254,7 @@ public final class LlamaModel implements AutoCloseable {
 
   /** First token of an encoder-decoder model's decoder, -1 when it has none. */
   public int decoderStart() {
-    return (int) number("llama_model_decoder_start_token", "p:i");
+    return decoderStart;
   }
 
   /** llama.cpp's short description, such as {@code llama 7B Q4_K - Medium}. */
@@ -254,10 +271,6 @@ public final class LlamaModel implements AutoCloseable {
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }
-  }
-
-  private long number(String function, String signature) {
-    return runtime.call(() -> call(function, signature));
   }
 
   private long call(String function, String signature) {

@@ -8,8 +8,10 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A server of llama.cpp's RPC backend, as {@code HOST:PORT}.
@@ -21,7 +23,9 @@ import java.util.List;
  * @param port 1 to 65535
  */
 record RpcEndpoint(String host, int port) {
-  private static final int MILLISECONDS = 5000;
+  /** Longest a server that is up takes to answer. */
+  static final Duration PATIENCE = Duration.ofSeconds(5);
+
   private static final int HELLO = 14;
   private static final int VERSION_BYTES = 3;
 
@@ -60,19 +64,19 @@ record RpcEndpoint(String host, int port) {
    * Greets the server and leaves.
    *
    * @param greets whether servers of the library's generation answer a greeting at all
+   * @param patience how long to wait for an answer
    * @return the server's protocol, or null where it was not asked
    * @throws LlamaException when nothing answers, or something else does
    */
-  @org.jspecify.annotations.Nullable
-  Protocol require(boolean greets) {
+  @Nullable Protocol require(boolean greets, Duration patience) {
     InetSocketAddress address = new InetSocketAddress(ipv4(), port);
     try {
       if (!greets) {
-        connect(address).close();
+        connect(address, patience).close();
         return null;
       }
       for (int bytes : REQUESTS) {
-        Protocol protocol = greet(address, bytes);
+        Protocol protocol = greet(address, bytes, patience);
         if (protocol != null) {
           return protocol;
         }
@@ -97,17 +101,18 @@ record RpcEndpoint(String host, int port) {
     }
   }
 
-  private static Socket connect(InetSocketAddress address) throws IOException {
+  private static Socket connect(InetSocketAddress address, Duration patience) throws IOException {
     var socket = new Socket();
-    socket.connect(address, MILLISECONDS);
-    socket.setSoTimeout(MILLISECONDS);
+    int milliseconds = Math.toIntExact(patience.toMillis());
+    socket.connect(address, milliseconds);
+    socket.setSoTimeout(milliseconds);
     return socket;
   }
 
   /** Null when the server hangs up on a greeting of that size, or answers with something else. */
-  private static @org.jspecify.annotations.Nullable Protocol greet(
-      InetSocketAddress address, int bytes) throws IOException {
-    try (Socket socket = connect(address)) {
+  private static @Nullable Protocol greet(InetSocketAddress address, int bytes, Duration patience)
+      throws IOException {
+    try (Socket socket = connect(address, patience)) {
       byte[] request = new byte[1 + Long.BYTES + bytes];
       request[0] = HELLO;
       request[1] = (byte) bytes;

@@ -61,7 +61,7 @@ final class RpcServers {
     boolean several = function("ggml_backend_rpc_add_server") != 0;
     // A server has one client at a time: the connection of an open model keeps all others waiting.
     if (inUse.getOrDefault(endpoint, 0) == 0) {
-      RpcEndpoint.Protocol spoken = endpoint.require(several);
+      RpcEndpoint.Protocol spoken = endpoint.require(several, RpcEndpoint.PATIENCE);
       requireCommon(endpoint, spoken);
     }
     return devices.computeIfAbsent(endpoint, e -> several ? addServer(e) : addDevice(e));

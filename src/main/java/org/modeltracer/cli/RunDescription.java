@@ -10,8 +10,10 @@ import java.nio.file.Path;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -70,13 +72,19 @@ final class RunDescription {
     runtime.put("generation", llama.generation());
     runtime.put("origin", llama.origin());
     runtime.put("system_info", llama.systemInfo());
-    runtime.put("backends", llama.devices());
+    runtime.put("backends", backends(llama));
     runtime.put("flash_attention", session.usesFlashAttention());
     runtime.put(
         "attention_rows",
         session.usesFlashAttention() ? "recomputed from the fused operation" : "read from softmax");
     runtime.put("threads", options.context().threads());
     return runtime;
+  }
+
+  private List<String> backends(LlamaRuntime llama) {
+    var backends = new ArrayList<>(llama.devices());
+    model.model().options().rpcServers().forEach(server -> backends.add("RPC[" + server + "]"));
+    return backends;
   }
 
   private Map<String, Object> model() {

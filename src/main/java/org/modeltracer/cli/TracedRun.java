@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
@@ -107,8 +108,22 @@ final class TracedRun implements AutoCloseable {
 
   private void aborted(String message) {
     terminal.note("modeltracer: llama.cpp failed an assertion and cannot go on: " + message);
-    write();
-    Runtime.getRuntime().halt(ExitCode.FAILURE.code());
+    // The thread that failed may not be the one that traces: writing must not wait for that for
+    // ever.
+    Thread patience =
+        Thread.ofPlatform()
+            .daemon()
+            .unstarted(
+                () -> {
+                  LockSupport.parkNanos(TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS));
+                  Runtime.getRuntime().halt(ExitCode.FAILURE.code());
+                });
+    patience.start();
+    try {
+      write();
+    } finally {
+      Runtime.getRuntime().halt(ExitCode.FAILURE.code());
+    }
   }
 
   ModelTracer tracer() {

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  */
 @SuppressWarnings("restricted")
 public final class LlamaContext implements AutoCloseable {
+  private static final int CANCELLED = 2;
   private static final String NO_SLOT = "failed to prepare ubatch";
 
   private final LlamaModel model;
@@ -41,7 +42,7 @@ public final class LlamaContext implements AutoCloseable {
     this.options = options;
     NativeLibrary library = runtime.library();
     refuseWhatAborts();
-    hook = options.hooked() ? new EvalHook(runtime, arena) : null;
+    hook = options.hooked() ? new EvalHook(runtime, arena, () -> cancelled) : null;
     runtime.log().clear();
     address = create(library);
     if (address == 0) {
@@ -212,6 +213,10 @@ public final class LlamaContext implements AutoCloseable {
       throw NativeLibrary.unexpected(failure);
     }
     if (hook != null) {
+      if (hook.wasCut()) {
+        takeBack(tokens);
+        status = CANCELLED;
+      }
       hook.rethrow();
     }
     if (status != 0) {
@@ -220,8 +225,20 @@ public final class LlamaContext implements AutoCloseable {
     return null;
   }
 
+  /** Forgets what a pass that was cut short has written: all of it may be wrong. */
+  private void takeBack(Batch tokens) {
+    for (int i = 0; cache.exists() && i < tokens.size(); i++) {
+      int sequence = tokens.sequence(i);
+      int last = cache.lastPosition(sequence);
+      // Recurrent memory has no parts: then the sequence begins anew.
+      if (last >= tokens.position(i) && !cache.remove(sequence, tokens.position(i), -1)) {
+        cache.remove(sequence, 0, -1);
+      }
+    }
+  }
+
   private LlamaException failure(int status, Batch tokens) {
-    if (status == 2) {
+    if (status == CANCELLED) {
       return new LlamaException(LlamaException.Kind.CANCELLED, "the forward pass was cancelled");
     }
     // b4916 has no status of its own for a full cache.

@@ -35,6 +35,7 @@ public final class LlamaRuntime implements AutoCloseable {
   private final String version;
   private final String systemInfo;
   private final List<String> devices;
+  private final RpcServers rpc;
   private volatile Consumer<String> onAbort = LlamaRuntime::report;
 
   private LlamaRuntime(LibraryLocator.Located located) {
@@ -51,6 +52,7 @@ public final class LlamaRuntime implements AutoCloseable {
     version = readVersion();
     systemInfo = NativeMemory.text((long) call("llama_print_system_info", ":p")).strip();
     devices = List.copyOf(ggml.devices());
+    rpc = new RpcServers(library, version);
   }
 
   /** The library that {@code MODELTRACER_LLAMA_LIB} names, else the embedded one. */
@@ -223,6 +225,10 @@ public final class LlamaRuntime implements AutoCloseable {
 
   Ggml ggml() {
     return ggml;
+  }
+
+  RpcServers rpc() {
+    return rpc;
   }
 
   ParameterLayouts layouts() {

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.DigestInputStream;
@@ -16,10 +15,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaRuntime;
-import org.modeltracer.probe.Generation;
 import org.modeltracer.probe.SessionOptions;
 import org.modeltracer.probe.TracedSession;
 import org.modeltracer.trace.ModelTracer;
@@ -31,8 +28,7 @@ final class RunDescription {
   private final SessionOptions options;
   private final CompletableFuture<String> sha256;
   private final long begin = System.nanoTime();
-  private int[] prompt = {};
-  private @Nullable Generation generation;
+  private final PromptLog prompts = new PromptLog();
 
   RunDescription(LoadedModel model, TracedSession session, SessionOptions options) {
     this.model = model;
@@ -41,12 +37,9 @@ final class RunDescription {
     sha256 = CompletableFuture.supplyAsync(() -> sha256(model.file().path()));
   }
 
-  void prompt(int[] tokens) {
-    prompt = tokens.clone();
-  }
-
-  void generated(Generation result) {
-    generation = result;
+  /** The prompts so far. */
+  PromptLog prompts() {
+    return prompts;
   }
 
   void describe(ModelTracer tracer) {
@@ -54,7 +47,7 @@ final class RunDescription {
     tracer.describe("runtime", runtime());
     tracer.describe("model", model());
     tracer.describe("config", config());
-    tracer.describe("prompt", prompt());
+    tracer.describe("prompt", prompts.prompts());
     tracer.describe("timing", timing());
   }
 
@@ -116,6 +109,9 @@ final class RunDescription {
         "flash_attention", context.flashAttention().name().toLowerCase(java.util.Locale.ROOT));
     config.put("cache_type_k", context.keyType().id());
     config.put("cache_type_v", context.valueType().id());
+    config.put("context_shift", options.cache().shift());
+    config.put("keep", options.cache().keep());
+    config.put("cache_reuse", options.cache().reuseChunk());
     config.put("temperature", options.sampler().temperature());
     config.put("top_k", options.sampler().topK());
     config.put("top_p", options.sampler().topP());
@@ -123,40 +119,10 @@ final class RunDescription {
     return config;
   }
 
-  private Map<String, Object> prompt() {
-    var text = new LinkedHashMap<String, Object>();
-    text.put("tokens", prompt.length);
-    text.put("sha256", promptHash());
-    Generation g = generation;
-    if (g != null) {
-      text.put("reused_tokens", g.reusedTokens());
-      text.put("generated_tokens", g.tokens().size());
-      text.put("generated_text", g.text());
-      text.put("finish", g.finish().name().toLowerCase(java.util.Locale.ROOT));
-    }
-    return text;
-  }
-
-  /** Hash of the token ids as little-endian int32, the same however the prompt was given. */
-  private String promptHash() {
-    ByteBuffer ids = ByteBuffer.allocate(4 * prompt.length).order(java.nio.ByteOrder.LITTLE_ENDIAN);
-    for (int token : prompt) {
-      ids.putInt(token);
-    }
-    return HexFormat.of().formatHex(sha256().digest(ids.array()));
-  }
-
   private Map<String, Object> timing() {
     var timing = new LinkedHashMap<String, Object>();
     timing.put("total_seconds", (System.nanoTime() - begin) / 1e9);
-    Generation g = generation;
-    if (g != null) {
-      timing.put("prompt_seconds", g.promptSeconds());
-      timing.put("generation_seconds", g.generationSeconds());
-      timing.put(
-          "tokens_per_second",
-          g.generationSeconds() > 0 ? (g.tokens().size() - 1) / g.generationSeconds() : null);
-    }
+    prompts.timing(timing);
     return timing;
   }
 
@@ -170,7 +136,7 @@ final class RunDescription {
     }
   }
 
-  private static MessageDigest sha256() {
+  static MessageDigest sha256() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {

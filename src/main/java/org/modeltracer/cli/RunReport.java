@@ -46,9 +46,9 @@ final class RunReport {
   }
 
   /** What was seen. */
-  void findings(TracedRun run, Generation generation) {
+  void findings(TracedRun run) {
     terminal.println("");
-    speed(generation);
+    run.generations().forEach(this::speed);
     List<LayerActivationTrace> layers = run.tracer().layers();
     if (!layers.isEmpty()) {
       terminal.println("");
@@ -59,6 +59,8 @@ final class RunReport {
       terminal.println("");
       HeadMap.of(attention, terminal).print();
     }
+    terminal.println("");
+    new CacheReport(terminal).print(run);
     terminal.println("");
     terminal.println(run.tracer().summary().toString());
     anomalies(run.tracer().anomalies());
@@ -79,7 +81,8 @@ final class RunReport {
                 g.promptSeconds(),
                 g.tokens().size(),
                 rate,
-                g.finish().name().toLowerCase(Locale.ROOT).replace('_', ' ')));
+                g.finish().name().toLowerCase(Locale.ROOT).replace('_', ' ')
+                    + (g.shifts() > 0 ? " after " + g.shifts() + " context shifts" : "")));
   }
 
   private void layers(List<LayerActivationTrace> layers) {

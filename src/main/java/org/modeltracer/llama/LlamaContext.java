@@ -31,6 +31,7 @@ public final class LlamaContext implements AutoCloseable {
   private final MethodHandle encode;
   private final MethodHandle logitsAt;
   private final int contextTokens;
+  private final int sequenceTokens;
   private final int microBatch;
   private long address;
   private MemorySegment lastLogits = MemorySegment.NULL;
@@ -58,6 +59,7 @@ public final class LlamaContext implements AutoCloseable {
     threadPool = ThreadPool.attach(runtime, address, options);
     installAbortCallback(library);
     contextTokens = intOf("llama_n_ctx");
+    sequenceTokens = library.has("llama_n_ctx_seq") ? intOf("llama_n_ctx_seq") : contextTokens;
     microBatch = intOf("llama_n_ubatch");
     batch = new Batch(arena, intOf("llama_n_batch"));
     cache = new KvCache(this, library, address);
@@ -337,6 +339,11 @@ public final class LlamaContext implements AutoCloseable {
   /** Tokens the KV cache holds, as llama.cpp rounded what was asked for. */
   public int contextTokens() {
     return contextTokens;
+  }
+
+  /** Tokens that one sequence can have: all of them, or its share where each has a stream. */
+  public int sequenceTokens() {
+    return sequenceTokens;
   }
 
   ThreadPool threadPool() {

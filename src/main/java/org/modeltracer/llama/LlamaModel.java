@@ -252,6 +252,14 @@ public final class LlamaModel implements AutoCloseable {
     return hasDecoder;
   }
 
+  /** Whether the model's memory is a recurrent state, wholly or in part. */
+  public boolean isRecurrent() {
+    boolean hybrid =
+        runtime.library().has("llama_model_is_hybrid")
+            && number("llama_model_is_hybrid", "p:b") != 0;
+    return hybrid || number("llama_model_is_recurrent", "p:b") != 0;
+  }
+
   /** First token of an encoder-decoder model's decoder, -1 when it has none. */
   public int decoderStart() {
     return decoderStart;

@@ -143,6 +143,7 @@ final class Graph {
               index,
               t.address(),
               t.name().replaceFirst("^[^#]*#(.*)#\\d+$", "$1"),
+              t.operation(),
               t.op(),
               t.type(),
               List.of(t.ne(0), t.ne(1), t.ne(2), t.ne(3)),

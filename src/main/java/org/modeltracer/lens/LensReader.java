@@ -9,9 +9,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.LlamaException;
-import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.trace.LogitScan;
 import org.modeltracer.trace.TopK;
 
@@ -25,14 +25,15 @@ final class LensReader {
   private static final double NOISE = 1e-3;
 
   private final List<Integer> layers;
-  private final Vocabulary vocabulary;
+  private final IntFunction<String> vocabulary;
   private final int size;
   private final LensOptions options;
   private final LogitScan[] scans;
   private final TopK[] tops;
   private final Map<Integer, String> texts = new HashMap<>();
 
-  LensReader(List<Integer> layers, Vocabulary vocabulary, int size, LensOptions options) {
+  LensReader(
+      List<Integer> layers, IntFunction<String> vocabulary, int size, LensOptions options) {
     this.layers = layers;
     this.vocabulary = vocabulary;
     this.size = size;
@@ -164,6 +165,6 @@ final class LensReader {
   }
 
   private String text(int token) {
-    return texts.computeIfAbsent(token, vocabulary::text);
+    return texts.computeIfAbsent(token, vocabulary::apply);
   }
 }

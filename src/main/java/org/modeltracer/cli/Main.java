@@ -23,6 +23,7 @@ import picocli.CommandLine.Spec;
       InspectCommand.class,
       HeadsCommand.class,
       AttentionCommand.class,
+      LensCommand.class,
       ExportCommand.class,
       BenchCommand.class
     },

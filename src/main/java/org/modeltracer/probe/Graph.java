@@ -144,6 +144,7 @@ final class Graph {
               index,
               t.address(),
               original(t.name()),
+              t.operation(),
               t.op(),
               t.type(),
               List.of(t.ne(0), t.ne(1), t.ne(2), t.ne(3)),

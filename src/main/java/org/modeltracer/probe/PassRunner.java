@@ -130,7 +130,7 @@ final class PassRunner {
       int vocabulary = context.model().vocabulary().size();
       tracer.recordLogits(batch.position(i), logits, 0, vocabulary, chosen);
       if (logitsListener != null) {
-        logitsListener.onLogits(batch.sequence(i), batch.position(i), logits);
+        logitsListener.onLogits(batch.sequence(i), batch.position(i), logits, chosen);
       }
     }
     return chosen;

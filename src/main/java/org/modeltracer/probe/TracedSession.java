@@ -26,6 +26,11 @@ public final class TracedSession implements AutoCloseable {
   public interface LogitsListener {
     /** Scores of the token that follows {@code position}. */
     void onLogits(int sequence, int position, MemorySegment logits);
+
+    /** The same with the token that was chosen by them, -1 where none was. */
+    default void onLogits(int sequence, int position, MemorySegment logits, int chosen) {
+      onLogits(sequence, position, logits);
+    }
   }
 
   /** Told how much of a long prompt has been computed. */
@@ -129,10 +134,20 @@ public final class TracedSession implements AutoCloseable {
 
   /** Continues a run of tokens, as {@link #generate(String, int, Predicate)} does a text. */
   public Generation generate(int[] prompt, int most, Predicate<Generation.Token> onToken) {
+    return generate(prompt, false, most, onToken);
+  }
+
+  /**
+   * Continues a run of tokens, as {@link #generate(String, int, Predicate)} does a text.
+   *
+   * @param allLogits whether the logits of every position of the prompt are computed
+   */
+  public Generation generate(
+      int[] prompt, boolean allLogits, int most, Predicate<Generation.Token> onToken) {
     if (survey.node(new Place(Site.LOGITS, Place.AFTER_LAYERS)).isEmpty()) {
       throw refused("this model has no output matrix: it cannot generate text");
     }
-    return model.runtime().call(() -> continued(prompt, most, onToken));
+    return model.runtime().call(() -> continued(prompt, allLogits, most, onToken));
   }
 
   /**
@@ -161,16 +176,17 @@ public final class TracedSession implements AutoCloseable {
             });
   }
 
-  private Generation continued(int[] prompt, int most, Predicate<Generation.Token> onToken) {
+  private Generation continued(
+      int[] prompt, boolean allLogits, int most, Predicate<Generation.Token> onToken) {
     int[] own = decoderPrompt(prompt);
     var generator =
         new Generator(context, tracer, cache, passes, options.cache(), own, onToken);
     long begin = System.nanoTime();
-    int reused = start(own, false);
+    int reused = start(own, allLogits);
     long prompted = begin;
     Generation.Finish finish;
     try {
-      int next = prefill(own, reused, false, most > 0);
+      int next = prefill(own, reused, allLogits, most > 0);
       prompted = System.nanoTime();
       finish = generator.run(next, most);
     } catch (LlamaException e) {
@@ -201,6 +217,14 @@ public final class TracedSession implements AutoCloseable {
       batch.add(prompt[i], i, 0, true);
     }
     context.encode(batch);
+    return decoded(prompt);
+  }
+
+  /** Tokens that the decoder reads: the prompt, or one to start with where an encoder reads it. */
+  public int[] decoded(int[] prompt) {
+    if (!model.hasEncoder() || !model.hasDecoder()) {
+      return prompt.clone();
+    }
     int start = model.decoderStart();
     return new int[] {start >= 0 ? start : Math.max(0, model.vocabulary().bos())};
   }
@@ -294,6 +318,15 @@ public final class TracedSession implements AutoCloseable {
         .sorted(Comparator.comparingInt(e -> e.getKey().index()))
         .map(e -> new FoundSite(e.getValue(), e.getKey().name(), e.getKey().op(), e.getKey().ne()))
         .toList();
+  }
+
+  /**
+   * How the model makes scores of the last layer's state.
+   *
+   * @throws LlamaException when it makes none, or not of that state alone
+   */
+  public Unembedding unembedding() {
+    return Unembedding.of(survey.prompt());
   }
 
   /** Layers of the graph, ascending. */

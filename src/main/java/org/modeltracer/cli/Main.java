@@ -22,6 +22,7 @@ import picocli.CommandLine.Spec;
       DemoCommand.class,
       InspectCommand.class,
       HeadsCommand.class,
+      DiffCommand.class,
       AttentionCommand.class,
       LensCommand.class,
       ExportCommand.class,

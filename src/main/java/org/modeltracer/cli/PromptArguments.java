@@ -32,6 +32,11 @@ final class PromptArguments {
       description = "The prompt as token ids, for models without a usable vocabulary.")
   int @Nullable [] tokens;
 
+  /** Whether there is a prompt at all. */
+  boolean given() {
+    return text != null || file != null || tokens != null;
+  }
+
   /** Tokens of the prompt, whichever way it was given. */
   int[] tokens(Vocabulary vocabulary) {
     List<int[]> prompts = all(vocabulary);

@@ -47,6 +47,7 @@ final class ForwardProbe implements TensorObserver {
   private @Nullable Batch batch;
   private @Nullable WatchedNode current;
   private boolean embeddingTold;
+  private long graphs;
   private long nodesAsked;
   private long nodesObserved;
   private long bytesObserved;
@@ -125,7 +126,13 @@ final class ForwardProbe implements TensorObserver {
     return ubatch;
   }
 
+  /** How many graphs have begun so far. */
+  long graphs() {
+    return graphs;
+  }
+
   private void beginGraph(Tensor embedding) {
+    graphs++;
     table.restart();
     residual.forget();
     embeddingTold = false;

@@ -21,6 +21,7 @@ final class PassRunner {
   private final ForwardProbe probe;
   private final TracedCache cache;
   private final Choice choice;
+  private @Nullable NodeTap tap;
   private final boolean hasLogits;
   private final int most;
   private TracedSession.@Nullable LogitsListener logitsListener;
@@ -45,6 +46,11 @@ final class PassRunner {
 
   void onLogits(TracedSession.@Nullable LogitsListener listener) {
     logitsListener = listener;
+  }
+
+  /** Sets what observes beside the probe. */
+  void tap(NodeTap observer) {
+    tap = observer;
   }
 
   void onAnomalousPass(AnomalyListener listener) {
@@ -73,7 +79,7 @@ final class PassRunner {
     check(batch.size());
     int forward = tracer.beginForward(batch.position(0), batch.size());
     probe.begin(batch, forward);
-    context.observe(tracer.isEnabled() ? probe : null);
+    context.observe(tap != null ? tap : tracer.isEnabled() ? probe : null);
     int chosen;
     Optional<Anomaly> worst = Optional.empty();
     try {

@@ -51,6 +51,7 @@ public final class TracedSession implements AutoCloseable {
   private final CacheSection cacheSection;
   private final Choice choice;
   private final PassRunner passes;
+  private @Nullable NodeTap tap;
   private PromptListener promptListener = (done, all) -> {};
 
   private TracedSession(LlamaModel model, SessionOptions options, ModelTracer tracer) {
@@ -329,6 +330,32 @@ public final class TracedSession implements AutoCloseable {
     return Unembedding.of(survey.prompt());
   }
 
+  /** Nodes of a prompt's graph that have a row for each token, in execution order. */
+  public List<NodeInfo> nodes() {
+    return tap().nodes();
+  }
+
+  /**
+   * Sets who sees whole nodes of every pass; rows of attention only where the tracer traces them.
+   *
+   * @param keys of the nodes wanted
+   */
+  public void onNode(Set<String> keys, NodeListener listener) {
+    tap().choose(keys, listener);
+  }
+
+  private NodeTap tap() {
+    NodeTap known = tap;
+    if (known == null) {
+      int tokens = Math.min(2, context.microBatchTokens());
+      known = new NodeTap(model.runtime(), survey, probe, tokens);
+      tracer.addListener(known);
+      passes.tap(known);
+      tap = known;
+    }
+    return known;
+  }
+
   /** Layers of the graph, ascending. */
   public Set<Integer> layers() {
     return survey.layers();
@@ -359,6 +386,9 @@ public final class TracedSession implements AutoCloseable {
               choice.close();
               context.close();
               probe.close();
+              if (tap != null) {
+                tap.close();
+              }
               return null;
             });
   }

@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.attention.AttentionAnalysis;
 import org.modeltracer.probe.Generation;
+import org.modeltracer.probe.Quantization;
 import org.modeltracer.probe.SessionOptions;
 import org.modeltracer.trace.LayerActivationTrace;
 import org.modeltracer.trace.PlaceTrace;

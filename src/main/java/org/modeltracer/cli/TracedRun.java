@@ -16,6 +16,7 @@ import org.modeltracer.diagnose.Diagnosis;
 import org.modeltracer.heads.AttentionTrace;
 import org.modeltracer.probe.CacheStatistics;
 import org.modeltracer.probe.Generation;
+import org.modeltracer.probe.RunDescription;
 import org.modeltracer.probe.SessionOptions;
 import org.modeltracer.probe.TracedSession;
 import org.modeltracer.trace.AnomalyLog;
@@ -70,7 +71,7 @@ final class TracedRun implements AutoCloseable {
     }
     diagnosis = Diagnosis.attach(session, tracer, model.file());
     session.onPrompt((done, all) -> terminal.progress("prompt", done, all));
-    description = new RunDescription(model, session, options);
+    description = new RunDescription(model.file(), session, options);
     model.runtime().onAbort(this::aborted);
     Runtime.getRuntime().addShutdownHook(onExit);
   }

@@ -1,4 +1,4 @@
-package org.modeltracer.cli;
+package org.modeltracer.probe;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -10,10 +10,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.probe.Generation;
 
 /** The prompts of a run, and what was generated after each. */
-final class PromptLog {
+public final class PromptLog {
   private final List<Entry> entries = new ArrayList<>();
 
   private static final class Entry {
@@ -25,17 +24,18 @@ final class PromptLog {
     }
   }
 
-  void begin(int[] prompt) {
+  /** A prompt is about to run. */
+  public void begin(int[] prompt) {
     entries.add(new Entry(prompt));
   }
 
   /** What came of the prompt begun last. */
-  void end(Generation generation) {
+  public void end(Generation generation) {
     entries.getLast().generation = generation;
   }
 
   /** What was generated, prompt by prompt. */
-  List<Generation> generations() {
+  public List<Generation> generations() {
     return entries.stream().map(e -> e.generation).filter(java.util.Objects::nonNull).toList();
   }
 

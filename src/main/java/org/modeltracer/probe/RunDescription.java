@@ -1,4 +1,4 @@
-package org.modeltracer.cli;
+package org.modeltracer.probe;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -15,34 +15,44 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
-import org.modeltracer.probe.SessionOptions;
-import org.modeltracer.probe.TracedSession;
 import org.modeltracer.trace.ModelTracer;
 
 /** What a summary says about the program, the runtime, the model and the run. */
-final class RunDescription {
-  private final LoadedModel model;
+public final class RunDescription {
+  private final GgufFile file;
+  private final LlamaModel model;
   private final TracedSession session;
   private final SessionOptions options;
   private final CompletableFuture<String> sha256;
   private final long begin = System.nanoTime();
   private final PromptLog prompts = new PromptLog();
 
-  RunDescription(LoadedModel model, TracedSession session, SessionOptions options) {
-    this.model = model;
+  /** Describes a session on the model of a file, whose hash is computed meanwhile. */
+  public RunDescription(GgufFile file, TracedSession session, SessionOptions options) {
+    this.file = file;
     this.session = session;
     this.options = options;
-    sha256 = CompletableFuture.supplyAsync(() -> sha256(model.file().path()));
+    model = session.context().model();
+    sha256 = CompletableFuture.supplyAsync(() -> sha256(file.path()));
+  }
+
+  /** Version of this program, from the build. */
+  public static String version() {
+    String version = RunDescription.class.getPackage().getImplementationVersion();
+    return version == null ? "development" : version;
   }
 
   /** The prompts so far. */
-  PromptLog prompts() {
+  public PromptLog prompts() {
     return prompts;
   }
 
-  void describe(ModelTracer tracer) {
+  /** Puts all of it into the tracer's summary, with the time since this was made. */
+  public void describe(ModelTracer tracer) {
     tracer.describe("tool", tool());
     tracer.describe("runtime", runtime());
     tracer.describe("model", model());
@@ -51,10 +61,11 @@ final class RunDescription {
     tracer.describe("timing", timing());
   }
 
-  static Map<String, Object> tool() {
+  /** This program. */
+  public static Map<String, Object> tool() {
     var tool = new LinkedHashMap<String, Object>();
     tool.put("name", "modeltracer");
-    tool.put("version", Main.version());
+    tool.put("version", version());
     return tool;
   }
 
@@ -76,12 +87,11 @@ final class RunDescription {
 
   private List<String> backends(LlamaRuntime llama) {
     var backends = new ArrayList<>(llama.devices());
-    model.model().options().rpcServers().forEach(server -> backends.add("RPC[" + server + "]"));
+    model.options().rpcServers().forEach(server -> backends.add("RPC[" + server + "]"));
     return backends;
   }
 
   private Map<String, Object> model() {
-    var file = model.file();
     var info = new LinkedHashMap<String, Object>();
     info.put("file", file.path().getFileName().toString());
     info.put("sha256", sha256.join());
@@ -89,13 +99,13 @@ final class RunDescription {
     info.put("architecture", file.architecture().orElse(null));
     info.put("name", file.metadata().string("general.name").orElse(null));
     info.put("quantization", Quantization.of(file));
-    info.put("parameters", model.model().parameters());
-    info.put("layers", model.model().layers());
-    info.put("heads", model.model().heads());
-    info.put("kv_heads", model.model().kvHeads());
-    info.put("width", model.model().width());
-    info.put("vocabulary", model.model().vocabulary().size());
-    info.put("trained_context", model.model().trainedContext());
+    info.put("parameters", model.parameters());
+    info.put("layers", model.layers());
+    info.put("heads", model.heads());
+    info.put("kv_heads", model.kvHeads());
+    info.put("width", model.width());
+    info.put("vocabulary", model.vocabulary().size());
+    info.put("trained_context", model.trainedContext());
     return info;
   }
 

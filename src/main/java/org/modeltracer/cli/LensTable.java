@@ -190,7 +190,8 @@ final class LensTable {
   private static String wide(String text, int columns) {
     String kept = text;
     while (columns(kept) > columns) {
-      kept = kept.substring(0, kept.offsetByCodePoints(kept.length(), kept.endsWith("…") ? -2 : -1));
+      kept =
+          kept.substring(0, kept.offsetByCodePoints(kept.length(), kept.endsWith("…") ? -2 : -1));
       kept = kept + "…";
     }
     return kept + " ".repeat(columns - columns(kept));

@@ -34,7 +34,7 @@ final class PromptArguments {
 
   /** Whether there is a prompt at all. */
   boolean given() {
-    return text != null || file != null || tokens != null;
+    return !texts.isEmpty() || !files.isEmpty() || tokens != null;
   }
 
   /** Tokens of the prompt, whichever way it was given. */

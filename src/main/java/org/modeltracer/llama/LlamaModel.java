@@ -33,6 +33,7 @@ public final class LlamaModel implements AutoCloseable {
   private final int decoderStart;
   private final boolean hasEncoder;
   private final boolean hasDecoder;
+  private final boolean recurrent;
   private final Set<LlamaContext> contexts = new HashSet<>();
   private long address;
 
@@ -70,6 +71,9 @@ public final class LlamaModel implements AutoCloseable {
     decoderStart = (int) call("llama_model_decoder_start_token", "p:i");
     hasEncoder = call("llama_model_has_encoder", "p:b") != 0;
     hasDecoder = call("llama_model_has_decoder", "p:b") != 0;
+    boolean hybrid =
+        runtime.library().has("llama_model_is_hybrid") && call("llama_model_is_hybrid", "p:b") != 0;
+    recurrent = hybrid || call("llama_model_is_recurrent", "p:b") != 0;
     vocabulary = new Vocabulary(runtime, call("llama_model_get_vocab", "p:p"));
   }
 
@@ -254,10 +258,7 @@ public final class LlamaModel implements AutoCloseable {
 
   /** Whether the model's memory is a recurrent state, wholly or in part. */
   public boolean isRecurrent() {
-    boolean hybrid =
-        runtime.library().has("llama_model_is_hybrid")
-            && number("llama_model_is_hybrid", "p:b") != 0;
-    return hybrid || number("llama_model_is_recurrent", "p:b") != 0;
+    return recurrent;
   }
 
   /** First token of an encoder-decoder model's decoder, -1 when it has none. */

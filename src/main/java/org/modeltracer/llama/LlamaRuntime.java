@@ -66,6 +66,7 @@ public final class LlamaRuntime implements AutoCloseable {
     log = other.log;
     layouts = other.layouts;
     ggml = other.ggml;
+    rpc = other.rpc;
     version = other.version;
     systemInfo = other.systemInfo;
     devices = other.devices;

@@ -82,13 +82,30 @@ class ArchitectureLensTest {
   private static void lastLayerIsTheModel(LlamaRuntime runtime, Path file) {
     int[] ids = new Random(3).ints(PROMPT, 0, 90).toArray();
     var run = LensRun.of(runtime, file, ids, new LensOptions(true, 3, List.of()), GENERATED);
-    System.out.println(runtime.version() + " " + file.getFileName() + " " + run.steps() + " " + run.readings().stream().mapToDouble(PositionReading::difference).max() + " of " + run.readings().stream().mapToDouble(r -> r.layers().getLast().top().getFirst().logit()).max()+" "+run.readings().size());
+    System.out.println(
+        runtime.version()
+            + " "
+            + file.getFileName()
+            + " "
+            + run.steps()
+            + " "
+            + run.readings().stream().mapToDouble(PositionReading::difference).max()
+            + " of "
+            + run.readings().stream()
+                .mapToDouble(r -> r.layers().getLast().top().getFirst().logit())
+                .max()
+            + " "
+            + run.readings().size());
     boolean encodes = file.toString().contains("t5");
-    assertThat(run.readings()).extracting(PositionReading::position)
-        .containsExactlyElementsOf(IntStream.range(0, (encodes ? 1 : PROMPT) + GENERATED - 1).boxed().toList());
+    assertThat(run.readings())
+        .extracting(PositionReading::position)
+        .containsExactlyElementsOf(
+            IntStream.range(0, (encodes ? 1 : PROMPT) + GENERATED - 1).boxed().toList());
     for (PositionReading reading : run.readings()) {
-      assertThat(reading.layers()).extracting(LayerReading::layer).containsExactlyElementsOf(
-          IntStream.range(-1, reading.layers().size() - 1).boxed().toList());
+      assertThat(reading.layers())
+          .extracting(LayerReading::layer)
+          .containsExactlyElementsOf(
+              IntStream.range(-1, reading.layers().size() - 1).boxed().toList());
       LayerReading last = reading.layers().getLast();
       double size = Math.abs(last.top().getFirst().logit());
       assertThat(reading.difference()).as("%s", reading).isLessThan(RELATIVE * Math.max(1, size));
@@ -102,7 +119,9 @@ class ArchitectureLensTest {
   void anEncoderMakesNoScores(LlamaRuntime runtime) {
     Path file = TinyModels.of("bert").write(folder);
     assertThatThrownBy(
-            () -> LensRun.of(runtime, file, new int[] {1, 2}, new LensOptions(false, 3, List.of()), 0))
+            () ->
+                LensRun.of(
+                    runtime, file, new int[] {1, 2}, new LensOptions(false, 3, List.of()), 0))
         .isInstanceOf(LlamaException.class)
         .hasMessageContaining("no output matrix");
   }

@@ -1,6 +1,5 @@
 package org.modeltracer.lens;
 
-import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -49,13 +48,26 @@ class GoldenLensTest {
       for (int k = 0; k < 5; k++) {
         ids += layer.top().get(k).id() + " ";
         wids += w.get("top5").get(k).get("id").asInt() + " ";
-        worst = Math.max(worst, Math.abs(layer.top().get(k).logit() - w.get("top5").get(k).get("logit").asDouble()));
+        worst =
+            Math.max(
+                worst,
+                Math.abs(
+                    layer.top().get(k).logit() - w.get("top5").get(k).get("logit").asDouble()));
       }
       System.out.printf(
           "%2d %s %.2e rank %d %d kl %.6g %.6g ent %.6g %.6g p %.6g %.6g diff %s%n",
-          layer.layer(), ids.equals(wids) ? "ids equal" : ids + "|" + wids, worst, layer.rankOfFinal(),
-          w.get("rank_of_final_top1").asInt(), layer.klToFinal(), w.get("kl_final_vs_layer_nats").asDouble(),
-          layer.entropy(), w.get("entropy_nats").asDouble(), layer.probabilityOfFinal(), w.get("prob_of_final_top1").asDouble(), reading.difference());
+          layer.layer(),
+          ids.equals(wids) ? "ids equal" : ids + "|" + wids,
+          worst,
+          layer.rankOfFinal(),
+          w.get("rank_of_final_top1").asInt(),
+          layer.klToFinal(),
+          w.get("kl_final_vs_layer_nats").asDouble(),
+          layer.entropy(),
+          w.get("entropy_nats").asDouble(),
+          layer.probabilityOfFinal(),
+          w.get("prob_of_final_top1").asDouble(),
+          reading.difference());
     }
   }
 }

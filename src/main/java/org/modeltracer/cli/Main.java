@@ -26,6 +26,7 @@ import picocli.CommandLine.Spec;
       DiffCommand.class,
       AttentionCommand.class,
       CheckCommand.class,
+      LensCommand.class,
       ExportCommand.class,
       BenchCommand.class
     },

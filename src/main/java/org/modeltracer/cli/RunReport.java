@@ -47,9 +47,9 @@ final class RunReport {
   }
 
   /** What was seen. */
-  void findings(TracedRun run, Generation generation) {
+  void findings(TracedRun run) {
     terminal.println("");
-    speed(generation);
+    run.generations().forEach(this::speed);
     List<LayerActivationTrace> layers = run.tracer().layers();
     if (!layers.isEmpty()) {
       terminal.println("");
@@ -60,6 +60,8 @@ final class RunReport {
       terminal.println("");
       HeadMap.of(attention, terminal).print();
     }
+    terminal.println("");
+    new CacheReport(terminal).print(run);
     terminal.println("");
     terminal.println(run.tracer().summary().toString());
     anomalies(run.tracer().anomalies());
@@ -80,7 +82,8 @@ final class RunReport {
                 g.promptSeconds(),
                 g.tokens().size(),
                 rate,
-                g.finish().name().toLowerCase(Locale.ROOT).replace('_', ' ')));
+                g.finish().name().toLowerCase(Locale.ROOT).replace('_', ' ')
+                    + (g.shifts() > 0 ? " after " + g.shifts() + " context shifts" : "")));
   }
 
   private void layers(List<LayerActivationTrace> layers) {

@@ -1,25 +1,16 @@
 package org.modeltracer.cli;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
-import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.model.Site;
 import org.modeltracer.trace.TracerConfig;
 import org.modeltracer.trace.TracerConfigBuilder;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import tools.jackson.core.JacksonException;
-import tools.jackson.core.type.TypeReference;
-import tools.jackson.dataformat.yaml.YAMLMapper;
 
 /** What is traced. */
 final class TraceArguments {
@@ -36,6 +27,7 @@ final class TraceArguments {
       names = "--trace-layers",
       paramLabel = "N,…",
       split = ",",
+      hideParamSyntax = true,
       description = "Layers whose attention is traced (default: all).")
   List<Integer> layers = List.of();
 
@@ -43,6 +35,7 @@ final class TraceArguments {
       names = "--trace-heads",
       paramLabel = "N,…",
       split = ",",
+      hideParamSyntax = true,
       description = "Heads whose attention is traced (default: all).")
   List<Integer> heads = List.of();
 
@@ -50,6 +43,7 @@ final class TraceArguments {
       names = "--trace-tokens",
       paramLabel = "ID,…",
       split = ",",
+      hideParamSyntax = true,
       description = "Tokens whose scores are traced (default: the highest and the chosen).")
   List<Integer> tokens = List.of();
 
@@ -60,11 +54,7 @@ final class TraceArguments {
       description = "Keys listed per row of attention (default: ${DEFAULT-VALUE}).")
   int topK;
 
-  @Option(
-      names = "--thresholds",
-      paramLabel = "FILE",
-      description = "YAML or JSON file that overrides limits of the anomaly rules.")
-  @Nullable Path thresholds;
+  @Mixin private ThresholdArguments limits;
 
   /** The tracer's configuration. */
   TracerConfig config() {
@@ -82,26 +72,8 @@ final class TraceArguments {
             .heads(heads)
             .trackedTokens(tokens)
             .topK(topK)
-            .thresholds(limits());
+            .thresholds(limits.thresholds());
     return config.build();
-  }
-
-  private Thresholds limits() {
-    if (thresholds == null) {
-      return Thresholds.defaults();
-    }
-    try {
-      // JSON is YAML too.
-      var type = new TypeReference<Map<String, Object>>() {};
-      Map<String, Object> given = YAMLMapper.shared().readValue(Files.readString(thresholds), type);
-      return Thresholds.from(given == null ? Map.of() : given);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    } catch (JacksonException e) {
-      throw new CliException(
-          ExitCode.USAGE,
-          thresholds + ": not YAML or JSON of limits by name: " + e.getOriginalMessage());
-    }
   }
 
   /** Places named beside the usual ones. */

@@ -8,6 +8,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.probe.Quantization;
+import org.modeltracer.probe.RunDescription;
 import org.modeltracer.quant.QuantizationReport;
 import org.modeltracer.quant.Setup;
 import org.modeltracer.trace.AnomalyLog;

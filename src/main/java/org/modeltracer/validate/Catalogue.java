@@ -22,7 +22,9 @@ public final class Catalogue {
           new GenerationSanity(),
           new DeterminismRepeat(),
           new DeterminismBatch(),
-          new KvReuse());
+          new KvReuse(),
+          new ReferenceLogits(),
+          new ReferenceLayers());
 
   private Catalogue() {}
 

@@ -22,7 +22,9 @@ public final class Catalogue {
           new DeterminismRepeat(),
           new DeterminismBatch(),
           new KvReuse(),
-          new TokenizerReference());
+          new TokenizerReference(),
+          new ReferenceLogits(),
+          new ReferenceLayers());
 
   private Catalogue() {}
 

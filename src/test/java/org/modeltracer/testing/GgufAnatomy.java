@@ -44,7 +44,6 @@ public final class GgufAnatomy {
 
   private final ByteBuffer in;
   private final List<Field> fields = new ArrayList<>();
-  private int pairs;
 
   private GgufAnatomy(byte[] model) {
     in = ByteBuffer.wrap(model).order(ByteOrder.LITTLE_ENDIAN);
@@ -54,7 +53,6 @@ public final class GgufAnatomy {
     field(Part.TENSOR_COUNT, "", 0, 8);
     long count = in.getLong(in.position());
     field(Part.PAIR_COUNT, "", 0, 8);
-    pairs = in.position();
     for (long i = 0; i < count; i++) {
       pair();
     }

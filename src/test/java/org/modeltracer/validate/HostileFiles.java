@@ -85,7 +85,15 @@ final class HostileFiles {
                 };
             case SIZE ->
                 new long[] {
-                  0, -1, 1, value + 1, value * 2, value / 2, 1L << 31, 1L << 32, 1L << 62,
+                  0,
+                  -1,
+                  1,
+                  value + 1,
+                  value * 2,
+                  value / 2,
+                  1L << 31,
+                  1L << 32,
+                  1L << 62,
                   Long.MAX_VALUE
                 };
             case OFFSET ->
@@ -162,8 +170,7 @@ final class HostileFiles {
                   add(
                       "%s named %s too".formatted(field.of(), other.of()),
                       bytes ->
-                          bytes.put(
-                              field.offset(), bytes.array(), other.offset(), other.bytes())));
+                          bytes.put(field.offset(), bytes.array(), other.offset(), other.bytes())));
     }
   }
 

@@ -52,7 +52,10 @@ final class AttentionReader {
   void read(Tensor node, boolean fused, int layer, Ubatch ubatch, @Nullable CellMap cells) {
     int heads = (int) node.ne(fused ? 1 : 2);
     int queries = (int) node.ne(fused ? 2 : 1);
-    long all = queries * node.ne(3);
+    int outer = (int) node.ne(3);
+    // The last dimension counts streams; in block-sparse attention it counts groups of heads.
+    int groups = ubatch.counts((long) queries * outer) ? 1 : outer;
+    long all = (long) queries * outer / groups;
     if (!ubatch.counts(all)) {
       return;
     }
@@ -69,23 +72,25 @@ final class AttentionReader {
     findCache(cells);
     reserve((int) keySource.ne(1));
     for (int i = 0; i < all; i++) {
-      int stream = i / queries;
       int q = i % queries;
       int token = ubatch.rowOf(i, all);
       boolean known = false;
-      for (int h = 0; h < heads; h++) {
-        if (h == 0 || mask.differsByHead()) {
-          mask.row(q, h, stream);
-          known = visible(stream, ubatch, cells) && ubatch.position(token) >= 0;
+      for (int h = 0; h < heads * groups; h++) {
+        int inner = h % heads;
+        int slice = groups > 1 ? h / heads : i / queries;
+        if (inner == 0 || mask.differsByHead()) {
+          mask.row(q, inner, slice);
+          int first = cells == null ? 0 : firstCell(groups > 1 ? 0 : slice);
+          known = visible(first, ubatch, cells) && ubatch.position(token) >= 0;
         }
         if (!known || !tracer.config().wantsHead(h)) {
           continue;
         }
         if (fused) {
-          flash.row(h, q, stream, keys, mask, scratch);
+          flash.row(inner, q, slice, keys, mask, scratch);
           hand(layer, h, ubatch, token, scratchSegment, 0);
         } else {
-          long offset = q * node.nb(1) + h * node.nb(2) + stream * node.nb(3);
+          long offset = q * node.nb(1) + inner * node.nb(2) + slice * node.nb(3);
           gather(layer, h, ubatch, token, values, offset);
         }
       }
@@ -109,11 +114,10 @@ final class AttentionReader {
   }
 
   /** Collects what the mask's current row lets its query see; false when some key is unknown. */
-  private boolean visible(int stream, Ubatch ubatch, @Nullable CellMap cells) {
+  private boolean visible(int first, Ubatch ubatch, @Nullable CellMap cells) {
     keys.clear();
     int count = (int) keySource.ne(1);
     boolean tokensThemselves = cells == null && count == ubatch.size();
-    int first = cells == null ? 0 : firstCell(stream);
     int unknown = 0;
     for (int c = 0; c < count; c++) {
       if (!mask.sees(c)) {

@@ -66,6 +66,9 @@ final class RunCommand implements Callable<Integer> {
     Severity stopAt = stopAt();
     try (var run = new TracedRun(loaded, options, trace.config(), out, terminal)) {
       run.session().check(tokens);
+      if (trace.lens()) {
+        run.look();
+      }
       if (!json) {
         report.heading(loaded, run, options);
         echo(terminal, loaded.model().vocabulary(), tokens);

@@ -32,8 +32,7 @@ final class LensReader {
   private final TopK[] tops;
   private final Map<Integer, String> texts = new HashMap<>();
 
-  LensReader(
-      List<Integer> layers, IntFunction<String> vocabulary, int size, LensOptions options) {
+  LensReader(List<Integer> layers, IntFunction<String> vocabulary, int size, LensOptions options) {
     this.layers = layers;
     this.vocabulary = vocabulary;
     this.size = size;

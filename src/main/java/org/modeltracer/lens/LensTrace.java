@@ -43,7 +43,10 @@ public final class LensTrace implements StateListener, TracedSession.LogitsListe
     lens = LogitLens.of(session);
     reader =
         new LensReader(
-            lens.layers(), session.context().model().vocabulary()::text, lens.vocabulary(), options);
+            lens.layers(),
+            session.context().model().vocabulary()::text,
+            lens.vocabulary(),
+            options);
     for (int i = 0; i < lens.layers().size(); i++) {
       rows.put(lens.layers().get(i), i);
     }

@@ -1,6 +1,5 @@
 package org.modeltracer.lens;
 
-import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -50,7 +49,8 @@ record LensRun(
             (layer, sequence, position, values, offset, width) -> {
               states
                   .computeIfAbsent(position, p -> new ArrayList<>())
-                  .add(values.asSlice(offset, 4L * width).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED));
+                  .add(
+                      values.asSlice(offset, 4L * width).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED));
               trace.onState(layer, sequence, position, values, offset, width);
             });
         trace.begin(ids);

@@ -107,6 +107,7 @@ final class LensCommand implements Callable<Integer> {
     try (var tracer = new ModelTracer(config);
         var session = TracedSession.open(loaded.model(), options, tracer);
         var trace = LensTrace.attach(session, lens, readings::add)) {
+      tracer.addListener(new AnomalyPrinter(terminal));
       session.check(tokens);
       session.onPrompt((done, all) -> terminal.progress("prompt", done, all));
       trace.begin(tokens);

@@ -76,14 +76,12 @@ record LensReport(
             : "Tokens were chosen at temperature %s, top-p %s."
                 .formatted(sampler.temperature(), sampler.topP()));
     terminal.println("");
-    var table = new LensTable(terminal, model.model().vocabulary()::text);
+    var table = new LensTable(terminal, new TokenTexts(model.model().vocabulary()));
     if (readings.size() == 1) {
       table.one(readings.getFirst());
     } else {
       table.many(readings);
     }
-    for (int token : options.tracked()) {
-      table.tracked(readings, token);
-    }
+    table.tracked(readings, options.tracked());
   }
 }

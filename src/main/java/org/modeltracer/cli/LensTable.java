@@ -1,56 +1,65 @@
 package org.modeltracer.cli;
 
-import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.function.IntFunction;
+import java.util.function.ObjIntConsumer;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.lens.LayerReading;
 import org.modeltracer.lens.PositionReading;
 import org.modeltracer.lens.TokenEvolution;
 import org.modeltracer.lens.TokenScore;
 import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Help.ColorScheme;
 
 /** Layers × positions, in blocks as wide as the terminal; colours follow probability. */
 final class LensTable {
-  private static final int LABEL = 9;
+  private static final int LABEL = 11;
   private static final int TOKEN = 9;
   private static final int CELL = TOKEN + 9;
+  private static final ColorScheme PLAIN = new ColorScheme.Builder(Ansi.OFF).build();
+  private static final String NUMBERS = "%10s %7s %6s  ";
+  private static final String NOT_FINITE = "not finite";
 
   /** A cell: its text, already as wide as it is to be, and a style. */
   private record Cell(String text, String style) {}
 
   private final Terminal terminal;
-  private final IntFunction<String> texts;
+  private final TokenTexts texts;
+  private final int width;
 
-  LensTable(Terminal terminal, IntFunction<String> texts) {
+  LensTable(Terminal terminal, TokenTexts texts) {
     this.terminal = terminal;
     this.texts = texts;
+    width = terminal.width();
   }
 
   /** One position: the most likely tokens of every layer, side by side. */
   void one(PositionReading reading) {
     terminal.println(
-        "After position %d, %s:".formatted(reading.position(), quoted(reading.text())));
+        "After position %d, %s:".formatted(reading.position(), quoted(reading.token())));
     terminal.println(
-        terminal.styled("@|bold %9s %7s %6s   most likely|@".formatted("layer", "KL", "rank")));
-    int fit = Math.max(1, (terminal.width() - LABEL - 18) / CELL);
+        terminal.styled("bold", NUMBERS.formatted("layer", "KL", "rank") + "most likely"));
+    int fit = Math.max(1, (width - NUMBERS.formatted("", "", "").length()) / CELL);
     for (LayerReading layer : reading.layers()) {
-      var line =
-          new StringBuilder(
-              "%9s %7s %6s   "
-                  .formatted(
-                      name(layer.layer()), number(layer.klToFinal()), rank(layer.rankOfFinal())));
-      for (TokenScore score : layer.top().subList(0, Math.min(fit, layer.top().size()))) {
-        line.append(styled(cell(score)));
+      String label =
+          NUMBERS.formatted(
+              name(layer.layer()), number(layer.klToFinal()), rank(layer.rankOfFinal()));
+      List<TokenScore> top = layer.top();
+      for (int from = 0; from == 0 || from < top.size(); from += fit) {
+        var line = new StringBuilder(from == 0 ? label : " ".repeat(label.length()));
+        line.append(top.isEmpty() ? styled(blank(NOT_FINITE)) : "");
+        top.subList(from, Math.min(from + fit, top.size()))
+            .forEach(score -> line.append(styled(cell(score))));
+        terminal.println(line.toString().stripTrailing());
       }
-      terminal.println(line.toString().stripTrailing());
     }
     terminal.println(
         terminal.styled(
-            "@|faint KL: nats from the final distribution; rank: of the token most likely in the"
-                + " end|@"));
+            "faint",
+            "KL: nats from the final distribution; rank: of the token most likely in the end"));
     terminal.println(decision(reading));
+    terminal.println("");
   }
 
   private String decision(PositionReading reading) {
@@ -61,10 +70,10 @@ final class LensTable {
     String chosen =
         reading.next() == null || reading.next() == last.id()
             ? ""
-            : "; what came next is " + quoted(texts.apply(reading.next()));
+            : "; what came next is " + quoted(reading.next());
     return "%s stays first from %s on%s."
         .formatted(
-            quoted(last.token()),
+            quoted(last.id()),
             reading.decisiveLayer() < 0 ? "the embedding" : "layer " + reading.decisiveLayer(),
             chosen);
   }
@@ -73,58 +82,76 @@ final class LensTable {
   void many(List<PositionReading> readings) {
     blocks(
         readings,
-        layer -> layer.top().isEmpty() ? blank("not finite") : cell(layer.top().getFirst()));
-  }
-
-  /** One token's probability and rank at every layer. */
-  void tracked(List<PositionReading> readings, int token) {
-    terminal.println("");
-    terminal.println(terminal.styled("bold", quoted(texts.apply(token)) + ", token " + token));
-    var layers = new ArrayList<LayerReading>();
-    readings.forEach(r -> layers.addAll(r.layers()));
-    each(
-        readings,
-        (reading, i) -> {
-          TokenEvolution evolution =
-              reading.tracked().stream().filter(t -> t.id() == token).findFirst().orElse(null);
-          Double p = evolution == null ? null : evolution.probabilities().get(i);
-          Integer rank = evolution == null ? null : evolution.ranks().get(i);
-          return p == null
-              ? blank("not finite")
-              : new Cell("%6s %-11s".formatted(percent(p), rank(rank)), style(p));
+        part -> {
+          row("position", part, r -> heading(String.valueOf(r.position())));
+          row("token", part, r -> heading(texts.text(r.token())));
+          layers(part.getFirst(), (layer, i) -> row(layer, part, r -> cell(r.layers().get(i))));
+          row("decided at", part, r -> blank(decided(r)));
+          row("next", part, r -> blank(r.next() == null ? "" : texts.text(r.next())));
         });
   }
 
-  private void blocks(List<PositionReading> readings, Function<LayerReading, Cell> cell) {
-    each(readings, (reading, i) -> cell.apply(reading.layers().get(i)));
+  private static String decided(PositionReading reading) {
+    return reading.decisiveLayer() == null ? "" : name(reading.decisiveLayer());
   }
 
-  private interface Cells {
-    Cell of(PositionReading reading, int row);
+  private Cell cell(LayerReading layer) {
+    return layer.top().isEmpty() ? blank(NOT_FINITE) : cell(layer.top().getFirst());
   }
 
-  private void each(List<PositionReading> readings, Cells cells) {
-    int fit = Math.max(1, (terminal.width() - LABEL - 1) / CELL);
-    for (int from = 0; from < readings.size(); from += fit) {
-      List<PositionReading> part = readings.subList(from, Math.min(readings.size(), from + fit));
-      if (from > 0) {
-        terminal.println("");
-      }
-      row("position", part, r -> new Cell(wide(String.valueOf(r.position()), CELL), "bold"));
-      row("token", part, r -> new Cell(wide(shown(r.text()), CELL), "bold"));
-      for (int i = 0; i < part.getFirst().layers().size(); i++) {
-        int at = i;
-        row(name(part.getFirst().layers().get(i).layer()), part, r -> cells.of(r, at));
-      }
-      row("decided", part, r -> blank(r.decisiveLayer() == null ? "" : name(r.decisiveLayer())));
-      row("next", part, r -> blank(r.next() == null ? "" : shown(texts.apply(r.next()))));
+  /** Probability and rank of some tokens at every layer, where they were tracked. */
+  void tracked(List<PositionReading> readings, List<Integer> tokens) {
+    if (readings.size() == 1) {
+      PositionReading reading = readings.getFirst();
+      blocks(
+          tokens,
+          part -> {
+            row("token", part, token -> heading(texts.text(token)));
+            layers(reading, (layer, i) -> row(layer, part, token -> cell(reading, token, i)));
+          });
+      return;
+    }
+    for (int token : tokens) {
+      terminal.println(terminal.styled("bold", quoted(token) + ", token " + token));
+      blocks(
+          readings,
+          part -> {
+            row("position", part, r -> heading(String.valueOf(r.position())));
+            layers(part.getFirst(), (layer, i) -> row(layer, part, r -> cell(r, token, i)));
+          });
     }
   }
 
-  private void row(
-      String label, List<PositionReading> part, Function<PositionReading, Cell> cells) {
-    var line = new StringBuilder("%9s ".formatted(label));
-    part.forEach(reading -> line.append(styled(cells.apply(reading))));
+  private static Cell cell(PositionReading reading, int token, int row) {
+    TokenEvolution found =
+        reading.tracked().stream().filter(t -> t.id() == token).findFirst().orElseThrow();
+    Double p = found.probabilities().get(row);
+    String text =
+        p == null ? NOT_FINITE : "%6s %s".formatted(percent(p), rank(found.ranks().get(row)));
+    return new Cell(wide(text, CELL), p == null ? "faint" : style(p));
+  }
+
+  private static Cell heading(String text) {
+    return new Cell(wide(text, CELL), "bold");
+  }
+
+  private static void layers(PositionReading like, ObjIntConsumer<String> row) {
+    for (int i = 0; i < like.layers().size(); i++) {
+      row.accept(name(like.layers().get(i).layer()), i);
+    }
+  }
+
+  private <T> void blocks(List<T> columns, Consumer<List<T>> block) {
+    int fit = Math.max(1, (width - LABEL - 1) / CELL);
+    for (int from = 0; from < columns.size(); from += fit) {
+      block.accept(columns.subList(from, Math.min(columns.size(), from + fit)));
+      terminal.println("");
+    }
+  }
+
+  private <T> void row(String label, List<T> columns, Function<T, Cell> cells) {
+    var line = new StringBuilder("%10s ".formatted(label));
+    columns.forEach(column -> line.append(styled(cells.apply(column))));
     terminal.println(line.toString().stripTrailing());
   }
 
@@ -132,10 +159,10 @@ final class LensTable {
     return terminal.styled(cell.style(), cell.text());
   }
 
-  private static Cell cell(TokenScore score) {
-    String text = wide(shown(score.token()), TOKEN);
+  private Cell cell(TokenScore score) {
     return new Cell(
-        "%s %6s  ".formatted(text, percent(score.probability())), style(score.probability()));
+        "%s %6s  ".formatted(wide(texts.text(score.id()), TOKEN), percent(score.probability())),
+        style(score.probability()));
   }
 
   private static Cell blank(String text) {
@@ -164,26 +191,8 @@ final class LensTable {
     return rank == null ? "" : "#" + (rank + 1);
   }
 
-  private static String quoted(String text) {
-    return "'" + shown(text) + "'";
-  }
-
-  /** A token with nothing in it that would move the cursor or be overlooked. */
-  private static String shown(String token) {
-    var text = new StringBuilder();
-    token
-        .codePoints()
-        .forEach(
-            c -> {
-              switch (c) {
-                case ' ' -> text.append('␣');
-                case '\n' -> text.append("\\n");
-                case '\r' -> text.append("\\r");
-                case '\t' -> text.append("\\t");
-                default -> text.appendCodePoint(Character.isISOControl(c) ? 0xFFFD : c);
-              }
-            });
-    return text.toString();
+  private String quoted(int token) {
+    return "'" + texts.text(token) + "'";
   }
 
   /** A text cut or filled to a number of columns, of which some characters take two. */
@@ -198,6 +207,6 @@ final class LensTable {
   }
 
   private static int columns(String text) {
-    return Ansi.OFF.apply(text, List.of()).getCJKAdjustedLength();
+    return PLAIN.apply(text, List.of()).getCJKAdjustedLength();
   }
 }

@@ -73,6 +73,9 @@ final class RunCommand implements Callable<Integer> {
     try (var run = new TracedRun(loaded, options, trace.config(), out, terminal)) {
       prompts.forEach(run.session()::check);
       cache.check(run.session());
+      if (trace.lens()) {
+        run.look();
+      }
       if (!json) {
         report.heading(loaded, run, options);
       }

@@ -60,6 +60,7 @@ final class RunReport {
       terminal.println("");
       HeadMap.of(attention, terminal).print();
     }
+    lens(run.decided());
     terminal.println("");
     new CacheReport(terminal).print(run);
     terminal.println("");
@@ -70,6 +71,16 @@ final class RunReport {
             + run.folder().resolve("summary.json")
             + (attention == null ? " and" : ", attention.json and")
             + " anomalies.jsonl beside it.");
+  }
+
+  private void lens(List<Integer> decided) {
+    if (!decided.isEmpty()) {
+      int half = decided.stream().sorted().skip((decided.size() - 1) / 2).findFirst().orElseThrow();
+      terminal.println("");
+      terminal.println(
+          "Logit lens: half of %d tokens were decided %s; layer by layer in summary.json."
+              .formatted(decided.size(), half < 0 ? "by the embedding" : "after layer " + half));
+    }
   }
 
   private void speed(Generation g) {

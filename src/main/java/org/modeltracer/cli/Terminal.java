@@ -3,12 +3,13 @@ package org.modeltracer.cli;
 import java.io.PrintWriter;
 import java.util.List;
 import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Help.ColorScheme;
 import picocli.CommandLine.Model.UsageMessageSpec;
 
 /** The terminal, if there is one: colours where wanted, a progress bar where it can be redrawn. */
 final class Terminal {
   private static final int BAR = 30;
-  private static final int USUAL_WIDTH = 100;
+  private static final int USUAL_WIDTH = 120;
 
   private final PrintWriter out;
   private final PrintWriter err;
@@ -33,7 +34,10 @@ final class Terminal {
 
   /** Text in a style of picocli's, such as {@code bold,green}; nothing in the text is markup. */
   String styled(String style, String text) {
-    return ansi.apply(text, List.of(Ansi.Style.parse(style))).toString();
+    return new ColorScheme.Builder(ansi)
+        .build()
+        .apply(text, List.of(Ansi.Style.parse(style)))
+        .toString();
   }
 
   /** Columns of a line. */

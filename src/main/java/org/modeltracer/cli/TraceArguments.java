@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.modeltracer.lens.LensTrace;
 import org.modeltracer.model.Site;
 import org.modeltracer.trace.TracerConfig;
 import org.modeltracer.trace.TracerConfigBuilder;
@@ -20,7 +21,8 @@ final class TraceArguments {
       defaultValue = "full",
       description =
           "full, lightweight (activations and KV cache), or a list of activations, attention,"
-              + " logits, kv and places such as query or ffn_gate (default: ${DEFAULT-VALUE}).")
+              + " logits, kv and places such as query or ffn_gate; lens adds the logit lens to any"
+              + " of them (default: ${DEFAULT-VALUE}).")
   String trace = "full";
 
   @Option(
@@ -63,9 +65,9 @@ final class TraceArguments {
     boolean light = words.contains("lightweight") || full;
     TracerConfigBuilder config =
         TracerConfig.builder()
-            .activations(light || words.contains("activations") || !extraSites().isEmpty())
+            .activations(light || words.contains("activations") || !named().isEmpty())
             .attention(full || words.contains("attention"))
-            .logits(full || words.contains("logits"))
+            .logits(full || words.contains("logits") || lens())
             .quantError(full)
             .kvCache(light || words.contains("kv"))
             .layers(layers)
@@ -76,8 +78,21 @@ final class TraceArguments {
     return config.build();
   }
 
-  /** Places named beside the usual ones. */
+  /** Whether scores are traced through all layers. */
+  boolean lens() {
+    return words().contains("lens");
+  }
+
+  /** Places to watch beside those that the configuration implies. */
   Set<Site> extraSites() {
+    Set<Site> sites = named();
+    if (lens()) {
+      sites.addAll(LensTrace.SITES);
+    }
+    return sites;
+  }
+
+  private Set<Site> named() {
     var sites = EnumSet.noneOf(Site.class);
     for (String word : words()) {
       site(word, sites);
@@ -87,7 +102,7 @@ final class TraceArguments {
 
   private static void site(String word, Set<Site> sites) {
     switch (word) {
-      case "full", "lightweight", "activations", "attention", "logits", "kv" -> {}
+      case "full", "lightweight", "activations", "attention", "logits", "kv", "lens" -> {}
       default ->
           sites.add(
               Arrays.stream(Site.values())

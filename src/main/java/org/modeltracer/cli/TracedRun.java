@@ -1,6 +1,7 @@
 package org.modeltracer.cli;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -14,6 +15,8 @@ import org.modeltracer.attention.AttentionOptions;
 import org.modeltracer.attention.AttentionSection;
 import org.modeltracer.diagnose.Diagnosis;
 import org.modeltracer.heads.AttentionTrace;
+import org.modeltracer.lens.LensOptions;
+import org.modeltracer.lens.LensTrace;
 import org.modeltracer.probe.CacheStatistics;
 import org.modeltracer.probe.Generation;
 import org.modeltracer.probe.RunDescription;
@@ -45,6 +48,8 @@ final class TracedRun implements AutoCloseable {
   private final Diagnosis diagnosis;
   private final RunDescription description;
   private final @Nullable AttentionTrace attention;
+  private final List<Integer> decided = new ArrayList<>();
+  private @Nullable LensTrace lens;
   private final CountDownLatch written = new CountDownLatch(1);
   private final Thread onExit = new Thread(this::interrupted, "interrupt");
   private @Nullable CacheStatistics contents;
@@ -74,6 +79,26 @@ final class TracedRun implements AutoCloseable {
     description = new RunDescription(model.file(), session, options);
     model.runtime().onAbort(this::aborted);
     Runtime.getRuntime().addShutdownHook(onExit);
+  }
+
+  /** Puts a lens on the run: tracked scores are told layer by layer. */
+  void look() {
+    TracerConfig config = tracer.config();
+    lens =
+        LensTrace.attach(
+            session,
+            new LensOptions(false, config.logitTopK(), config.trackedTokens()),
+            reading -> {
+              reading.traces().forEach(tracer::recordLogitEvolution);
+              if (reading.decisiveLayer() != null) {
+                decided.add(reading.decisiveLayer());
+              }
+            });
+  }
+
+  /** Decisive layer of each token that a lens saw, in order of generation. */
+  List<Integer> decided() {
+    return List.copyOf(decided);
   }
 
   private AttentionTrace attention(TracerConfig config) {
@@ -144,6 +169,9 @@ final class TracedRun implements AutoCloseable {
     if (attention != null) {
       attention.begin(prompt);
     }
+    if (lens != null) {
+      lens.begin(prompt);
+    }
     Generation generation = session.generate(prompt, most, onToken);
     description.prompts().end(generation);
     return generation;
@@ -209,6 +237,9 @@ final class TracedRun implements AutoCloseable {
   public void close() {
     try {
       diagnosis.close();
+      if (lens != null) {
+        lens.close();
+      }
       session.close();
       tracer.close();
       log.close();

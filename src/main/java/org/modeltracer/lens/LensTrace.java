@@ -97,6 +97,11 @@ public final class LensTrace implements StateListener, TracedSession.LogitsListe
     return block.fill((byte) -1);
   }
 
+  /** Positions that there is memory for. */
+  int held() {
+    return states.size() + free.size();
+  }
+
   @Override
   public void onLogits(int sequence, int position, MemorySegment logits) {
     onLogits(sequence, position, logits, -1);

@@ -205,8 +205,8 @@ public final class SideGraph implements AutoCloseable {
   /**
    * Computes the result.
    *
-   * @param columns float32 {@code [column][width]}
-   * @param target takes float32 {@code [column][width of the result]}
+   * @param columns native memory, float32 {@code [column][width]}
+   * @param target native memory for float32 {@code [column][width of the result]}
    */
   public void compute(MemorySegment columns, MemorySegment target) {
     runtime.call(() -> run(columns, target));
@@ -217,6 +217,9 @@ public final class SideGraph implements AutoCloseable {
       throw new IllegalStateException("this graph is closed");
     }
     long bytes = 4 * input.width() * input.columns();
+    if (!columns.isNative() || !target.isNative()) {
+      throw new IllegalArgumentException("native code reads and writes native memory only");
+    }
     if (columns.byteSize() < bytes) {
       throw new IndexOutOfBoundsException("the input has fewer columns than the graph takes");
     }

@@ -1,5 +1,7 @@
 package org.modeltracer.lens;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -13,6 +15,15 @@ import tools.jackson.databind.JsonNode;
 
 /** The lens of every reference model against PyTorch's. */
 class GoldenLensTest {
+  private static final int TOP = 5;
+  private static final double EXACT = 1e-3;
+
+  /** ggml evaluates GELU through an F16 table, which moves the states; seen: 1.1e-3. */
+  private static final double GELU = 2e-3;
+
+  /** The reference has the weights before they were rounded to F16; seen: 1.6e-3. */
+  private static final double ROUNDED_WEIGHTS = 3e-3;
+
   static List<Arguments> goldens() {
     var all = new ArrayList<Arguments>();
     Runtimes.all()
@@ -25,49 +36,65 @@ class GoldenLensTest {
   }
 
   /** b4916 ends the process over gemma2's number of layers, and wants gpt2 untied. */
-  private static boolean loads(LlamaRuntime runtime, Golden golden) {
+  static boolean loads(LlamaRuntime runtime, Golden golden) {
     return !runtime.version().equals("b4916") || !golden.model().matches("rand-(gemma2|gpt2)");
+  }
+
+  private static double tolerance(Golden golden) {
+    if (!golden.exactFile()) {
+      return ROUNDED_WEIGHTS;
+    }
+    return golden.model().matches("rand-(gemma2|gpt2)") ? GELU : EXACT;
   }
 
   @ParameterizedTest
   @MethodSource("goldens")
   void tableOfTheLastPosition(LlamaRuntime runtime, Golden golden) {
     var run =
-        LensRun.of(runtime, golden.file(), golden.ids(), new LensOptions(false, 5, List.of()), 0);
-    System.out.println(golden + " " + run.steps());
+        LensRun.of(runtime, golden.file(), golden.ids(), new LensOptions(false, TOP, List.of()), 0);
+    assertThat(run.readings()).hasSize(1);
     PositionReading reading = run.readings().getFirst();
-    JsonNode want =
+    assertThat(reading.position()).isEqualTo(golden.ids().length - 1);
+    assertThat(reading.token()).isEqualTo(golden.ids()[golden.ids().length - 1]);
+    assertThat(reading.next()).isNull();
+    JsonNode table =
         Golden.json(golden.model() + ".metrics.json")
             .at("/prompts/" + golden.prompt() + "/logit_lens_last_pos");
-    for (int i = 0; i < want.size(); i++) {
-      LayerReading layer = reading.layers().get(i);
-      JsonNode w = want.get(i);
-      double worst = 0;
-      String ids = "";
-      String wids = "";
-      for (int k = 0; k < 5; k++) {
-        ids += layer.top().get(k).id() + " ";
-        wids += w.get("top5").get(k).get("id").asInt() + " ";
-        worst =
-            Math.max(
-                worst,
-                Math.abs(
-                    layer.top().get(k).logit() - w.get("top5").get(k).get("logit").asDouble()));
-      }
-      System.out.printf(
-          "%2d %s %.2e rank %d %d kl %.6g %.6g ent %.6g %.6g p %.6g %.6g diff %s%n",
-          layer.layer(),
-          ids.equals(wids) ? "ids equal" : ids + "|" + wids,
-          worst,
-          layer.rankOfFinal(),
-          w.get("rank_of_final_top1").asInt(),
-          layer.klToFinal(),
-          w.get("kl_final_vs_layer_nats").asDouble(),
-          layer.entropy(),
-          w.get("entropy_nats").asDouble(),
-          layer.probabilityOfFinal(),
-          w.get("prob_of_final_top1").asDouble(),
-          reading.difference());
+    assertThat(reading.layers()).hasSameSizeAs(table).hasSize(golden.layers() + 1);
+    double tolerance = tolerance(golden);
+    for (int i = 0; i < table.size(); i++) {
+      require(reading.layers().get(i), table.get(i), tolerance);
     }
+    assertThat(reading.decisiveLayer()).isEqualTo(decisiveLayer(table));
+  }
+
+  private static void require(LayerReading layer, JsonNode want, double tolerance) {
+    assertThat(layer.layer()).isEqualTo(want.get("layer").asInt());
+    assertThat(layer.top()).hasSize(TOP);
+    for (int k = 0; k < TOP; k++) {
+      TokenScore score = layer.top().get(k);
+      JsonNode token = want.get("top5").get(k);
+      assertThat(score.id()).isEqualTo(token.get("id").asInt());
+      assertThat(score.logit()).isCloseTo(token.get("logit").asDouble(), within(tolerance));
+      assertThat(score.probability()).isCloseTo(token.get("prob").asDouble(), within(tolerance));
+    }
+    assertThat(layer.rankOfFinal()).isEqualTo(want.get("rank_of_final_top1").asInt());
+    assertThat(layer.probabilityOfFinal())
+        .isCloseTo(want.get("prob_of_final_top1").asDouble(), within(tolerance));
+    assertThat(layer.entropy()).isCloseTo(want.get("entropy_nats").asDouble(), within(tolerance));
+    assertThat(layer.klToFinal())
+        .isCloseTo(want.get("kl_final_vs_layer_nats").asDouble(), within(tolerance));
+  }
+
+  /** The first layer of the table from which on the final top-1 is first. */
+  private static int decisiveLayer(JsonNode table) {
+    int decisive = table.size() - 2;
+    for (int i = table.size() - 1; i >= 0; i--) {
+      if (table.get(i).get("rank_of_final_top1").asInt() != 0) {
+        break;
+      }
+      decisive = table.get(i).get("layer").asInt();
+    }
+    return decisive;
   }
 }

@@ -52,6 +52,7 @@ final class AttentionCommand implements Callable<Integer> {
       names = "--tokens",
       paramLabel = "ID,…",
       split = ",",
+      hideParamSyntax = true,
       description = "The prompt as token ids, for models without a usable vocabulary.")
   private int @Nullable [] tokens;
 

@@ -39,6 +39,7 @@ final class ExportCommand implements Callable<Integer> {
       names = "--what",
       paramLabel = "WHAT",
       split = ",",
+      hideParamSyntax = true,
       defaultValue = "tokens,attention,hidden,logits",
       description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
   private EnumSet<What> what;
@@ -47,6 +48,7 @@ final class ExportCommand implements Callable<Integer> {
       names = "--trace-layers",
       paramLabel = "N",
       split = ",",
+      hideParamSyntax = true,
       description = "Layers to export (default: all).")
   private List<Integer> layers = List.of();
 
@@ -54,6 +56,7 @@ final class ExportCommand implements Callable<Integer> {
       names = "--trace-heads",
       paramLabel = "N",
       split = ",",
+      hideParamSyntax = true,
       description = "Heads whose attention is exported (default: all).")
   private List<Integer> heads = List.of();
 

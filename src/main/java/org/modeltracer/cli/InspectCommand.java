@@ -45,6 +45,7 @@ final class InspectCommand implements Callable<Integer> {
 
   @Mixin private ModelArguments model;
   @Mixin private ContextArguments context;
+  @Mixin private ThresholdArguments limits;
 
   @Option(names = "--no-sites", description = "Do not load the model to look for places.")
   private boolean noSites;
@@ -66,7 +67,7 @@ final class InspectCommand implements Callable<Integer> {
     GgufFile gguf = LoadedModel.checked(model.file());
     if (weights) {
       return new WeightReport(terminal, json)
-          .scan(gguf, LoadedModel.runtime(model, terminal))
+          .scan(gguf, LoadedModel.runtime(model, terminal), limits.thresholds())
           .code();
     }
     List<FoundSite> sites = noSites ? List.of() : sites(gguf, terminal);

@@ -47,9 +47,9 @@ final class RunReport {
   }
 
   /** What was seen. */
-  void findings(TracedRun run, Generation generation) {
+  void findings(TracedRun run) {
     terminal.println("");
-    speed(generation);
+    run.generations().forEach(this::speed);
     List<LayerActivationTrace> layers = run.tracer().layers();
     if (!layers.isEmpty()) {
       terminal.println("");
@@ -60,6 +60,9 @@ final class RunReport {
       terminal.println("");
       HeadMap.of(attention, terminal).print();
     }
+    lens(run.decided());
+    terminal.println("");
+    new CacheReport(terminal).print(run);
     terminal.println("");
     terminal.println(run.tracer().summary().toString());
     anomalies(run.tracer().anomalies());
@@ -68,6 +71,16 @@ final class RunReport {
             + run.folder().resolve("summary.json")
             + (attention == null ? " and" : ", attention.json and")
             + " anomalies.jsonl beside it.");
+  }
+
+  private void lens(List<Integer> decided) {
+    if (!decided.isEmpty()) {
+      int half = decided.stream().sorted().skip((decided.size() - 1) / 2).findFirst().orElseThrow();
+      terminal.println("");
+      terminal.println(
+          "Logit lens: half of %d tokens were decided %s; layer by layer in summary.json."
+              .formatted(decided.size(), half < 0 ? "by the embedding" : "after layer " + half));
+    }
   }
 
   private void speed(Generation g) {
@@ -80,7 +93,8 @@ final class RunReport {
                 g.promptSeconds(),
                 g.tokens().size(),
                 rate,
-                g.finish().name().toLowerCase(Locale.ROOT).replace('_', ' ')));
+                g.finish().name().toLowerCase(Locale.ROOT).replace('_', ' ')
+                    + (g.shifts() > 0 ? " after " + g.shifts() + " context shifts" : "")));
   }
 
   private void layers(List<LayerActivationTrace> layers) {

@@ -4,7 +4,7 @@ import org.modeltracer.llama.SamplerOptions;
 import picocli.CommandLine.Option;
 
 /** How tokens are chosen, and how many. */
-final class SamplingArguments {
+final class SamplingArguments extends ChoiceArguments {
   @Option(
       names = {"-n", "--predict", "--n-predict"},
       paramLabel = "N",
@@ -12,36 +12,9 @@ final class SamplingArguments {
       description = "Tokens to generate (default: ${DEFAULT-VALUE}).")
   int predict;
 
-  @Option(
-      names = {"-s", "--seed"},
-      paramLabel = "N",
-      defaultValue = "42",
-      description = "Seed of the random choice (default: ${DEFAULT-VALUE}).")
-  long seed;
-
-  @Option(
-      names = {"--temp", "--temperature"},
-      paramLabel = "T",
-      defaultValue = "0.8",
-      description = "Temperature; 0 always takes the most probable token (default: 0.8).")
-  float temperature;
-
-  @Option(
-      names = "--top-k",
-      paramLabel = "N",
-      defaultValue = "40",
-      description = "Choose among the N most probable; 0 for all (default: 40).")
-  int topK;
-
-  @Option(
-      names = "--top-p",
-      paramLabel = "P",
-      defaultValue = "0.95",
-      description = "Choose among the smallest set of this probability (default: 0.95).")
-  float topP;
-
+  @Override
   SamplerOptions options() {
     ContextArguments.atLeast("-n", predict, 0);
-    return new SamplerOptions(temperature, topK, topP, (int) seed);
+    return super.options();
   }
 }

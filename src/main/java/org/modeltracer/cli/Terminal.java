@@ -1,11 +1,15 @@
 package org.modeltracer.cli;
 
 import java.io.PrintWriter;
+import java.util.List;
 import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Help.ColorScheme;
+import picocli.CommandLine.Model.UsageMessageSpec;
 
 /** The terminal, if there is one: colours where wanted, a progress bar where it can be redrawn. */
 final class Terminal {
   private static final int BAR = 30;
+  private static final int USUAL_WIDTH = 120;
 
   private final PrintWriter out;
   private final PrintWriter err;
@@ -26,6 +30,19 @@ final class Terminal {
   /** Text with picocli's markup, such as {@code @|bold …|@}, rendered or removed. */
   String styled(String markup) {
     return ansi.string(markup);
+  }
+
+  /** Text in a style of picocli's, such as {@code bold,green}; nothing in the text is markup. */
+  String styled(String style, String text) {
+    return new ColorScheme.Builder(ansi)
+        .build()
+        .apply(text, List.of(Ansi.Style.parse(style)))
+        .toString();
+  }
+
+  /** Columns of a line. */
+  int width() {
+    return interactive ? new UsageMessageSpec().autoWidth(true).width() : USUAL_WIDTH;
   }
 
   boolean colours() {

@@ -1,25 +1,17 @@
 package org.modeltracer.cli;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
-import org.modeltracer.anomaly.Thresholds;
+import org.modeltracer.lens.LensTrace;
 import org.modeltracer.model.Site;
 import org.modeltracer.trace.TracerConfig;
 import org.modeltracer.trace.TracerConfigBuilder;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import tools.jackson.core.JacksonException;
-import tools.jackson.core.type.TypeReference;
-import tools.jackson.dataformat.yaml.YAMLMapper;
 
 /** What is traced. */
 final class TraceArguments {
@@ -29,13 +21,15 @@ final class TraceArguments {
       defaultValue = "full",
       description =
           "full, lightweight (activations and KV cache), or a list of activations, attention,"
-              + " logits, kv and places such as query or ffn_gate (default: ${DEFAULT-VALUE}).")
+              + " logits, kv and places such as query or ffn_gate; lens adds the logit lens to any"
+              + " of them (default: ${DEFAULT-VALUE}).")
   String trace = "full";
 
   @Option(
       names = "--trace-layers",
       paramLabel = "N,…",
       split = ",",
+      hideParamSyntax = true,
       description = "Layers whose attention is traced (default: all).")
   List<Integer> layers = List.of();
 
@@ -43,6 +37,7 @@ final class TraceArguments {
       names = "--trace-heads",
       paramLabel = "N,…",
       split = ",",
+      hideParamSyntax = true,
       description = "Heads whose attention is traced (default: all).")
   List<Integer> heads = List.of();
 
@@ -50,6 +45,7 @@ final class TraceArguments {
       names = "--trace-tokens",
       paramLabel = "ID,…",
       split = ",",
+      hideParamSyntax = true,
       description = "Tokens whose scores are traced (default: the highest and the chosen).")
   List<Integer> tokens = List.of();
 
@@ -60,11 +56,7 @@ final class TraceArguments {
       description = "Keys listed per row of attention (default: ${DEFAULT-VALUE}).")
   int topK;
 
-  @Option(
-      names = "--thresholds",
-      paramLabel = "FILE",
-      description = "YAML or JSON file that overrides limits of the anomaly rules.")
-  @Nullable Path thresholds;
+  @Mixin private ThresholdArguments limits;
 
   /** The tracer's configuration. */
   TracerConfig config() {
@@ -73,39 +65,34 @@ final class TraceArguments {
     boolean light = words.contains("lightweight") || full;
     TracerConfigBuilder config =
         TracerConfig.builder()
-            .activations(light || words.contains("activations") || !extraSites().isEmpty())
+            .activations(light || words.contains("activations") || !named().isEmpty())
             .attention(full || words.contains("attention"))
-            .logits(full || words.contains("logits"))
+            .logits(full || words.contains("logits") || lens())
             .quantError(full)
             .kvCache(light || words.contains("kv"))
             .layers(layers)
             .heads(heads)
             .trackedTokens(tokens)
             .topK(topK)
-            .thresholds(limits());
+            .thresholds(limits.thresholds());
     return config.build();
   }
 
-  private Thresholds limits() {
-    if (thresholds == null) {
-      return Thresholds.defaults();
-    }
-    try {
-      // JSON is YAML too.
-      var type = new TypeReference<Map<String, Object>>() {};
-      Map<String, Object> given = YAMLMapper.shared().readValue(Files.readString(thresholds), type);
-      return Thresholds.from(given == null ? Map.of() : given);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    } catch (JacksonException e) {
-      throw new CliException(
-          ExitCode.USAGE,
-          thresholds + ": not YAML or JSON of limits by name: " + e.getOriginalMessage());
-    }
+  /** Whether scores are traced through all layers. */
+  boolean lens() {
+    return words().contains("lens");
   }
 
-  /** Places named beside the usual ones. */
+  /** Places to watch beside those that the configuration implies. */
   Set<Site> extraSites() {
+    Set<Site> sites = named();
+    if (lens()) {
+      sites.addAll(LensTrace.SITES);
+    }
+    return sites;
+  }
+
+  private Set<Site> named() {
     var sites = EnumSet.noneOf(Site.class);
     for (String word : words()) {
       site(word, sites);
@@ -115,7 +102,7 @@ final class TraceArguments {
 
   private static void site(String word, Set<Site> sites) {
     switch (word) {
-      case "full", "lightweight", "activations", "attention", "logits", "kv" -> {}
+      case "full", "lightweight", "activations", "attention", "logits", "kv", "lens" -> {}
       default ->
           sites.add(
               Arrays.stream(Site.values())

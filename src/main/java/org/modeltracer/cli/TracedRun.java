@@ -1,9 +1,12 @@
 package org.modeltracer.cli;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
@@ -12,6 +15,9 @@ import org.modeltracer.attention.AttentionOptions;
 import org.modeltracer.attention.AttentionSection;
 import org.modeltracer.diagnose.Diagnosis;
 import org.modeltracer.heads.AttentionTrace;
+import org.modeltracer.lens.LensOptions;
+import org.modeltracer.lens.LensTrace;
+import org.modeltracer.probe.CacheStatistics;
 import org.modeltracer.probe.Generation;
 import org.modeltracer.probe.RunDescription;
 import org.modeltracer.probe.SessionOptions;
@@ -42,8 +48,11 @@ final class TracedRun implements AutoCloseable {
   private final Diagnosis diagnosis;
   private final RunDescription description;
   private final @Nullable AttentionTrace attention;
+  private final List<Integer> decided = new ArrayList<>();
+  private @Nullable LensTrace lens;
   private final CountDownLatch written = new CountDownLatch(1);
   private final Thread onExit = new Thread(this::interrupted, "interrupt");
+  private @Nullable CacheStatistics contents;
   private volatile boolean interrupted;
 
   TracedRun(
@@ -70,6 +79,26 @@ final class TracedRun implements AutoCloseable {
     description = new RunDescription(model.file(), session, options);
     model.runtime().onAbort(this::aborted);
     Runtime.getRuntime().addShutdownHook(onExit);
+  }
+
+  /** Puts a lens on the run: tracked scores are told layer by layer. */
+  void look() {
+    TracerConfig config = tracer.config();
+    lens =
+        LensTrace.attach(
+            session,
+            new LensOptions(false, config.logitTopK(), config.trackedTokens()),
+            reading -> {
+              reading.traces().forEach(tracer::recordLogitEvolution);
+              if (reading.decisiveLayer() != null) {
+                decided.add(reading.decisiveLayer());
+              }
+            });
+  }
+
+  /** Decisive layer of each token that a lens saw, in order of generation. */
+  List<Integer> decided() {
+    return List.copyOf(decided);
   }
 
   private AttentionTrace attention(TracerConfig config) {
@@ -108,8 +137,22 @@ final class TracedRun implements AutoCloseable {
 
   private void aborted(String message) {
     terminal.note("modeltracer: llama.cpp failed an assertion and cannot go on: " + message);
-    write();
-    Runtime.getRuntime().halt(ExitCode.FAILURE.code());
+    // The thread that failed may not be the one that traces: writing must not wait for that for
+    // ever.
+    Thread patience =
+        Thread.ofPlatform()
+            .daemon()
+            .unstarted(
+                () -> {
+                  LockSupport.parkNanos(TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS));
+                  Runtime.getRuntime().halt(ExitCode.FAILURE.code());
+                });
+    patience.start();
+    try {
+      write();
+    } finally {
+      Runtime.getRuntime().halt(ExitCode.FAILURE.code());
+    }
   }
 
   ModelTracer tracer() {
@@ -122,13 +165,35 @@ final class TracedRun implements AutoCloseable {
 
   /** Generates, and remembers for the summary what was asked and what came of it. */
   Generation generate(int[] prompt, int most, Predicate<Generation.Token> onToken) {
-    description.prompt(prompt);
+    description.prompts().begin(prompt);
     if (attention != null) {
       attention.begin(prompt);
     }
+    if (lens != null) {
+      lens.begin(prompt);
+    }
     Generation generation = session.generate(prompt, most, onToken);
-    description.generated(generation);
+    description.prompts().end(generation);
     return generation;
+  }
+
+  /** What was generated so far, prompt by prompt. */
+  List<Generation> generations() {
+    return description.prompts().generations();
+  }
+
+  /** Reads what the KV cache holds, for the summary and the report. */
+  void readCache() {
+    contents = session.readCache();
+  }
+
+  /** What was read of the KV cache, null when nobody asked. */
+  @Nullable CacheStatistics cacheContents() {
+    return contents;
+  }
+
+  boolean wasInterrupted() {
+    return interrupted;
   }
 
   /**
@@ -172,6 +237,9 @@ final class TracedRun implements AutoCloseable {
   public void close() {
     try {
       diagnosis.close();
+      if (lens != null) {
+        lens.close();
+      }
       session.close();
       tracer.close();
       log.close();

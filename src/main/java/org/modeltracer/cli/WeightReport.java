@@ -1,5 +1,6 @@
 package org.modeltracer.cli;
 
+import java.util.regex.Pattern;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.diagnose.WeightFinding;
@@ -18,13 +19,13 @@ final class WeightReport {
     this.json = json;
   }
 
-  ExitCode scan(GgufFile gguf, LlamaRuntime runtime) {
+  ExitCode scan(GgufFile gguf, LlamaRuntime runtime, Thresholds limits) {
     int threads = Runtime.getRuntime().availableProcessors();
     WeightScan.Result result =
         WeightScan.scan(
             gguf,
             runtime,
-            Thresholds.defaults(),
+            limits,
             threads,
             (done, all) -> terminal.progress("weights", (double) done, (double) all));
     if (json) {
@@ -45,7 +46,8 @@ final class WeightReport {
             + "  %,d values of %d tensors scanned".formatted(result.values(), result.tensors()));
     for (WeightFinding finding : result.findings()) {
       terminal.println(
-          terminal.styled("  @|bold,red " + finding.tensor() + "|@  ") + finding.message());
+          terminal.styled("  @|bold,red " + finding.tensor() + "|@  ")
+              + finding.message().replaceFirst("^" + Pattern.quote(finding.tensor()) + ":? ", ""));
     }
     if (!result.skipped().isEmpty()) {
       terminal.println("  not scanned: " + String.join(", ", result.skipped()));

@@ -22,7 +22,7 @@ record BadWeight(
     @Nullable String part) {
 
   /** The first bad value; {@code stats} must have one. */
-  static BadWeight of(WeightFile file, TensorInfo tensor, WeightStats stats) {
+  static BadWeight of(Weights file, TensorInfo tensor, WeightStats stats) {
     long element = stats.firstBad();
     List<Long> index = new ArrayList<>();
     long rest = element;

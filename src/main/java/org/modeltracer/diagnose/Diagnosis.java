@@ -43,7 +43,7 @@ public final class Diagnosis implements AutoCloseable {
   private final ModelTracer tracer;
   private final Thresholds limits;
   private final LlamaRuntime runtime;
-  private final WeightFile weights;
+  private final Weights weights;
   private final WeightPeers peers;
   private final ZeroWeights zeros;
   private final BitSet badPasses = new BitSet();
@@ -54,7 +54,7 @@ public final class Diagnosis implements AutoCloseable {
     this.tracer = tracer;
     limits = tracer.config().thresholds();
     runtime = session.context().model().runtime();
-    weights = new WeightFile(gguf, runtime);
+    weights = new Weights(gguf, runtime);
     peers = new WeightPeers(weights, limits);
     zeros = new ZeroWeights(weights);
   }

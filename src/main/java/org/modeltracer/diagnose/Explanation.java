@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Cause;
 import org.modeltracer.anomaly.RootCause;
 import org.modeltracer.gguf.TensorInfo;
+import org.modeltracer.probe.WeightFile;
 
 /**
  * Why the first bad node of a pass is bad: the classes of causes, tried in the order of how certain
@@ -27,12 +28,12 @@ final class Explanation {
     }
   }
 
-  private final WeightFile weights;
+  private final Weights weights;
   private final WeightPeers peers;
   private final NodeWatch watch;
   private final SecondOpinion cpu;
 
-  Explanation(WeightFile weights, WeightPeers peers, NodeWatch watch, SecondOpinion cpu) {
+  Explanation(Weights weights, WeightPeers peers, NodeWatch watch, SecondOpinion cpu) {
     this.weights = weights;
     this.peers = peers;
     this.watch = watch;

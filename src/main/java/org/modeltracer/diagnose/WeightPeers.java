@@ -15,10 +15,10 @@ final class WeightPeers {
   private static final Pattern IN_LAYER = Pattern.compile("(.*?)blk\\.(\\d+)\\.(.+)");
   private static final int ENOUGH_TO_CALL_SMALL = 3;
 
-  private final WeightFile file;
+  private final Weights file;
   private final Thresholds limits;
 
-  WeightPeers(WeightFile file, Thresholds limits) {
+  WeightPeers(Weights file, Thresholds limits) {
     this.file = file;
     this.limits = limits;
   }

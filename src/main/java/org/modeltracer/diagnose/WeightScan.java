@@ -10,6 +10,7 @@ import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.probe.WeightFile;
 
 /**
  * Looks for faults in the weights of a file without running the model.
@@ -53,7 +54,7 @@ public final class WeightScan {
    */
   public static Result scan(
       GgufFile gguf, LlamaRuntime runtime, Thresholds limits, int threads, Progress progress) {
-    try (var file = new WeightFile(gguf, runtime)) {
+    try (var file = new Weights(gguf, runtime)) {
       List<TensorInfo> tensors = gguf.tensors().stream().filter(file::readable).toList();
       read(file, tensors, threads, progress);
       var peers = new WeightPeers(file, limits);
@@ -69,8 +70,7 @@ public final class WeightScan {
     }
   }
 
-  private static void read(
-      WeightFile file, List<TensorInfo> tensors, int threads, Progress progress) {
+  private static void read(Weights file, List<TensorInfo> tensors, int threads, Progress progress) {
     long all = tensors.stream().mapToLong(TensorInfo::bytes).sum();
     var done = new AtomicLong();
     var lock = new Object();
@@ -106,7 +106,7 @@ public final class WeightScan {
   }
 
   private static void judge(
-      WeightFile file, TensorInfo tensor, WeightPeers peers, List<WeightFinding> findings) {
+      Weights file, TensorInfo tensor, WeightPeers peers, List<WeightFinding> findings) {
     WeightStats stats = file.stats(tensor);
     if (stats.bad() > 0) {
       BadWeight bad = BadWeight.of(file, tensor, stats);

@@ -17,9 +17,9 @@ final class ZeroWeights {
   private static final List<String> VALUES = List.of("attn_v", "attn_qkv", "attn_norm");
   private static final List<String> OUTPUT = List.of("output", "output_norm", "token_embd");
 
-  private final WeightFile weights;
+  private final Weights weights;
 
-  ZeroWeights(WeightFile weights) {
+  ZeroWeights(Weights weights) {
     this.weights = weights;
   }
 

@@ -181,7 +181,7 @@ final class Ggml {
     }
   }
 
-  private long cpuDevice() {
+  long cpuDevice() {
     try {
       return (long) library.function("ggml_backend_dev_by_type", "i:p").invokeExact(CPU_DEVICE);
     } catch (Throwable failure) {

@@ -36,6 +36,7 @@ public final class LlamaRuntime implements AutoCloseable {
   private final String version;
   private final String systemInfo;
   private final List<String> devices;
+  private final RpcServers rpc;
   private volatile Consumer<String> onAbort = LlamaRuntime::report;
 
   private LlamaRuntime(LibraryLocator.Located located) {
@@ -53,6 +54,7 @@ public final class LlamaRuntime implements AutoCloseable {
     version = readVersion();
     systemInfo = NativeMemory.text((long) call("llama_print_system_info", ":p")).strip();
     devices = List.copyOf(ggml.devices());
+    rpc = new RpcServers(library, version);
   }
 
   /** The same library, with another thread. */
@@ -64,6 +66,7 @@ public final class LlamaRuntime implements AutoCloseable {
     log = other.log;
     layouts = other.layouts;
     ggml = other.ggml;
+    rpc = other.rpc;
     version = other.version;
     systemInfo = other.systemInfo;
     devices = other.devices;
@@ -253,6 +256,10 @@ public final class LlamaRuntime implements AutoCloseable {
 
   Ggml ggml() {
     return ggml;
+  }
+
+  RpcServers rpc() {
+    return rpc;
   }
 
   ParameterLayouts layouts() {

@@ -36,6 +36,8 @@ final class NativeLibrary {
   private static final MemoryLayout BATCH =
       MemoryLayout.structLayout(
           MemoryLayout.sequenceLayout(Batch.BYTES / 8, ValueLayout.JAVA_LONG));
+  private static final MemoryLayout THREE_WORDS =
+      MemoryLayout.structLayout(MemoryLayout.sequenceLayout(3, ValueLayout.JAVA_LONG));
   private static final Map<Path, NativeLibrary> LOADED = new HashMap<>();
   private static final Map<Path, Path> GGML = new HashMap<>();
 
@@ -138,7 +140,8 @@ final class NativeLibrary {
    *
    * @param signature one letter a parameter, then a colon and the result: {@code i} int32, {@code
    *     l} int64 or size_t, {@code p} pointer, {@code f} float, {@code b} bool, {@code v} void,
-   *     {@code P} parameter struct by value, {@code B} batch by value
+   *     {@code P} parameter struct by value, {@code B} batch by value, {@code T} a struct of three
+   *     words by value
    * @throws LlamaException when the library lacks it
    */
   MethodHandle function(String name, String signature) {
@@ -192,6 +195,7 @@ final class NativeLibrary {
       case 'b' -> ValueLayout.JAVA_BOOLEAN;
       case 'P' -> PARAMS;
       case 'B' -> BATCH;
+      case 'T' -> THREE_WORDS;
       default -> throw new IllegalArgumentException("no layout for '" + (char) letter + "'");
     };
   }

@@ -3,6 +3,8 @@ package org.modeltracer.llama;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * A window on one {@code ggml_tensor}, moved from tensor to tensor without allocating.
@@ -16,6 +18,9 @@ public final class Tensor {
 
   /** Dimensions of a tensor. */
   public static final int DIMS = 4;
+
+  /** 32-bit parameters of an operation. */
+  private static final int PARAMS = 16;
 
   private static final int SOURCES = 10;
   private static final int NAME_BYTES = 64;
@@ -113,7 +118,25 @@ public final class Tensor {
 
   /** The i-th 32-bit operation parameter. */
   public int intParam(int i) {
-    return MEMORY.get(INT, address + OP_PARAMS + 4L * java.util.Objects.checkIndex(i, 16));
+    return MEMORY.get(INT, address + OP_PARAMS + 4L * java.util.Objects.checkIndex(i, PARAMS));
+  }
+
+  /** The operation with its parameters, as they are now. */
+  public Operation operation() {
+    List<Integer> params = IntStream.range(0, PARAMS).mapToObj(this::intParam).toList();
+    return new Operation(opCode(), opDescription(), params);
+  }
+
+  /** Makes a fresh tensor the result of an operation on others. */
+  static void define(long tensor, Operation operation, long... sources) {
+    MemorySegment struct = NativeMemory.at(tensor, BYTES);
+    struct.set(INT, OP, operation.code());
+    for (int i = 0; i < PARAMS; i++) {
+      struct.set(INT, OP_PARAMS + 4L * i, operation.params().get(i));
+    }
+    for (int i = 0; i < sources.length; i++) {
+      struct.set(LONG, SRC + 8L * i, sources[i]);
+    }
   }
 
   /** Flag bits of ggml. */

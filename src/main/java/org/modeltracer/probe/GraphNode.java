@@ -5,6 +5,7 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.Operation;
 
 /**
  * A tensor of a surveyed graph: a node that is computed, or a leaf (weight, input, cache).
@@ -12,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param index position in execution order, -1 for a leaf
  * @param address of the {@code ggml_tensor} while the graph lived
  * @param name as llama.cpp names it, without the decoration of a copy on another device
- * @param op operation, {@code NONE} for a leaf
+ * @param operation what it computes
+ * @param op name of the operation, {@code NONE} for a leaf
  * @param type ggml's number of the element type
  * @param ne elements by dimension, fastest first
  * @param flags ggml's flag bits
@@ -26,6 +28,7 @@ record GraphNode(
     int index,
     long address,
     String name,
+    Operation operation,
     String op,
     int type,
     List<Long> ne,

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
+import org.modeltracer.anomaly.AnomalyKind;
 import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaException;
@@ -87,8 +88,11 @@ final class PassRunner {
         cache.wrote(batch.sequence(i), batch.position(i), batch.token(i));
       }
       chosen = outputs(batch, choose);
-      cache.record(tracer, probe.evictions());
+      cache.record(tracer, probe.accessedPositions());
     } catch (LlamaException e) {
+      if (e.kind() == LlamaException.Kind.DECODE && !cache.hasRoom(batch)) {
+        exhausted(batch);
+      }
       cache.afterFailure();
       if (e.kind() == LlamaException.Kind.CANCELLED) {
         context.resume();
@@ -101,6 +105,14 @@ final class PassRunner {
       examine(worst.get(), forward);
     }
     return chosen;
+  }
+
+  private void exhausted(Batch batch) {
+    if (tracer.config().kvCache()) {
+      String message = "no room in the KV cache for %d more tokens".formatted(batch.size());
+      tracer.report(
+          Anomaly.of(AnomalyKind.KV_EXHAUSTED, message).position(batch.position(0)).build());
+    }
   }
 
   private void examine(Anomaly worst, int forward) {
@@ -124,7 +136,7 @@ final class PassRunner {
       int vocabulary = context.model().vocabulary().size();
       tracer.recordLogits(batch.position(i), logits, 0, vocabulary, chosen);
       if (logitsListener != null) {
-        logitsListener.onLogits(batch.sequence(i), batch.position(i), logits);
+        logitsListener.onLogits(batch.sequence(i), batch.position(i), logits, chosen);
       }
     }
     return chosen;

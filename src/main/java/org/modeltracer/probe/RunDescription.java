@@ -4,21 +4,22 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.model.Site;
 import org.modeltracer.trace.ModelTracer;
 
 /** What a summary says about the program, the runtime, the model and the run. */
@@ -29,8 +30,7 @@ public final class RunDescription {
   private final SessionOptions options;
   private final CompletableFuture<String> sha256;
   private final long begin = System.nanoTime();
-  private int[] prompt = {};
-  private @Nullable Generation generation;
+  private final PromptLog prompts = new PromptLog();
 
   /** Describes a session on the model of a file, whose hash is computed meanwhile. */
   public RunDescription(GgufFile file, TracedSession session, SessionOptions options) {
@@ -47,14 +47,9 @@ public final class RunDescription {
     return version == null ? "development" : version;
   }
 
-  /** Sets what the model was given. */
-  public void prompt(int[] tokens) {
-    prompt = tokens.clone();
-  }
-
-  /** Sets what came of it. */
-  public void generated(Generation result) {
-    generation = result;
+  /** The prompts so far. */
+  public PromptLog prompts() {
+    return prompts;
   }
 
   /** Puts all of it into the tracer's summary, with the time since this was made. */
@@ -63,7 +58,7 @@ public final class RunDescription {
     tracer.describe("runtime", runtime());
     tracer.describe("model", model());
     tracer.describe("config", config());
-    tracer.describe("prompt", prompt());
+    tracer.describe("prompt", prompts.prompts());
     tracer.describe("timing", timing());
   }
 
@@ -82,13 +77,29 @@ public final class RunDescription {
     runtime.put("generation", llama.generation());
     runtime.put("origin", llama.origin());
     runtime.put("system_info", llama.systemInfo());
-    runtime.put("backends", llama.devices());
+    runtime.put("backends", backends(llama));
     runtime.put("flash_attention", session.usesFlashAttention());
-    runtime.put(
-        "attention_rows",
-        session.usesFlashAttention() ? "recomputed from the fused operation" : "read from softmax");
+    runtime.put("attention_rows", attentionRows());
     runtime.put("threads", options.context().threads());
     return runtime;
+  }
+
+  private String attentionRows() {
+    if (session.sites().stream().noneMatch(site -> site.place().site() == Site.ATTENTION)) {
+      return "none: no layer attends by softmax";
+    }
+    String way =
+        session.usesFlashAttention() ? "recomputed from the fused operation" : "read from softmax";
+    long unknown = session.cost().droppedKeys();
+    return unknown == 0
+        ? way
+        : way + "; left out where keys stand for more than one token, %d keys".formatted(unknown);
+  }
+
+  private List<String> backends(LlamaRuntime llama) {
+    var backends = new ArrayList<>(llama.devices());
+    model.options().rpcServers().forEach(server -> backends.add("RPC[" + server + "]"));
+    return backends;
   }
 
   private Map<String, Object> model() {
@@ -119,6 +130,9 @@ public final class RunDescription {
         "flash_attention", context.flashAttention().name().toLowerCase(java.util.Locale.ROOT));
     config.put("cache_type_k", context.keyType().id());
     config.put("cache_type_v", context.valueType().id());
+    config.put("context_shift", options.cache().shift());
+    config.put("keep", options.cache().keep());
+    config.put("cache_reuse", options.cache().reuseChunk());
     config.put("temperature", options.sampler().temperature());
     config.put("top_k", options.sampler().topK());
     config.put("top_p", options.sampler().topP());
@@ -126,40 +140,10 @@ public final class RunDescription {
     return config;
   }
 
-  private Map<String, Object> prompt() {
-    var text = new LinkedHashMap<String, Object>();
-    text.put("tokens", prompt.length);
-    text.put("sha256", promptHash());
-    Generation g = generation;
-    if (g != null) {
-      text.put("reused_tokens", g.reusedTokens());
-      text.put("generated_tokens", g.tokens().size());
-      text.put("generated_text", g.text());
-      text.put("finish", g.finish().name().toLowerCase(java.util.Locale.ROOT));
-    }
-    return text;
-  }
-
-  /** Hash of the token ids as little-endian int32, the same however the prompt was given. */
-  private String promptHash() {
-    ByteBuffer ids = ByteBuffer.allocate(4 * prompt.length).order(java.nio.ByteOrder.LITTLE_ENDIAN);
-    for (int token : prompt) {
-      ids.putInt(token);
-    }
-    return HexFormat.of().formatHex(sha256().digest(ids.array()));
-  }
-
   private Map<String, Object> timing() {
     var timing = new LinkedHashMap<String, Object>();
     timing.put("total_seconds", (System.nanoTime() - begin) / 1e9);
-    Generation g = generation;
-    if (g != null) {
-      timing.put("prompt_seconds", g.promptSeconds());
-      timing.put("generation_seconds", g.generationSeconds());
-      timing.put(
-          "tokens_per_second",
-          g.generationSeconds() > 0 ? (g.tokens().size() - 1) / g.generationSeconds() : null);
-    }
+    prompts.timing(timing);
     return timing;
   }
 
@@ -173,7 +157,7 @@ public final class RunDescription {
     }
   }
 
-  private static MessageDigest sha256() {
+  static MessageDigest sha256() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {

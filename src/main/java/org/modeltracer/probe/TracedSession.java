@@ -1,9 +1,6 @@
 package org.modeltracer.probe;
 
-import java.io.ByteArrayOutputStream;
 import java.lang.foreign.MemorySegment;
-import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
@@ -29,6 +26,11 @@ public final class TracedSession implements AutoCloseable {
   public interface LogitsListener {
     /** Scores of the token that follows {@code position}. */
     void onLogits(int sequence, int position, MemorySegment logits);
+
+    /** The same with the token that was chosen by them, -1 where none was. */
+    default void onLogits(int sequence, int position, MemorySegment logits, int chosen) {
+      onLogits(sequence, position, logits);
+    }
   }
 
   /** Told how much of a long prompt has been computed. */
@@ -37,6 +39,8 @@ public final class TracedSession implements AutoCloseable {
     void onPrompt(int done, int all);
   }
 
+  private static final CachePolicy NO_REUSE = CachePolicy.defaults().withReusePrefix(false);
+
   private final LlamaModel model;
   private final SessionOptions options;
   private final ModelTracer tracer;
@@ -44,6 +48,7 @@ public final class TracedSession implements AutoCloseable {
   private final ModelSurvey survey;
   private final ForwardProbe probe;
   private final TracedCache cache;
+  private final CacheSection cacheSection;
   private final Choice choice;
   private final PassRunner passes;
   private @Nullable NodeTap tap;
@@ -65,7 +70,11 @@ public final class TracedSession implements AutoCloseable {
             tracer,
             options.sites(tracer.config()),
             options.copyBuffers());
-    cache = new TracedCache(context.cache(), layout, sequences);
+    cache = new TracedCache(context, layout);
+    cacheSection = new CacheSection(cache);
+    if (tracer.config().kvCache() && !layout.all().isEmpty()) {
+      tracer.addSection(cacheSection);
+    }
     choice = new Choice(model.runtime(), options.sampler());
     passes = new PassRunner(context, survey, tracer, probe, cache, choice);
   }
@@ -126,10 +135,20 @@ public final class TracedSession implements AutoCloseable {
 
   /** Continues a run of tokens, as {@link #generate(String, int, Predicate)} does a text. */
   public Generation generate(int[] prompt, int most, Predicate<Generation.Token> onToken) {
+    return generate(prompt, false, most, onToken);
+  }
+
+  /**
+   * Continues a run of tokens, as {@link #generate(String, int, Predicate)} does a text.
+   *
+   * @param allLogits whether the logits of every position of the prompt are computed
+   */
+  public Generation generate(
+      int[] prompt, boolean allLogits, int most, Predicate<Generation.Token> onToken) {
     if (survey.node(new Place(Site.LOGITS, Place.AFTER_LAYERS)).isEmpty()) {
       throw refused("this model has no output matrix: it cannot generate text");
     }
-    return model.runtime().call(() -> continued(prompt, most, onToken));
+    return model.runtime().call(() -> continued(prompt, allLogits, most, onToken));
   }
 
   /**
@@ -158,63 +177,30 @@ public final class TracedSession implements AutoCloseable {
             });
   }
 
-  private Generation continued(int[] prompt, int most, Predicate<Generation.Token> onToken) {
-    var tokens = new ArrayList<Generation.Token>();
+  private Generation continued(
+      int[] prompt, boolean allLogits, int most, Predicate<Generation.Token> onToken) {
     int[] own = decoderPrompt(prompt);
-    int reused = start(own, false);
+    var generator = new Generator(context, tracer, cache, passes, options.cache(), own, onToken);
     long begin = System.nanoTime();
+    int reused = start(own, allLogits);
     long prompted = begin;
     Generation.Finish finish;
     try {
-      int next = prefill(own, reused, false, most > 0);
+      int next = prefill(own, reused, allLogits, most > 0);
       prompted = System.nanoTime();
-      finish = continueFrom(next, own.length, most, tokens, onToken);
+      finish = generator.run(next, most);
     } catch (LlamaException e) {
       if (e.kind() != LlamaException.Kind.CANCELLED) {
         throw e;
       }
       finish = Generation.Finish.CANCELLED;
     }
-    var text = new ByteArrayOutputStream();
-    tokens.forEach(t -> text.writeBytes(t.bytes()));
-    return new Generation(
+    return generator.result(
         prompt.length,
         reused,
-        List.copyOf(tokens),
-        text.toString(StandardCharsets.UTF_8),
         finish,
         (prompted - begin) / 1e9,
         (System.nanoTime() - prompted) / 1e9);
-  }
-
-  private Generation.Finish continueFrom(
-      int first,
-      int position,
-      int most,
-      List<Generation.Token> tokens,
-      Predicate<Generation.Token> onToken) {
-    int next = first;
-    for (int step = 0; step < most; step++) {
-      if (model.vocabulary().endsGeneration(next)) {
-        return Generation.Finish.END_OF_TEXT;
-      }
-      var token =
-          new Generation.Token(next, position + step, model.vocabulary().piece(next, false));
-      tokens.add(token);
-      tracer.recordToken(step, next, token.bytes());
-      if (!onToken.test(token)) {
-        return Generation.Finish.STOPPED;
-      }
-      if (step + 1 == most) {
-        break;
-      }
-      if (position + step >= context.contextTokens()) {
-        return Generation.Finish.CONTEXT;
-      }
-      context.batch().clear().add(next, position + step, 0, true);
-      next = passes.run(context.batch(), true);
-    }
-    return Generation.Finish.LENGTH;
   }
 
   /**
@@ -231,6 +217,14 @@ public final class TracedSession implements AutoCloseable {
       batch.add(prompt[i], i, 0, true);
     }
     context.encode(batch);
+    return decoded(prompt);
+  }
+
+  /** Tokens that the decoder reads: the prompt, or one to start with where an encoder reads it. */
+  public int[] decoded(int[] prompt) {
+    if (!model.hasEncoder() || !model.hasDecoder()) {
+      return prompt.clone();
+    }
     int start = model.decoderStart();
     return new int[] {start >= 0 ? start : Math.max(0, model.vocabulary().bos())};
   }
@@ -251,10 +245,10 @@ public final class TracedSession implements AutoCloseable {
         throw refused("token " + token + " is outside the vocabulary of " + size + " tokens");
       }
     }
-    if (prompt.length > context.contextTokens()) {
+    if (prompt.length > context.sequenceTokens()) {
       throw refused(
           "the prompt has %d tokens, the context holds %d; a larger -c makes room"
-              .formatted(prompt.length, context.contextTokens()));
+              .formatted(prompt.length, context.sequenceTokens()));
     }
     passes.check(prompt.length);
   }
@@ -265,7 +259,7 @@ public final class TracedSession implements AutoCloseable {
 
   /** How much of the prompt the cache holds and need not be computed again. */
   private int start(int[] prompt, boolean allLogits) {
-    return cache.start(prompt, options.reusePrefix() && !allLogits);
+    return cache.start(prompt, allLogits ? NO_REUSE : options.cache());
   }
 
   private int prefill(int[] prompt, int from, boolean allLogits, boolean choose) {
@@ -295,6 +289,18 @@ public final class TracedSession implements AutoCloseable {
     context.cancel();
   }
 
+  /**
+   * Reads what the KV cache holds, for the summary too; poisoned cells become anomalies.
+   *
+   * @see TracedCache#statistics
+   */
+  public CacheStatistics readCache() {
+    CacheStatistics read = cache.statistics();
+    cacheSection.add(read);
+    PoisonedCells.report(read, tracer);
+    return read;
+  }
+
   /** The context's KV cache. */
   public TracedCache cache() {
     return cache;
@@ -311,6 +317,15 @@ public final class TracedSession implements AutoCloseable {
         .sorted(Comparator.comparingInt(e -> e.getKey().index()))
         .map(e -> new FoundSite(e.getValue(), e.getKey().name(), e.getKey().op(), e.getKey().ne()))
         .toList();
+  }
+
+  /**
+   * How the model makes scores of the last layer's state.
+   *
+   * @throws LlamaException when it makes none, or not of that state alone
+   */
+  public Unembedding unembedding() {
+    return Unembedding.of(survey.prompt());
   }
 
   /** Nodes of a prompt's graph that have a row for each token, in execution order. */

@@ -19,7 +19,7 @@ final class OpenModel implements AutoCloseable {
   private final TracedSession session;
 
   OpenModel(LlamaRuntime runtime, Setup setup) {
-    var options = new ModelOptions(setup.gpuLayers(), false, false, true, share -> true);
+    var options = ModelOptions.defaults().withGpuLayers(setup.gpuLayers());
     model = runtime.open(setup.model(), options);
     tracer = new ModelTracer(TracerConfig.builder().attention(true).build());
     try {

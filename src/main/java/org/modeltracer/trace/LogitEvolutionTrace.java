@@ -6,6 +6,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * How the score of one token came about, layer by layer where a lens provides that.
  *
+ * <p>Of a layer whose state is not finite the numbers are null.
+ *
  * @param position token position whose next token is predicted
  * @param token token id
  * @param layerLogits score after the embedding and after every layer, or null without a lens
@@ -19,9 +21,9 @@ import org.jspecify.annotations.Nullable;
 public record LogitEvolutionTrace(
     int position,
     int token,
-    @Nullable List<Double> layerLogits,
-    @Nullable List<Double> layerProbabilities,
-    @Nullable List<Integer> layerRanks,
+    @Nullable List<@Nullable Double> layerLogits,
+    @Nullable List<@Nullable Double> layerProbabilities,
+    @Nullable List<@Nullable Integer> layerRanks,
     double finalLogit,
     double finalProbability,
     int finalRank,

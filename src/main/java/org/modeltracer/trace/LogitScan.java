@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /** Softmax facts of one position's scores, in two passes and without allocating. */
-final class LogitScan {
+public final class LogitScan {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private MemorySegment logits = MemorySegment.NULL;
   private long offset;
@@ -15,8 +15,12 @@ final class LogitScan {
   double entropy;
   private double logSum;
 
-  /** Scans the scores of all tokens, float32 at a byte offset; offers them to {@code top}. */
-  void scan(MemorySegment logits, long offset, int vocabulary, TopK top) {
+  /**
+   * Scans the scores of all tokens, float32 at a byte offset; offers them to {@code top}.
+   *
+   * <p>They must stay readable while they are asked about.
+   */
+  public void scan(MemorySegment logits, long offset, int vocabulary, TopK top) {
     this.logits = logits;
     this.offset = offset;
     this.vocabulary = vocabulary;
@@ -56,16 +60,28 @@ final class LogitScan {
     logSum = max + log;
   }
 
-  double logit(int token) {
+  /** Whether there is a distribution: no score is NaN or positive infinity, and one is finite. */
+  public boolean sound() {
+    return bad == 0 && finite > 0;
+  }
+
+  /** Entropy of the distribution in nats. */
+  public double entropy() {
+    return entropy;
+  }
+
+  /** Score of a token. */
+  public double logit(int token) {
     return logits.get(FLOAT, offset + 4L * token);
   }
 
-  double probability(int token) {
+  /** Probability of a token, 0 to 1. */
+  public double probability(int token) {
     return Math.exp(logit(token) - logSum);
   }
 
   /** Number of tokens with a higher score, or an equal score and a lower id. */
-  int rank(int token) {
+  public int rank(int token) {
     float own = logits.get(FLOAT, offset + 4L * token);
     int rank = 0;
     for (int i = 0; i < vocabulary; i++) {
@@ -75,5 +91,20 @@ final class LogitScan {
       }
     }
     return rank;
+  }
+
+  /**
+   * Kullback–Leibler divergence D(this ‖ other) in nats: what it costs to take the other
+   * distribution for this one; infinite where the other rules out what this one does not.
+   */
+  public double divergence(LogitScan other) {
+    double sum = 0;
+    for (int i = 0; i < vocabulary; i++) {
+      double p = probability(i);
+      if (p > 0) {
+        sum += p * (logit(i) - other.logit(i));
+      }
+    }
+    return Math.max(0, sum - logSum + other.logSum);
   }
 }

@@ -1,22 +1,24 @@
 package org.modeltracer.trace;
 
 /** The k largest of a stream of numbers and where they came from, largest first. */
-final class TopK {
+public final class TopK {
   private final double[] values;
   private final int[] indices;
   private int size;
 
-  TopK(int k) {
+  /** Room for {@code k} numbers. */
+  public TopK(int k) {
     values = new double[k];
     indices = new int[k];
   }
 
-  void clear() {
+  /** Forgets all numbers. */
+  public void clear() {
     size = 0;
   }
 
   /** Takes a number; among equal ones the earlier wins. */
-  void offer(int index, double value) {
+  public void offer(int index, double value) {
     if (size == values.length && value <= values[size - 1]) {
       return;
     }
@@ -30,15 +32,18 @@ final class TopK {
     indices[i] = index;
   }
 
-  int size() {
+  /** How many numbers are held, {@code k} at most. */
+  public int size() {
     return size;
   }
 
-  int index(int i) {
+  /** Where the i-th largest came from. */
+  public int index(int i) {
     return indices[i];
   }
 
-  double value(int i) {
+  /** The i-th largest. */
+  public double value(int i) {
     return values[i];
   }
 }

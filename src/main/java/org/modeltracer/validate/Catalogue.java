@@ -14,7 +14,6 @@ public final class Catalogue {
           new FileLoads(),
           new TokenizerParity(),
           new TokenizerRoundTrip(),
-          new TokenizerReference(),
           new ForwardFinite(),
           new ForwardAnomalies(),
           new ForwardHeadroom(),
@@ -23,6 +22,7 @@ public final class Catalogue {
           new DeterminismRepeat(),
           new DeterminismBatch(),
           new KvReuse(),
+          new TokenizerReference(),
           new ReferenceLogits(),
           new ReferenceLayers());
 

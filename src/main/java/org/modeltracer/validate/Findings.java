@@ -1,18 +1,16 @@
 package org.modeltracer.validate;
 
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** From what a check found to its verdict. */
+/** The result of a check whose evidence fails it from the policy's severity on. */
 final class Findings {
   private Findings() {}
 
   /**
    * A failure when something is at least as bad as the policy's limit, a pass otherwise.
    *
-   * @param evidence what was found; the result lists it worst first
    * @param passed message when all is well
    */
   static CheckResult result(
@@ -21,15 +19,15 @@ final class Findings {
       Map<String, @Nullable Object> signals,
       List<Evidence> evidence,
       String passed) {
-    List<Evidence> sorted =
-        evidence.stream().sorted(Comparator.comparing(Evidence::severity).reversed()).toList();
-    boolean fails =
-        !sorted.isEmpty() && sorted.getFirst().severity().compareTo(policy.failOn()) >= 0;
-    return new CheckResult(
-        check.id(),
-        fails ? Verdict.FAIL : Verdict.PASS,
-        signals,
-        fails ? sorted.getFirst().message() : passed,
-        sorted);
+    var outcome = new Outcome(check);
+    signals.forEach(outcome::signal);
+    for (Evidence one : evidence) {
+      if (one.severity().compareTo(policy.failOn()) >= 0) {
+        outcome.fails(one);
+      } else {
+        outcome.notes(one);
+      }
+    }
+    return outcome.result(passed);
   }
 }

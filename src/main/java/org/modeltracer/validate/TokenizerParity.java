@@ -1,7 +1,6 @@
 package org.modeltracer.validate;
 
 import static org.modeltracer.anomaly.Severity.CRITICAL;
-import static org.modeltracer.anomaly.Severity.INFO;
 import static org.modeltracer.anomaly.Severity.WARNING;
 
 import java.util.ArrayList;
@@ -120,7 +119,7 @@ final class TokenizerParity implements Check {
       double share = share(moved, order.merges());
       signals.put("merges", order.merges());
       signals.put("merges_out_of_order", moved);
-      if (moved > 0 && share <= subject.policy().limit("tokenizer.parity.unordered")) {
+      if (share > subject.policy().limit("tokenizer.parity.unordered")) {
         evidence.add(
             Evidence.of(
                 "merge_order",
@@ -135,13 +134,6 @@ final class TokenizerParity implements Check {
                                 .limit(SHOWN)
                                 .map(ByteLevel::quote)
                                 .toList()))));
-      } else if (moved > 0) {
-        evidence.add(
-            Evidence.of(
-                "merge_order",
-                INFO,
-                "the vocabulary is not numbered in the order of its merges, which therefore tells"
-                    + " nothing"));
       }
       int dead = encoding.deadTokens();
       signals.put("dead_merges", encoding.deadMerges());

@@ -33,7 +33,7 @@ class ExplanationTest {
   private static final LlamaRuntime RUNTIME = LlamaRuntime.load();
 
   private final Sabotage sabotage = new Sabotage(RUNTIME);
-  private final WeightFile weights = new WeightFile(GgufFile.read(FILE), RUNTIME);
+  private final Weights weights = new Weights(GgufFile.read(FILE), RUNTIME);
   private LlamaModel model;
   private LlamaContext context;
 

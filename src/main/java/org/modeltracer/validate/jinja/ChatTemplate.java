@@ -78,7 +78,9 @@ public record ChatTemplate(Set<String> names, Set<String> unknown) {
           expressions.tuple(true);
           cursor.expect(Token.Kind.PRINT_END, "'}}'");
         } else {
-          statement();
+          if (statement()) {
+            cursor.accept(":"); // Jinja lets those pass who think of Python
+          }
           cursor.expect(Token.Kind.BLOCK_END, "'%}'");
         }
       }
@@ -91,7 +93,9 @@ public record ChatTemplate(Set<String> names, Set<String> unknown) {
       }
     }
 
-    private void statement() {
+    /** Reads a statement; says whether a body follows. */
+    private boolean statement() {
+      int bodies = open.size();
       Token tag = cursor.name("a statement");
       switch (tag.text()) {
         case "for" -> {
@@ -161,6 +165,7 @@ public record ChatTemplate(Set<String> names, Set<String> unknown) {
         }
         default -> end(tag);
       }
+      return open.size() > bodies || tag.word("elif") || tag.word("else");
     }
 
     private void set(Token tag) {

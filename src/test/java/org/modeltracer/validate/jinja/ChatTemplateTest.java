@@ -122,7 +122,7 @@ class ChatTemplateTest {
     int refused = 0;
     for (int i = 0; i < 5_000; i++) {
       var text = new StringBuilder(WHOLE);
-      for (int n = 1 + random.nextInt(4); n > 0; n--) {
+      for (int n = 1 + random.nextInt(4); n > 0 && !text.isEmpty(); n--) {
         int at = random.nextInt(text.length());
         switch (random.nextInt(3)) {
           case 0 -> text.deleteCharAt(at);

@@ -1,0 +1,131 @@
+package org.modeltracer.cli;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.lens.LensOptions;
+import org.modeltracer.lens.LensTrace;
+import org.modeltracer.lens.PositionReading;
+import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.probe.Generation;
+import org.modeltracer.probe.SessionOptions;
+import org.modeltracer.probe.TracedSession;
+import org.modeltracer.trace.Json;
+import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.TracerConfig;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Shows what a model would say after every layer. */
+@Command(
+    name = "lens",
+    description = "Show what the model would say after every layer: the logit lens.",
+    sortOptions = false)
+final class LensCommand implements Callable<Integer> {
+  private static final long STATES = 64L << 20;
+  private static final int LEAST_BATCH = 16;
+
+  @Spec private CommandSpec spec;
+  @Mixin private ModelArguments model;
+  @Mixin private PromptArguments prompt;
+
+  @Option(
+      names = {"-n", "--predict", "--n-predict"},
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "Tokens to generate, each of which is looked at (default: ${DEFAULT-VALUE}).")
+  private int predict;
+
+  @Option(
+      names = "--all-positions",
+      description = "Look at every position of the prompt, not only at its last.")
+  private boolean allPositions;
+
+  @Option(
+      names = "--top",
+      paramLabel = "N",
+      defaultValue = "5",
+      description = "Most likely tokens listed per layer (default: ${DEFAULT-VALUE}).")
+  private int top;
+
+  @Option(
+      names = "--track",
+      paramLabel = "TOKEN,…",
+      split = ",",
+      description =
+          "Tokens to follow through all layers, by id or by text"
+              + " (default: the most likely in the end and the chosen one).")
+  private List<String> track = List.of();
+
+  @Mixin private ChoiceArguments choice;
+  @Mixin private ContextArguments context;
+
+  @Option(names = "--out", paramLabel = "DIR", description = "Folder to write lens.json into.")
+  private @Nullable Path out;
+
+  @Option(names = "--json", description = "Print JSON, and nothing else.")
+  private boolean json;
+
+  @Override
+  public Integer call() {
+    ContextArguments.atLeast("-n", predict, 0);
+    ContextArguments.atLeast("--top", top, 1);
+    var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
+    try (var loaded = LoadedModel.open(model, terminal)) {
+      Vocabulary vocabulary = loaded.model().vocabulary();
+      int[] tokens = prompt.tokens(vocabulary);
+      var lens = new LensOptions(allPositions, top, new TrackedTokens(vocabulary).ids(track));
+      LensReport report = look(loaded, tokens, lens, terminal);
+      String all = Json.pretty(report.toJson());
+      if (out != null) {
+        OutputFile.write(OutputFile.folder(out).resolve("lens.json"), all);
+      }
+      if (json) {
+        terminal.print(all);
+      } else {
+        report.print(terminal);
+      }
+      return report.exitCode().code();
+    }
+  }
+
+  private LensReport look(LoadedModel loaded, int[] tokens, LensOptions lens, Terminal terminal) {
+    var options =
+        SessionOptions.defaults()
+            .withContext(context(loaded))
+            .withSampler(choice.options())
+            .withExtraSites(LensTrace.SITES);
+    var config = TracerConfig.builder().logits(true).build();
+    var readings = new ArrayList<PositionReading>();
+    try (var tracer = new ModelTracer(config);
+        var session = TracedSession.open(loaded.model(), options, tracer);
+        var trace = LensTrace.attach(session, lens, readings::add)) {
+      tracer.addListener(new AnomalyPrinter(terminal));
+      session.check(tokens);
+      session.onPrompt((done, all) -> terminal.progress("prompt", done, all));
+      trace.begin(tokens);
+      Generation generation = session.generate(tokens, allPositions, predict, token -> true);
+      return new LensReport(
+          loaded, trace.lens().steps(), options.sampler(), lens, tokens, generation, readings);
+    }
+  }
+
+  /** With every position looked at, batches are small enough for their states to be held. */
+  private ContextOptions context(LoadedModel loaded) {
+    ContextOptions given = context.options(loaded.file());
+    if (!allPositions) {
+      return given;
+    }
+    LlamaModel of = loaded.model();
+    long most = Math.max(LEAST_BATCH, STATES / (4L * (of.layers() + 1) * Math.max(1, of.width())));
+    return given.withBatch(
+        (int) Math.min(given.batch(), most), (int) Math.min(given.microBatch(), most));
+  }
+}

@@ -1,0 +1,87 @@
+package org.modeltracer.cli;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.lens.LensOptions;
+import org.modeltracer.lens.PositionReading;
+import org.modeltracer.llama.SamplerOptions;
+import org.modeltracer.probe.Generation;
+
+/**
+ * What a lens saw in a run.
+ *
+ * @param model the model
+ * @param steps what turns a state into scores
+ * @param sampler how tokens were chosen
+ * @param options what was looked for
+ * @param prompt tokens of the prompt
+ * @param generation what was generated
+ * @param readings one a position
+ */
+record LensReport(
+    LoadedModel model,
+    List<String> steps,
+    SamplerOptions sampler,
+    LensOptions options,
+    int[] prompt,
+    Generation generation,
+    List<PositionReading> readings) {
+
+  /** Whether there was anything to read. */
+  ExitCode exitCode() {
+    return generation.finish() == Generation.Finish.CANCELLED
+        ? ExitCode.INTERRUPTED
+        : ExitCode.PASS;
+  }
+
+  /** As in {@code lens.schema.json}. */
+  Map<String, @Nullable Object> toJson() {
+    Map<String, @Nullable Object> sampling = new LinkedHashMap<>();
+    sampling.put("temperature", sampler.temperature());
+    sampling.put("top_k", sampler.topK());
+    sampling.put("top_p", sampler.topP());
+    sampling.put("seed", Integer.toUnsignedLong(sampler.seed()));
+    Map<String, @Nullable Object> object = new LinkedHashMap<>();
+    object.put("model", model.file().path().getFileName().toString());
+    object.put("layers", model.model().layers());
+    object.put("steps", steps);
+    object.put("sampling", sampling);
+    object.put("prompt_tokens", prompt.length);
+    object.put("generated_text", generation.text());
+    object.put("largest_difference", largestDifference());
+    object.put("positions", readings);
+    return object;
+  }
+
+  private @Nullable Double largestDifference() {
+    return readings.stream()
+        .map(PositionReading::difference)
+        .filter(Objects::nonNull)
+        .max(Double::compare)
+        .orElse(null);
+  }
+
+  /** The same for a person. */
+  void print(Terminal terminal) {
+    terminal.println(
+        terminal.styled("@|bold " + model.file().path().getFileName() + "|@")
+            + "  %d layers; a state becomes scores by %s"
+                .formatted(model.model().layers(), String.join(", ", steps)));
+    terminal.println(
+        sampler.isGreedy()
+            ? "The most likely token was chosen."
+            : "Tokens were chosen at temperature %s, top-p %s."
+                .formatted(sampler.temperature(), sampler.topP()));
+    terminal.println("");
+    var table = new LensTable(terminal, new TokenTexts(model.model().vocabulary()));
+    if (readings.size() == 1) {
+      table.one(readings.getFirst());
+    } else {
+      table.many(readings);
+    }
+    table.tracked(readings, options.tracked());
+  }
+}

@@ -1,0 +1,40 @@
+package org.modeltracer.cli;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Thresholds;
+import picocli.CommandLine.Option;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.type.TypeReference;
+import tools.jackson.dataformat.yaml.YAMLMapper;
+
+/** Limits of the anomaly rules. */
+final class ThresholdArguments {
+  @Option(
+      names = "--thresholds",
+      paramLabel = "FILE",
+      description = "YAML or JSON file that overrides limits of the anomaly rules.")
+  private @Nullable Path file;
+
+  /** The defaults, with the file's limits in their place. */
+  Thresholds thresholds() {
+    if (file == null) {
+      return Thresholds.defaults();
+    }
+    try {
+      // JSON is YAML too.
+      var type = new TypeReference<Map<String, Object>>() {};
+      Map<String, Object> given = YAMLMapper.shared().readValue(Files.readString(file), type);
+      return Thresholds.from(given == null ? Map.of() : given);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (JacksonException e) {
+      throw new CliException(
+          ExitCode.USAGE, file + ": not YAML or JSON of limits by name: " + e.getOriginalMessage());
+    }
+  }
+}

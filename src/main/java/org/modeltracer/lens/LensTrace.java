@@ -1,0 +1,133 @@
+package org.modeltracer.lens;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.modeltracer.llama.LlamaException;
+import org.modeltracer.model.Site;
+import org.modeltracer.probe.StateListener;
+import org.modeltracer.probe.TracedSession;
+
+/**
+ * A lens on a session: reads every position whose scores the model computes.
+ *
+ * <p>States are copied as they pass, of the wanted positions only, and read when their pass is
+ * done. Held at most: layers × width × positions of one batch, and the scores of one position. It
+ * looks at sequence 0, and is to be closed before its session.
+ */
+public final class LensTrace implements StateListener, TracedSession.LogitsListener, AutoCloseable {
+  /** Places that a session must watch for this. */
+  public static final Set<Site> SITES = Set.of(Site.EMBEDDING, Site.LAYER_OUT);
+
+  private final TracedSession session;
+  private final LogitLens lens;
+  private final LensReader reader;
+  private final LensOptions options;
+  private final Consumer<PositionReading> target;
+  private final Map<Integer, Integer> rows = new HashMap<>();
+  private final Arena arena = Arena.ofShared();
+  private final Deque<MemorySegment> free = new ArrayDeque<>();
+  private final Map<Integer, MemorySegment> states = new HashMap<>();
+  private int[] prompt = {};
+  private int chosenBefore = -1;
+
+  private LensTrace(TracedSession session, LensOptions options, Consumer<PositionReading> target) {
+    this.session = session;
+    this.options = options;
+    this.target = target;
+    lens = LogitLens.of(session);
+    reader =
+        new LensReader(
+            lens.layers(),
+            session.context().model().vocabulary()::text,
+            lens.vocabulary(),
+            options);
+    for (int i = 0; i < lens.layers().size(); i++) {
+      rows.put(lens.layers().get(i), i);
+    }
+    session.onState(this);
+    session.onLogits(this);
+  }
+
+  /**
+   * Puts a lens on a session, which must watch {@link #SITES}.
+   *
+   * @param target told of each position, on the runtime's thread
+   * @throws LlamaException when this model's states cannot be read as scores
+   */
+  public static LensTrace attach(
+      TracedSession session, LensOptions options, Consumer<PositionReading> target) {
+    return new LensTrace(session, options, target);
+  }
+
+  /** The lens. */
+  public LogitLens lens() {
+    return lens;
+  }
+
+  /** A prompt is about to run. */
+  public void begin(int[] tokens) {
+    prompt = session.decoded(tokens);
+    free.addAll(states.values());
+    states.clear();
+  }
+
+  @Override
+  public void onState(
+      int layer, int sequence, int position, MemorySegment values, long offset, int width) {
+    Integer row = rows.get(layer);
+    boolean wanted = options.everyPosition() || position >= prompt.length - 1;
+    if (sequence != 0 || !wanted || row == null || width != lens.width()) {
+      return;
+    }
+    MemorySegment block = states.computeIfAbsent(position, p -> block());
+    MemorySegment.copy(values, offset, block, 4L * width * row, 4L * width);
+  }
+
+  private MemorySegment block() {
+    MemorySegment known = free.poll();
+    MemorySegment block =
+        known != null ? known : arena.allocate(4L * lens.layers().size() * lens.width(), 64);
+    // NaN in every float: what never comes is not mistaken for what another token left.
+    return block.fill((byte) -1);
+  }
+
+  /** Positions that there is memory for. */
+  int held() {
+    return states.size() + free.size();
+  }
+
+  @Override
+  public void onLogits(int sequence, int position, MemorySegment logits) {
+    onLogits(sequence, position, logits, -1);
+  }
+
+  @Override
+  public void onLogits(int sequence, int position, MemorySegment logits, int chosen) {
+    MemorySegment block = sequence == 0 ? states.remove(position) : null;
+    if (block == null) {
+      return;
+    }
+    boolean within = position < prompt.length;
+    int next = position + 1 < prompt.length ? prompt[position + 1] : chosen;
+    MemorySegment scores = lens.scores(block);
+    free.add(block);
+    target.accept(
+        reader.read(position, within ? prompt[position] : chosenBefore, next, scores, logits));
+    chosenBefore = chosen;
+  }
+
+  /** Takes the lens off. */
+  @Override
+  public void close() {
+    session.onState(null);
+    session.onLogits(null);
+    lens.close();
+    arena.close();
+  }
+}

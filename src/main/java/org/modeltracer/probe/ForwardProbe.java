@@ -189,7 +189,7 @@ final class ForwardProbe implements TensorObserver {
         evicted++;
       }
     }
-    cache.evict(evicted + cache.cells().purge());
+    cache.recycle(evicted + cache.cells().purge());
   }
 
   @Override

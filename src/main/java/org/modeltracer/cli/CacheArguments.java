@@ -4,7 +4,9 @@ import org.modeltracer.probe.CachePolicy;
 import org.modeltracer.probe.TracedSession;
 import picocli.CommandLine.Option;
 
-/** What becomes of the KV cache when a prompt comes or the context is full; llama-server's words. */
+/**
+ * What becomes of the KV cache when a prompt comes or the context is full; llama-server's words.
+ */
 final class CacheArguments {
   @Option(
       names = "--context-shift",
@@ -17,7 +19,8 @@ final class CacheArguments {
       paramLabel = "N",
       defaultValue = "0",
       description =
-          "Tokens of the prompt that --context-shift spares, -1 for all (default: ${DEFAULT-VALUE}).")
+          "Tokens of the prompt that --context-shift spares, -1 for all (default:"
+              + " ${DEFAULT-VALUE}).")
   int keep;
 
   @Option(

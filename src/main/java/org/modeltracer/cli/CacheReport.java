@@ -40,9 +40,7 @@ final class CacheReport {
   }
 
   private static String bytes(long n) {
-    return n >= 1 << 20
-        ? "%.1f MiB".formatted(n / 1048576.0)
-        : "%.1f KiB".formatted(n / 1024.0);
+    return n >= 1 << 20 ? "%.1f MiB".formatted(n / 1048576.0) : "%.1f KiB".formatted(n / 1024.0);
   }
 
   private void contents(@Nullable CacheStatistics read) {

@@ -101,8 +101,7 @@ final class RunCommand implements Callable<Integer> {
     }
   }
 
-  private void generate(
-      TracedRun run, int[] tokens, @Nullable Severity stopAt, Terminal terminal) {
+  private void generate(TracedRun run, int[] tokens, @Nullable Severity stopAt, Terminal terminal) {
     if (!json) {
       echo(terminal, run.session().context().model().vocabulary(), tokens);
     }

@@ -36,8 +36,7 @@ final class AttentionReader {
   private boolean learnedSink;
   private long dropped;
 
-  AttentionReader(
-      LlamaRuntime runtime, ModelTracer tracer, CacheLayout caches, boolean forceCopy) {
+  AttentionReader(LlamaRuntime runtime, ModelTracer tracer, CacheLayout caches, boolean forceCopy) {
     this.tracer = tracer;
     source = new Tensor(runtime);
     keySource = new Tensor(runtime);

@@ -49,8 +49,7 @@ final class CacheLayout {
   private void keys(GraphNode write, int layer, Map<Filling, CacheGroup> fillings) {
     GraphNode root = write.root();
     GraphNode indices = write.is("SET_ROWS") ? write.source(1) : null;
-    var filling =
-        new Filling(indices == null ? 0 : indices.root().address(), contextCells(root));
+    var filling = new Filling(indices == null ? 0 : indices.root().address(), contextCells(root));
     CacheGroup known = byAddress.get(root.address());
     CacheGroup group =
         fillings.computeIfAbsent(filling, f -> known != null ? known : group(root, true));
@@ -94,9 +93,7 @@ final class CacheLayout {
   private void count(GraphNode root, int layer, boolean keys, boolean transposed) {
     if (counted.add(root.address())) {
       byAddress(root)
-          .add(
-              new CacheTensor(
-                  layer, keys, root.name(), root.address(), root.bytes(), transposed));
+          .add(new CacheTensor(layer, keys, root.name(), root.address(), root.bytes(), transposed));
     }
   }
 

@@ -101,9 +101,7 @@ final class HeldTokens {
   /** How many tokens of a prompt from {@code at} on are held from {@code position} on. */
   int match(int position, int[] prompt, int at) {
     int n = 0;
-    while (position + n < end
-        && at + n < prompt.length
-        && tokens[position + n] == prompt[at + n]) {
+    while (position + n < end && at + n < prompt.length && tokens[position + n] == prompt[at + n]) {
       n++;
     }
     return n;

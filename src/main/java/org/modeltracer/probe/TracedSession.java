@@ -163,8 +163,7 @@ public final class TracedSession implements AutoCloseable {
 
   private Generation continued(int[] prompt, int most, Predicate<Generation.Token> onToken) {
     int[] own = decoderPrompt(prompt);
-    var generator =
-        new Generator(context, tracer, cache, passes, options.cache(), own, onToken);
+    var generator = new Generator(context, tracer, cache, passes, options.cache(), own, onToken);
     long begin = System.nanoTime();
     int reused = start(own, false);
     long prompted = begin;
@@ -235,8 +234,7 @@ public final class TracedSession implements AutoCloseable {
 
   /** How much of the prompt the cache holds and need not be computed again. */
   private int start(int[] prompt, boolean allLogits) {
-    return cache.start(
-        prompt, allLogits ? NO_REUSE : options.cache());
+    return cache.start(prompt, allLogits ? NO_REUSE : options.cache());
   }
 
   private int prefill(int[] prompt, int from, boolean allLogits, boolean choose) {

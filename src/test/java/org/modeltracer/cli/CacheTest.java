@@ -32,7 +32,10 @@ class CacheTest {
   }
 
   private static long count(JsonNode summary, String kind) {
-    return summary.get("anomalies").get("list").valueStream()
+    return summary
+        .get("anomalies")
+        .get("list")
+        .valueStream()
         .filter(a -> a.get("kind").asString().equals(kind))
         .count();
   }
@@ -43,13 +46,11 @@ class CacheTest {
     JsonNode ended = run(hot);
     assertThat(ended.get("prompt").get("finish").asString()).isEqualTo("context");
     assertThat(count(ended, "kv_exhausted")).isEqualTo(1);
-    JsonNode warning = ended.get("anomalies").get("list").get(0);
     assertThat(ended.get("anomalies").get("list").valueStream())
         .anyMatch(
             a ->
                 a.get("kind").asString().equals("kv_exhausted")
                     && a.get("severity").asString().equals("warning"));
-    assertThat(warning.isNull()).isFalse();
 
     Object[] shifting = java.util.Arrays.copyOf(hot, hot.length + 3);
     System.arraycopy(new Object[] {"--context-shift", "--keep", 5}, 0, shifting, hot.length, 3);
@@ -72,8 +73,7 @@ class CacheTest {
     String common = "The quick brown fox jumps over the lazy dog. ";
     Path one = Files.writeString(folder.resolve("one"), common + "And then it sleeps.\n");
     Path two = Files.writeString(folder.resolve("two"), common + "But it never comes back.\n");
-    JsonNode prompt =
-        run("-f", one, "-f", two, "-f", one, "-n", 4, "--temp", 0).get("prompt");
+    JsonNode prompt = run("-f", one, "-f", two, "-f", one, "-n", 4, "--temp", 0).get("prompt");
     JsonNode each = prompt.get("prompts");
     assertThat(each).hasSize(3);
     assertThat(each.get(0).get("reused_tokens").asInt()).isZero();
@@ -91,14 +91,16 @@ class CacheTest {
     assertThat(prompt.get("tokens").asInt()).isEqualTo(tokens);
     assertThat(prompt.get("reused_tokens").asInt()).isEqualTo(reused);
 
-    JsonNode chunks =
-        run("-p", common + common, "-p", "So " + common, "-n", 2, "--cache-reuse", 8)
-            .get("prompt")
-            .get("prompts");
-    JsonNode plain =
-        run("-p", common + common, "-p", "So " + common, "-n", 2).get("prompt").get("prompts");
-    assertThat(chunks.get(1).get("reused_tokens").asInt())
-        .isGreaterThan(plain.get(1).get("reused_tokens").asInt() + 8);
+    // The second text is the first without its beginning.
+    Object[] cut = {"-p", "Some words before.\n" + common, "-p", common, "-n", 2, "--cache-reuse"};
+    int whole = reused(cut, 0);
+    assertThat(reused(cut, 8)).isGreaterThan(whole + 8);
+  }
+
+  private int reused(Object[] line, int chunk) throws IOException {
+    Object[] args = java.util.Arrays.copyOf(line, line.length + 1);
+    args[line.length] = chunk;
+    return run(args).get("prompt").get("prompts").get(1).get("reused_tokens").asInt();
   }
 
   @Test
@@ -121,8 +123,7 @@ class CacheTest {
   void whatTheCacheCannotDoIsRefused() throws IOException {
     Path mamba = TinyModels.of("mamba").write(folder);
     for (String option : new String[] {"--context-shift", "--cache-reuse=4"}) {
-      Cli cli =
-          Cli.run("run", "-m", mamba, "--tokens", "1,2", "-n", 1, option, "--out", folder);
+      Cli cli = Cli.run("run", "-m", mamba, "--tokens", "1,2", "-n", 1, option, "--out", folder);
       assertThat(cli.code()).isEqualTo(2);
       UsageTest.assertOneLine(cli);
       assertThat(cli.message()).contains(option.split("=")[0] + ": positions in this model's");

@@ -25,7 +25,8 @@ public final class CacheTruth {
     return context.call(
         () -> {
           try (Arena arena = Arena.ofConfined()) {
-            return parse(ByteBuffer.wrap(state(context, sequence, arena)).order(ByteOrder.nativeOrder()));
+            return parse(
+                ByteBuffer.wrap(state(context, sequence, arena)).order(ByteOrder.nativeOrder()));
           } catch (Throwable failure) {
             throw NativeLibrary.unexpected(failure);
           }
@@ -84,7 +85,9 @@ public final class CacheTruth {
     state.position(Math.toIntExact(state.position() + bytes));
   }
 
-  /** Smallest position of a sequence in the cache for windows, else in the only one; -1 for none. */
+  /**
+   * Smallest position of a sequence in the cache for windows, else in the only one; -1 for none.
+   */
   public static int firstPosition(LlamaContext context, int sequence) {
     NativeLibrary library = context.model().runtime().library();
     return context.call(
@@ -102,8 +105,7 @@ public final class CacheTruth {
 
   /** Cells in use, where only old builds tell. */
   public static int usedCells(LlamaContext context) {
-    var used =
-        context.model().runtime().library().function("llama_kv_self_used_cells", "p:i");
+    var used = context.model().runtime().library().function("llama_kv_self_used_cells", "p:i");
     return context.call(
         () -> {
           try {

@@ -72,8 +72,7 @@ class CacheContentsTest {
 
   @ParameterizedTest
   @MethodSource("settings")
-  void statisticsAreThoseOfWhatWentIn(
-      LlamaRuntime runtime, CacheType type, FlashAttention flash) {
+  void statisticsAreThoseOfWhatWentIn(LlamaRuntime runtime, CacheType type, FlashAttention flash) {
     try (LlamaModel model = runtime.open(TinyModels.of("llama").write(folder));
         var tracer = new ModelTracer(TracerConfig.full());
         TracedSession session = TracedSession.open(model, options(type, flash), tracer)) {
@@ -127,8 +126,7 @@ class CacheContentsTest {
       int key = 3;
       int value = 11;
       poison(sabotage, leaves.get("cache_k_l0"), type, key, false);
-      poison(
-          sabotage, leaves.get("cache_v_l1"), type, value, flash == FlashAttention.OFF);
+      poison(sabotage, leaves.get("cache_v_l1"), type, value, flash == FlashAttention.OFF);
       CacheStatistics read = session.readCache();
       assertThat(read.poisonedCells()).isEqualTo(2);
       CacheStatistics.PoisonedCell first = read.poisoned().getFirst();
@@ -144,8 +142,7 @@ class CacheContentsTest {
       assertThat(anomalies.getFirst().site()).isEqualTo(Site.KEY_CACHE);
       assertThat(anomalies.getLast().site()).isEqualTo(Site.VALUE_CACHE);
       assertThat(anomalies)
-          .allMatch(
-              a -> a.rootCause() != null && a.rootCause().cause() == Cause.POISONED_KV);
+          .allMatch(a -> a.rootCause() != null && a.rootCause().cause() == Cause.POISONED_KV);
       assertThat(SummarySchema.errors(tracer.summaryToJson())).isEmpty();
       session.cache().remove(0, key, key + 1);
       assertThat(session.cache().statistics().poisonedCells()).isEqualTo(1);

@@ -472,8 +472,7 @@ final class CacheStateScript implements TraceListener {
     assertThat(is.get("bytes").asLong()).isEqualTo(want.bytes());
     assertThat(is.get("evictions").asInt()).isEqualTo(want.evictions());
     assertThat(is.get("oldest_position").asInt()).isEqualTo(want.oldest());
-    assertThat(is.get("fragmentation").asDouble())
-        .isCloseTo(want.fragmentation(), within(1e-12));
+    assertThat(is.get("fragmentation").asDouble()).isCloseTo(want.fragmentation(), within(1e-12));
     assertThat(is.get("accessed_positions").asInt()).isEqualTo(accessed(i));
     if (want.hitRate() == null) {
       assertThat(is.get("hit_rate").isNull()).isTrue();
@@ -499,7 +498,8 @@ final class CacheStateScript implements TraceListener {
   }
 
   private void compareCells() {
-    List<Integer> used = session.cache().layout().all().stream().map(g -> g.cells().used()).sorted().toList();
+    List<Integer> used =
+        session.cache().layout().all().stream().map(g -> g.cells().used()).sorted().toList();
     assertThat(used).isEqualTo(ledgers.stream().map(CellLedger::used).sorted().toList());
     if (!CacheTruth.isTold(session.context())) {
       assertThat(CacheTruth.usedCells(session.context())).isEqualTo(ledgers.getFirst().used());

@@ -119,13 +119,7 @@ class CacheStateTest {
       boolean streams = !setting.unified() && !isOld(runtime);
       work.accept(
           new CacheStateScript(
-              session,
-              tracer,
-              seed,
-              books.ledgers(),
-              books.bytesPerCell(),
-              streams,
-              policy));
+              session, tracer, seed, books.ledgers(), books.bytesPerCell(), streams, policy));
     }
   }
 
@@ -204,14 +198,16 @@ class CacheStateTest {
   @ParameterizedTest
   @MethodSource("settings")
   void shiftsMakeRoom(LlamaRuntime runtime, Setting setting) {
-    ContextOptions context =
-        setting.options(256).withSequences(1, true).withContextTokens(256);
+    ContextOptions context = setting.options(256).withSequences(1, true).withContextTokens(256);
     int shifted = 0;
     for (int keep : new int[] {0, 7, -1}) {
       CachePolicy policy = CachePolicy.defaults().withReuseChunk(keep == 7 ? 4 : 0).withShift(keep);
-      Books books = Books.of(new Setting(
-          setting.model(), setting.keys(), setting.values(), setting.flash(), true),
-          isOld(runtime), 256, 256);
+      Books books =
+          Books.of(
+              new Setting(setting.model(), setting.keys(), setting.values(), setting.flash(), true),
+              isOld(runtime),
+              256,
+              256);
       int[] moved = {0};
       with(
           runtime,

@@ -8,6 +8,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 import org.modeltracer.llama.CacheTruth;
 import tools.jackson.databind.JsonNode;
 
@@ -32,6 +33,12 @@ final class CacheBooks {
   /** What a state must be. */
   record State(
       int used, long bytes, int evictions, Double hitRate, int oldest, double fragmentation) {}
+
+  /** Whether all caches hold sequence 0 up to there. */
+  static boolean hold(List<CellLedger> ledgers, int to) {
+    List<Integer> wanted = IntStream.range(0, to).boxed().toList();
+    return ledgers.stream().allMatch(l -> l.positions(0).containsAll(wanted));
+  }
 
   /** Micro-batches: in order, or of as many tokens from neighbouring sequences as all have. */
   static List<List<Token>> parts(List<Token> batch, boolean streams, int most) {

@@ -24,7 +24,7 @@ import tools.jackson.databind.JsonNode;
  * the cells with what llama.cpp says.
  */
 final class CacheStateScript {
-  private final TracedSession session;
+  final TracedSession session;
   private final ModelTracer tracer;
   private final Random random;
   private final List<CellLedger> ledgers;
@@ -71,10 +71,6 @@ final class CacheStateScript {
     random = new Random(seed);
     sequences = session.context().options().sequences();
     tracer.addListener(seen);
-  }
-
-  boolean canShift() {
-    return session.cache().canShift();
   }
 
   private List<Token> of(int sequence) {
@@ -129,7 +125,8 @@ final class CacheStateScript {
 
   /** Books a batch. */
   private void compute(List<Token> added) {
-    for (List<Token> part : CacheBooks.parts(added, streams, session.context().microBatchTokens())) {
+    for (List<Token> part :
+        CacheBooks.parts(added, streams, session.context().microBatchTokens())) {
       List<CellLedger.Token> cells =
           part.stream()
               .map(t -> new CellLedger.Token(t.position, t.owners.iterator().next()))
@@ -341,16 +338,11 @@ final class CacheStateScript {
         && held.get(common).sight.equals(ids.subList(0, common + 1))) {
       common++;
     }
-    if (policy.reuseChunk() > 0 && session.cache().canShift() && holds(common)) {
+    if (policy.reuseChunk() > 0 && session.cache().canShift() && CacheBooks.hold(ledgers, common)) {
       common = moveChunks(prompt, common, held);
     }
     common = Math.min(common, prompt.length - 1);
-    return holds(common) ? common : 0;
-  }
-
-  private boolean holds(int to) {
-    List<Integer> wanted = IntStream.range(0, to).boxed().toList();
-    return ledgers.stream().allMatch(l -> l.positions(0).containsAll(wanted));
+    return CacheBooks.hold(ledgers, common) ? common : 0;
   }
 
   /** llama-server's rule for chunks, on positions and ids. */

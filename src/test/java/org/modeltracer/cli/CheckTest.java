@@ -32,9 +32,20 @@ class CheckTest {
     Path out = folder.resolve("out");
     Cli cli =
         Cli.run(
-            "check", "-m", MODEL, "--policy", "smoke", "--out", out, "--junit",
-            folder.resolve("j/junit.xml"), "--sarif", folder.resolve("r.sarif"), "--markdown",
-            folder.resolve("r.md"), "--annotations");
+            "check",
+            "-m",
+            MODEL,
+            "--policy",
+            "smoke",
+            "--out",
+            out,
+            "--junit",
+            folder.resolve("j/junit.xml"),
+            "--sarif",
+            folder.resolve("r.sarif"),
+            "--markdown",
+            folder.resolve("r.md"),
+            "--annotations");
     assertThat(cli.code()).as(cli.out() + cli.err()).isZero();
     assertThat(cli.out())
         .contains("✔ file.structure")
@@ -105,7 +116,8 @@ class CheckTest {
     assertThat(first.out()).contains("::error file=").contains("title=modeltracer file.data::");
     Path policy =
         Files.writeString(folder.resolve("p.yaml"), "preset: strict\nbaseline: out/summary.json\n");
-    assertThat(Cli.run("check", nan, "--only", "file.data", "--policy", policy, "--no-summary").code())
+    assertThat(
+            Cli.run("check", nan, "--only", "file.data", "--policy", policy, "--no-summary").code())
         .isZero();
   }
 

@@ -45,7 +45,8 @@ class FileChecksTest {
   void templatesAreRead() {
     String sound = "{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}";
     assertThat(metadata(new Gguf(MODEL).text(TEMPLATE, sound)).verdict()).isEqualTo(Verdict.PASS);
-    CheckResult broken = metadata(new Gguf(MODEL).text(TEMPLATE, "\n" + sound.replace("endfor", "endif")));
+    CheckResult broken =
+        metadata(new Gguf(MODEL).text(TEMPLATE, "\n" + sound.replace("endfor", "endif")));
     assertThat(broken.verdict()).isEqualTo(Verdict.FAIL);
     assertThat(broken.message()).contains("line 2: 'endif' closes 'for' of line 2");
     assertThat(broken.evidence().getFirst().offset()).isPositive();

@@ -30,7 +30,8 @@ import tools.jackson.databind.JsonNode;
 
 class GateOutputsTest {
   private static final Path MODEL = Path.of("models", "rand-gpt2-f32.gguf");
-  private static final String NASTY = "a\0b\u0007<&>\"'|`*_ ]]> \uD800 \uFFFF\n::error::x, 50%\ttab";
+  private static final String NASTY =
+      "a\0b\u0007<&>\"'|`*_ ]]> \uD800 \uFFFF\n::error::x, 50%\ttab";
 
   @TempDir Path folder;
 
@@ -48,8 +49,7 @@ class GateOutputsTest {
   }
 
   private static final Evidence NAN =
-      new Evidence(
-          "nan", Severity.CRITICAL, NASTY, "blk.2.ffn_down.weight", "MUL_MAT", 2, 4711L);
+      new Evidence("nan", Severity.CRITICAL, NASTY, "blk.2.ffn_down.weight", "MUL_MAT", 2, 4711L);
 
   /** One of everything, with text that no format likes. */
   private static GateReport everything() {
@@ -114,8 +114,7 @@ class GateOutputsTest {
         .containsExactly("tensor", "op", "layer");
     for (JsonNode result : run.get("results")) {
       int index = result.get("ruleIndex").asInt();
-      assertThat(run.at("/tool/driver/rules").get(index).get("id"))
-          .isEqualTo(result.get("ruleId"));
+      assertThat(run.at("/tool/driver/rules").get(index).get("id")).isEqualTo(result.get("ruleId"));
     }
     assertThat(run.get("results").valueStream().map(r -> r.get("level").asString()))
         .containsExactly("error", "warning", "note", "error");
@@ -162,7 +161,10 @@ class GateOutputsTest {
   void annotationsAreOneLineACheck() {
     String lines = Annotations.of(everything());
     assertThat(lines.lines()).hasSize(3).allMatch(line -> line.startsWith("::error file=models/"));
-    assertThat(lines).contains("title=modeltracer file.data::").contains("%0A::error").contains("50%25");
+    assertThat(lines)
+        .contains("title=modeltracer file.data::")
+        .contains("%0A::error")
+        .contains("50%25");
     assertThat(Annotations.of(new GateReport(judgement(), Map.of()))).isEmpty();
   }
 
@@ -174,8 +176,7 @@ class GateOutputsTest {
     assertThat(text.lines().filter(line -> line.startsWith("| ")).toList())
         .hasSize(7)
         .allSatisfy(
-            line ->
-                assertThat(line.replace("\\|", "").chars().filter(c -> c == '|')).hasSize(4));
+            line -> assertThat(line.replace("\\|", "").chars().filter(c -> c == '|')).hasSize(4));
     assertThat(text).doesNotContain("<&").contains("* **critical** nan: ");
   }
 
@@ -208,7 +209,8 @@ class GateOutputsTest {
     Judgement other =
         known.forgive(judgement(result("file.data", Verdict.FAIL, "x", NAN, elsewhere)));
     assertThat(Judged.result(other, "file.data").verdict()).isEqualTo(Verdict.FAIL);
-    assertThat(Judged.result(other, "file.data").message()).contains("worse than the baseline: new");
+    assertThat(Judged.result(other, "file.data").message())
+        .contains("worse than the baseline: new");
 
     var more = new CheckResult("file.data", Verdict.FAIL, Map.of("count", 4), "x", List.of(NAN));
     assertThat(known.forgive(judgement(more)).verdict()).isEqualTo(Verdict.FAIL);
@@ -216,8 +218,7 @@ class GateOutputsTest {
     assertThat(known.forgive(judgement(fewer)).verdict()).isEqualTo(Verdict.PASS);
     var passedThen = new CheckResult("file.metadata", Verdict.FAIL, Map.of(), "x", List.of());
     assertThat(known.forgive(judgement(passedThen)).verdict()).isEqualTo(Verdict.FAIL);
-    var top1 =
-        new CheckResult("kv.reuse", Verdict.FAIL, Map.of("same_top1", 0.5), "x", List.of());
+    var top1 = new CheckResult("kv.reuse", Verdict.FAIL, Map.of("same_top1", 0.5), "x", List.of());
     Baseline better =
         baseline(
             new GateReport(

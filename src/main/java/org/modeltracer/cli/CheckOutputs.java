@@ -2,6 +2,7 @@ package org.modeltracer.cli;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -120,8 +121,11 @@ final class CheckOutputs {
     String file = System.getenv(STEP_SUMMARY);
     if (file != null && !file.isEmpty()) {
       try {
-        Files.writeString(
-            Path.of(file), text, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        Files.write(
+            Path.of(file),
+            text.getBytes(StandardCharsets.UTF_8),
+            StandardOpenOption.CREATE,
+            StandardOpenOption.APPEND);
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }

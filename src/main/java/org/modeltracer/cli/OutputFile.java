@@ -2,6 +2,7 @@ package org.modeltracer.cli;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -25,7 +26,8 @@ final class OutputFile {
   static void write(Path file, String content) {
     try {
       Path part = file.resolveSibling(file.getFileName() + ".part");
-      Files.writeString(part, content);
+      // Not writeString, which fails on half a surrogate pair, as a name in a file may hold.
+      Files.write(part, content.getBytes(StandardCharsets.UTF_8));
       Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException e) {
       throw new UncheckedIOException(e);

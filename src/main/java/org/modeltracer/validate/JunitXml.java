@@ -69,8 +69,7 @@ public final class JunitXml {
   }
 
   private void property(String name, String value) throws XMLStreamException {
-    begin("property", "name", name, "value", value);
-    end();
+    empty("property", "name", name, "value", value);
   }
 
   private void testCase(GateReport report, CheckResult result) throws XMLStreamException {
@@ -85,10 +84,7 @@ public final class JunitXml {
         seconds == null ? null : seconds(seconds));
     switch (result.verdict()) {
       case PASS -> {}
-      case SKIPPED -> {
-        begin("skipped", "message", result.message());
-        end();
-      }
+      case SKIPPED -> empty("skipped", "message", result.message());
       case FAIL -> problem("failure", result);
       case ERROR -> problem("error", result);
     }
@@ -111,13 +107,23 @@ public final class JunitXml {
   private void begin(String element, @Nullable String... attributes) throws XMLStreamException {
     indent();
     xml.writeStartElement(element);
+    attributes(attributes);
+    depth++;
+  }
+
+  private void empty(String element, String... attributes) throws XMLStreamException {
+    indent();
+    xml.writeEmptyElement(element);
+    attributes(attributes);
+  }
+
+  private void attributes(@Nullable String... attributes) throws XMLStreamException {
     for (int i = 0; i < attributes.length; i += 2) {
       String value = attributes[i + 1];
       if (value != null) {
         xml.writeAttribute(String.valueOf(attributes[i]), legal(value));
       }
     }
-    depth++;
   }
 
   private void end() throws XMLStreamException {

@@ -8,6 +8,7 @@ import com.networknt.schema.SchemaRegistry;
 import com.networknt.schema.SpecificationVersion;
 import java.io.IOException;
 import java.io.StringReader;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -190,7 +191,9 @@ class GateOutputsTest {
   private Baseline baseline(GateReport report) {
     try {
       return Baseline.read(
-          Files.writeString(folder.resolve("summary.json"), Json.pretty(report.summary())));
+          Files.write(
+              folder.resolve("summary.json"),
+              Json.pretty(report.summary()).getBytes(StandardCharsets.UTF_8)));
     } catch (IOException e) {
       throw new java.io.UncheckedIOException(e);
     }

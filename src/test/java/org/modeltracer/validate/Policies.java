@@ -1,8 +1,10 @@
 package org.modeltracer.validate;
 
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.modeltracer.anomaly.Severity;
 
 /** Policies with something changed. */
 final class Policies {
@@ -76,6 +78,42 @@ final class Policies {
         p.failOn(),
         timeout,
         memoryBytes,
+        p.baseline());
+  }
+
+  static Policy withFailOn(Policy p, Severity least) {
+    return new Policy(
+        p.name(),
+        p.prompts(),
+        p.tokens(),
+        p.seed(),
+        p.context(),
+        p.threads(),
+        p.checks(),
+        p.limits(),
+        p.thresholds(),
+        least,
+        p.timeout(),
+        p.memoryBytes(),
+        p.baseline());
+  }
+
+  static Policy withLimit(Policy p, String name, double value) {
+    Map<String, Double> limits = new HashMap<>(p.limits());
+    limits.put(name, value);
+    return new Policy(
+        p.name(),
+        p.prompts(),
+        p.tokens(),
+        p.seed(),
+        p.context(),
+        p.threads(),
+        p.checks(),
+        limits,
+        p.thresholds(),
+        p.failOn(),
+        p.timeout(),
+        p.memoryBytes(),
         p.baseline());
   }
 }

@@ -41,6 +41,11 @@ public final class ActivationRules {
 
   private ActivationRules() {}
 
+  /** Whether llama.cpp turns the values of a place into F16: cache writes, inputs of products. */
+  public static boolean turnedIntoF16(Site site) {
+    return TURNED_INTO_F16.contains(site);
+  }
+
   /** Bits left before F16 overflow, log2(65504 / absMax); infinite when all values are zero. */
   public static double headroom(double absMax) {
     return Math.log(F16_MAX / absMax) / Math.log(2);
@@ -129,7 +134,7 @@ public final class ActivationRules {
 
   private static @Nullable Finding headroom(Site site, RunningStats stats, Thresholds limits) {
     double peak = stats.absMax();
-    boolean stored = TURNED_INTO_F16.contains(site);
+    boolean stored = turnedIntoF16(site);
     if (peak * Math.pow(2, limits.headroomBits()) <= F16_MAX
         || !(stored || RESIDUAL_STREAM.contains(site))) {
       return null;

@@ -14,6 +14,8 @@ public final class KvRule {
   private final int[] evicted;
   private final double[] hits;
   private long steps;
+  private boolean highEviction;
+  private boolean thrashed;
 
   /** Starts watching a session. */
   public KvRule(Thresholds limits) {
@@ -34,29 +36,42 @@ public final class KvRule {
     int slot = (int) (steps++ % evicted.length);
     evicted[slot] = evictions;
     hits[slot] = hitRate;
-    if (steps >= evicted.length) {
-      Finding thrashing = thrashing(capacity);
-      if (thrashing != null) {
-        return thrashing;
-      }
+    Finding thrashing = judge(capacity);
+    if (thrashing != null) {
+      thrashed = true;
+      return thrashing;
     }
     return capacity > 0 && used >= capacity
         ? Finding.of(AnomalyKind.KV_EXHAUSTED, "all " + capacity + " cells are in use")
         : null;
   }
 
-  private @Nullable Finding thrashing(int capacity) {
+  /** Whether within some window of steps a large share of the cells was evicted. */
+  public boolean highEviction() {
+    return highEviction;
+  }
+
+  /** Whether the cache thrashed at some time. */
+  public boolean thrashed() {
+    return thrashed;
+  }
+
+  private @Nullable Finding judge(int capacity) {
     int evicting = 0;
     long cells = 0;
     double hitSum = 0;
     int lookups = 0;
-    for (int i = 0; i < evicted.length; i++) {
+    for (int i = 0; i < Math.min(steps, evicted.length); i++) {
       evicting += evicted[i] > 0 ? 1 : 0;
       cells += evicted[i];
       if (!Double.isNaN(hits[i])) {
         hitSum += hits[i];
         lookups++;
       }
+    }
+    highEviction |= cells > 0 && cells >= limits.kvEvictionShare() * capacity;
+    if (steps < evicted.length) {
+      return null;
     }
     boolean missing = lookups == 0 || hitSum < limits.kvHitRate() * lookups;
     if (2 * evicting < evicted.length || 2 * cells < capacity || !missing) {

@@ -40,6 +40,7 @@ import tools.jackson.databind.json.JsonMapper;
  * @param loopTokens tokens that a loop must cover at least (32)
  * @param brokenUtf8 tokens in a row with bytes that are not UTF-8 (4)
  * @param kvWindow steps over which evictions are watched (32)
+ * @param kvEvictionShare share of the cells that, evicted within these steps, is high (0.25)
  * @param kvHitRate reuse below which many evictions are thrashing, 0 to 1 (0.5)
  * @param weightRatio how many times larger than in the median of the other layers the largest value
  *     of a weight tensor must be to be absurd (1000)
@@ -77,6 +78,7 @@ public record Thresholds(
     int loopTokens,
     int brokenUtf8,
     int kvWindow,
+    double kvEvictionShare,
     double kvHitRate,
     double weightRatio,
     double weightAbs,
@@ -87,7 +89,7 @@ public record Thresholds(
   private static final Thresholds DEFAULTS =
       new Thresholds(
           1e6, 1e4, 1e8, 20, 3, 10, 1e-6, 16, 0.99, 8, 2, 1e-3, 8, 0.99, 0.9, 64, 0.999, 8, 100,
-          0.999, 1e-3, 32, 32, 64, 4, 32, 4, 32, 0.5, 1000, 1e4, 8, 0.995, 0.99);
+          0.999, 1e-3, 32, 32, 64, 4, 32, 4, 32, 0.25, 0.5, 1000, 1e4, 8, 0.995, 0.99);
 
   /** The limits in the table above. */
   public static Thresholds defaults() {

@@ -9,6 +9,7 @@ import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.probe.RunDescription;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.TracerConfig;
 import picocli.CommandLine.Command;

@@ -78,7 +78,7 @@ final class ContextArguments {
         .withContextTokens(tokens)
         .withBatch(batch, microBatch)
         .withThreads(threads > 0 ? threads : usualThreads(file))
-        .withFlashAttention(flash())
+        .withFlashAttention(flash("-fa", flashAttention))
         .withCacheTypes(CacheType.of(keyType), CacheType.of(valueType));
   }
 
@@ -87,14 +87,15 @@ final class ContextArguments {
     return file.size() < SMALL_MODEL ? 1 : Runtime.getRuntime().availableProcessors();
   }
 
-  private FlashAttention flash() {
-    return switch (flashAttention.toLowerCase(Locale.ROOT)) {
+  /** What an option about flash attention says. */
+  static FlashAttention flash(String option, String value) {
+    return switch (value.toLowerCase(Locale.ROOT)) {
       case "on", "1", "true" -> FlashAttention.ON;
       case "off", "0", "false" -> FlashAttention.OFF;
       case "auto", "-1" -> FlashAttention.AUTO;
       default ->
           throw new CliException(
-              ExitCode.USAGE, "-fa takes on, off or auto, not '" + flashAttention + "'");
+              ExitCode.USAGE, option + " takes on, off or auto, not '" + value + "'");
     };
   }
 

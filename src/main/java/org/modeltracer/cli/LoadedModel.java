@@ -25,6 +25,7 @@ record LoadedModel(GgufFile file, LlamaRuntime runtime, LlamaModel model) implem
             arguments.checkTensors,
             false,
             true,
+            arguments.rpcServers,
             share -> {
               terminal.progress("loading", share, 1);
               return true;
@@ -41,6 +42,11 @@ record LoadedModel(GgufFile file, LlamaRuntime runtime, LlamaModel model) implem
 
   static LlamaRuntime runtime(ModelArguments arguments, Terminal terminal) {
     LlamaRuntime runtime = LlamaRuntime.loadFrom(arguments.library);
+    runtime.onAbort(
+        message -> {
+          terminal.note("modeltracer: llama.cpp failed an assertion and cannot go on: " + message);
+          Runtime.getRuntime().halt(ExitCode.FAILURE.code());
+        });
     runtime.note().ifPresent(note -> terminal.note("modeltracer: note: " + note));
     return runtime;
   }

@@ -2,6 +2,7 @@ package org.modeltracer.cli;
 
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import org.modeltracer.probe.RunDescription;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -22,6 +23,7 @@ import picocli.CommandLine.Spec;
       DemoCommand.class,
       InspectCommand.class,
       HeadsCommand.class,
+      DiffCommand.class,
       AttentionCommand.class,
       LensCommand.class,
       ExportCommand.class,
@@ -68,8 +70,7 @@ public final class Main implements Runnable {
 
   /** Version of this program, from the build. */
   static String version() {
-    String version = Main.class.getPackage().getImplementationVersion();
-    return version == null ? "development" : version;
+    return RunDescription.version();
   }
 
   /** Version for {@code --version}. */

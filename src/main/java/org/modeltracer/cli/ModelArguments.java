@@ -1,6 +1,7 @@
 package org.modeltracer.cli;
 
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -26,6 +27,13 @@ final class ModelArguments {
       defaultValue = "-1",
       description = "Layers to put on the GPU (default: as llama.cpp does).")
   int gpuLayers;
+
+  @Option(
+      names = "--rpc",
+      paramLabel = "HOST:PORT,…",
+      split = ",",
+      description = "Spread the model over machines that run llama.cpp's rpc-server.")
+  List<String> rpcServers = List.of();
 
   @Option(
       names = "--check-tensors",

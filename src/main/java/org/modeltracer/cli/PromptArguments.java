@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.Vocabulary;
 import picocli.CommandLine.Option;
@@ -14,13 +16,13 @@ final class PromptArguments {
       names = {"-p", "--prompt"},
       paramLabel = "TEXT",
       description = "The prompt.")
-  @Nullable String text;
+  List<String> texts = List.of();
 
   @Option(
       names = {"-f", "--file"},
       paramLabel = "FILE",
       description = "File that holds the prompt.")
-  @Nullable Path file;
+  List<Path> files = List.of();
 
   @Option(
       names = "--tokens",
@@ -30,25 +32,42 @@ final class PromptArguments {
       description = "The prompt as token ids, for models without a usable vocabulary.")
   int @Nullable [] tokens;
 
+  /** Whether there is a prompt at all. */
+  boolean given() {
+    return !texts.isEmpty() || !files.isEmpty() || tokens != null;
+  }
+
   /** Tokens of the prompt, whichever way it was given. */
   int[] tokens(Vocabulary vocabulary) {
-    int given = (text != null ? 1 : 0) + (file != null ? 1 : 0) + (tokens != null ? 1 : 0);
-    if (given != 1) {
+    List<int[]> prompts = all(vocabulary);
+    if (prompts.size() > 1) {
+      throw new CliException(ExitCode.USAGE, "give one prompt: -p, -f or --tokens");
+    }
+    return prompts.getFirst();
+  }
+
+  /** Tokens of each prompt, in the order given: any number of texts, or of files. */
+  List<int[]> all(Vocabulary vocabulary) {
+    int ways = (texts.isEmpty() ? 0 : 1) + (files.isEmpty() ? 0 : 1) + (tokens == null ? 0 : 1);
+    if (ways != 1) {
       throw new CliException(
           ExitCode.USAGE,
-          given == 0
+          ways == 0
               ? "no prompt; give one with -p TEXT, -f FILE or --tokens 1,2,3"
               : "give one prompt: -p, -f or --tokens");
     }
     if (tokens != null) {
-      return tokens;
+      return List.of(tokens);
     }
-    return vocabulary.tokenize(text != null ? text : read(file), true, true);
+    var prompts = new ArrayList<int[]>();
+    texts.forEach(text -> prompts.add(vocabulary.tokenize(text, true, true)));
+    files.forEach(file -> prompts.add(vocabulary.tokenize(read(file), true, true)));
+    return prompts;
   }
 
-  private static String read(@Nullable Path file) {
+  private static String read(Path file) {
     try {
-      return file == null ? "" : Files.readString(file).replaceFirst("\\R\\z", "");
+      return Files.readString(file).replaceFirst("\\R\\z", "");
     } catch (java.nio.charset.MalformedInputException e) {
       throw new CliException(ExitCode.USAGE, file + ": the prompt file is not UTF-8 text");
     } catch (IOException e) {

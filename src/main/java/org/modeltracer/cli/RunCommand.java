@@ -2,11 +2,11 @@ package org.modeltracer.cli;
 
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.llama.Vocabulary;
-import org.modeltracer.probe.Generation;
 import org.modeltracer.probe.SessionOptions;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -17,7 +17,11 @@ import picocli.CommandLine.Spec;
 /** Runs a model on a prompt and says what was seen inside. */
 @Command(
     name = "run",
-    description = "Run a model on a prompt, trace it, and write summary.json.",
+    description = {
+      "Run a model on a prompt, trace it, and write summary.json.",
+      "With -p or -f given more than once, prompts run in turn in one session, and each reuses"
+          + " what the KV cache holds of it."
+    },
     sortOptions = false)
 final class RunCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -25,6 +29,7 @@ final class RunCommand implements Callable<Integer> {
   @Mixin private PromptArguments prompt;
   @Mixin private SamplingArguments sampling;
   @Mixin private ContextArguments context;
+  @Mixin private CacheArguments cache;
   @Mixin private TraceArguments trace;
 
   @Option(
@@ -50,54 +55,70 @@ final class RunCommand implements Callable<Integer> {
   public Integer call() {
     var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
     try (var loaded = LoadedModel.open(model, terminal)) {
-      int[] tokens = prompt.tokens(loaded.model().vocabulary());
+      List<int[]> prompts = prompt.all(loaded.model().vocabulary());
       SessionOptions options =
           SessionOptions.defaults()
               .withContext(context.options(loaded.file()))
               .withSampler(sampling.options())
+              .withCache(cache.policy())
               .withExtraSites(trace.extraSites());
-      return run(loaded, options, tokens, terminal).code();
+      return run(loaded, options, prompts, terminal).code();
     }
   }
 
   private ExitCode run(
-      LoadedModel loaded, SessionOptions options, int[] tokens, Terminal terminal) {
+      LoadedModel loaded, SessionOptions options, List<int[]> prompts, Terminal terminal) {
     var report = new RunReport(terminal);
     Severity stopAt = stopAt();
     try (var run = new TracedRun(loaded, options, trace.config(), out, terminal)) {
-      run.session().check(tokens);
+      prompts.forEach(run.session()::check);
+      cache.check(run.session());
       if (trace.lens()) {
         run.look();
       }
       if (!json) {
         report.heading(loaded, run, options);
-        echo(terminal, loaded.model().vocabulary(), tokens);
       }
-      var text = new TextStream(json ? piece -> {} : terminal::print);
       String summary;
-      Generation generation;
       try {
-        generation =
-            run.generate(
-                tokens,
-                sampling.predict,
-                token -> {
-                  text.accept(token.bytes());
-                  return !run.found(stopAt);
-                });
-        text.end();
+        for (int[] tokens : prompts) {
+          if (run.wasInterrupted() || run.found(stopAt)) {
+            break;
+          }
+          generate(run, tokens, stopAt, terminal);
+        }
+        if (cache.statistics) {
+          run.readCache();
+        }
       } finally {
         summary = run.write();
       }
       if (json) {
         terminal.print(summary);
       } else {
-        terminal.println("");
-        report.findings(run, generation);
+        report.findings(run);
       }
       return run.found(stopAt) && run.exitCode() == ExitCode.PASS
           ? ExitCode.FINDINGS
           : run.exitCode();
+    }
+  }
+
+  private void generate(TracedRun run, int[] tokens, @Nullable Severity stopAt, Terminal terminal) {
+    if (!json) {
+      echo(terminal, run.session().context().model().vocabulary(), tokens);
+    }
+    var text = new TextStream(json ? piece -> {} : terminal::print);
+    run.generate(
+        tokens,
+        sampling.predict,
+        token -> {
+          text.accept(token.bytes());
+          return !run.found(stopAt);
+        });
+    text.end();
+    if (!json) {
+      terminal.println("");
     }
   }
 

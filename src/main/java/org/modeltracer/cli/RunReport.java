@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.attention.AttentionAnalysis;
 import org.modeltracer.probe.Generation;
+import org.modeltracer.probe.Quantization;
 import org.modeltracer.probe.SessionOptions;
 import org.modeltracer.trace.LayerActivationTrace;
 import org.modeltracer.trace.PlaceTrace;
@@ -46,9 +47,9 @@ final class RunReport {
   }
 
   /** What was seen. */
-  void findings(TracedRun run, Generation generation) {
+  void findings(TracedRun run) {
     terminal.println("");
-    speed(generation);
+    run.generations().forEach(this::speed);
     List<LayerActivationTrace> layers = run.tracer().layers();
     if (!layers.isEmpty()) {
       terminal.println("");
@@ -60,6 +61,8 @@ final class RunReport {
       HeadMap.of(attention, terminal).print();
     }
     lens(run.decided());
+    terminal.println("");
+    new CacheReport(terminal).print(run);
     terminal.println("");
     terminal.println(run.tracer().summary().toString());
     anomalies(run.tracer().anomalies());
@@ -90,7 +93,8 @@ final class RunReport {
                 g.promptSeconds(),
                 g.tokens().size(),
                 rate,
-                g.finish().name().toLowerCase(Locale.ROOT).replace('_', ' ')));
+                g.finish().name().toLowerCase(Locale.ROOT).replace('_', ' ')
+                    + (g.shifts() > 0 ? " after " + g.shifts() + " context shifts" : "")));
   }
 
   private void layers(List<LayerActivationTrace> layers) {

@@ -6,6 +6,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
@@ -16,7 +17,9 @@ import org.modeltracer.diagnose.Diagnosis;
 import org.modeltracer.heads.AttentionTrace;
 import org.modeltracer.lens.LensOptions;
 import org.modeltracer.lens.LensTrace;
+import org.modeltracer.probe.CacheStatistics;
 import org.modeltracer.probe.Generation;
+import org.modeltracer.probe.RunDescription;
 import org.modeltracer.probe.SessionOptions;
 import org.modeltracer.probe.TracedSession;
 import org.modeltracer.trace.AnomalyLog;
@@ -49,6 +52,7 @@ final class TracedRun implements AutoCloseable {
   private @Nullable LensTrace lens;
   private final CountDownLatch written = new CountDownLatch(1);
   private final Thread onExit = new Thread(this::interrupted, "interrupt");
+  private @Nullable CacheStatistics contents;
   private volatile boolean interrupted;
 
   TracedRun(
@@ -72,7 +76,7 @@ final class TracedRun implements AutoCloseable {
     }
     diagnosis = Diagnosis.attach(session, tracer, model.file());
     session.onPrompt((done, all) -> terminal.progress("prompt", done, all));
-    description = new RunDescription(model, session, options);
+    description = new RunDescription(model.file(), session, options);
     model.runtime().onAbort(this::aborted);
     Runtime.getRuntime().addShutdownHook(onExit);
   }
@@ -133,8 +137,22 @@ final class TracedRun implements AutoCloseable {
 
   private void aborted(String message) {
     terminal.note("modeltracer: llama.cpp failed an assertion and cannot go on: " + message);
-    write();
-    Runtime.getRuntime().halt(ExitCode.FAILURE.code());
+    // The thread that failed may not be the one that traces: writing must not wait for that for
+    // ever.
+    Thread patience =
+        Thread.ofPlatform()
+            .daemon()
+            .unstarted(
+                () -> {
+                  LockSupport.parkNanos(TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS));
+                  Runtime.getRuntime().halt(ExitCode.FAILURE.code());
+                });
+    patience.start();
+    try {
+      write();
+    } finally {
+      Runtime.getRuntime().halt(ExitCode.FAILURE.code());
+    }
   }
 
   ModelTracer tracer() {
@@ -147,7 +165,7 @@ final class TracedRun implements AutoCloseable {
 
   /** Generates, and remembers for the summary what was asked and what came of it. */
   Generation generate(int[] prompt, int most, Predicate<Generation.Token> onToken) {
-    description.prompt(prompt);
+    description.prompts().begin(prompt);
     if (attention != null) {
       attention.begin(prompt);
     }
@@ -155,8 +173,27 @@ final class TracedRun implements AutoCloseable {
       lens.begin(prompt);
     }
     Generation generation = session.generate(prompt, most, onToken);
-    description.generated(generation);
+    description.prompts().end(generation);
     return generation;
+  }
+
+  /** What was generated so far, prompt by prompt. */
+  List<Generation> generations() {
+    return description.prompts().generations();
+  }
+
+  /** Reads what the KV cache holds, for the summary and the report. */
+  void readCache() {
+    contents = session.readCache();
+  }
+
+  /** What was read of the KV cache, null when nobody asked. */
+  @Nullable CacheStatistics cacheContents() {
+    return contents;
+  }
+
+  boolean wasInterrupted() {
+    return interrupted;
   }
 
   /**

@@ -29,7 +29,7 @@ record CpuOpinion(Replay replay) implements Explanation.SecondOpinion {
       return Optional.empty();
     }
     LlamaModel model = replay.context().model();
-    var plain = new ModelOptions(0, false, false, false, null);
+    var plain = ModelOptions.defaults().withGpuLayers(0).withExtraBuffers(false);
     ContextOptions options =
         replay
             .context()

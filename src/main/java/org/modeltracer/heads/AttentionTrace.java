@@ -15,6 +15,7 @@ import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
 import org.modeltracer.probe.RowListener;
+import org.modeltracer.probe.ShiftListener;
 import org.modeltracer.probe.TracedSession;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TraceListener;
@@ -27,7 +28,7 @@ import org.modeltracer.trace.TraceListener;
  * from a position is that position's value times the same (Kobayashi et al. 2020). The bias of the
  * values is part of both, the bias of the output matrix, which no head owns, of neither.
  */
-public final class AttentionTrace implements TraceListener, RowListener {
+public final class AttentionTrace implements TraceListener, RowListener, ShiftListener {
   /** Places that a session must watch for this. */
   public static final Set<Site> SITES = Set.of(Site.CONTEXT, Site.VALUE);
 
@@ -41,6 +42,7 @@ public final class AttentionTrace implements TraceListener, RowListener {
   private long number;
   private long next;
   private boolean pending;
+  private boolean moved;
   private @Nullable AttentionAnalysis analysis;
 
   /**
@@ -83,6 +85,7 @@ public final class AttentionTrace implements TraceListener, RowListener {
   public AttentionTrace attach(ModelTracer tracer, TracedSession session) {
     tracer.addListener(this);
     session.onRow(SITES, this);
+    session.cache().onShift(this);
     if (session.sites().stream().noneMatch(site -> site.place().site() == Site.VALUE)) {
       analyzer.absent("measures.norm_weighted", "the graph has no values of single tokens");
     }
@@ -125,8 +128,10 @@ public final class AttentionTrace implements TraceListener, RowListener {
   @Override
   public void onForward(int forward, int firstPosition, int count) {
     if (pending) {
+      // What was moved into place was computed in sight of other tokens: nothing to go on from.
+      analyzer.beginPrompt(0, number, tokens, moved ? 0 : firstPosition);
       pending = false;
-      analyzer.beginPrompt(0, number, tokens, firstPosition);
+      moved = false;
     }
     analysis = null;
     analyzer.onForward(forward, firstPosition, count);
@@ -146,6 +151,27 @@ public final class AttentionTrace implements TraceListener, RowListener {
   @Override
   public void onToken(int step, int token, byte[] piece) {
     append(token, new String(piece, StandardCharsets.UTF_8));
+  }
+
+  /** After a move in the middle of a text, what is left of it goes on as a text of its own. */
+  @Override
+  public void onShift(int sequence, int from, int to, int delta) {
+    norms.shift(sequence, from, to, delta);
+    if (sequence != 0) {
+      return;
+    }
+    moved = true;
+    if (!pending) {
+      TokenTrack before = tokens;
+      tokens = new TokenTrack();
+      number = next++;
+      for (int p = 0; p < before.size(); p++) {
+        if (p < from + delta || p >= from) {
+          append(before.id(p), before.text(p));
+        }
+      }
+      pending = true;
+    }
   }
 
   @Override

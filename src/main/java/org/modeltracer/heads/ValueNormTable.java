@@ -28,6 +28,27 @@ final class ValueNormTable implements ValueNorms {
     norms[position] = norm;
   }
 
+  /** Values moved with their keys; rotating keys leaves values as they are. */
+  void shift(int sequence, int from, int to, int delta) {
+    float[][] table = bySequence.get(sequence);
+    if (table == null) {
+      return;
+    }
+    for (int i = 0; i < table.length; i++) {
+      float[] norms = table[i];
+      if (norms != null) {
+        int end = to < 0 ? norms.length : Math.min(to, norms.length);
+        int start = Math.max(from, -delta);
+        int room = Math.max(norms.length, end + delta);
+        float[] moved = Arrays.copyOf(norms, room);
+        if (start < end) {
+          System.arraycopy(norms, start, moved, start + delta, end - start);
+        }
+        table[i] = moved;
+      }
+    }
+  }
+
   @Override
   public float @Nullable [] of(int sequence, int layer, int head) {
     float[][] table = bySequence.get(sequence);

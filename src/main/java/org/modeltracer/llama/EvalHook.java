@@ -5,23 +5,29 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The one upcall of a context: llama.cpp's {@code cb_eval}.
  *
- * <p>It always answers true when data is delivered: false would not cancel a decode but corrupt it,
- * leaving later layers unwritten. Nothing thrown by an observer reaches native code; it is kept,
- * the rest of the pass runs unobserved, and the decode rethrows it.
+ * <p>It answers true when data is delivered: false would not cancel a decode but corrupt it,
+ * leaving later layers unwritten. Only where nothing else ends a pass that was cancelled, on
+ * devices that do not poll, it answers false, and the decode must be taken back. Nothing thrown by
+ * an observer reaches native code; it is kept, the rest of the pass runs unobserved, and the decode
+ * rethrows it.
  */
 @SuppressWarnings("restricted")
 final class EvalHook {
   private final Tensor window;
   private final MemorySegment stub;
+  private final BooleanSupplier cancelled;
   private @Nullable TensorObserver observer;
   private @Nullable Throwable failure;
+  private boolean cut;
 
-  EvalHook(LlamaRuntime runtime, Arena arena) {
+  EvalHook(LlamaRuntime runtime, Arena arena, BooleanSupplier cancelled) {
+    this.cancelled = cancelled;
     window = new Tensor(runtime);
     try {
       var target =
@@ -50,6 +56,10 @@ final class EvalHook {
 
   @SuppressWarnings("unused") // called by llama.cpp
   private boolean evaluated(long tensor, boolean ask, long userData) {
+    if (cancelled.getAsBoolean() && tensor != 0 && !window.at(tensor).isHost()) {
+      cut |= !ask;
+      return ask;
+    }
     TensorObserver current = observer;
     if (current == null || failure != null || tensor == 0) {
       return !ask;
@@ -74,6 +84,13 @@ final class EvalHook {
     if (thrown != null) {
       throw NativeLibrary.unexpected(thrown);
     }
+  }
+
+  /** Whether a cancelled pass was cut short, and what it wrote is not whole; asked once. */
+  boolean wasCut() {
+    boolean was = cut;
+    cut = false;
+    return was;
   }
 
   boolean failed() {

@@ -20,6 +20,7 @@ final class Ggml {
   private final MethodHandle isContiguous;
   private final MethodHandle isHost;
   private final MethodHandle tensorGet;
+  private final MethodHandle tensorSet;
   private final MethodHandle typeTraits;
   private volatile String[] opNames = new String[256];
   private final AtomicReferenceArray<TensorType> types = new AtomicReferenceArray<>(MAX_TYPES);
@@ -32,6 +33,7 @@ final class Ggml {
     isContiguous = library.function("ggml_is_contiguous", "p:b");
     isHost = library.function("ggml_backend_buffer_is_host", "p:b");
     tensorGet = library.function("ggml_backend_tensor_get", "ppll:v");
+    tensorSet = library.function("ggml_backend_tensor_set", "ppll:v");
     typeTraits = library.function("ggml_get_type_traits", "i:p");
     checkTensorSize();
   }
@@ -112,6 +114,21 @@ final class Ggml {
     }
     try {
       tensorGet.invokeExact(tensor, target.address(), offset, bytes);
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  void write(long tensor, MemorySegment source, long offset, long bytes) {
+    if (bytes == 0) {
+      return;
+    }
+    if (offset < 0 || bytes > source.byteSize() || offset + bytes > spanBytes(tensor)) {
+      throw new IndexOutOfBoundsException(
+          "writing " + bytes + " bytes at " + offset + " of a smaller tensor or from fewer");
+    }
+    try {
+      tensorSet.invokeExact(tensor, source.address(), offset, bytes);
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }

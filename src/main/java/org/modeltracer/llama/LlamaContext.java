@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  */
 @SuppressWarnings("restricted")
 public final class LlamaContext implements AutoCloseable {
+  private static final int CANCELLED = 2;
   private static final String NO_SLOT = "failed to prepare ubatch";
 
   private final LlamaModel model;
@@ -30,6 +31,7 @@ public final class LlamaContext implements AutoCloseable {
   private final MethodHandle encode;
   private final MethodHandle logitsAt;
   private final int contextTokens;
+  private final int sequenceTokens;
   private final int microBatch;
   private long address;
   private MemorySegment lastLogits = MemorySegment.NULL;
@@ -41,7 +43,7 @@ public final class LlamaContext implements AutoCloseable {
     this.options = options;
     NativeLibrary library = runtime.library();
     refuseWhatAborts();
-    hook = options.hooked() ? new EvalHook(runtime, arena) : null;
+    hook = options.hooked() ? new EvalHook(runtime, arena, () -> cancelled) : null;
     runtime.log().clear();
     address = create(library);
     if (address == 0) {
@@ -57,6 +59,7 @@ public final class LlamaContext implements AutoCloseable {
     threadPool = ThreadPool.attach(runtime, address, options);
     installAbortCallback(library);
     contextTokens = intOf("llama_n_ctx");
+    sequenceTokens = library.has("llama_n_ctx_seq") ? intOf("llama_n_ctx_seq") : contextTokens;
     microBatch = intOf("llama_n_ubatch");
     batch = new Batch(arena, intOf("llama_n_batch"));
     cache = new KvCache(this, library, address);
@@ -212,6 +215,10 @@ public final class LlamaContext implements AutoCloseable {
       throw NativeLibrary.unexpected(failure);
     }
     if (hook != null) {
+      if (hook.wasCut()) {
+        takeBack(tokens);
+        status = CANCELLED;
+      }
       hook.rethrow();
     }
     if (status != 0) {
@@ -220,8 +227,20 @@ public final class LlamaContext implements AutoCloseable {
     return null;
   }
 
+  /** Forgets what a pass that was cut short has written: all of it may be wrong. */
+  private void takeBack(Batch tokens) {
+    for (int i = 0; cache.exists() && i < tokens.size(); i++) {
+      int sequence = tokens.sequence(i);
+      int last = cache.lastPosition(sequence);
+      // Recurrent memory has no parts: then the sequence begins anew.
+      if (last >= tokens.position(i) && !cache.remove(sequence, tokens.position(i), -1)) {
+        cache.remove(sequence, 0, -1);
+      }
+    }
+  }
+
   private LlamaException failure(int status, Batch tokens) {
-    if (status == 2) {
+    if (status == CANCELLED) {
       return new LlamaException(LlamaException.Kind.CANCELLED, "the forward pass was cancelled");
     }
     // b4916 has no status of its own for a full cache.
@@ -320,6 +339,11 @@ public final class LlamaContext implements AutoCloseable {
   /** Tokens the KV cache holds, as llama.cpp rounded what was asked for. */
   public int contextTokens() {
     return contextTokens;
+  }
+
+  /** Tokens that one sequence can have: all of them, or its share where each has a stream. */
+  public int sequenceTokens() {
+    return sequenceTokens;
   }
 
   ThreadPool threadPool() {

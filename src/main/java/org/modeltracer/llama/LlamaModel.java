@@ -8,6 +8,7 @@ import java.lang.invoke.MethodType;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufException;
@@ -20,9 +21,19 @@ public final class LlamaModel implements AutoCloseable {
   private final LlamaRuntime runtime;
   private final Path file;
   private final ModelOptions options;
+  private final List<RpcEndpoint> servers;
   private final Vocabulary vocabulary;
+  private final int layers;
+  private final int heads;
+  private final int kvHeads;
+  private final int width;
+  private final int trainedContext;
+  private final long parameters;
+  private final long bytes;
+  private final int decoderStart;
   private final boolean hasEncoder;
   private final boolean hasDecoder;
+  private final boolean recurrent;
   private final Set<LlamaContext> contexts = new HashSet<>();
   private long address;
 
@@ -30,6 +41,7 @@ public final class LlamaModel implements AutoCloseable {
     this.runtime = runtime;
     this.file = file;
     this.options = options;
+    servers = RpcEndpoint.parse(options.rpcServers());
     if (!Files.isReadable(file)) {
       throw new LlamaException(
           LlamaException.Kind.MODEL, file + ": no such file, or no permission to read it");
@@ -47,8 +59,21 @@ public final class LlamaModel implements AutoCloseable {
           LlamaException.Kind.MODEL,
           file + ": " + runtime.log().firstError("llama.cpp cannot load this model"));
     }
+    runtime.rpc().opened(servers);
+    // Read once: when llama.cpp ends the process, a summary is written without asking it again.
+    layers = (int) call("llama_model_n_layer", "p:i");
+    heads = (int) call("llama_model_n_head", "p:i");
+    kvHeads = (int) call("llama_model_n_head_kv", "p:i");
+    width = (int) call("llama_model_n_embd", "p:i");
+    trainedContext = (int) call("llama_model_n_ctx_train", "p:i");
+    parameters = call("llama_model_n_params", "p:l");
+    bytes = call("llama_model_size", "p:l");
+    decoderStart = (int) call("llama_model_decoder_start_token", "p:i");
     hasEncoder = call("llama_model_has_encoder", "p:b") != 0;
     hasDecoder = call("llama_model_has_decoder", "p:b") != 0;
+    boolean hybrid =
+        runtime.library().has("llama_model_is_hybrid") && call("llama_model_is_hybrid", "p:b") != 0;
+    recurrent = hybrid || call("llama_model_is_recurrent", "p:b") != 0;
     vocabulary = new Vocabulary(runtime, call("llama_model_get_vocab", "p:p"));
   }
 
@@ -68,6 +93,9 @@ public final class LlamaModel implements AutoCloseable {
       }
       if (params.has("use_extra_bufts")) {
         params.set("use_extra_bufts", options.extraBuffers() && !plainWeights);
+      }
+      if (!servers.isEmpty()) {
+        params.set("devices", runtime.rpc().devices(arena, servers));
       }
       // Always set: without a callback b4916 prints dots to stderr.
       params.set("progress_callback", progress.stub(arena));
@@ -185,37 +213,37 @@ public final class LlamaModel implements AutoCloseable {
 
   /** Number of layers. */
   public int layers() {
-    return (int) number("llama_model_n_layer", "p:i");
+    return layers;
   }
 
   /** Query heads, of the first layer where layers differ. */
   public int heads() {
-    return (int) number("llama_model_n_head", "p:i");
+    return heads;
   }
 
   /** Key/value heads, of the first layer where layers differ. */
   public int kvHeads() {
-    return (int) number("llama_model_n_head_kv", "p:i");
+    return kvHeads;
   }
 
   /** Width of the residual stream. */
   public int width() {
-    return (int) number("llama_model_n_embd", "p:i");
+    return width;
   }
 
   /** Tokens of context the model was trained on. */
   public int trainedContext() {
-    return (int) number("llama_model_n_ctx_train", "p:i");
+    return trainedContext;
   }
 
   /** Number of parameters. */
   public long parameters() {
-    return number("llama_model_n_params", "p:l");
+    return parameters;
   }
 
   /** Bytes of all tensors. */
   public long bytes() {
-    return number("llama_model_size", "p:l");
+    return bytes;
   }
 
   /** Whether the model has an encoder that must run before its decoder. */
@@ -228,9 +256,14 @@ public final class LlamaModel implements AutoCloseable {
     return hasDecoder;
   }
 
+  /** Whether the model's memory is a recurrent state, wholly or in part. */
+  public boolean isRecurrent() {
+    return recurrent;
+  }
+
   /** First token of an encoder-decoder model's decoder, -1 when it has none. */
   public int decoderStart() {
-    return (int) number("llama_model_decoder_start_token", "p:i");
+    return decoderStart;
   }
 
   /** llama.cpp's short description, such as {@code llama 7B Q4_K - Medium}. */
@@ -247,10 +280,6 @@ public final class LlamaModel implements AutoCloseable {
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }
-  }
-
-  private long number(String function, String signature) {
-    return runtime.call(() -> call(function, signature));
   }
 
   private long call(String function, String signature) {
@@ -290,6 +319,7 @@ public final class LlamaModel implements AutoCloseable {
     try {
       runtime.library().function("llama_model_free", "p:v").invokeExact(address);
       address = 0;
+      runtime.rpc().closed(servers);
       vocabulary.close();
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);

@@ -31,13 +31,16 @@ public final class LlamaRuntime implements AutoCloseable {
   private final Ggml ggml;
   private final ParameterLayouts layouts;
   private final NativeLog log;
+  private final boolean guest;
   private final NativeThread thread = new NativeThread("llama.cpp");
   private final String version;
   private final String systemInfo;
   private final List<String> devices;
+  private final RpcServers rpc;
   private volatile Consumer<String> onAbort = LlamaRuntime::report;
 
   private LlamaRuntime(LibraryLocator.Located located) {
+    guest = false;
     library = NativeLibrary.load(located.file());
     origin = located.origin();
     note = located.note();
@@ -51,6 +54,32 @@ public final class LlamaRuntime implements AutoCloseable {
     version = readVersion();
     systemInfo = NativeMemory.text((long) call("llama_print_system_info", ":p")).strip();
     devices = List.copyOf(ggml.devices());
+    rpc = new RpcServers(library, version);
+  }
+
+  /** The same library, with another thread. */
+  private LlamaRuntime(LlamaRuntime other) {
+    guest = true;
+    library = other.library;
+    origin = other.origin;
+    note = other.note;
+    log = other.log;
+    layouts = other.layouts;
+    ggml = other.ggml;
+    rpc = other.rpc;
+    version = other.version;
+    systemInfo = other.systemInfo;
+    devices = other.devices;
+  }
+
+  /**
+   * The same library with a native thread of its own.
+   *
+   * <p>Models opened here and models opened there can be at work at the same time, and each can
+   * wait for the other in the middle of a pass. Close it to end its thread.
+   */
+  public LlamaRuntime beside() {
+    return new LlamaRuntime(this);
   }
 
   /** The library that {@code MODELTRACER_LLAMA_LIB} names, else the embedded one. */
@@ -217,12 +246,20 @@ public final class LlamaRuntime implements AutoCloseable {
     ggml.read(tensor, target, offset, bytes);
   }
 
+  void writeTensor(long tensor, MemorySegment source, long offset, long bytes) {
+    ggml.write(tensor, source, offset, bytes);
+  }
+
   NativeLibrary library() {
     return library;
   }
 
   Ggml ggml() {
     return ggml;
+  }
+
+  RpcServers rpc() {
+    return rpc;
   }
 
   ParameterLayouts layouts() {
@@ -247,9 +284,14 @@ public final class LlamaRuntime implements AutoCloseable {
     }
   }
 
-  /** Does nothing to the library, which stays loaded for the life of the process. */
+  /**
+   * Does nothing to the library, which stays loaded for the life of the process; ends the thread of
+   * a runtime made by {@link #beside}.
+   */
   @Override
   public void close() {
-    // Kept for symmetry in try-with-resources: models and contexts are what holds memory.
+    if (guest) {
+      thread.close();
+    }
   }
 }

@@ -277,6 +277,18 @@ public final class Tensor {
     runtime.readTensor(address, target, offset, bytes);
   }
 
+  /**
+   * Overwrites {@code bytes} bytes, from {@code offset} in this tensor, in any backend's memory.
+   *
+   * <p>Done while the tensor is observed, before anything has read it, the rest of the pass goes on
+   * from what was written.
+   *
+   * @param source native memory
+   */
+  public void write(long offset, MemorySegment source, long bytes) {
+    runtime.writeTensor(address, source, offset, bytes);
+  }
+
   @Override
   public String toString() {
     return address == 0 ? "no tensor" : name() + ":" + op();

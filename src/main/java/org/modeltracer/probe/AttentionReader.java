@@ -30,6 +30,9 @@ final class AttentionReader {
   private final AttentionRow row = new AttentionRow();
   private float[] scratch = {};
   private MemorySegment scratchSegment = MemorySegment.ofArray(scratch);
+  private final AccessedPositions accessed;
+  private @Nullable CellMap cells;
+  private int firstCell;
   private boolean learnedSink;
   private long dropped;
 
@@ -41,15 +44,17 @@ final class AttentionReader {
     weights = new TensorData(runtime, forceCopy);
     flash = new FlashRows(runtime, forceCopy);
     mask = new MaskRow(runtime, forceCopy);
+    accessed = new AccessedPositions(tracer.config().weightThreshold());
   }
 
   /**
    * Hands all wanted rows of an attention node to the tracer.
    *
    * @param fused whether the node is a fused operation rather than a softmax
-   * @param cells what the layer's key cache holds, or null where keys are the tokens themselves
+   * @param map what the layer's key cache holds, or null where keys are the tokens themselves
    */
-  void read(Tensor node, boolean fused, int layer, Ubatch ubatch, @Nullable CellMap cells) {
+  void read(Tensor node, boolean fused, int layer, Ubatch ubatch, @Nullable CellMap map) {
+    cells = map;
     int heads = (int) node.ne(fused ? 1 : 2);
     int queries = (int) node.ne(fused ? 2 : 1);
     long all = queries * node.ne(3);
@@ -66,7 +71,7 @@ final class AttentionReader {
       learnedSink = node.source(SINKS) != 0;
     }
     mask.open(node.source(fused ? 3 : 1));
-    findCache(cells);
+    findCache();
     reserve((int) keySource.ne(1));
     for (int i = 0; i < all; i++) {
       int stream = i / queries;
@@ -76,7 +81,7 @@ final class AttentionReader {
       for (int h = 0; h < heads; h++) {
         if (h == 0 || mask.differsByHead()) {
           mask.row(q, h, stream);
-          known = visible(stream, ubatch, cells) && ubatch.position(token) >= 0;
+          known = visible(stream, ubatch) && ubatch.position(token) >= 0;
         }
         if (!known || !tracer.config().wantsHead(h)) {
           continue;
@@ -100,7 +105,7 @@ final class AttentionReader {
     return source.source(0);
   }
 
-  private void findCache(@Nullable CellMap cells) {
+  private void findCache() {
     cacheView.at(keySource.address());
     while (cells != null && cacheView.viewSource() == 0) {
       // Keys of a type that attention cannot take are converted on the way from the cache.
@@ -109,19 +114,20 @@ final class AttentionReader {
   }
 
   /** Collects what the mask's current row lets its query see; false when some key is unknown. */
-  private boolean visible(int stream, Ubatch ubatch, @Nullable CellMap cells) {
+  private boolean visible(int stream, Ubatch ubatch) {
     keys.clear();
+    CellMap map = cells;
     int count = (int) keySource.ne(1);
-    boolean tokensThemselves = cells == null && count == ubatch.size();
-    int first = cells == null ? 0 : firstCell(stream);
+    boolean tokensThemselves = map == null && count == ubatch.size();
+    firstCell = map == null ? 0 : firstCell(stream);
     int unknown = 0;
     for (int c = 0; c < count; c++) {
       if (!mask.sees(c)) {
         continue;
       }
       int position = -1;
-      if (cells != null) {
-        position = cells.position(first + c);
+      if (map != null) {
+        position = map.position(firstCell + c);
       } else if (tokensThemselves) {
         position = ubatch.position(c);
       }
@@ -166,6 +172,10 @@ final class AttentionReader {
         values,
         offset);
     tracer.recordAttention(row, learnedSink);
+    CellMap map = cells;
+    if (map != null) {
+      accessed.add(row, keys, map, firstCell);
+    }
   }
 
   private void reserve(int keyCount) {
@@ -174,6 +184,11 @@ final class AttentionReader {
       scratch = new float[keyCount];
       scratchSegment = MemorySegment.ofArray(scratch);
     }
+  }
+
+  /** Cached tokens that received attention, counted from where its step begins. */
+  AccessedPositions accessed() {
+    return accessed;
   }
 
   /** Keys in sight whose position was not known, and whose rows were left out; 0 when exact. */

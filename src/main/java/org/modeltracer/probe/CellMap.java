@@ -19,6 +19,8 @@ final class CellMap {
   private final int words;
   private final long[] owners;
   private final int[] passes;
+  private final int[] lost;
+  private boolean anyLost;
   private int pass;
   private int used;
 
@@ -28,7 +30,9 @@ final class CellMap {
     words = (sequences + Long.SIZE - 1) / Long.SIZE;
     owners = new long[cells * words];
     passes = new int[cells];
+    lost = new int[sequences];
     Arrays.fill(positions, EMPTY);
+    Arrays.fill(lost, EMPTY);
   }
 
   int cells() {
@@ -57,6 +61,17 @@ final class CellMap {
   /** Whether a cell belongs to a sequence. */
   boolean holds(int cell, int sequence) {
     return (owners[cell * words + sequence / Long.SIZE] >>> sequence & 1) != 0;
+  }
+
+  /** The first sequence that a cell belongs to, -1 when it is empty. */
+  int owner(int cell) {
+    for (int w = 0; w < words; w++) {
+      long bits = owners[cell * words + w];
+      if (bits != 0) {
+        return w * Long.SIZE + Long.numberOfTrailingZeros(bits);
+      }
+    }
+    return -1;
   }
 
   private void own(int cell, int sequence) {
@@ -90,9 +105,33 @@ final class CellMap {
    */
   boolean write(int cell, int position, int sequence) {
     boolean evicted = positions[cell] != EMPTY;
+    if (evicted) {
+      int loser = owner(cell);
+      lost[loser] = Math.max(lost[loser], positions[cell]);
+      anyLost = true;
+    }
     fill(cell, position, sequence);
     passes[cell] = pass;
     return evicted;
+  }
+
+  /**
+   * Ends a micro-batch: of a sequence that lost a cell to it, all older positions go too, so that
+   * what is left has no gap; returns how many cells that emptied.
+   */
+  int purge() {
+    if (!anyLost) {
+      return 0;
+    }
+    int emptied = 0;
+    for (int s = 0; s < lost.length; s++) {
+      if (lost[s] != EMPTY) {
+        emptied += remove(s, 0, lost[s] + 1);
+        lost[s] = EMPTY;
+      }
+    }
+    anyLost = false;
+    return emptied;
   }
 
   /**
@@ -132,8 +171,12 @@ final class CellMap {
     }
   }
 
-  /** Copies one stream of cells over another, as separate streams copy whole sequences. */
-  void copyStream(int source, int target, int streamCells) {
+  /**
+   * Copies one stream of cells over another, as separate streams copy whole sequences; returns how
+   * many cells lost what they held.
+   */
+  int copyStream(int source, int target, int streamCells) {
+    int dropped = streamCells - free(target, streamCells);
     for (int i = 0; i < streamCells; i++) {
       int from = source * streamCells + i;
       int to = target * streamCells + i;
@@ -144,6 +187,7 @@ final class CellMap {
         empty(to);
       }
     }
+    return dropped;
   }
 
   /** Moves positions of a sequence; what moves below zero is forgotten. */
@@ -191,14 +235,27 @@ final class CellMap {
     return oldest == Integer.MAX_VALUE ? EMPTY : oldest;
   }
 
-  /** Longest run of neighbouring cells in use. */
-  int longestRun() {
-    int longest = 0;
-    int run = 0;
-    for (int position : positions) {
-      run = position == EMPTY ? 0 : run + 1;
-      longest = Math.max(longest, run);
+  /** Longest run of neighbouring cells in use, summed over streams of that many cells. */
+  int longestRuns(int streamCells) {
+    int sum = 0;
+    for (int start = 0; start < positions.length; start += streamCells) {
+      int longest = 0;
+      int run = 0;
+      for (int cell = start; cell < start + streamCells; cell++) {
+        run = positions[cell] == EMPTY ? 0 : run + 1;
+        longest = Math.max(longest, run);
+      }
+      sum += longest;
     }
-    return longest;
+    return sum;
+  }
+
+  /** Cells without a token among those of a stream. */
+  int free(int stream, int streamCells) {
+    int free = 0;
+    for (int cell = stream * streamCells; cell < (stream + 1) * streamCells; cell++) {
+      free += positions[cell] == EMPTY ? 1 : 0;
+    }
+    return free;
   }
 }

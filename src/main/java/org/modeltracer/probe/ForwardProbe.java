@@ -47,10 +47,10 @@ final class ForwardProbe implements TensorObserver {
   private @Nullable Batch batch;
   private @Nullable WatchedNode current;
   private boolean embeddingTold;
+  private long graphs;
   private long nodesAsked;
   private long nodesObserved;
   private long bytesObserved;
-  private int evictions;
 
   ForwardProbe(
       LlamaRuntime runtime,
@@ -67,8 +67,7 @@ final class ForwardProbe implements TensorObserver {
     attention = new AttentionReader(runtime, tracer, forceCopy);
     experts = new ExpertReader(runtime, tracer, forceCopy);
     flagsComputed = survey.setsFlag(COMPUTED);
-    CacheLayout.Cache largest = caches.largest();
-    separateStreams = largest != null && largest.streams() > 1;
+    separateStreams = caches.all().stream().anyMatch(c -> c.streams() > 1);
     for (SiteMap map : survey.maps()) {
       new WatchList(map, sites, tracer.config()).fill(table);
     }
@@ -91,7 +90,7 @@ final class ForwardProbe implements TensorObserver {
     caches.all().forEach(c -> c.cells().beginPass(forward));
     ubatch.beginBatch(submitted);
     table.restart();
-    evictions = 0;
+    attention.accessed().begin();
   }
 
   @Override
@@ -127,7 +126,13 @@ final class ForwardProbe implements TensorObserver {
     return ubatch;
   }
 
+  /** How many graphs have begun so far. */
+  long graphs() {
+    return graphs;
+  }
+
   private void beginGraph(Tensor embedding) {
+    graphs++;
     table.restart();
     residual.forget();
     embeddingTold = false;
@@ -160,9 +165,9 @@ final class ForwardProbe implements TensorObserver {
 
   private void cells(Tensor write) {
     long root = write.viewSource();
-    CacheLayout.Cache cache = caches.at(root);
+    CacheGroup cache = caches.at(root);
     Batch submitted = batch;
-    if (cache == null || submitted == null) {
+    if (cache == null || !cache.writtenBy(root) || submitted == null) {
       return;
     }
     boolean indexed = write.op().equals("SET_ROWS");
@@ -182,15 +187,16 @@ final class ForwardProbe implements TensorObserver {
     // A cache of something compressed takes fewer rows than there are tokens: those hold none.
     boolean tokens = !indexed || source.elements() == ubatch.size();
     long rows = indexed ? source.elements() : ubatch.size();
+    int evicted = 0;
     for (int i = 0; i < rows; i++) {
       int cell = (int) (indexed ? integer(i) : first + i);
       if (!tokens || ubatch.position(i) < 0) {
         cache.cells().empty(cell);
-      } else if (cache.cells().write(cell, ubatch.position(i), ubatch.sequence(i))
-          && cache == caches.largest()) {
-        evictions++;
+      } else if (cache.cells().write(cell, ubatch.position(i), ubatch.sequence(i))) {
+        evicted++;
       }
     }
+    cache.evict(evicted + cache.cells().purge());
   }
 
   @Override
@@ -204,7 +210,7 @@ final class ForwardProbe implements TensorObserver {
     Place place = watched.place;
     if (place.site() == Site.ATTENTION) {
       ubatch.map(submitted);
-      CacheLayout.Cache cache = caches.ofLayer(place.layer());
+      CacheGroup cache = caches.ofLayer(place.layer());
       attention.read(
           node, watched.fused, place.layer(), ubatch, cache == null ? null : cache.cells());
       return;
@@ -286,9 +292,9 @@ final class ForwardProbe implements TensorObserver {
     }
   }
 
-  /** Cells overwritten while they held another token, in the last batch. */
-  int evictions() {
-    return evictions;
+  /** Cached tokens that received attention in the last batch, -1 when no row was seen. */
+  int accessedPositions() {
+    return attention.accessed().count();
   }
 
   long nodesAsked() {

@@ -10,6 +10,7 @@ import java.util.List;
  * @param tokens what was generated, without the token that ended it
  * @param text the same as text
  * @param finish why it ended
+ * @param shifts how often a full context dropped tokens and went on
  * @param promptSeconds time for the prompt
  * @param generationSeconds time for what was generated
  */
@@ -19,6 +20,7 @@ public record Generation(
     List<Token> tokens,
     String text,
     Finish finish,
+    int shifts,
     double promptSeconds,
     double generationSeconds) {
 

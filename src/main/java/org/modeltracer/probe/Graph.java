@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorObserver;
@@ -142,7 +143,7 @@ final class Graph {
           new GraphNode(
               index,
               t.address(),
-              t.name().replaceFirst("^[^#]*#(.*)#\\d+$", "$1"),
+              original(t.name()),
               t.operation(),
               t.op(),
               t.type(),
@@ -159,8 +160,32 @@ final class Graph {
 
     private GraphNode reference(long address) {
       GraphNode seen = known.get(address);
+      if (seen == null) {
+        seen = copied(new Tensor(runtime).at(address));
+      }
       // Sources come before their consumers: what has not come by is a leaf.
       return seen != null ? seen : record(new Tensor(runtime).at(address), -1);
+    }
+
+    /** The node that a tensor is a copy of on another device, or null. */
+    private @Nullable GraphNode copied(Tensor t) {
+      String name = original(t.name());
+      if (name.equals(t.name())) {
+        return null;
+      }
+      for (int i = nodes.size() - 1; i >= 0; i--) {
+        GraphNode node = nodes.get(i);
+        if (node.name().equals(name) && node.elements() == t.elements()) {
+          known.put(t.address(), node);
+          return node;
+        }
+      }
+      return null;
+    }
+
+    /** Without what the scheduler adds to the name of a copy: {@code RPC0#ffn_inp-2#0}. */
+    private static String original(String name) {
+      return name.replaceFirst("^[^#]*#(.*)#\\d+$", "$1");
     }
 
     Graph graph() {

@@ -28,6 +28,10 @@ final class NodeIdentity {
 
   private long of(Tensor node, int depth) {
     long name = node.nameHash();
+    if (name != 0 && depth > 0) {
+      // Without the operation: a copy on another device has none.
+      return mix(name);
+    }
     long identity = mix(node.opCode() + 1L);
     if (name != 0) {
       return mix(identity ^ name);

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
+import org.modeltracer.anomaly.AnomalyKind;
 import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaException;
@@ -20,6 +21,7 @@ final class PassRunner {
   private final ForwardProbe probe;
   private final TracedCache cache;
   private final Choice choice;
+  private @Nullable NodeTap tap;
   private final boolean hasLogits;
   private final int most;
   private TracedSession.@Nullable LogitsListener logitsListener;
@@ -44,6 +46,11 @@ final class PassRunner {
 
   void onLogits(TracedSession.@Nullable LogitsListener listener) {
     logitsListener = listener;
+  }
+
+  /** Sets what observes beside the probe. */
+  void tap(NodeTap observer) {
+    tap = observer;
   }
 
   void onAnomalousPass(AnomalyListener listener) {
@@ -72,7 +79,7 @@ final class PassRunner {
     check(batch.size());
     int forward = tracer.beginForward(batch.position(0), batch.size());
     probe.begin(batch, forward);
-    context.observe(tracer.isEnabled() ? probe : null);
+    context.observe(tap != null ? tap : tracer.isEnabled() ? probe : null);
     int chosen;
     Optional<Anomaly> worst = Optional.empty();
     try {
@@ -81,8 +88,11 @@ final class PassRunner {
         cache.wrote(batch.sequence(i), batch.position(i), batch.token(i));
       }
       chosen = outputs(batch, choose);
-      cache.record(tracer, probe.evictions());
+      cache.record(tracer, probe.accessedPositions());
     } catch (LlamaException e) {
+      if (e.kind() == LlamaException.Kind.DECODE && !cache.hasRoom(batch)) {
+        exhausted(batch);
+      }
       cache.afterFailure();
       if (e.kind() == LlamaException.Kind.CANCELLED) {
         context.resume();
@@ -95,6 +105,14 @@ final class PassRunner {
       examine(worst.get(), forward);
     }
     return chosen;
+  }
+
+  private void exhausted(Batch batch) {
+    if (tracer.config().kvCache()) {
+      String message = "no room in the KV cache for %d more tokens".formatted(batch.size());
+      tracer.report(
+          Anomaly.of(AnomalyKind.KV_EXHAUSTED, message).position(batch.position(0)).build());
+    }
   }
 
   private void examine(Anomaly worst, int forward) {

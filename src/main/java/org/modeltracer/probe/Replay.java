@@ -132,7 +132,7 @@ public final class Replay {
    */
   public int[] history() {
     Batch batch = context.batch();
-    int[] all = cache.held().tokens();
+    int[] all = cache.held().whole();
     int end = all.length;
     boolean known = end >= batch.size();
     for (int i = 0; known && i < batch.size(); i++) {
@@ -174,7 +174,7 @@ public final class Replay {
 
   /** What a cell of the cache of a layer holds, null when it holds no token. */
   public @Nullable Cell cell(int layer, int cell) {
-    CacheLayout.Cache of = cache.layout().ofLayer(layer);
+    CacheGroup of = cache.layout().ofLayer(layer);
     if (of == null || cell >= of.cells().cells() || of.cells().position(cell) < 0) {
       return null;
     }

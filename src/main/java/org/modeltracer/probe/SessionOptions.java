@@ -13,7 +13,7 @@ import org.modeltracer.trace.TracerConfig;
  * @param context the context to make
  * @param sampler how tokens are chosen
  * @param parseSpecial whether special tokens written out in a prompt become tokens
- * @param reusePrefix whether a new prompt reuses what the cache already holds of it
+ * @param cache what is done with what the cache holds, for a new prompt and when it is full
  * @param extraSites places to watch beside those that the tracer's configuration implies
  * @param copyBuffers whether host tensors too are read through their backend, as others must be
  */
@@ -21,7 +21,7 @@ public record SessionOptions(
     ContextOptions context,
     SamplerOptions sampler,
     boolean parseSpecial,
-    boolean reusePrefix,
+    CachePolicy cache,
     Set<Site> extraSites,
     boolean copyBuffers) {
 
@@ -42,32 +42,42 @@ public record SessionOptions(
   /** A context by default, greedy, special tokens understood, prefixes reused. */
   public static SessionOptions defaults() {
     return new SessionOptions(
-        ContextOptions.defaults(), SamplerOptions.greedy(), true, true, Set.of(), false);
+        ContextOptions.defaults(),
+        SamplerOptions.greedy(),
+        true,
+        CachePolicy.defaults(),
+        Set.of(),
+        false);
   }
 
   /** The same with another context. */
   public SessionOptions withContext(ContextOptions other) {
-    return new SessionOptions(other, sampler, parseSpecial, reusePrefix, extraSites, copyBuffers);
+    return new SessionOptions(other, sampler, parseSpecial, cache, extraSites, copyBuffers);
   }
 
   /** The same with another way to choose tokens. */
   public SessionOptions withSampler(SamplerOptions other) {
-    return new SessionOptions(context, other, parseSpecial, reusePrefix, extraSites, copyBuffers);
+    return new SessionOptions(context, other, parseSpecial, cache, extraSites, copyBuffers);
   }
 
   /** The same with more places watched. */
   public SessionOptions withExtraSites(Set<Site> sites) {
-    return new SessionOptions(context, sampler, parseSpecial, reusePrefix, sites, copyBuffers);
+    return new SessionOptions(context, sampler, parseSpecial, cache, sites, copyBuffers);
   }
 
   /** The same with prefixes reused, or every prompt computed afresh. */
   public SessionOptions withReusePrefix(boolean reuse) {
-    return new SessionOptions(context, sampler, parseSpecial, reuse, extraSites, copyBuffers);
+    return withCache(cache.withReusePrefix(reuse));
+  }
+
+  /** The same with another policy for the cache. */
+  public SessionOptions withCache(CachePolicy policy) {
+    return new SessionOptions(context, sampler, parseSpecial, policy, extraSites, copyBuffers);
   }
 
   /** The same with all tensors read through their backend, or host memory read in place. */
   public SessionOptions withCopyBuffers(boolean copy) {
-    return new SessionOptions(context, sampler, parseSpecial, reusePrefix, extraSites, copy);
+    return new SessionOptions(context, sampler, parseSpecial, cache, extraSites, copy);
   }
 
   /** Places to watch for what a tracer is to record. */

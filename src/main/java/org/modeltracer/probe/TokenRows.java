@@ -50,6 +50,11 @@ final class TokenRows {
     }
   }
 
+  /** Whether a tensor has one row for each of so many tokens. */
+  static boolean counts(Tensor t, int tokens) {
+    return tokenDimension(t, tokens) > 0;
+  }
+
   /** First dimension that counts tokens rather than parts of a row, -1 when none does. */
   private static int tokenDimension(Tensor t, int tokens) {
     for (int first = 1; first < Tensor.DIMS; first++) {

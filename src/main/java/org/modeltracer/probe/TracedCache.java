@@ -1,6 +1,13 @@
 package org.modeltracer.probe;
 
+import java.util.List;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.KvCache;
+import org.modeltracer.llama.LlamaContext;
+import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.trace.KvCacheTrace;
 import org.modeltracer.trace.ModelTracer;
 
 /**
@@ -10,31 +17,43 @@ import org.modeltracer.trace.ModelTracer;
  * told by token position.
  */
 public final class TracedCache {
+  private final LlamaModel model;
   private final KvCache cache;
   private final CacheLayout layout;
   private final int sequences;
-  private final HeldPrefix held = new HeldPrefix();
-  private int evictions;
+  private final int sequenceTokens;
+  private final CacheContents contents;
+  private final HeldTokens held = new HeldTokens();
+  private @Nullable ShiftListener listener;
   private long reused;
   private long lookedUp;
   private int step;
 
-  TracedCache(KvCache cache, CacheLayout layout, int sequences) {
-    this.cache = cache;
+  TracedCache(LlamaContext context, CacheLayout layout) {
+    model = context.model();
+    cache = context.cache();
     this.layout = layout;
-    this.sequences = sequences;
+    sequences = context.options().sequences();
+    sequenceTokens = context.sequenceTokens();
+    contents = new CacheContents(model.runtime(), layout, sequences);
+  }
+
+  /** Sets who is told of positions that move; null for nobody. */
+  public void onShift(@Nullable ShiftListener told) {
+    listener = told;
   }
 
   /** Forgets everything. */
   public void clear() {
-    held.forgetFrom(0);
+    held.clear();
     if (!cache.exists()) {
       return;
     }
     cache.clear();
-    CacheLayout.Cache largest = layout.largest();
-    evictions += largest == null ? 0 : largest.cells().used();
-    layout.all().forEach(c -> c.cells().clear());
+    for (CacheGroup group : layout.all()) {
+      group.evict(group.cells().used());
+      group.cells().clear();
+    }
   }
 
   /**
@@ -46,8 +65,10 @@ public final class TracedCache {
     if (!cache.exists() || !cache.remove(sequence, from, to)) {
       return false;
     }
-    layout.all().forEach(c -> count(c, c.cells().remove(sequence, from, to)));
-    forgetPrefix(sequence, from);
+    layout.all().forEach(g -> g.evict(g.cells().remove(sequence, from, to)));
+    if (sequence == 0) {
+      held.remove(from, to);
+    }
     return true;
   }
 
@@ -55,7 +76,7 @@ public final class TracedCache {
   boolean rewind(int sequence, int from) {
     boolean done = cache.remove(sequence, from, CellMap.END);
     if (done) {
-      layout.all().forEach(c -> c.cells().remove(sequence, from, CellMap.END));
+      layout.all().forEach(g -> g.cells().remove(sequence, from, CellMap.END));
     }
     return done;
   }
@@ -63,7 +84,7 @@ public final class TracedCache {
   /** As {@link #clear}, to write the same again: no eviction. */
   void rewindAll() {
     cache.clear();
-    layout.all().forEach(c -> c.cells().clear());
+    layout.all().forEach(g -> g.cells().clear());
   }
 
   CacheLayout layout() {
@@ -74,8 +95,8 @@ public final class TracedCache {
     return cache.exists();
   }
 
-  /** First tokens of sequence 0 that are known to be in the cache. */
-  HeldPrefix held() {
+  /** The tokens of sequence 0 that are known to be in the cache. */
+  HeldTokens held() {
     return held;
   }
 
@@ -90,13 +111,20 @@ public final class TracedCache {
       return;
     }
     cache.copy(source, target, from, to);
-    forgetPrefix(target, 0);
-    for (CacheLayout.Cache c : layout.all()) {
-      if (c.streams() > 1) {
-        c.cells().copyStream(source, target, c.streamCells());
+    if (target == 0) {
+      held.clear();
+    }
+    boolean streams = false;
+    for (CacheGroup group : layout.all()) {
+      if (group.streams() > 1) {
+        streams = true;
+        group.evict(group.cells().copyStream(source, target, group.streamCells()));
       } else {
-        c.cells().copy(source, target, from, to);
+        group.cells().copy(source, target, from, to);
       }
+    }
+    if (streams) {
+      contents.copied(source, target);
     }
   }
 
@@ -117,20 +145,17 @@ public final class TracedCache {
    * @throws org.modeltracer.llama.LlamaException when {@link #canShift} says no
    */
   public void shift(int sequence, int from, int to, int delta) {
-    cache.shift(sequence, from, to, delta);
-    layout.all().forEach(c -> count(c, c.cells().shift(sequence, from, to, delta)));
-    held.forgetFrom(Math.min(from, from + delta));
-  }
-
-  private void forgetPrefix(int sequence, int from) {
-    if (sequence == 0) {
-      held.forgetFrom(from);
+    ShiftListener told = listener;
+    if (told != null) {
+      told.onShift(sequence, from, to, delta);
     }
-  }
-
-  private void count(CacheLayout.Cache c, int emptied) {
-    if (c == layout.largest()) {
-      evictions += emptied;
+    cache.shift(sequence, from, to, delta);
+    layout.all().forEach(g -> g.evict(g.cells().shift(sequence, from, to, delta)));
+    if (sequence == 0) {
+      held.shift(from, to, delta);
+    } else {
+      // Sequence 0 may share the cells.
+      held.remove(Math.min(from, from + delta), CellMap.END);
     }
   }
 
@@ -139,9 +164,9 @@ public final class TracedCache {
     return cache.exists() ? cache.lastPosition(sequence) : -1;
   }
 
-  /** Whether positions can be moved. */
+  /** Whether positions can be moved; not where part of the memory is a recurrent state. */
   public boolean canShift() {
-    return cache.exists() && cache.canShift();
+    return cache.exists() && !layout.all().isEmpty() && !model.isRecurrent() && cache.canShift();
   }
 
   /** A token of a sequence was computed. */
@@ -149,16 +174,20 @@ public final class TracedCache {
     if (sequence == 0) {
       held.wrote(position, token);
     }
+    contents.settled();
   }
 
   /**
-   * Makes room for a prompt as sequence 0, keeping what the cache already holds of its beginning.
+   * Makes room for a prompt as sequence 0, keeping what the cache already holds of it.
    *
-   * @param reuse whether to keep anything
    * @return tokens kept, always fewer than the prompt's
    */
-  int start(int[] prompt, boolean reuse) {
-    int common = reuse ? Math.min(held.common(prompt), prompt.length - 1) : 0;
+  int start(int[] prompt, CachePolicy policy) {
+    int common = policy.reusePrefix() ? held.common(prompt) : 0;
+    if (policy.reuseChunk() > 0 && canShift() && holdsAll(common)) {
+      common = moveChunks(prompt, common, policy.reuseChunk());
+    }
+    common = Math.min(common, prompt.length - 1);
     if (lastPosition(0) >= common && !(holdsAll(common) && remove(0, common, CellMap.END))) {
       clear();
       common = 0;
@@ -168,57 +197,122 @@ public final class TracedCache {
     return common;
   }
 
-  /** Whether all caches hold sequence 0 up to there; small ones drop what has left the window. */
-  private boolean holdsAll(int to) {
-    boolean windows = layout.all().stream().anyMatch(c -> c.streamCells() < largestStream());
-    return !windows || layout.all().stream().allMatch(c -> c.cells().count(0, to) == to);
+  /** Moves what the prompt goes on with, wherever it is held, into place; as llama-server does. */
+  private int moveChunks(int[] prompt, int common, int least) {
+    int from = common;
+    int to = common;
+    while (from < held.end() && to < prompt.length) {
+      int same = held.match(from, prompt, to);
+      if (same < least) {
+        from++;
+        continue;
+      }
+      if (from > to) {
+        remove(0, to, from);
+        shift(0, from, from + same, to - from);
+      }
+      from += same;
+      to += same;
+    }
+    return to;
   }
 
-  private int largestStream() {
-    CacheLayout.Cache largest = layout.largest();
-    return largest == null ? 0 : largest.streamCells();
+  /** Whether all caches hold sequence 0 up to there; small ones drop what has left the window. */
+  private boolean holdsAll(int to) {
+    return layout.all().size() < 2
+        || layout.all().stream().allMatch(g -> g.cells().count(0, to) == to);
+  }
+
+  /** Whether one more token of sequence 0 finds a cell. */
+  boolean hasRoom() {
+    CacheGroup largest = layout.largest();
+    return largest == null || dropsCells(largest) || largest.free(0) > 0;
+  }
+
+  /** A cache for windows alone makes room by itself. */
+  private boolean dropsCells(CacheGroup largest) {
+    return largest.streamCells() < sequenceTokens;
+  }
+
+  /** Whether all tokens of a batch find a cell. */
+  boolean hasRoom(Batch batch) {
+    CacheGroup largest = layout.largest();
+    if (largest == null || dropsCells(largest)) {
+      return true;
+    }
+    int[] wanted = new int[largest.streams()];
+    for (int i = 0; i < batch.size(); i++) {
+      wanted[largest.streams() > 1 ? batch.sequence(i) : 0]++;
+    }
+    return IntStream.range(0, wanted.length).allMatch(s -> wanted[s] <= largest.free(s));
+  }
+
+  /** Whether every cell holds a token. */
+  boolean isFull() {
+    CacheGroup largest = layout.largest();
+    return largest != null && largest.cells().used() == largest.cells().cells();
   }
 
   /** Forgets what a failed pass may have left: cells beyond what llama.cpp says it holds. */
   void afterFailure() {
-    held.forgetFrom(0);
+    held.clear();
     for (int s = 0; s < sequences; s++) {
       int last = lastPosition(s);
       int sequence = s;
-      layout.all().forEach(c -> c.cells().remove(sequence, last + 1, CellMap.END));
+      layout.all().forEach(g -> g.cells().remove(sequence, last + 1, CellMap.END));
     }
   }
 
   /** Records the state after a step. */
-  void record(ModelTracer tracer, int overwritten) {
-    CacheLayout.Cache largest = layout.largest();
-    if (largest == null) {
+  void record(ModelTracer tracer, int accessed) {
+    CacheGroup main = layout.largest();
+    if (main == null) {
       return;
     }
-    CellMap cells = largest.cells();
-    int used = cells.used();
+    long bytes = 0;
+    for (int i = 0; i < layout.all().size(); i++) {
+      bytes += layout.all().get(i).bytesUsed();
+    }
     tracer.recordKvState(
         step++,
-        used,
-        cells.cells(),
-        used * layout.bytesPerCell(),
-        evictions + overwritten,
+        main.cells().used(),
+        main.cells().cells(),
+        bytes,
+        main.evicted(),
         lookedUp == 0 ? Double.NaN : (double) reused / lookedUp,
-        cells.oldest(),
-        used == 0 ? 0 : 1 - (double) cells.longestRun() / used,
-        -1);
-    evictions = 0;
+        main.cells().oldest(),
+        main.fragmentation(),
+        accessed);
+    reused = lookedUp = 0;
+    for (int i = 0; i < layout.all().size(); i++) {
+      layout.all().get(i).endStep();
+    }
+  }
+
+  /**
+   * Reads what the caches hold: statistics of each layer's keys and values over the cells in use,
+   * and cells with values that are NaN or infinite.
+   *
+   * <p>Keys whose positions were moved are as they were before the move until the next pass.
+   */
+  public CacheStatistics statistics() {
+    return model.runtime().call(contents::read);
+  }
+
+  /** The caches: one, or one more for layers with a sliding window. */
+  public List<KvCacheTrace> caches() {
+    return layout.all().stream().map(CacheGroup::trace).toList();
   }
 
   /** Cells of the largest cache that hold a token. */
   public int cellsUsed() {
-    CacheLayout.Cache largest = layout.largest();
+    CacheGroup largest = layout.largest();
     return largest == null ? 0 : largest.cells().used();
   }
 
   /** Cells of the largest cache. */
   public int capacity() {
-    CacheLayout.Cache largest = layout.largest();
+    CacheGroup largest = layout.largest();
     return largest == null ? 0 : largest.cells().cells();
   }
 }

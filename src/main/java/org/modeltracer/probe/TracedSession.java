@@ -1,9 +1,6 @@
 package org.modeltracer.probe;
 
-import java.io.ByteArrayOutputStream;
 import java.lang.foreign.MemorySegment;
-import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
@@ -42,6 +39,8 @@ public final class TracedSession implements AutoCloseable {
     void onPrompt(int done, int all);
   }
 
+  private static final CachePolicy NO_REUSE = CachePolicy.defaults().withReusePrefix(false);
+
   private final LlamaModel model;
   private final SessionOptions options;
   private final ModelTracer tracer;
@@ -49,8 +48,10 @@ public final class TracedSession implements AutoCloseable {
   private final ModelSurvey survey;
   private final ForwardProbe probe;
   private final TracedCache cache;
+  private final CacheSection cacheSection;
   private final Choice choice;
   private final PassRunner passes;
+  private @Nullable NodeTap tap;
   private PromptListener promptListener = (done, all) -> {};
 
   private TracedSession(LlamaModel model, SessionOptions options, ModelTracer tracer) {
@@ -69,7 +70,11 @@ public final class TracedSession implements AutoCloseable {
             tracer,
             options.sites(tracer.config()),
             options.copyBuffers());
-    cache = new TracedCache(context.cache(), layout, sequences);
+    cache = new TracedCache(context, layout);
+    cacheSection = new CacheSection(cache);
+    if (tracer.config().kvCache() && !layout.all().isEmpty()) {
+      tracer.addSection(cacheSection);
+    }
     choice = new Choice(model.runtime(), options.sampler());
     passes = new PassRunner(context, survey, tracer, probe, cache, choice);
   }
@@ -174,62 +179,28 @@ public final class TracedSession implements AutoCloseable {
 
   private Generation continued(
       int[] prompt, boolean allLogits, int most, Predicate<Generation.Token> onToken) {
-    var tokens = new ArrayList<Generation.Token>();
     int[] own = decoderPrompt(prompt);
-    int reused = start(own, allLogits);
+    var generator = new Generator(context, tracer, cache, passes, options.cache(), own, onToken);
     long begin = System.nanoTime();
+    int reused = start(own, allLogits);
     long prompted = begin;
     Generation.Finish finish;
     try {
       int next = prefill(own, reused, allLogits, most > 0);
       prompted = System.nanoTime();
-      finish = continueFrom(next, own.length, most, tokens, onToken);
+      finish = generator.run(next, most);
     } catch (LlamaException e) {
       if (e.kind() != LlamaException.Kind.CANCELLED) {
         throw e;
       }
       finish = Generation.Finish.CANCELLED;
     }
-    var text = new ByteArrayOutputStream();
-    tokens.forEach(t -> text.writeBytes(t.bytes()));
-    return new Generation(
+    return generator.result(
         prompt.length,
         reused,
-        List.copyOf(tokens),
-        text.toString(StandardCharsets.UTF_8),
         finish,
         (prompted - begin) / 1e9,
         (System.nanoTime() - prompted) / 1e9);
-  }
-
-  private Generation.Finish continueFrom(
-      int first,
-      int position,
-      int most,
-      List<Generation.Token> tokens,
-      Predicate<Generation.Token> onToken) {
-    int next = first;
-    for (int step = 0; step < most; step++) {
-      if (model.vocabulary().endsGeneration(next)) {
-        return Generation.Finish.END_OF_TEXT;
-      }
-      var token =
-          new Generation.Token(next, position + step, model.vocabulary().piece(next, false));
-      tokens.add(token);
-      tracer.recordToken(step, next, token.bytes());
-      if (!onToken.test(token)) {
-        return Generation.Finish.STOPPED;
-      }
-      if (step + 1 == most) {
-        break;
-      }
-      if (position + step >= context.contextTokens()) {
-        return Generation.Finish.CONTEXT;
-      }
-      context.batch().clear().add(next, position + step, 0, true);
-      next = passes.run(context.batch(), true);
-    }
-    return Generation.Finish.LENGTH;
   }
 
   /**
@@ -274,10 +245,10 @@ public final class TracedSession implements AutoCloseable {
         throw refused("token " + token + " is outside the vocabulary of " + size + " tokens");
       }
     }
-    if (prompt.length > context.contextTokens()) {
+    if (prompt.length > context.sequenceTokens()) {
       throw refused(
           "the prompt has %d tokens, the context holds %d; a larger -c makes room"
-              .formatted(prompt.length, context.contextTokens()));
+              .formatted(prompt.length, context.sequenceTokens()));
     }
     passes.check(prompt.length);
   }
@@ -288,7 +259,7 @@ public final class TracedSession implements AutoCloseable {
 
   /** How much of the prompt the cache holds and need not be computed again. */
   private int start(int[] prompt, boolean allLogits) {
-    return cache.start(prompt, options.reusePrefix() && !allLogits);
+    return cache.start(prompt, allLogits ? NO_REUSE : options.cache());
   }
 
   private int prefill(int[] prompt, int from, boolean allLogits, boolean choose) {
@@ -318,6 +289,18 @@ public final class TracedSession implements AutoCloseable {
     context.cancel();
   }
 
+  /**
+   * Reads what the KV cache holds, for the summary too; poisoned cells become anomalies.
+   *
+   * @see TracedCache#statistics
+   */
+  public CacheStatistics readCache() {
+    CacheStatistics read = cache.statistics();
+    cacheSection.add(read);
+    PoisonedCells.report(read, tracer);
+    return read;
+  }
+
   /** The context's KV cache. */
   public TracedCache cache() {
     return cache;
@@ -343,6 +326,32 @@ public final class TracedSession implements AutoCloseable {
    */
   public Unembedding unembedding() {
     return Unembedding.of(survey.prompt());
+  }
+
+  /** Nodes of a prompt's graph that have a row for each token, in execution order. */
+  public List<NodeInfo> nodes() {
+    return tap().nodes();
+  }
+
+  /**
+   * Sets who sees whole nodes of every pass; rows of attention only where the tracer traces them.
+   *
+   * @param keys of the nodes wanted
+   */
+  public void onNode(Set<String> keys, NodeListener listener) {
+    tap().choose(keys, listener);
+  }
+
+  private NodeTap tap() {
+    NodeTap known = tap;
+    if (known == null) {
+      int tokens = Math.min(2, context.microBatchTokens());
+      known = new NodeTap(model.runtime(), survey, probe, tokens);
+      tracer.addListener(known);
+      passes.tap(known);
+      tap = known;
+    }
+    return known;
   }
 
   /** Layers of the graph, ascending. */
@@ -375,6 +384,9 @@ public final class TracedSession implements AutoCloseable {
               choice.close();
               context.close();
               probe.close();
+              if (tap != null) {
+                tap.close();
+              }
               return null;
             });
   }

@@ -3,16 +3,22 @@ package org.modeltracer.trace;
 /**
  * State of the KV cache after one step.
  *
- * @param step step of the session, from 0
- * @param cellsUsed cells that hold a position
+ * <p>Where layers with a sliding window have a cache of their own, cells are those of the other,
+ * larger one; bytes are those of both.
+ *
+ * @param step step of the session, from 0: one for each batch submitted
+ * @param cellsUsed cells that hold a token
  * @param capacity cells there are
  * @param bytes size of the used cells over all layers, in bytes
- * @param evictions cells dropped in this step
- * @param hitRate positions reused over positions looked up, 0 to 1; NaN when none was looked up
- * @param oldestPosition smallest position held, -1 when empty
- * @param fragmentation 1 − longest run of used cells / used cells, 0 to 1
- * @param accessedPositions positions that received attention above the threshold, -1 when attention
- *     was not traced
+ * @param evictions cells that lost what they held since the step before: removed, overwritten,
+ *     shifted out
+ * @param hitRate of the prompt that this step begins, positions reused from the cache over
+ *     positions looked up, 0 to 1; NaN when the step looked none up
+ * @param oldestPosition smallest position held, of all sequences, -1 when empty
+ * @param fragmentation 1 − longest run of used cells / used cells, 0 to 1; streams of cells are
+ *     taken each for itself
+ * @param accessedPositions tokens held that received attention at or above the weight threshold in
+ *     this step, in any traced layer and head; -1 when attention was not traced
  */
 public record KvCacheStateTrace(
     int step,

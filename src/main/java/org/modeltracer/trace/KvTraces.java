@@ -79,7 +79,7 @@ final class KvTraces {
     return evictions;
   }
 
-  /** Mean hit rate of the steps that looked something up, NaN when none did. */
+  /** Mean hit rate of the steps that looked a prompt up, NaN when none did. */
   double hitRate() {
     return hitSum / lookups;
   }
@@ -95,6 +95,8 @@ final class KvTraces {
     object.put("hit_rate", hitRate());
     object.put("peak_cells", peakUsed);
     object.put("peak_bytes", peakBytes);
+    object.put("high_eviction", rule.highEviction());
+    object.put("thrashing", rule.thrashed());
     object.put("last_steps", last);
     return object;
   }

@@ -41,7 +41,7 @@ final class Diagnosed implements AutoCloseable {
       TracerConfig config,
       SessionOptions options,
       boolean packed) {
-    model = runtime.open(file, new ModelOptions(0, false, false, packed, null));
+    model = runtime.open(file, ModelOptions.defaults().withGpuLayers(0).withExtraBuffers(packed));
     tracer = new ModelTracer(config);
     session = TracedSession.open(model, options, tracer);
     diagnosis = Diagnosis.attach(session, tracer, GgufFile.read(file));

@@ -57,7 +57,7 @@ class CellMapTest {
       }
       assertThat(map.used()).isEqualTo(used);
       assertThat(map.oldest()).isEqualTo(used == 0 ? -1 : oldest);
-      assertThat(map.longestRun()).isEqualTo(longest);
+      assertThat(map.longestRuns(CELLS)).isEqualTo(longest);
     }
   }
 

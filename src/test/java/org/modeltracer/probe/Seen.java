@@ -37,16 +37,30 @@ final class Seen implements TraceListener {
   static Seen of(TracedSession session, ModelTracer tracer) {
     var seen = new Seen();
     tracer.addListener(seen);
-    session.onState(
-        (layer, sequence, position, values, offset, width) ->
-            seen.states.put(
-                new StateId(layer, sequence, position),
-                values.asSlice(offset, 4L * width).toArray(ValueLayout.JAVA_FLOAT)));
+    statesOf(session, seen);
     session.onLogits(
         (sequence, position, values) ->
             seen.logits.put(
                 new StateId(0, sequence, position), values.toArray(ValueLayout.JAVA_FLOAT)));
     return seen;
+  }
+
+  /** Listens to a session's states from now on. */
+  static void statesOf(TracedSession session, Seen seen) {
+    session.onState(
+        (layer, sequence, position, values, offset, width) ->
+            seen.states.put(
+                new StateId(layer, sequence, position),
+                values.asSlice(offset, 4L * width).toArray(ValueLayout.JAVA_FLOAT)));
+  }
+
+  /** What has been seen so far. */
+  static Seen copyOf(Seen seen) {
+    var copy = new Seen();
+    copy.rows.putAll(seen.rows);
+    copy.states.putAll(seen.states);
+    copy.logits.putAll(seen.logits);
+    return copy;
   }
 
   @Override

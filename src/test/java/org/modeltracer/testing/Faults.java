@@ -1,6 +1,8 @@
 package org.modeltracer.testing;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -8,6 +10,8 @@ import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.TensorInfo;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -54,6 +58,9 @@ public final class Faults {
     if (fault.hasNonNull("truncate_to")) {
       bytes = Arrays.copyOf(bytes, fault.get("truncate_to").asInt());
     }
+    if (!fault.get("patch").isArray() && fault.get("details").has("scale")) {
+      scale(bytes, fault.get("details"), Path.of("models", fault.get("base").asString()));
+    }
     for (JsonNode edit : fault.get("patch")) {
       int at = edit.get("offset").asInt();
       if (edit.has("fill")) {
@@ -67,6 +74,16 @@ public final class Faults {
       throw new IllegalStateException(id + ": its base or its edits are not what they were");
     }
     return Files.write(folder.resolve(id + ".gguf"), bytes);
+  }
+
+  /** Multiplies all values of an F32 tensor. */
+  private static void scale(byte[] bytes, JsonNode details, Path base) {
+    TensorInfo tensor = GgufFile.read(base).tensor(details.get("tensor").asString()).orElseThrow();
+    ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    int at = Math.toIntExact(tensor.offset());
+    for (int end = at + 4 * (int) tensor.elements(); at < end; at += 4) {
+      buffer.putFloat(at, buffer.getFloat(at) * details.get("scale").floatValue());
+    }
   }
 
   private static String sha256(byte[] bytes) {

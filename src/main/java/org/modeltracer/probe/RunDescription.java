@@ -1,65 +1,71 @@
-package org.modeltracer.cli;
+package org.modeltracer.probe;
 
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import org.jspecify.annotations.Nullable;
+import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
-import org.modeltracer.probe.Generation;
-import org.modeltracer.probe.SessionOptions;
-import org.modeltracer.probe.TracedSession;
 import org.modeltracer.trace.ModelTracer;
 
 /** What a summary says about the program, the runtime, the model and the run. */
-final class RunDescription {
-  private final LoadedModel model;
+public final class RunDescription {
+  private final GgufFile file;
+  private final LlamaModel model;
   private final TracedSession session;
   private final SessionOptions options;
   private final CompletableFuture<String> sha256;
   private final long begin = System.nanoTime();
-  private int[] prompt = {};
-  private @Nullable Generation generation;
+  private final PromptLog prompts = new PromptLog();
 
-  RunDescription(LoadedModel model, TracedSession session, SessionOptions options) {
-    this.model = model;
+  /** Describes a session on the model of a file, whose hash is computed meanwhile. */
+  public RunDescription(GgufFile file, TracedSession session, SessionOptions options) {
+    this.file = file;
     this.session = session;
     this.options = options;
-    sha256 = CompletableFuture.supplyAsync(() -> sha256(model.file().path()));
+    model = session.context().model();
+    sha256 = CompletableFuture.supplyAsync(() -> sha256(file.path()));
   }
 
-  void prompt(int[] tokens) {
-    prompt = tokens.clone();
+  /** Version of this program, from the build. */
+  public static String version() {
+    String version = RunDescription.class.getPackage().getImplementationVersion();
+    return version == null ? "development" : version;
   }
 
-  void generated(Generation result) {
-    generation = result;
+  /** The prompts so far. */
+  public PromptLog prompts() {
+    return prompts;
   }
 
-  void describe(ModelTracer tracer) {
+  /** Puts all of it into the tracer's summary, with the time since this was made. */
+  public void describe(ModelTracer tracer) {
     tracer.describe("tool", tool());
     tracer.describe("runtime", runtime());
     tracer.describe("model", model());
     tracer.describe("config", config());
-    tracer.describe("prompt", prompt());
+    tracer.describe("prompt", prompts.prompts());
     tracer.describe("timing", timing());
   }
 
-  static Map<String, Object> tool() {
+  /** This program. */
+  public static Map<String, Object> tool() {
     var tool = new LinkedHashMap<String, Object>();
     tool.put("name", "modeltracer");
-    tool.put("version", Main.version());
+    tool.put("version", version());
     return tool;
   }
 
@@ -70,7 +76,7 @@ final class RunDescription {
     runtime.put("generation", llama.generation());
     runtime.put("origin", llama.origin());
     runtime.put("system_info", llama.systemInfo());
-    runtime.put("backends", llama.devices());
+    runtime.put("backends", backends(llama));
     runtime.put("flash_attention", session.usesFlashAttention());
     runtime.put(
         "attention_rows",
@@ -79,8 +85,13 @@ final class RunDescription {
     return runtime;
   }
 
+  private List<String> backends(LlamaRuntime llama) {
+    var backends = new ArrayList<>(llama.devices());
+    model.options().rpcServers().forEach(server -> backends.add("RPC[" + server + "]"));
+    return backends;
+  }
+
   private Map<String, Object> model() {
-    var file = model.file();
     var info = new LinkedHashMap<String, Object>();
     info.put("file", file.path().getFileName().toString());
     info.put("sha256", sha256.join());
@@ -88,13 +99,13 @@ final class RunDescription {
     info.put("architecture", file.architecture().orElse(null));
     info.put("name", file.metadata().string("general.name").orElse(null));
     info.put("quantization", Quantization.of(file));
-    info.put("parameters", model.model().parameters());
-    info.put("layers", model.model().layers());
-    info.put("heads", model.model().heads());
-    info.put("kv_heads", model.model().kvHeads());
-    info.put("width", model.model().width());
-    info.put("vocabulary", model.model().vocabulary().size());
-    info.put("trained_context", model.model().trainedContext());
+    info.put("parameters", model.parameters());
+    info.put("layers", model.layers());
+    info.put("heads", model.heads());
+    info.put("kv_heads", model.kvHeads());
+    info.put("width", model.width());
+    info.put("vocabulary", model.vocabulary().size());
+    info.put("trained_context", model.trainedContext());
     return info;
   }
 
@@ -108,6 +119,9 @@ final class RunDescription {
         "flash_attention", context.flashAttention().name().toLowerCase(java.util.Locale.ROOT));
     config.put("cache_type_k", context.keyType().id());
     config.put("cache_type_v", context.valueType().id());
+    config.put("context_shift", options.cache().shift());
+    config.put("keep", options.cache().keep());
+    config.put("cache_reuse", options.cache().reuseChunk());
     config.put("temperature", options.sampler().temperature());
     config.put("top_k", options.sampler().topK());
     config.put("top_p", options.sampler().topP());
@@ -115,40 +129,10 @@ final class RunDescription {
     return config;
   }
 
-  private Map<String, Object> prompt() {
-    var text = new LinkedHashMap<String, Object>();
-    text.put("tokens", prompt.length);
-    text.put("sha256", promptHash());
-    Generation g = generation;
-    if (g != null) {
-      text.put("reused_tokens", g.reusedTokens());
-      text.put("generated_tokens", g.tokens().size());
-      text.put("generated_text", g.text());
-      text.put("finish", g.finish().name().toLowerCase(java.util.Locale.ROOT));
-    }
-    return text;
-  }
-
-  /** Hash of the token ids as little-endian int32, the same however the prompt was given. */
-  private String promptHash() {
-    ByteBuffer ids = ByteBuffer.allocate(4 * prompt.length).order(java.nio.ByteOrder.LITTLE_ENDIAN);
-    for (int token : prompt) {
-      ids.putInt(token);
-    }
-    return HexFormat.of().formatHex(sha256().digest(ids.array()));
-  }
-
   private Map<String, Object> timing() {
     var timing = new LinkedHashMap<String, Object>();
     timing.put("total_seconds", (System.nanoTime() - begin) / 1e9);
-    Generation g = generation;
-    if (g != null) {
-      timing.put("prompt_seconds", g.promptSeconds());
-      timing.put("generation_seconds", g.generationSeconds());
-      timing.put(
-          "tokens_per_second",
-          g.generationSeconds() > 0 ? (g.tokens().size() - 1) / g.generationSeconds() : null);
-    }
+    prompts.timing(timing);
     return timing;
   }
 
@@ -162,7 +146,7 @@ final class RunDescription {
     }
   }
 
-  private static MessageDigest sha256() {
+  static MessageDigest sha256() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {

@@ -1,4 +1,4 @@
-package org.modeltracer.cli;
+package org.modeltracer.probe;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -7,11 +7,11 @@ import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
 
 /** In which number format a file keeps its weights. */
-final class Quantization {
+public final class Quantization {
   private Quantization() {}
 
   /** The type that most bytes of the file have, by name, such as {@code q4_K}. */
-  static String of(GgufFile file) {
+  public static String of(GgufFile file) {
     var bytes = new LinkedHashMap<GgmlType, Long>();
     for (TensorInfo tensor : file.tensors()) {
       bytes.merge(tensor.type(), tensor.bytes(), Long::sum);

@@ -1,0 +1,176 @@
+package org.modeltracer.cli;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.QuantizationLevel;
+import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.quant.Comparison;
+import org.modeltracer.quant.ComparisonOptions;
+import org.modeltracer.quant.QuantizationReport;
+import org.modeltracer.quant.Setup;
+import org.modeltracer.trace.Json;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Compares a model with a reference, or with itself on another runtime or with other settings. */
+@Command(
+    name = "diff",
+    description = {
+      "Compare a quantized model with its reference on the same tokens, node by node.",
+      "With one model: compare it with itself on another llama.cpp or with other settings (…-b)."
+    },
+    sortOptions = false)
+final class DiffCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Parameters(index = "0", paramLabel = "QUANT.gguf", description = "The model.")
+  private Path quant;
+
+  @Parameters(
+      index = "1",
+      arity = "0..1",
+      paramLabel = "REFERENCE.gguf",
+      description = "What it is compared with (default: the model itself).")
+  private @Nullable Path reference;
+
+  @Mixin private PromptArguments prompt;
+  @Mixin private ContextArguments context;
+  @Mixin private OtherSide other;
+
+  @Option(
+      names = "--llama-lib",
+      paramLabel = "PATH",
+      description = "Your own llama.cpp: a library, or a folder that holds one.")
+  private @Nullable Path library;
+
+  @Option(
+      names = {"-ngl", "--gpu-layers", "--n-gpu-layers"},
+      paramLabel = "N",
+      defaultValue = "-1",
+      description = "Layers to put on the GPU (default: as llama.cpp does).")
+  private int gpuLayers;
+
+  @Option(
+      names = "--chunks",
+      paramLabel = "N",
+      defaultValue = "-1",
+      description = "Windows of -c tokens to read at most (default: all of the text).")
+  private int chunks;
+
+  @Option(
+      names = "--places",
+      description = "Compare the named places of the transformer only, not every node.")
+  private boolean places;
+
+  @Option(names = "--no-local", description = "Leave the layers' own errors out; half the work.")
+  private boolean noLocal;
+
+  @Option(
+      names = "--tolerance",
+      paramLabel = "X",
+      defaultValue = "" + ComparisonOptions.TOLERANCE,
+      description =
+          "Relative error of a token's row at which the two count as diverged"
+              + " (default: ${DEFAULT-VALUE}).")
+  private double tolerance;
+
+  @Option(
+      names = "--top",
+      paramLabel = "N",
+      defaultValue = "20",
+      description = "Worst tensors to list (default: ${DEFAULT-VALUE}).")
+  private int top;
+
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      description = "Write diff.json, summary.json and anomalies.jsonl there.")
+  private @Nullable Path out;
+
+  @Option(names = "--json", description = "Print JSON, and nothing else.")
+  private boolean json;
+
+  @Override
+  public Integer call() {
+    ContextArguments.atLeast("--top", top, 0);
+    if (!(tolerance >= 0)) {
+      throw new CliException(ExitCode.USAGE, "--tolerance must be 0 or more, not " + tolerance);
+    }
+    Path against = reference != null ? reference : quant;
+    if (reference == null && !other.differs()) {
+      throw new CliException(
+          ExitCode.USAGE,
+          "nothing to compare with; name a REFERENCE.gguf, or what is different with"
+              + " --llama-lib-b, -fa-b, -ctk-b, -ctv-b or -t-b");
+    }
+    GgufFile file = LoadedModel.checked(against);
+    var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
+    var one = new Setup(against, library, gpuLayers, settings(file));
+    Setup two = other.apply(one, quant);
+    try (var interrupt = new Interrupt();
+        var comparison = Comparison.open(one, two)) {
+      interrupt.cancels(comparison::cancel);
+      int[] tokens = tokens(comparison);
+      var options =
+          ComparisonOptions.defaults()
+              .withEveryNode(!places)
+              .withLocal(!noLocal)
+              .withTolerance(tolerance);
+      var run = new DiffRun(LoadedModel.checked(quant), file, comparison.versions(), one, two);
+      QuantizationReport report =
+          comparison.run(
+              tokens, options, (done, all) -> terminal.progress("diff", (double) done, all));
+      tell(run, report, comparison, terminal);
+      return exitCode(report).code();
+    }
+  }
+
+  /** As for other commands, but for what a comparison reads at a time. */
+  private ContextOptions settings(GgufFile file) {
+    ContextOptions given = context.options(file);
+    boolean together = spec.commandLine().getParseResult().hasMatchedOption("-ub");
+    int microBatch = together ? context.microBatch : Setup.MICRO_BATCH;
+    return given.withContextTokens(context.context).withBatch(microBatch, microBatch);
+  }
+
+  private int[] tokens(Comparison comparison) {
+    int[] tokens =
+        prompt.given() ? prompt.tokens(comparison.vocabulary()) : defaultTokens(comparison);
+    int most =
+        chunks < 0
+            ? tokens.length
+            : Math.clamp((long) chunks * comparison.window(), 1, tokens.length);
+    return Arrays.copyOf(tokens, most);
+  }
+
+  private static int[] defaultTokens(Comparison comparison) {
+    if (!comparison.vocabulary().usable()) {
+      throw new CliException(
+          ExitCode.USAGE, "this model has no vocabulary to read a text with; give --tokens 1,2,3");
+    }
+    return comparison.vocabulary().tokenize(Comparison.defaultText(), true, false);
+  }
+
+  private void tell(
+      DiffRun run, QuantizationReport report, Comparison comparison, Terminal terminal) {
+    if (out != null) {
+      run.write(OutputFile.folder(out), report);
+    }
+    if (json) {
+      terminal.print(Json.pretty(run.toJson(report)));
+      return;
+    }
+    new DiffReport(run, report, terminal).print(top, comparison.vocabulary());
+  }
+
+  private static ExitCode exitCode(QuantizationReport report) {
+    return report.count(QuantizationLevel.CRITICAL) > 0 ? ExitCode.FINDINGS : ExitCode.PASS;
+  }
+}

@@ -1,0 +1,244 @@
+package org.modeltracer.cli;
+
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.QuantizationLevel;
+import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.probe.Quantization;
+import org.modeltracer.quant.FirstDivergence;
+import org.modeltracer.quant.HeadDivergence;
+import org.modeltracer.quant.LayerError;
+import org.modeltracer.quant.LogitDivergence;
+import org.modeltracer.quant.NodeError;
+import org.modeltracer.quant.QuantizationReport;
+import org.modeltracer.quant.TensorError;
+
+/** Says what a comparison found. */
+record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
+  private static final int HEADS = 6;
+  private static final int FLIPS = 3;
+  private static final String ERRORS = "%9s %8s %10s";
+
+  void print(int top, Vocabulary vocabulary) {
+    heading();
+    if (report.logits() != null) {
+      logits(report.logits(), vocabulary);
+    }
+    first(report.firstDivergence());
+    layers();
+    nodes(top);
+    heads();
+    verdict();
+  }
+
+  private void heading() {
+    String model = run.model().path().getFileName() + " (" + Quantization.of(run.model()) + ")";
+    String against =
+        run.sameModel()
+            ? "itself: llama.cpp %s against %s"
+                .formatted(run.versions().getLast(), run.versions().getFirst())
+            : run.reference().path().getFileName()
+                + " ("
+                + Quantization.of(run.reference())
+                + "), llama.cpp "
+                + run.versions().getFirst();
+    terminal.println(terminal.styled("@|bold " + model + "|@") + " against " + against);
+    terminal.println(
+        terminal.styled(
+            "@|faint %,d tokens in windows of %,d; %,d nodes compared|@"
+                .formatted(report.tokens(), report.window(), report.nodes().size())));
+    terminal.println("");
+  }
+
+  private void logits(LogitDivergence l, Vocabulary vocabulary) {
+    terminal.println(
+        "KL divergence   mean %s ± %s   median %s   90 %% %s   99 %% %s   max %s"
+            .formatted(
+                number(l.klMean()),
+                number(l.klMeanError()),
+                number(l.klMedian()),
+                number(l.klP90()),
+                number(l.klP99()),
+                number(l.klMax())));
+    terminal.println(
+        "same top token  %.2f %%, %d of %d positions flip"
+            .formatted(100 * l.sameTop1(), l.flips(), l.positions()));
+    terminal.println(
+        "perplexity      %.4f against %.4f (%+.4f)"
+            .formatted(l.perplexity(), l.perplexityReference(), l.perplexityDifference()));
+    for (LogitDivergence.Flip flip : l.examples().stream().limit(FLIPS).toList()) {
+      terminal.println(
+          terminal.styled("@|faint   flip at|@ ")
+              + "%d: %s (%.2f) becomes %s (%.2f left for the first)"
+                  .formatted(
+                      flip.position(),
+                      quoted(vocabulary, flip.reference()),
+                      flip.referenceProbability(),
+                      quoted(vocabulary, flip.predicted()),
+                      flip.probability()));
+    }
+    terminal.println("");
+  }
+
+  private static String quoted(Vocabulary vocabulary, int token) {
+    if (!vocabulary.usable()) {
+      return "token " + token;
+    }
+    String text = new String(vocabulary.piece(token, true), StandardCharsets.UTF_8);
+    return "'" + text.replace("\n", "\\n").replace("@|", "@ |") + "'";
+  }
+
+  private void first(@Nullable FirstDivergence first) {
+    if (!run.sameModel()) {
+      return;
+    }
+    terminal.println(
+        first == null
+            ? terminal.styled("@|green no node differs by more than|@ ")
+                + "%g of its row".formatted(report.tolerance())
+            : terminal.styled("@|bold first to differ|@  ")
+                + "%s (%s, %s), position %d: relative error %s, tolerated %g"
+                    .formatted(
+                        first.tensor(),
+                        first.place().site().id(),
+                        first.op(),
+                        first.position(),
+                        number(first.relativeL2()),
+                        report.tolerance()));
+    terminal.println("");
+  }
+
+  private void layers() {
+    terminal.println(
+        terminal.styled(
+            "@|bold "
+                + ("%-6s " + ERRORS + "   " + ERRORS + "  %-10s %s")
+                    .formatted(
+                        "layer",
+                        "own err",
+                        "SNR dB",
+                        "cosine",
+                        "all err",
+                        "SNR dB",
+                        "cosine",
+                        "level",
+                        "worst node")
+                + "|@"));
+    for (LayerError layer : report.layers()) {
+      terminal.println(
+          "%-6d %s   %s  %s %s"
+              .formatted(
+                  layer.layer(),
+                  errors(layer.local()),
+                  errors(layer.accumulated()),
+                  level(layer.level()),
+                  layer.worst()));
+    }
+    terminal.println("");
+  }
+
+  private void nodes(int top) {
+    if (top == 0) {
+      return;
+    }
+    terminal.println(
+        terminal.styled(
+            "@|bold "
+                + ("%-10s %-28s %-6s " + ERRORS + "   " + ERRORS)
+                    .formatted(
+                        "level", "node", "weight", "own err", "SNR dB", "cosine", "all err",
+                        "SNR dB", "cosine")
+                + "|@"));
+    List<NodeError> shown = report.nodes().stream().limit(top).toList();
+    for (NodeError node : shown) {
+      terminal.println(
+          "%s %-28s %-6s %s   %s"
+              .formatted(
+                  level(node.level()),
+                  name(node),
+                  node.type() == null ? "" : node.type(),
+                  errors(node.local()),
+                  errors(node.accumulated())));
+      massive(node);
+    }
+    if (report.localReason() != null) {
+      terminal.println(terminal.styled("@|faint no own errors: " + report.localReason() + "|@"));
+    }
+    terminal.println("");
+  }
+
+  private static String name(NodeError node) {
+    boolean named = !node.tensor().isEmpty() && !node.tensor().startsWith("node_");
+    return named
+        ? node.tensor() + (node.tensor().startsWith("Q") ? " " + node.op() : "")
+        : node.place() + " " + node.op();
+  }
+
+  private void massive(NodeError node) {
+    if (node.accumulatedWithoutMassive() != null) {
+      terminal.println(
+          "%-10s %-35s %s   %s"
+              .formatted(
+                  "",
+                  "  without dimensions " + node.massive(),
+                  errors(node.localWithoutMassive()),
+                  errors(node.accumulatedWithoutMassive())));
+    }
+  }
+
+  private void heads() {
+    if (report.heads().isEmpty()) {
+      return;
+    }
+    terminal.println(terminal.styled("@|bold attention that differs most|@ (JS, 0 to 0.69)"));
+    for (HeadDivergence head : report.heads().stream().limit(HEADS).toList()) {
+      terminal.println(
+          "  L%dH%-4d own %s   all %s   largest row %s"
+              .formatted(
+                  head.layer(),
+                  head.head(),
+                  number(head.local()),
+                  number(head.accumulated()),
+                  number(head.accumulatedMax())));
+    }
+    terminal.println("");
+  }
+
+  private void verdict() {
+    terminal.println(
+        "%d nodes critical, %d with a warning (cosine at or below 0.99, 0.995)"
+            .formatted(
+                report.count(QuantizationLevel.CRITICAL), report.count(QuantizationLevel.WARNING)));
+    terminal.println(
+        terminal.styled(
+            "@|faint own: the layer gets the reference's input; all: with what the layers before"
+                + " it have added; err: ‖error‖ / ‖reference‖|@"));
+  }
+
+  private String level(QuantizationLevel level) {
+    String style =
+        switch (level) {
+          case ACCEPTABLE -> "green";
+          case WARNING -> "yellow";
+          case CRITICAL -> "red";
+        };
+    return terminal.styled("@|" + style + " " + "%-10s".formatted(level.id()) + "|@");
+  }
+
+  private static String errors(@Nullable TensorError e) {
+    return e == null
+        ? ERRORS.formatted("-", "-", "-")
+        : ERRORS.formatted(
+            number(e.relativeL2()),
+            Double.isInfinite(e.snrDb()) ? "∞" : String.format(Locale.ROOT, "%.1f", e.snrDb()),
+            String.format(Locale.ROOT, "%.6f", e.cosine()));
+  }
+
+  private static String number(double value) {
+    return Double.isNaN(value)
+        ? "-"
+        : String.format(Locale.ROOT, value == 0 ? "%.0f" : value < 1e-3 ? "%.1e" : "%.4f", value);
+  }
+}

@@ -1,0 +1,77 @@
+package org.modeltracer.cli;
+
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.probe.Quantization;
+import org.modeltracer.probe.RunDescription;
+import org.modeltracer.quant.QuantizationReport;
+import org.modeltracer.quant.Setup;
+import org.modeltracer.trace.AnomalyLog;
+import org.modeltracer.trace.Json;
+import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.TracerConfig;
+
+/**
+ * What was compared with what, and the files that say so.
+ *
+ * @param model the model's file
+ * @param reference the reference's file
+ * @param versions llama.cpp releases of the reference and of the model
+ * @param one how the reference was run
+ * @param two how the model was run
+ */
+record DiffRun(GgufFile model, GgufFile reference, List<String> versions, Setup one, Setup two) {
+  private static final int SCHEMA_VERSION = 1;
+
+  /** Whether one model was compared with itself. */
+  boolean sameModel() {
+    return model.path().equals(reference.path());
+  }
+
+  Map<String, @Nullable Object> toJson(QuantizationReport report) {
+    Map<String, @Nullable Object> all = new LinkedHashMap<>();
+    all.put("schema_version", SCHEMA_VERSION);
+    all.put("tool", RunDescription.tool());
+    all.put("model", side(model, versions.getLast(), two));
+    all.put("reference", side(reference, versions.getFirst(), one));
+    all.putAll(report.toJson());
+    return all;
+  }
+
+  private static Map<String, @Nullable Object> side(GgufFile file, String version, Setup setup) {
+    ContextOptions context = setup.context();
+    Map<String, @Nullable Object> side = new LinkedHashMap<>();
+    side.put("file", String.valueOf(file.path().getFileName()));
+    side.put("architecture", file.architecture().orElse(null));
+    side.put("quantization", Quantization.of(file));
+    side.put("bytes", file.size());
+    side.put("llama_cpp", version);
+    side.put("flash_attention", context.flashAttention().name().toLowerCase(Locale.ROOT));
+    side.put("cache_type_k", context.keyType().id());
+    side.put("cache_type_v", context.valueType().id());
+    side.put("threads", context.threads());
+    return side;
+  }
+
+  /** Writes {@code diff.json}, {@code summary.json} and {@code anomalies.jsonl}. */
+  void write(Path folder, QuantizationReport report) {
+    OutputFile.write(folder.resolve("diff.json"), Json.pretty(toJson(report)));
+    try (var log = new AnomalyLog(folder.resolve("anomalies.jsonl"));
+        var tracer = new ModelTracer(TracerConfig.builder().quantError(true).build())) {
+      tracer.addListener(log);
+      report.recordTo(tracer);
+      tracer.describe("tool", RunDescription.tool());
+      tracer.describe("runtime", Map.of("version", versions.getLast()));
+      tracer.describe("model", side(model, versions.getLast(), two));
+      tracer.describe("config", Map.of("reference", side(reference, versions.getFirst(), one)));
+      tracer.describe("prompt", Map.of("tokens", report.tokens()));
+      OutputFile.write(folder.resolve("summary.json"), tracer.summaryToJson());
+    }
+  }
+}

@@ -1,0 +1,68 @@
+package org.modeltracer.cli;
+
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.CacheType;
+import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.quant.Setup;
+import picocli.CommandLine.Option;
+
+/** In what the second side of a comparison is run differently from the first. */
+final class OtherSide {
+  @Option(
+      names = "--llama-lib-b",
+      paramLabel = "PATH",
+      description = "Another llama.cpp for the model (the reference keeps --llama-lib's).")
+  private @Nullable Path library;
+
+  @Option(
+      names = {"-fa-b", "--flash-attn-b"},
+      paramLabel = "on|off|auto",
+      description = "Flash attention for the model, where it differs from the reference's.")
+  private @Nullable String flashAttention;
+
+  @Option(
+      names = {"-ctk-b", "--cache-type-k-b"},
+      paramLabel = "TYPE",
+      description = "Type of cached keys for the model.")
+  private @Nullable String keyType;
+
+  @Option(
+      names = {"-ctv-b", "--cache-type-v-b"},
+      paramLabel = "TYPE",
+      description = "Type of cached values for the model.")
+  private @Nullable String valueType;
+
+  @Option(
+      names = {"-t-b", "--threads-b"},
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "Threads for the model.")
+  private int threads;
+
+  /** Whether anything is different. */
+  boolean differs() {
+    return library != null
+        || flashAttention != null
+        || keyType != null
+        || valueType != null
+        || threads > 0;
+  }
+
+  /** The second side: the first side's settings, but for what is different. */
+  Setup apply(Setup first, Path model) {
+    ContextArguments.atLeast("-t-b", threads, 0);
+    ContextOptions context = first.context();
+    if (flashAttention != null) {
+      context = context.withFlashAttention(ContextArguments.flash("-fa-b", flashAttention));
+    }
+    context =
+        context.withCacheTypes(
+            keyType == null ? context.keyType() : CacheType.of(keyType),
+            valueType == null ? context.valueType() : CacheType.of(valueType));
+    if (threads > 0) {
+      context = context.withThreads(threads);
+    }
+    return new Setup(model, library, first.gpuLayers(), context);
+  }
+}

@@ -1,0 +1,171 @@
+package org.modeltracer.llama;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The machines that models of this process are spread over by llama.cpp's RPC backend.
+ *
+ * <p>Their devices are given to the models that ask for them and to no others, hence not entered
+ * into ggml's registry, where every model would find them.
+ */
+final class RpcServers {
+  private static final int GPU = 1;
+  private static final int INTEGRATED = 2;
+
+  private final NativeLibrary library;
+  private final String version;
+  private final Map<RpcEndpoint, List<Long>> devices = new HashMap<>();
+  private final Map<RpcEndpoint, Integer> inUse = new HashMap<>();
+
+  RpcServers(NativeLibrary library, String version) {
+    this.library = library;
+    this.version = version;
+  }
+
+  /**
+   * What {@code llama_model_params.devices} takes: servers first, as llama.cpp has it, then this
+   * machine's own graphics processors.
+   *
+   * @return address of a list that lives as long as {@code arena}
+   * @throws LlamaException when the library has no RPC backend, or a server does not answer
+   */
+  long devices(Arena arena, List<RpcEndpoint> endpoints) {
+    var list = new ArrayList<Long>();
+    endpoints.forEach(endpoint -> list.addAll(devicesOf(endpoint)));
+    list.addAll(local());
+    MemorySegment array = arena.allocate(ValueLayout.JAVA_LONG, list.size() + 1L);
+    for (int i = 0; i < list.size(); i++) {
+      array.setAtIndex(ValueLayout.JAVA_LONG, i, list.get(i));
+    }
+    return array.address();
+  }
+
+  /** A model on these servers was opened. */
+  void opened(List<RpcEndpoint> endpoints) {
+    endpoints.forEach(endpoint -> inUse.merge(endpoint, 1, Integer::sum));
+  }
+
+  /** A model on these servers was closed. */
+  void closed(List<RpcEndpoint> endpoints) {
+    endpoints.forEach(endpoint -> inUse.merge(endpoint, -1, Integer::sum));
+  }
+
+  private List<Long> devicesOf(RpcEndpoint endpoint) {
+    boolean several = function("ggml_backend_rpc_add_server") != 0;
+    // A server has one client at a time: the connection of an open model keeps all others waiting.
+    if (inUse.getOrDefault(endpoint, 0) == 0) {
+      RpcEndpoint.Protocol spoken = endpoint.require(several, RpcEndpoint.PATIENCE);
+      requireCommon(endpoint, spoken);
+    }
+    return devices.computeIfAbsent(endpoint, e -> several ? addServer(e) : addDevice(e));
+  }
+
+  private void requireCommon(RpcEndpoint endpoint, RpcEndpoint.@Nullable Protocol spoken) {
+    if (spoken != null && version.matches("v?0\\.5\\..*") && spoken.major() != 7) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT,
+          "--rpc: %s speaks protocol %s, llama.cpp %s takes 7; run the rpc-server of the same build"
+              .formatted(endpoint, spoken, version));
+    }
+  }
+
+  private List<Long> addServer(RpcEndpoint endpoint) {
+    long server = call(function("ggml_backend_rpc_add_server"), endpoint.toString());
+    var found = new ArrayList<Long>();
+    try {
+      long n =
+          server == 0
+              ? 0
+              : (long) library.function("ggml_backend_reg_dev_count", "p:l").invokeExact(server);
+      var get = library.function("ggml_backend_reg_dev_get", "pl:p");
+      for (long i = 0; i < n; i++) {
+        found.add((long) get.invokeExact(server, i));
+      }
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+    return require(endpoint, found);
+  }
+
+  /** Before servers could have several devices. */
+  private List<Long> addDevice(RpcEndpoint endpoint) {
+    long add = function("ggml_backend_rpc_add_device");
+    long device = add == 0 ? 0 : call(add, endpoint.toString());
+    return require(endpoint, device == 0 ? List.of() : List.of(device));
+  }
+
+  private static List<Long> require(RpcEndpoint endpoint, List<Long> devices) {
+    if (devices.isEmpty()) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT, "--rpc: " + endpoint + " offers no device");
+    }
+    return List.copyOf(devices);
+  }
+
+  private static long call(long function, String endpoint) {
+    try (Arena arena = Arena.ofConfined()) {
+      return (long)
+          NativeLibrary.function(function, "p:p")
+              .invokeExact(arena.allocateFrom(endpoint).address());
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  /** A function that the RPC backend offers by name, 0 when it offers none. */
+  private long function(String name) {
+    try (Arena arena = Arena.ofConfined()) {
+      long registry =
+          (long)
+              library
+                  .function("ggml_backend_reg_by_name", "p:p")
+                  .invokeExact(arena.allocateFrom("RPC").address());
+      if (registry == 0) {
+        throw new LlamaException(
+            LlamaException.Kind.ARGUMENT,
+            "--rpc: llama.cpp %s in %s was built without the RPC backend; --llama-lib takes one with"
+                    .formatted(version, library.path())
+                + " it");
+      }
+      return (long)
+          library
+              .function("ggml_backend_reg_get_proc_address", "pp:p")
+              .invokeExact(registry, arena.allocateFrom(name).address());
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  /** Graphics processors of this machine; integrated ones only where there are no others. */
+  private List<Long> local() {
+    List<Long> own = local(GPU);
+    // Older generations number accelerators that are no devices of their own like this.
+    boolean integrated = function("ggml_backend_rpc_add_server") != 0;
+    return own.isEmpty() && integrated ? local(INTEGRATED) : own;
+  }
+
+  private List<Long> local(int wanted) {
+    var found = new ArrayList<Long>();
+    try {
+      long n = (long) library.function("ggml_backend_dev_count", ":l").invokeExact();
+      var get = library.function("ggml_backend_dev_get", "l:p");
+      var type = library.function("ggml_backend_dev_type", "p:i");
+      for (long i = 0; i < n; i++) {
+        long device = (long) get.invokeExact(i);
+        if ((int) type.invokeExact(device) == wanted) {
+          found.add(device);
+        }
+      }
+      return found;
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+}

@@ -1,0 +1,218 @@
+package org.modeltracer.quant;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Predicate;
+import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.LoadChecks;
+import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.LlamaException;
+import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.model.Site;
+
+/**
+ * Two models, or one model on two runtimes or with two settings, on the same tokens.
+ *
+ * <p>Both run at the same time, node beside node, so that one node's values are in memory and not a
+ * whole pass. Use it from one thread; only {@link #cancel} may come from elsewhere.
+ */
+public final class Comparison implements AutoCloseable {
+  /** Tokens read at a time unless told otherwise, as llama-perplexity has it. */
+  public static final int WINDOW = 512;
+
+  /** Told how far a comparison is. */
+  public interface Progress {
+    /** {@code done} of {@code all} tokens; with local errors each counts twice. */
+    void at(long done, long all);
+  }
+
+  private final GgufFile referenceFile;
+  private final GgufFile otherFile;
+  private final OpenModel reference;
+  private final Partner partner;
+  private final int window;
+  private volatile boolean cancelled;
+  private int mostKept;
+
+  private Comparison(Setup one, Setup two) {
+    referenceFile = checked(one);
+    otherFile = checked(two);
+    Mismatch.of(referenceFile, otherFile)
+        .ifPresent(
+            what -> {
+              throw new LlamaException(
+                  LlamaException.Kind.ARGUMENT,
+                  "%s and %s are not the same model: %s"
+                      .formatted(two.model().getFileName(), one.model().getFileName(), what));
+            });
+    window = window(one.context());
+    LlamaRuntime runtime = LlamaRuntime.loadFrom(one.library());
+    reference = new OpenModel(runtime, sized(one));
+    try {
+      partner =
+          two.library() == null
+              ? new ThreadPartner(runtime, sized(two))
+              : new ProcessPartner(sized(two));
+    } catch (RuntimeException e) {
+      reference.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Opens two models.
+   *
+   * @param reference what is compared with
+   * @param other what is compared; one with a library of its own runs in a process of its own
+   * @throws LlamaException when they are not the same model apart from their weights' values, or
+   *     cannot be loaded
+   */
+  public static Comparison open(Setup reference, Setup other) {
+    return new Comparison(reference, other);
+  }
+
+  private static GgufFile checked(Setup setup) {
+    GgufFile file = GgufFile.read(setup.model());
+    LoadChecks.require(file);
+    return file;
+  }
+
+  private int window(ContextOptions context) {
+    if (context.contextTokens() > 0) {
+      return context.contextTokens();
+    }
+    long trained =
+        referenceFile
+            .architecture()
+            .map(a -> referenceFile.metadata().integer(a + ".context_length").orElse(WINDOW))
+            .orElse((long) WINDOW);
+    return Math.clamp(trained, 2, WINDOW);
+  }
+
+  /** Both sides compute the same tokens together: as many as the reference does. */
+  private Setup sized(Setup setup) {
+    return setup.withContext(setup.context().withContextTokens(window));
+  }
+
+  /** A text to compare on when there is none: English, code, a table, about a thousand tokens. */
+  public static String defaultText() {
+    try (InputStream text = Comparison.class.getResourceAsStream("text.txt")) {
+      return new String(Objects.requireNonNull(text).readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** The reference's vocabulary, which is the other model's too. */
+  public Vocabulary vocabulary() {
+    return reference.model().vocabulary();
+  }
+
+  /** Tokens read at a time. */
+  public int window() {
+    return window;
+  }
+
+  /** llama.cpp releases: the reference's and the other's. */
+  public List<String> versions() {
+    return List.of(reference.model().runtime().version(), partner.version());
+  }
+
+  /**
+   * Compares the models on a text.
+   *
+   * <p>A text longer than a window is cut into windows, each read with nothing before it but, where
+   * the vocabulary adds one, BOS in place of its first token; what is left over is not read. This
+   * is how llama-perplexity does it.
+   *
+   * @throws LlamaException when llama.cpp fails, or the comparison is cancelled
+   */
+  public QuantizationReport run(int[] tokens, ComparisonOptions options, Progress progress) {
+    Predicate<NodePair> compared =
+        pair -> options.everyNode() || pair.reference().place().site() != Site.OTHER;
+    List<NodePair> all = NodePair.of(reference.session().nodes(), partner.nodes());
+    List<NodePair> pairs = new ArrayList<>();
+    all.stream()
+        .filter(compared)
+        .forEach(p -> pairs.add(new NodePair(pairs.size(), p.reference(), p.other())));
+    if (pairs.isEmpty()) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT, "the two graphs have no node in common");
+    }
+    List<int[]> windows = windows(tokens);
+    boolean steers = options.local() && pairs.stream().anyMatch(NodePair::layerInput);
+    int runs = steers ? 2 : 1;
+    var free = new ErrorTally(pairs, options.tolerance());
+    pass(pairs, windows, false, free, 0, runs, progress);
+    ErrorTally local = null;
+    if (steers) {
+      local = new ErrorTally(pairs, options.tolerance());
+      pass(pairs, windows, true, local, 1, runs, progress);
+    }
+    return new Findings(pairs, free, local, referenceFile, otherFile, options.thresholds())
+        .report(windows, options.tolerance(), options.local());
+  }
+
+  private void pass(
+      List<NodePair> pairs,
+      List<int[]> windows,
+      boolean steers,
+      ErrorTally tally,
+      int run,
+      int runs,
+      Progress progress) {
+    var lockstep = new Lockstep(reference, partner, pairs, steers, tally);
+    long size = windows.stream().mapToLong(w -> w.length).sum();
+    long done = 0;
+    for (int[] tokens : windows) {
+      if (cancelled) {
+        throw new LlamaException(LlamaException.Kind.CANCELLED, "the comparison was cancelled");
+      }
+      tally.begin(tokens, done);
+      long before = run * size + done;
+      reference.session().onPrompt((read, of) -> progress.at(before + read, runs * size));
+      lockstep.run(tokens);
+      done += tokens.length;
+    }
+    mostKept = Math.max(mostKept, lockstep.mostKept());
+  }
+
+  private List<int[]> windows(int[] tokens) {
+    if (tokens.length <= window) {
+      return List.of(tokens);
+    }
+    var windows = new ArrayList<int[]>();
+    for (int from = 0; from + window <= tokens.length; from += window) {
+      int[] own = Arrays.copyOfRange(tokens, from, from + window);
+      if (vocabulary().addsBos() && vocabulary().bos() >= 0) {
+        own[0] = vocabulary().bos();
+      }
+      windows.add(own);
+    }
+    return windows;
+  }
+
+  /** Ends the comparison as soon as possible; may be called from any thread. */
+  public void cancel() {
+    cancelled = true;
+    reference.session().cancel();
+  }
+
+  /** Most nodes whose values had to be kept at a time because the two graphs' orders differ. */
+  int mostKept() {
+    return mostKept;
+  }
+
+  @Override
+  public void close() {
+    partner.close();
+    reference.close();
+  }
+}

@@ -1,0 +1,48 @@
+package org.modeltracer.quant;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.QuantizationLevel;
+import org.modeltracer.model.Place;
+
+/**
+ * The error of one node.
+ *
+ * @param place where in the transformer
+ * @param tensor name in the reference's graph
+ * @param op operation that computes it there
+ * @param otherTensor name in the other graph
+ * @param weight tensor of the model file that made it, null where none did directly
+ * @param type element type of that weight in the model, such as {@code q4_K}
+ * @param referenceType element type of that weight in the reference
+ * @param rows rows compared: tokens, or queries times heads for attention
+ * @param local the error when the layer gets the reference's input; null where not measured
+ * @param accumulated the error with each model running free
+ * @param localWithoutMassive as {@code local} without massive dimensions; null where there are none
+ * @param accumulatedWithoutMassive as {@code accumulated} without massive dimensions
+ * @param massive massive dimensions of the reference, ascending
+ * @param notFinite values that are NaN or infinite though the reference's are finite
+ * @param level by the lower of the two cosines; critical when something is not finite
+ */
+public record NodeError(
+    Place place,
+    String tensor,
+    String op,
+    String otherTensor,
+    @Nullable String weight,
+    @Nullable String type,
+    @Nullable String referenceType,
+    long rows,
+    @Nullable TensorError local,
+    TensorError accumulated,
+    @Nullable TensorError localWithoutMassive,
+    @Nullable TensorError accumulatedWithoutMassive,
+    List<Integer> massive,
+    long notFinite,
+    QuantizationLevel level) {
+
+  /** The error that sets the level: the one of lower cosine. */
+  public TensorError worse() {
+    return local != null && !(local.cosine() >= accumulated.cosine()) ? local : accumulated;
+  }
+}

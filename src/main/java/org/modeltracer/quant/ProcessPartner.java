@@ -1,0 +1,212 @@
+package org.modeltracer.quant;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.LlamaException;
+import org.modeltracer.probe.NodeInfo;
+
+/**
+ * The other model in a process of its own, on another llama.cpp.
+ *
+ * <p>Two builds whose libraries have the same names cannot be in one process. The pipe between the
+ * processes holds the other one up when it is ahead.
+ */
+final class ProcessPartner implements Partner {
+  private static final int PATIENCE_SECONDS = 5;
+
+  private final Process process;
+  private final LastWords words;
+  private final Wire wire;
+  private final String version;
+  private final List<NodeInfo> nodes = new ArrayList<>();
+  private MemorySegment buffer = MemorySegment.ofArray(new float[0]);
+  private boolean running;
+  private boolean owesAnswer;
+
+  ProcessPartner(Setup setup) {
+    try {
+      process = new ProcessBuilder(command()).start();
+      words = LastWords.of(process.getErrorStream());
+      wire = new Wire(process.getInputStream(), process.getOutputStream());
+    } catch (IOException e) {
+      throw new LlamaException(
+          LlamaException.Kind.LIBRARY, "cannot start a second process: " + e.getMessage(), e);
+    }
+    try {
+      wire.setup(setup);
+      expect(Wire.HELLO);
+      version = wire.required();
+      int count = wire.in().readInt();
+      for (int i = 0; i < count; i++) {
+        nodes.add(wire.node());
+      }
+    } catch (IOException e) {
+      throw gone();
+    } catch (RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  private static List<String> command() {
+    var command = new ArrayList<String>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(
+        List.of(
+            "-Xlog:disable",
+            "-Xlog:all=error:stderr",
+            "-XX:+DisplayVMOutputToStderr",
+            "-XX:+UseSerialGC",
+            "--enable-native-access=ALL-UNNAMED",
+            "-cp",
+            System.getProperty("java.class.path")));
+    String home = System.getProperty("modeltracer.home");
+    if (home != null) {
+      command.add("-Dmodeltracer.home=" + home);
+    }
+    command.add(PartnerProcess.class.getName());
+    return command;
+  }
+
+  /** Reads the letter of the next message, which must be one of two; a failure is thrown. */
+  private int expect(int... wanted) throws IOException {
+    int what = wire.in().readUnsignedByte();
+    if (what == Wire.FAILED) {
+      running = false;
+      throw new LlamaException(
+          LlamaException.Kind.valueOf(wire.required()), "the other model: " + wire.required());
+    }
+    for (int letter : wanted) {
+      if (what == letter) {
+        return what;
+      }
+    }
+    throw new LlamaException(
+        LlamaException.Kind.DECODE,
+        "the process of the other llama.cpp writes something else to its standard output");
+  }
+
+  private LlamaException gone() {
+    running = false;
+    String how = "did not say why";
+    try {
+      how =
+          process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)
+              ? "exit code " + process.exitValue()
+              : "it closed its output";
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    process.destroyForcibly();
+    return new LlamaException(
+        LlamaException.Kind.DECODE,
+        "the process of the other llama.cpp ended: " + how + words.text());
+  }
+
+  @Override
+  public String version() {
+    return version;
+  }
+
+  @Override
+  public List<NodeInfo> nodes() {
+    return nodes;
+  }
+
+  @Override
+  public void begin(int[] tokens, Set<String> wanted, Set<String> steered) {
+    try {
+      wire.begin(tokens, wanted, steered);
+      running = true;
+    } catch (IOException e) {
+      throw gone();
+    }
+  }
+
+  @Override
+  public @Nullable Frame next() {
+    if (!running) {
+      return null;
+    }
+    if (owesAnswer) {
+      answer(null);
+    }
+    try {
+      if (expect(Wire.FRAME, Wire.OVER) == Wire.OVER) {
+        running = false;
+        return null;
+      }
+      int node = wire.in().readInt();
+      int firstPosition = wire.in().readInt();
+      int rows = wire.in().readInt();
+      int width = wire.in().readInt();
+      owesAnswer = wire.in().readBoolean();
+      long bytes = 4L * rows * width;
+      if (buffer.byteSize() < bytes) {
+        buffer = MemorySegment.ofArray(new float[rows * width]);
+      }
+      wire.receive(buffer, bytes);
+      return new Frame(node, firstPosition, rows, width, owesAnswer, buffer);
+    } catch (IOException e) {
+      throw gone();
+    }
+  }
+
+  @Override
+  public void answer(@Nullable MemorySegment values) {
+    owesAnswer = false;
+    try {
+      wire.out().writeByte(Wire.ANSWER);
+      wire.out().writeLong(values == null ? 0 : values.byteSize());
+      if (values != null) {
+        wire.send(values, values.byteSize());
+      }
+      wire.out().flush();
+    } catch (IOException e) {
+      throw gone();
+    }
+  }
+
+  @Override
+  public void abandon() {
+    if (!running) {
+      return;
+    }
+    try {
+      wire.out().writeByte(Wire.CANCEL);
+      wire.out().flush();
+    } catch (IOException e) {
+      running = false;
+    }
+    while (running) {
+      try {
+        next();
+      } catch (RuntimeException ended) {
+        running = false;
+      }
+    }
+  }
+
+  /** Closing its input is how it learns that it is not needed any more. */
+  @Override
+  public void close() {
+    running = false;
+    try {
+      process.getOutputStream().close();
+      if (!process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+        process.destroyForcibly();
+      }
+    } catch (IOException e) {
+      process.destroyForcibly();
+    } catch (InterruptedException e) {
+      process.destroyForcibly();
+      Thread.currentThread().interrupt();
+    }
+  }
+}

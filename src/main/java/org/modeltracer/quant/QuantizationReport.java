@@ -1,0 +1,73 @@
+package org.modeltracer.quant;
+
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.QuantizationLevel;
+import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.QuantizationErrorTrace;
+import org.modeltracer.trace.SummarySection;
+
+/**
+ * What became of a model's numbers, against a reference.
+ *
+ * @param tokens tokens compared
+ * @param window tokens read at a time, each window with nothing before it
+ * @param logits predictions; null when the model makes none, or no position counts
+ * @param nodes every node compared, largest local relative error first
+ * @param layers the residual stream after each layer, ascending
+ * @param heads divergence of attention, the largest accumulated first
+ * @param firstDivergence the first node beyond the tolerance; null when there is none
+ * @param tolerance relative error of a row that is tolerated
+ * @param localReason why there are no local errors; null when there are
+ */
+public record QuantizationReport(
+    long tokens,
+    int window,
+    @Nullable LogitDivergence logits,
+    List<NodeError> nodes,
+    List<LayerError> layers,
+    List<HeadDivergence> heads,
+    @Nullable FirstDivergence firstDivergence,
+    double tolerance,
+    @Nullable String localReason) {
+
+  /** Number of nodes of a level. */
+  public long count(QuantizationLevel level) {
+    return nodes.stream().filter(n -> n.level() == level).count();
+  }
+
+  /** The report as maps and records, to be written by {@code Json}. */
+  public Map<String, @Nullable Object> toJson() {
+    return ReportJson.whole(this);
+  }
+
+  /** Has a tracer count warnings and criticals and keep the worst nodes for its summary. */
+  public void recordTo(ModelTracer tracer) {
+    for (NodeError node : nodes) {
+      TensorError e = node.worse();
+      tracer.recordQuantError(
+          new QuantizationErrorTrace(
+              node.place(),
+              node.tensor(),
+              e.mse(),
+              e.maxAbs(),
+              e.relativeL2(),
+              e.cosine(),
+              e.snrDb(),
+              node.level()));
+    }
+    tracer.addSection(
+        new SummarySection() {
+          @Override
+          public String name() {
+            return "quantization";
+          }
+
+          @Override
+          public Object toJson() {
+            return ReportJson.overview(QuantizationReport.this);
+          }
+        });
+  }
+}

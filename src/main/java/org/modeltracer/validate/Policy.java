@@ -1,0 +1,80 @@
+package org.modeltracer.validate;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.time.Duration;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Severity;
+
+/**
+ * What the gate asks of a file: which checks, with which limits, on which prompts.
+ *
+ * @param name the preset, or the name that a policy file gives itself
+ * @param prompts texts that the model reads and continues
+ * @param tokens tokens generated per prompt
+ * @param seed seed of everything that is random
+ * @param context tokens of context
+ * @param threads threads for llama.cpp; 0 chooses by the size of the file
+ * @param checks checks switched on or off by name; what is not named is on
+ * @param limits limits of the checks by name, such as {@code reference.kl_mean}
+ * @param thresholds limits of the anomaly rules by name, as {@code Thresholds.from} takes them
+ * @param failOn least severity of an anomaly that fails a check
+ * @param timeout time for everything
+ * @param memoryBytes resident memory that the process with the model may take; 0 for no limit
+ * @param baseline summary of an earlier check, compared with which only what is worse fails; null
+ *     for none
+ */
+public record Policy(
+    String name,
+    List<String> prompts,
+    int tokens,
+    long seed,
+    int context,
+    int threads,
+    Map<String, Boolean> checks,
+    Map<String, Double> limits,
+    Map<String, Object> thresholds,
+    Severity failOn,
+    Duration timeout,
+    long memoryBytes,
+    @Nullable String baseline) {
+
+  /** Copies the collections. */
+  public Policy {
+    prompts = List.copyOf(prompts);
+    checks = Map.copyOf(checks);
+    limits = Map.copyOf(limits);
+    thresholds = Map.copyOf(thresholds);
+  }
+
+  /** Whether a check is wanted. */
+  public boolean wants(Check check) {
+    return checks.getOrDefault(check.id(), true);
+  }
+
+  /**
+   * A limit by name.
+   *
+   * @throws IllegalArgumentException when no preset knows the name
+   */
+  public double limit(String name) {
+    Double limit = limits.get(name);
+    if (limit == null) {
+      throw new IllegalArgumentException("policy: no limit is named '" + name + "'");
+    }
+    return limit;
+  }
+
+  /** SHA-256 of the prompts in UTF-8, a zero byte after each: the same for the same prompts. */
+  public String promptHash() {
+    MessageDigest digest = Hashes.sha256();
+    for (String prompt : prompts) {
+      digest.update(prompt.getBytes(StandardCharsets.UTF_8));
+      digest.update((byte) 0);
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+}

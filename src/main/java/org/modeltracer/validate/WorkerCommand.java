@@ -1,0 +1,79 @@
+package org.modeltracer.validate;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** How a worker process is started: as this one was, and so that its end leaves nothing behind. */
+final class WorkerCommand {
+  private static final Path SHELL = Path.of("/bin/sh");
+
+  /** No report of a crash in a file, no core, no performance data in a temporary folder. */
+  private static final List<String> NO_TRACES =
+      List.of(
+          "-XX:+ErrorFileToStderr",
+          "-XX:+DisplayVMOutputToStderr",
+          "-XX:-CreateCoredumpOnCrash",
+          "-XX:-UsePerfData",
+          "-XX:+DisableAttachMechanism");
+
+  /** A short life with a small heap; the AOT cache of the launcher is made for this collector. */
+  private static final List<String> SHORT_LIFE =
+      List.of("-XX:+UseSerialGC", "-Xshare:auto", "-Xmx1g", "-Xss2m", "-Xlog:disable");
+
+  /** The optimizing compiler costs more than it gains where everything is over in a second. */
+  private static final String QUICK_COMPILER = "-XX:TieredStopAtLevel=1";
+
+  private static final long SMALL_FILE = 64L << 20;
+  private static final String AOT = "-XX:AOTCache=";
+
+  private WorkerCommand() {}
+
+  /** The process that runs a class of this program's class path on a file. */
+  static ProcessBuilder of(Class<?> main, Path file) {
+    var command = new ArrayList<String>();
+    if (Files.isExecutable(SHELL)) {
+      // Java cannot limit the core that the kernel writes when native code aborts; a shell can.
+      command.addAll(List.of(SHELL.toString(), "-c", "ulimit -c 0; exec \"$@\"", "modeltracer"));
+    }
+    command.add(java());
+    command.addAll(NO_TRACES);
+    command.addAll(SHORT_LIFE);
+    if (file.toFile().length() < SMALL_FILE) {
+      command.add(QUICK_COMPILER);
+    }
+    command.add("--enable-native-access=ALL-UNNAMED");
+    aotCache().forEach(command::add);
+    String home = System.getProperty("modeltracer.home");
+    if (home != null) {
+      command.add("-Dmodeltracer.home=" + home);
+    }
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
+    var builder = new ProcessBuilder(command);
+    // Else a failed assertion in ggml forks the JVM and starts a debugger.
+    builder.environment().put("GGML_NO_BACKTRACE", "1");
+    // Java would tell of its options on standard error.
+    builder.environment().keySet().removeAll(List.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"));
+    return builder;
+  }
+
+  private static String java() {
+    return ProcessHandle.current()
+        .info()
+        .command()
+        .filter(command -> Path.of(command).getFileName().toString().startsWith("java"))
+        .orElseGet(() -> Path.of(System.getProperty("java.home"), "bin", "java").toString());
+  }
+
+  private static Stream<String> aotCache() {
+    return ProcessHandle.current()
+        .info()
+        .arguments()
+        .map(Arrays::stream)
+        .orElse(Stream.empty())
+        .filter(argument -> argument.startsWith(AOT));
+  }
+}

@@ -1,0 +1,81 @@
+package org.modeltracer.validate;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+
+/** Policies with something changed. */
+final class Policies {
+  /** Smoke, with all the time there is. */
+  static final Policy PATIENT = within(PolicyFile.preset("smoke"), Duration.ofMinutes(10), 0);
+
+  private Policies() {}
+
+  static Policy withTokens(Policy p, int tokens, int context) {
+    return new Policy(
+        p.name(),
+        p.prompts(),
+        tokens,
+        p.seed(),
+        context,
+        p.threads(),
+        p.checks(),
+        p.limits(),
+        p.thresholds(),
+        p.failOn(),
+        p.timeout(),
+        p.memoryBytes(),
+        p.baseline());
+  }
+
+  static Policy withPrompts(Policy p, String... prompts) {
+    return new Policy(
+        p.name(),
+        List.of(prompts),
+        p.tokens(),
+        p.seed(),
+        p.context(),
+        p.threads(),
+        p.checks(),
+        p.limits(),
+        p.thresholds(),
+        p.failOn(),
+        p.timeout(),
+        p.memoryBytes(),
+        p.baseline());
+  }
+
+  static Policy withChecks(Policy p, Map<String, Boolean> checks) {
+    return new Policy(
+        p.name(),
+        p.prompts(),
+        p.tokens(),
+        p.seed(),
+        p.context(),
+        p.threads(),
+        checks,
+        p.limits(),
+        p.thresholds(),
+        p.failOn(),
+        p.timeout(),
+        p.memoryBytes(),
+        p.baseline());
+  }
+
+  static Policy within(Policy p, Duration timeout, long memoryBytes) {
+    return new Policy(
+        p.name(),
+        p.prompts(),
+        p.tokens(),
+        p.seed(),
+        p.context(),
+        p.threads(),
+        p.checks(),
+        p.limits(),
+        p.thresholds(),
+        p.failOn(),
+        timeout,
+        memoryBytes,
+        p.baseline());
+  }
+}

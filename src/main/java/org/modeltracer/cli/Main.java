@@ -25,6 +25,7 @@ import picocli.CommandLine.Spec;
       HeadsCommand.class,
       DiffCommand.class,
       AttentionCommand.class,
+      CheckCommand.class,
       LensCommand.class,
       ExportCommand.class,
       BenchCommand.class

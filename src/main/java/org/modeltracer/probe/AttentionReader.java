@@ -57,7 +57,10 @@ final class AttentionReader {
     cells = map;
     int heads = (int) node.ne(fused ? 1 : 2);
     int queries = (int) node.ne(fused ? 2 : 1);
-    long all = queries * node.ne(3);
+    int outer = (int) node.ne(3);
+    // The last dimension counts streams; in block-sparse attention it counts groups of heads.
+    int groups = ubatch.counts((long) queries * outer) ? 1 : outer;
+    long all = (long) queries * outer / groups;
     if (!ubatch.counts(all)) {
       return;
     }
@@ -74,23 +77,24 @@ final class AttentionReader {
     findCache();
     reserve((int) keySource.ne(1));
     for (int i = 0; i < all; i++) {
-      int stream = i / queries;
       int q = i % queries;
       int token = ubatch.rowOf(i, all);
       boolean known = false;
-      for (int h = 0; h < heads; h++) {
-        if (h == 0 || mask.differsByHead()) {
-          mask.row(q, h, stream);
-          known = visible(stream, ubatch) && ubatch.position(token) >= 0;
+      for (int h = 0; h < heads * groups; h++) {
+        int inner = h % heads;
+        int slice = groups > 1 ? h / heads : i / queries;
+        if (inner == 0 || mask.differsByHead()) {
+          mask.row(q, inner, slice);
+          known = visible(groups > 1 ? 0 : slice, ubatch) && ubatch.position(token) >= 0;
         }
         if (!known || !tracer.config().wantsHead(h)) {
           continue;
         }
         if (fused) {
-          flash.row(h, q, stream, keys, mask, scratch);
+          flash.row(inner, q, slice, keys, mask, scratch);
           hand(layer, h, ubatch, token, scratchSegment, 0);
         } else {
-          long offset = q * node.nb(1) + h * node.nb(2) + stream * node.nb(3);
+          long offset = q * node.nb(1) + inner * node.nb(2) + slice * node.nb(3);
           gather(layer, h, ubatch, token, values, offset);
         }
       }

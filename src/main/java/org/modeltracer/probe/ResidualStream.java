@@ -5,6 +5,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.ToIntFunction;
 
 /**
  * The residual stream of a graph, followed from the embedding from one addition to the next.
@@ -27,9 +28,14 @@ final class ResidualStream {
   private final List<Step> steps = new ArrayList<>();
   private final Set<GraphNode> stream = new HashSet<>();
 
-  ResidualStream(Graph graph, GraphNode embedding) {
+  /**
+   * Follows the stream.
+   *
+   * @param layer the layer that a node belongs to, -1 for none
+   */
+  ResidualStream(Graph graph, ToIntFunction<GraphNode> layer) {
     this.graph = graph;
-    this.embedding = embedding;
+    embedding = embedding(layer);
     stream.add(embedding);
     GraphNode current = embedding;
     Optional<Step> next;
@@ -40,6 +46,37 @@ final class ResidualStream {
         break;
       }
     }
+  }
+
+  /** The stream before the first layer: what the first norm normalizes, or the first factor is. */
+  private GraphNode embedding(ToIntFunction<GraphNode> layer) {
+    GraphNode start =
+        graph.nodes().stream()
+            .filter(n -> n.is("GET_ROWS"))
+            .filter(n -> n.sources().getFirst().role().equals("token_embd"))
+            .findFirst()
+            .orElse(graph.nodes().getFirst());
+    GraphNode n = start;
+    // Scales, position embeddings and an embedding norm belong to the embedding; the first layer
+    // begins where the stream is used twice or meets a layer's own weight.
+    while (true) {
+      List<GraphNode> next = graph.consumers(n);
+      if (next.size() != 1
+          || layer.applyAsInt(next.getFirst()) >= 0 && ownsWeight(next.getFirst())) {
+        return n;
+      }
+      GraphNode c = next.getFirst();
+      if (c.is("MUL_MAT")
+          || !c.ne().equals(start.ne())
+          || isNorm(c) && ownsWeight(affine(graph, c))) {
+        return n;
+      }
+      n = c;
+    }
+  }
+
+  private static boolean ownsWeight(GraphNode n) {
+    return n.sources().stream().anyMatch(s -> s.isLeaf() && s.name().contains("blk."));
   }
 
   GraphNode embedding() {
@@ -85,13 +122,14 @@ final class ResidualStream {
     return n.is("NORM") || n.is("RMS_NORM");
   }
 
-  /** The same state where it only moved: reshaped, or reduced to the rows that become outputs. */
+  /** The same state where it only moved, was scaled or reduced to the rows that become outputs. */
   private List<GraphNode> reach(GraphNode current) {
     var found = new ArrayList<GraphNode>(List.of(current));
     for (int i = 0; i < found.size(); i++) {
       for (GraphNode consumer : graph.consumers(found.get(i))) {
         boolean rows = consumer.is("GET_ROWS") && consumer.source(0) == found.get(i);
-        if ((rows || consumer.moves()) && !found.contains(consumer)) {
+        boolean same = rows || consumer.moves() || consumer.is("SCALE");
+        if (same && !found.contains(consumer)) {
           found.add(consumer);
         }
       }
@@ -102,14 +140,14 @@ final class ResidualStream {
   private static GraphNode other(GraphNode addition, GraphNode current) {
     GraphNode a = addition.sources().get(0);
     GraphNode b = addition.sources().get(1);
-    return rowsOf(a) == current.origin() || a == current ? b : a;
+    return before(a) == before(current) || a == current ? b : a;
   }
 
-  private static GraphNode rowsOf(GraphNode n) {
+  /** A state before it was moved, scaled or reduced to rows. */
+  private static GraphNode before(GraphNode n) {
     GraphNode o = n.origin();
-    return o.is("GET_ROWS") && !o.sources().getFirst().isLeaf()
-        ? o.sources().getFirst().origin()
-        : o;
+    boolean rows = o.is("GET_ROWS") && !o.sources().getFirst().isLeaf();
+    return rows || o.is("SCALE") ? before(o.sources().getFirst()) : o;
   }
 
   /** The norm of a state with its scale and shift, when the state goes nowhere but there. */

@@ -19,6 +19,7 @@ import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.model.Site;
 import org.modeltracer.trace.ModelTracer;
 
 /** What a summary says about the program, the runtime, the model and the run. */
@@ -78,11 +79,21 @@ public final class RunDescription {
     runtime.put("system_info", llama.systemInfo());
     runtime.put("backends", backends(llama));
     runtime.put("flash_attention", session.usesFlashAttention());
-    runtime.put(
-        "attention_rows",
-        session.usesFlashAttention() ? "recomputed from the fused operation" : "read from softmax");
+    runtime.put("attention_rows", attentionRows());
     runtime.put("threads", options.context().threads());
     return runtime;
+  }
+
+  private String attentionRows() {
+    if (session.sites().stream().noneMatch(site -> site.place().site() == Site.ATTENTION)) {
+      return "none: no layer attends by softmax";
+    }
+    String way =
+        session.usesFlashAttention() ? "recomputed from the fused operation" : "read from softmax";
+    long unknown = session.cost().droppedKeys();
+    return unknown == 0
+        ? way
+        : way + "; left out where keys stand for more than one token, %d keys".formatted(unknown);
   }
 
   private List<String> backends(LlamaRuntime llama) {

@@ -21,26 +21,6 @@ import org.modeltracer.model.Site;
  * only. A place that a layer does not have is absent.
  */
 final class SiteMap {
-  private static final Set<String> QUERY_WEIGHTS =
-      Set.of(
-          "attn_q",
-          "attn_qkv",
-          "attn_q_a",
-          "attn_kv_a_mqa",
-          "ssm_in",
-          "ssm_x",
-          "attn_gate",
-          "shortconv.in_proj",
-          "time_mix_receptance");
-  private static final Map<String, Site> BY_FIRST_FACTOR =
-      Map.of(
-          "ffn_gate", Site.FFN_GATE,
-          "ffn_gate_exps", Site.FFN_GATE,
-          "ffn_up", Site.FFN_UP,
-          "ffn_up_exps", Site.FFN_UP,
-          "ffn_gate_up_exps", Site.FFN_UP,
-          "ffn_gate_inp", Site.ROUTER);
-
   private final Graph graph;
   private final Map<GraphNode, Integer> layers = new HashMap<>();
   private final Map<GraphNode, Place> places = new LinkedHashMap<>();
@@ -57,9 +37,12 @@ final class SiteMap {
     graph.nodes().forEach(this::outputs);
     graph.nodes().forEach(this::attention);
     graph.nodes().forEach(this::cacheWrites);
-    residual = new ResidualStream(graph, embedding());
+    residual = new ResidualStream(graph, this::layer);
     put(Site.EMBEDDING, Place.BEFORE_LAYERS, residual.embedding());
+    graph.nodes().forEach(this::layerOut);
     residual();
+    // The stream can be lost where an architecture braids several: what goes into it then remains.
+    graph.nodes().forEach(this::contributions);
     last.ifPresent(n -> put(Site.FINAL_NORM, Place.AFTER_LAYERS, n));
     // After the stream: where a block reads the stream itself it has no norm of its own.
     graph.nodes().forEach(this::factors);
@@ -187,7 +170,7 @@ final class SiteMap {
     String weight = node.sources().getFirst().role();
     int layer = layers.getOrDefault(node, -1);
     GraphNode input = node.sources().get(1).origin();
-    Site site = BY_FIRST_FACTOR.get(weight);
+    Site site = Aliases.BY_FIRST_FACTOR.get(weight);
     if (site != null) {
       put(site, layer, biased(node));
       if (isNorm(input)) {
@@ -197,14 +180,33 @@ final class SiteMap {
     if (weight.startsWith("ffn_down")) {
       put(Site.FFN_HIDDEN, layer, input);
     }
-    if (QUERY_WEIGHTS.contains(weight) && isNorm(input)) {
+    if (Aliases.QUERY_WEIGHTS.contains(weight) && isNorm(input)) {
       put(Site.ATTN_NORM, layer, input);
+    }
+    if (weight.startsWith("ffn_gate_up")) {
+      halves(node, layer);
+      put(Site.FFN_UP, layer, biased(node));
+      if (isNorm(input)) {
+        put(Site.FFN_NORM, layer, input);
+      }
     }
     if (node.is("MUL_MAT_ID")) {
       put(Site.EXPERTS, layer, node.sources().get(2));
     }
     if (weight.equals("attn_v")) {
       put(Site.VALUE, layer, biased(node));
+    }
+  }
+
+  /** Gate and up of one product: what the gated unit takes from it. */
+  private void halves(GraphNode product, int layer) {
+    for (GraphNode half : graph.consumers(biased(product))) {
+      for (GraphNode unit : graph.consumers(half)) {
+        if (unit.is("GLU") && unit.sources().size() == 2) {
+          put(Site.FFN_GATE, layer, unit.sources().get(0));
+          put(Site.FFN_UP, layer, unit.sources().get(1));
+        }
+      }
     }
   }
 
@@ -243,35 +245,6 @@ final class SiteMap {
     }
   }
 
-  /** The stream before the first layer: what the first norm normalizes, or the first factor is. */
-  private GraphNode embedding() {
-    GraphNode start =
-        graph.nodes().stream()
-            .filter(n -> n.is("GET_ROWS"))
-            .filter(n -> n.sources().getFirst().role().equals("token_embd"))
-            .findFirst()
-            .orElse(graph.nodes().getFirst());
-    GraphNode n = start;
-    // Scales, position embeddings and an embedding norm belong to the embedding; the first layer
-    // begins where the stream is used twice or meets a layer's own weight.
-    while (true) {
-      List<GraphNode> next = graph.consumers(n);
-      if (next.size() != 1
-          || layers.getOrDefault(next.getFirst(), -1) >= 0 && ownsWeight(next.getFirst())) {
-        return n;
-      }
-      GraphNode c = next.getFirst();
-      if (c.is("MUL_MAT") || !c.ne().equals(start.ne())) {
-        return n;
-      }
-      n = c;
-    }
-  }
-
-  private static boolean ownsWeight(GraphNode n) {
-    return n.sources().stream().anyMatch(s -> s.isLeaf() && s.name().contains("blk."));
-  }
-
   private void residual() {
     var byLayer = new HashMap<Integer, List<ResidualStream.Step>>();
     for (ResidualStream.Step step : residual.steps()) {
@@ -279,11 +252,22 @@ final class SiteMap {
       byLayer.computeIfAbsent(layer, l -> new ArrayList<>()).add(step);
     }
     byLayer.forEach(this::block);
-    for (GraphNode node : graph.nodes()) {
-      // The stream can be lost where an architecture braids several; the names then remain.
-      if (node.baseName().equals("l_out")) {
-        put(Site.LAYER_OUT, node.namedLayer(), node);
-      }
+  }
+
+  private void layerOut(GraphNode node) {
+    if (Aliases.LAYER_OUTPUTS.contains(node.baseName())
+        && node.namedLayer() >= 0
+        && !node.moves()) {
+      put(Site.LAYER_OUT, node.namedLayer(), node);
+    }
+  }
+
+  private void contributions(GraphNode node) {
+    int layer = layers.getOrDefault(node, -1);
+    if (node.is("MUL_MAT") && Aliases.OUTPUT_WEIGHTS.contains(node.sources().getFirst().role())) {
+      put(Site.ATTN_OUT, layer, biased(node));
+    } else if (node.baseName().equals("ffn_out") && layer >= 0) {
+      put(Site.FFN_OUT, layer, node);
     }
   }
 
@@ -292,8 +276,12 @@ final class SiteMap {
     for (ResidualStream.Step step : steps) {
       contribution(layer, step.contribution());
     }
-    if (steps.size() == 2 && reads(steps.get(1).contribution(), steps.get(0).after())) {
-      put(Site.RESIDUAL_MID, layer, steps.get(0).after());
+    for (int i = 1; i < steps.size(); i++) {
+      GraphNode mid = steps.get(i - 1).after();
+      GraphNode next = steps.get(i).contribution();
+      if (contains(next, SiteMap::feedsForward) && reads(next, mid)) {
+        put(Site.RESIDUAL_MID, layer, mid);
+      }
     }
   }
 
@@ -309,6 +297,9 @@ final class SiteMap {
     if (mixes && feeds && added.origin().is("ADD")) {
       contribution(layer, added.origin().sources().get(0));
       contribution(layer, added.origin().sources().get(1));
+    } else if (mixes && feeds) {
+      // A whole block at once, of which the parts are found by themselves.
+      return;
     } else if (mixes && !shifts) {
       put(Site.ATTN_OUT, layer, rows(added));
     } else if (feeds || shifts) {
@@ -325,6 +316,10 @@ final class SiteMap {
 
   private boolean contains(GraphNode added, java.util.function.Predicate<GraphNode> wanted) {
     return graph.descendsFrom(added, wanted, residual::contains);
+  }
+
+  private static boolean feedsForward(GraphNode n) {
+    return n.role().startsWith("ffn_") || n.role().startsWith("channel_mix");
   }
 
   private static boolean mixesTokens(GraphNode n) {

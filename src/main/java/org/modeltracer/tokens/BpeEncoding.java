@@ -6,6 +6,7 @@ import com.knuddels.jtokkit.api.GptBytePairEncodingParams;
 import com.knuddels.jtokkit.api.IntArrayList;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
@@ -54,6 +55,15 @@ public final class BpeEncoding {
    * @throws UnsupportedTokenizer if it is not byte-level BPE, or its pre-tokenizer is unknown
    */
   public static BpeEncoding of(GgufVocabulary vocabulary) {
+    return of(vocabulary, vocabulary.pre().orElse("default"));
+  }
+
+  /**
+   * The encoding of a vocabulary under a pre-tokenizer that need not be the one the file names.
+   *
+   * @throws UnsupportedTokenizer if it is not byte-level BPE, or the pre-tokenizer is unknown
+   */
+  public static BpeEncoding of(GgufVocabulary vocabulary, String pre) {
     if (!vocabulary.byteLevel()) {
       throw new UnsupportedTokenizer(
           "tokenizer " + vocabulary.model() + " is not byte-level BPE (gpt2)");
@@ -62,7 +72,7 @@ public final class BpeEncoding {
         vocabulary
             .merges()
             .orElseThrow(() -> new UnsupportedTokenizer("the vocabulary lists no merges"));
-    return new BpeEncoding(vocabulary, vocabulary.pre().orElse("default"), new Merges(merges));
+    return new BpeEncoding(vocabulary, pre, new Merges(merges));
   }
 
   /** The vocabulary. */
@@ -116,6 +126,28 @@ public final class BpeEncoding {
    */
   public int deadMerges() {
     return (int) IntStream.range(0, merges.size()).filter(rank -> !merges.live(rank)).count();
+  }
+
+  /**
+   * Number of tokens that merges list as their result but that no text can ever become.
+   *
+   * <p>A trained vocabulary has none; some list several merges for a token, not all of which apply.
+   */
+  public int deadTokens() {
+    if (wholeWords) {
+      return 0;
+    }
+    var all = new HashSet<String>();
+    var live = new HashSet<String>();
+    for (int rank = 0; rank < merges.size(); rank++) {
+      if (ids.containsKey(merges.result(rank))) {
+        all.add(merges.result(rank));
+        if (merges.live(rank)) {
+          live.add(merges.result(rank));
+        }
+      }
+    }
+    return all.size() - live.size();
   }
 
   private void encodeWord(String word, IntStream.Builder out) {

@@ -219,6 +219,11 @@ final class PreTokenizers {
     return EXPRESSIONS.keySet();
   }
 
+  /** The rules behind a name, the same for names that differ in nothing else. */
+  static List<String> expressions(String name) {
+    return EXPRESSIONS.getOrDefault(name, List.of());
+  }
+
   private static void add(String names, String... expressions) {
     for (String name : names.split(" ")) {
       EXPRESSIONS.put(name, List.of(expressions));

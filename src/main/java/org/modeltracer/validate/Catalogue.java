@@ -9,7 +9,11 @@ public final class Catalogue {
       List.of(
           // One a line, in the order in which they run.
           new FileStructure(),
+          new FileMetadata(),
+          new FileData(),
           new FileLoads(),
+          new TokenizerParity(),
+          new TokenizerRoundTrip(),
           new ForwardFinite(),
           new ForwardAnomalies(),
           new ForwardHeadroom(),
@@ -17,7 +21,10 @@ public final class Catalogue {
           new GenerationSanity(),
           new DeterminismRepeat(),
           new DeterminismBatch(),
-          new KvReuse());
+          new KvReuse(),
+          new TokenizerReference(),
+          new ReferenceLogits(),
+          new ReferenceLayers());
 
   private Catalogue() {}
 

@@ -3,6 +3,7 @@ package org.modeltracer.validate;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -66,6 +67,30 @@ public record Policy(
       throw new IllegalArgumentException("policy: no limit is named '" + name + "'");
     }
     return limit;
+  }
+
+  /** The same with other checks switched on or off; what is not named stays as it is. */
+  public Policy withChecks(Map<String, Boolean> changes) {
+    var all = new HashMap<>(checks);
+    all.putAll(changes);
+    return with(all, timeout, memoryBytes, baseline);
+  }
+
+  /** The same with another time for everything, and another limit of memory in bytes. */
+  public Policy within(Duration time, long bytes) {
+    return with(checks, time, bytes, baseline);
+  }
+
+  /** The same with an earlier summary to compare with. */
+  public Policy withBaseline(String summary) {
+    return with(checks, timeout, memoryBytes, summary);
+  }
+
+  private Policy with(
+      Map<String, Boolean> checks, Duration timeout, long memory, @Nullable String baseline) {
+    return new Policy(
+        name, prompts, tokens, seed, context, threads, checks, limits, thresholds, failOn, timeout,
+        memory, baseline);
   }
 
   /** SHA-256 of the prompts in UTF-8, a zero byte after each: the same for the same prompts. */

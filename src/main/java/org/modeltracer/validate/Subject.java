@@ -10,6 +10,7 @@ import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.ModelOptions;
+import org.modeltracer.quant.QuantizationReport;
 
 /**
  * The file that is being judged, and what the checks share of it: everything is made when it is
@@ -48,6 +49,7 @@ public final class Subject implements AutoCloseable {
   private @Nullable Prompts prompts;
   private @Nullable TracedPrompts traced;
   private @Nullable BareRuns bare;
+  private @Nullable QuantizationReport compared;
 
   /**
    * A file to be judged.
@@ -86,6 +88,11 @@ public final class Subject implements AutoCloseable {
   /** The file it is compared with, null for none. */
   public @Nullable Path referencePath() {
     return referencePath;
+  }
+
+  /** llama.cpp's library, null for the embedded one. */
+  @Nullable Path library() {
+    return library;
   }
 
   /**
@@ -157,6 +164,15 @@ public final class Subject implements AutoCloseable {
       bare = BareRuns.open(this);
     }
     return bare;
+  }
+
+  /** The file against its reference; there must be one. */
+  QuantizationReport compared() {
+    if (compared == null) {
+      model();
+      compared = shared(Stage.COMPARISON, () -> ReferenceRun.of(this, required()));
+    }
+    return compared;
   }
 
   /** Does shared work, once. */

@@ -53,7 +53,7 @@ class PolicyFileTest {
     assertThat(PolicyFile.preset("default").limits().keySet())
         .allSatisfy(
             limit ->
-                assertThat(Catalogue.names())
+                assertThat(groups())
                     .anyMatch(id -> limit.startsWith(id.substring(0, id.indexOf('.') + 1))));
   }
 

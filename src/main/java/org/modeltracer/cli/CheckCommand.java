@@ -1,0 +1,246 @@
+package org.modeltracer.cli;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.trace.Json;
+import org.modeltracer.validate.Baseline;
+import org.modeltracer.validate.Catalogue;
+import org.modeltracer.validate.Check;
+import org.modeltracer.validate.CheckResult;
+import org.modeltracer.validate.Gate;
+import org.modeltracer.validate.GateReport;
+import org.modeltracer.validate.Judgement;
+import org.modeltracer.validate.Policy;
+import org.modeltracer.validate.PolicyFile;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Accepts or rejects model files. */
+@Command(
+    name = "check",
+    description = "Accept or reject model files, as a publisher does in CI.",
+    sortOptions = false)
+final class CheckCommand implements Callable<Integer> {
+  private static final long MEGABYTE = 1 << 20;
+
+  @Spec private CommandSpec spec;
+
+  @Parameters(paramLabel = "FILE", arity = "0..*", description = "GGUF files.")
+  private List<Path> files = new ArrayList<>();
+
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "FILE",
+      description = "A GGUF file; the same as naming it alone.")
+  private List<Path> models = new ArrayList<>();
+
+  @Option(
+      names = "--reference",
+      paramLabel = "FILE",
+      description = "Compare with this file, such as the one that was quantized.")
+  private @Nullable Path reference;
+
+  @Option(
+      names = "--policy",
+      paramLabel = "POLICY",
+      defaultValue = "default",
+      description = "strict, default, smoke, or a file in YAML or JSON (default: default).")
+  private String policy;
+
+  @Option(
+      names = "--baseline",
+      paramLabel = "FILE",
+      description = "An earlier summary.json: only what is worse fails.")
+  private @Nullable Path baseline;
+
+  @Option(names = "--list", description = "List the checks.")
+  private boolean list;
+
+  @Option(
+      names = "--only",
+      paramLabel = "ID",
+      split = ",",
+      description = "Run these checks alone; a group such as tokenizer will do.")
+  private List<String> only = new ArrayList<>();
+
+  @Option(names = "--skip", paramLabel = "ID", split = ",", description = "Do not run these.")
+  private List<String> skip = new ArrayList<>();
+
+  @Option(
+      names = "--timeout",
+      paramLabel = "SECONDS",
+      description = "Time for each file (default: what the policy says).")
+  private @Nullable Double timeout;
+
+  @Option(
+      names = "--memory",
+      paramLabel = "MB",
+      description = "Memory that the process with the model may take (default: by the policy).")
+  private @Nullable Long memory;
+
+  @Option(
+      names = "--llama-lib",
+      paramLabel = "PATH",
+      description =
+          "Use your own llama.cpp: a library, or a folder that holds one"
+              + " (also MODELTRACER_LLAMA_LIB).")
+  private @Nullable Path library;
+
+  @Mixin private CheckOutputs outputs;
+
+  @Override
+  public Integer call() {
+    var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
+    if (list) {
+      list(terminal);
+      return ExitCode.PASS.code();
+    }
+    var all = new ArrayList<>(models);
+    all.addAll(files);
+    if (all.isEmpty()) {
+      throw new CliException(ExitCode.USAGE, "no file; name a GGUF file to check");
+    }
+    Policy asked = policy();
+    Baseline known = asked.baseline() == null ? null : Baseline.read(Path.of(asked.baseline()));
+    outputs.prepare();
+    var reports = new ArrayList<GateReport>();
+    Thread judging = Thread.currentThread();
+    try (var interrupt = new Interrupt()) {
+      interrupt.cancels(judging::interrupt);
+      for (Path file : all) {
+        if (judging.isInterrupted()) {
+          break;
+        }
+        reports.add(judge(file, asked, known, terminal));
+      }
+      boolean interrupted = Thread.interrupted();
+      outputs.write(reports, terminal);
+      return (interrupted ? ExitCode.INTERRUPTED : exitCode(reports)).code();
+    }
+  }
+
+  private GateReport judge(Path file, Policy asked, @Nullable Baseline known, Terminal terminal) {
+    var progress = new Stopwatch(terminal);
+    Judgement judgement = Gate.judge(file, reference, library, asked, progress);
+    terminal.progress("", 1, 1);
+    return new GateReport(known == null ? judgement : known.forgive(judgement), progress.seconds);
+  }
+
+  private Policy policy() {
+    Policy asked = PolicyFile.named(policy);
+    var checks = new HashMap<String, Boolean>();
+    if (!only.isEmpty()) {
+      Catalogue.names().forEach(id -> checks.put(id, false));
+      only.forEach(name -> named("--only", name).forEach(c -> checks.put(c.id(), true)));
+    }
+    skip.forEach(name -> named("--skip", name).forEach(c -> checks.put(c.id(), false)));
+    Duration time = asked.timeout();
+    if (timeout != null) {
+      if (!(timeout > 0 && timeout < 1e9)) {
+        throw new CliException(ExitCode.USAGE, "--timeout must be a number of seconds above 0");
+      }
+      time = Duration.ofMillis(Math.max(1, Math.round(1000 * timeout)));
+    }
+    if (memory != null && (memory < 0 || memory > Long.MAX_VALUE / MEGABYTE)) {
+      throw new CliException(ExitCode.USAGE, "--memory must be a number of megabytes, 0 for none");
+    }
+    asked =
+        asked
+            .withChecks(checks)
+            .within(time, memory == null ? asked.memoryBytes() : MEGABYTE * memory);
+    return baseline == null ? asked : asked.withBaseline(baseline.toString());
+  }
+
+  private static List<Check> named(String option, String name) {
+    List<Check> checks = Catalogue.matching(name);
+    if (checks.isEmpty()) {
+      throw new CliException(
+          ExitCode.USAGE,
+          "%s: no check is named '%s'; known: %s"
+              .formatted(option, name, String.join(", ", Catalogue.names())));
+    }
+    return checks;
+  }
+
+  private void list(Terminal terminal) {
+    if (outputs.json) {
+      terminal.print(
+          Json.pretty(
+              Catalogue.checks().stream()
+                  .map(
+                      c -> {
+                        var check = new LinkedHashMap<String, String>();
+                        check.put("id", c.id());
+                        check.put("needs", c.needs().name().toLowerCase(java.util.Locale.ROOT));
+                        check.put("description", c.description());
+                        return check;
+                      })
+                  .toList()));
+      return;
+    }
+    for (Check check : Catalogue.checks()) {
+      terminal.println(
+          terminal.styled("@|bold %-22s|@".formatted(check.id())) + "  " + check.description());
+    }
+  }
+
+  /** The worst of all files, a file of which nothing was checked being worse than a sound one. */
+  private static ExitCode exitCode(List<GateReport> reports) {
+    var codes = reports.stream().map(r -> exitCode(r.judgement())).toList();
+    for (ExitCode worst :
+        List.of(ExitCode.FAILURE, ExitCode.BAD_FILE, ExitCode.FINDINGS, ExitCode.NOTHING)) {
+      if (codes.contains(worst)) {
+        return worst;
+      }
+    }
+    return ExitCode.PASS;
+  }
+
+  private static ExitCode exitCode(Judgement judgement) {
+    if (judgement.unreadable()) {
+      return ExitCode.BAD_FILE;
+    }
+    return switch (judgement.verdict()) {
+      case PASS -> ExitCode.PASS;
+      case FAIL -> ExitCode.FINDINGS;
+      case SKIPPED -> ExitCode.NOTHING;
+      case ERROR -> ExitCode.FAILURE;
+    };
+  }
+
+  /** Times the checks, and shows on a terminal how far they are. */
+  private static final class Stopwatch implements Gate.Progress {
+    private final Terminal terminal;
+    private final Map<String, Double> seconds = new LinkedHashMap<>();
+    private final Map<String, Long> begun = new HashMap<>();
+
+    Stopwatch(Terminal terminal) {
+      this.terminal = terminal;
+    }
+
+    @Override
+    public void onBegin(Check check) {
+      begun.put(check.id(), System.nanoTime());
+      terminal.progress("check", Catalogue.checks().indexOf(check), Catalogue.checks().size());
+    }
+
+    @Override
+    public void onResult(CheckResult result) {
+      Long since = begun.get(result.id());
+      if (since != null) {
+        seconds.put(result.id(), (System.nanoTime() - since) / 1e9);
+      }
+    }
+  }
+}

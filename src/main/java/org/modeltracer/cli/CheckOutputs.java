@@ -1,0 +1,129 @@
+package org.modeltracer.cli;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.trace.Json;
+import org.modeltracer.validate.Annotations;
+import org.modeltracer.validate.GateReport;
+import org.modeltracer.validate.JunitXml;
+import org.modeltracer.validate.Markdown;
+import org.modeltracer.validate.Sarif;
+import picocli.CommandLine.Option;
+
+/** Where the gate writes its verdict, and in which forms. */
+final class CheckOutputs {
+  private static final String STEP_SUMMARY = "GITHUB_STEP_SUMMARY";
+
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      defaultValue = "modeltracer-out",
+      description = "Folder for summary.json; one folder a file in it where there are several.")
+  private Path out;
+
+  @Option(names = "--no-summary", description = "Write no summary.json.")
+  private boolean noSummary;
+
+  @Option(names = "--junit", paramLabel = "FILE", description = "Write JUnit XML.")
+  private @Nullable Path junit;
+
+  @Option(names = "--sarif", paramLabel = "FILE", description = "Write SARIF 2.1.0.")
+  private @Nullable Path sarif;
+
+  @Option(
+      names = "--markdown",
+      paramLabel = "FILE",
+      description = "Write Markdown; in GitHub Actions the job's summary gets it anyway.")
+  private @Nullable Path markdown;
+
+  @Option(names = "--annotations", description = "Print annotations for GitHub Actions.")
+  private boolean annotations;
+
+  @Option(names = "--json", description = "Print JSON to stdout, and nothing else.")
+  boolean json;
+
+  /** Makes the folders, so that a wrong name is told before the work and not after it. */
+  void prepare() {
+    if (!noSummary) {
+      OutputFile.folder(out);
+    }
+    for (Path file : new Path[] {junit, sarif, markdown}) {
+      if (file != null && file.getParent() != null) {
+        OutputFile.folder(file.getParent());
+      }
+    }
+  }
+
+  /** Writes all that was asked for. */
+  void write(List<GateReport> reports, Terminal terminal) {
+    if (!noSummary) {
+      summaries(reports);
+    }
+    if (junit != null) {
+      OutputFile.write(junit, JunitXml.of(reports));
+    }
+    if (sarif != null) {
+      OutputFile.write(sarif, Sarif.of(reports));
+    }
+    String text = reports.stream().map(Markdown::of).collect(Collectors.joining("\n"));
+    if (markdown != null) {
+      OutputFile.write(markdown, text);
+    }
+    stepSummary(text);
+    if (json) {
+      Object all =
+          reports.size() == 1
+              ? reports.getFirst().json()
+              : reports.stream().map(GateReport::json).toList();
+      terminal.print(Json.pretty(all));
+    } else {
+      reports.forEach(report -> new CheckTable(terminal).print(report));
+    }
+    if (annotations) {
+      for (GateReport report : reports) {
+        String lines = Annotations.of(report);
+        if (json) {
+          lines.lines().forEach(terminal::note);
+        } else {
+          terminal.print(lines);
+        }
+      }
+    }
+  }
+
+  private void summaries(List<GateReport> reports) {
+    Set<Path> taken = new HashSet<>();
+    for (GateReport report : reports) {
+      Path folder = out;
+      if (reports.size() > 1) {
+        String name = String.valueOf(report.judgement().file().getFileName());
+        folder = out.resolve(name);
+        for (int n = 2; !taken.add(folder); n++) {
+          folder = out.resolve(name + "-" + n);
+        }
+      }
+      OutputFile.write(OutputFile.folder(folder).resolve("summary.json"), Json.pretty(report.summary()));
+    }
+  }
+
+  /** GitHub Actions names a file that the summary of the job is appended to. */
+  private static void stepSummary(String text) {
+    String file = System.getenv(STEP_SUMMARY);
+    if (file != null && !file.isEmpty()) {
+      try {
+        Files.writeString(
+            Path.of(file), text, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+}

@@ -110,7 +110,8 @@ final class CheckOutputs {
           folder = out.resolve(name + "-" + n);
         }
       }
-      OutputFile.write(OutputFile.folder(folder).resolve("summary.json"), Json.pretty(report.summary()));
+      OutputFile.write(
+          OutputFile.folder(folder).resolve("summary.json"), Json.pretty(report.summary()));
     }
   }
 

@@ -22,8 +22,7 @@ public record GateReport(Judgement judgement, Map<String, Double> seconds) {
     Map<String, @Nullable Object> json = new LinkedHashMap<>();
     json.put("verdict", judgement.verdict());
     json.put("file", judgement.file().toString());
-    json.put(
-        "reference", judgement.reference() == null ? null : judgement.reference().toString());
+    json.put("reference", judgement.reference() == null ? null : judgement.reference().toString());
     json.put("policy", policy());
     json.put("checks", judgement.results());
     return json;

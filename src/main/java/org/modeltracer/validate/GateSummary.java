@@ -21,8 +21,7 @@ final class GateSummary {
   static Map<String, @Nullable Object> of(GateReport report) {
     Judgement judgement = report.judgement();
     Map<String, @Nullable Object> trace = judgement.trace();
-    Map<String, @Nullable Object> summary =
-        new LinkedHashMap<>(trace == null ? untraced() : trace);
+    Map<String, @Nullable Object> summary = new LinkedHashMap<>(trace == null ? untraced() : trace);
     summary.put("model", model(judgement, object(summary.get("model"))));
     Map<String, @Nullable Object> timing = object(summary.get("timing"));
     timing.put("checks", new TreeMap<>(report.seconds()));
@@ -33,8 +32,7 @@ final class GateSummary {
 
   private static Map<String, @Nullable Object> untraced() {
     try (var tracer = new ModelTracer(TracerConfig.disabled())) {
-      tracer.describe(
-          "tool", Map.of("name", "modeltracer", "version", RunDescription.version()));
+      tracer.describe("tool", Map.of("name", "modeltracer", "version", RunDescription.version()));
       return object(tracer.summaryToJson());
     }
   }

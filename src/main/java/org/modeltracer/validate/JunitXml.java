@@ -100,7 +100,9 @@ public final class JunitXml {
     begin(element, "type", rule, "message", result.message());
     for (Evidence evidence : result.evidence()) {
       xml.writeCharacters(
-          legal("\n%s %s: %s".formatted(evidence.severity().id(), evidence.rule(), evidence.message())));
+          legal(
+              "\n%s %s: %s"
+                  .formatted(evidence.severity().id(), evidence.rule(), evidence.message())));
     }
     xml.writeEndElement();
     depth--;
@@ -137,8 +139,12 @@ public final class JunitXml {
     return text.codePoints()
         .map(
             c ->
-                c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c < 0xd800)
-                        || (c >= 0xe000 && c < 0xfffe) || c >= 0x10000
+                c == '\t'
+                        || c == '\n'
+                        || c == '\r'
+                        || (c >= 0x20 && c < 0xd800)
+                        || (c >= 0xe000 && c < 0xfffe)
+                        || c >= 0x10000
                     ? c
                     : 0xfffd)
         .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)

@@ -12,9 +12,13 @@ public final class Markdown {
   public static String of(GateReport report) {
     Judgement judgement = report.judgement();
     var out = new StringBuilder();
-    out.append("## %s `%s`: %s%n%n".formatted(mark(judgement.verdict()), code(judgement.file().toString()), judgement.verdict().id()));
     out.append(
-        "Policy %s, %s.%n%n".formatted(cell(judgement.policy().name()), report.counts()));
+        "## %s `%s`: %s%n%n"
+            .formatted(
+                mark(judgement.verdict()),
+                code(judgement.file().toString()),
+                judgement.verdict().id()));
+    out.append("Policy %s, %s.%n%n".formatted(cell(judgement.policy().name()), report.counts()));
     out.append("| | check | result |%n|---|---|---|%n".formatted());
     for (CheckResult result : judgement.results()) {
       out.append(

@@ -89,8 +89,19 @@ public record Policy(
   private Policy with(
       Map<String, Boolean> checks, Duration timeout, long memory, @Nullable String baseline) {
     return new Policy(
-        name, prompts, tokens, seed, context, threads, checks, limits, thresholds, failOn, timeout,
-        memory, baseline);
+        name,
+        prompts,
+        tokens,
+        seed,
+        context,
+        threads,
+        checks,
+        limits,
+        thresholds,
+        failOn,
+        timeout,
+        memory,
+        baseline);
   }
 
   /** SHA-256 of the prompts in UTF-8, a zero byte after each: the same for the same prompts. */

@@ -33,8 +33,7 @@ public final class Sarif {
     for (GateReport report : reports) {
       report.judgement().results().forEach(result -> sarif.add(report.judgement(), result));
     }
-    boolean ended =
-        reports.stream().noneMatch(r -> r.judgement().verdict() == Verdict.ERROR);
+    boolean ended = reports.stream().noneMatch(r -> r.judgement().verdict() == Verdict.ERROR);
     return Json.pretty(sarif.log(ended));
   }
 

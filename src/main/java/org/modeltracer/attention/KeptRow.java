@@ -16,6 +16,11 @@ sealed interface KeptRow {
   /** Weight on a key, 0 where none is kept. */
   float weight(int key);
 
+  /** Weight that fell on keys which are not kept, in [0, 1]; 0 where all are. */
+  default float rest() {
+    return 0;
+  }
+
   /** Bytes of the weights. */
   long bytes();
 
@@ -28,7 +33,7 @@ sealed interface KeptRow {
     return all;
   }
 
-  static KeptRow of(float[] weights, Form form, int top) {
+  static KeptRow of(float[] weights, float rest, Form form, int top) {
     return switch (form) {
       case F32 -> new Full(weights);
       case F16 -> {
@@ -49,10 +54,15 @@ sealed interface KeptRow {
                 .sorted()
                 .toArray();
         short[] half = new short[keys.length];
+        double all = rest;
+        for (float weight : weights) {
+          all += weight;
+        }
         for (int i = 0; i < keys.length; i++) {
           half[i] = Float.floatToFloat16(weights[keys[i]]);
+          all -= weights[keys[i]];
         }
-        yield new Top(keys, half);
+        yield new Top(keys, half, (float) Math.max(0, all));
       }
     };
   }
@@ -84,7 +94,7 @@ sealed interface KeptRow {
   }
 
   /** The largest weights, rounded to float16; {@code keys} ascending. */
-  record Top(int[] keys, short[] values) implements KeptRow {
+  record Top(int[] keys, short[] values, float rest) implements KeptRow {
     @Override
     public float weight(int key) {
       int i = Arrays.binarySearch(keys, key);
@@ -93,7 +103,7 @@ sealed interface KeptRow {
 
     @Override
     public long bytes() {
-      return 6L * keys.length;
+      return 6L * keys.length + 4;
     }
   }
 }

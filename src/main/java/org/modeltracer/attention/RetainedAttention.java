@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.NavigableMap;
 import java.util.NavigableSet;
 import java.util.TreeMap;
@@ -18,7 +17,8 @@ import org.modeltracer.model.AttentionRow;
  *
  * <p>Rows are kept as float32; when they exceed the budget all become float16, and beyond that only
  * the largest weights of each row stay, 64 first, then half as many each time room is needed. When
- * even single weights do not fit, later rows are left out and counted.
+ * even single weights do not fit, later rows are left out and counted. What a row lost is told by
+ * {@link #rest}.
  */
 public final class RetainedAttention {
   private static final int FIRST_TOP = 64;
@@ -39,15 +39,24 @@ public final class RetainedAttention {
     this.budget = budget;
   }
 
-  /** Keeps one row; it is read only during the call. */
+  /**
+   * Keeps one row; it is read only during the call.
+   *
+   * @throws IllegalArgumentException when the query sees a later key, as in encoders
+   */
   public void row(AttentionRow row) {
+    if (row.size() > 0 && row.key(row.size() - 1) > row.query()) {
+      throw new IllegalArgumentException(
+          "position %d of %s attends to the later %d: only causal rows are kept"
+              .formatted(row.query(), name(row.layer(), row.head()), row.key(row.size() - 1)));
+    }
     float[] weights = new float[row.query() + 1];
     for (int i = 0; i < row.size(); i++) {
       weights[row.key(i)] = row.weight(i);
     }
-    KeptRow kept = KeptRow.of(weights, form, top);
+    KeptRow kept = KeptRow.of(weights, 0, form, top);
     while (bytes + kept.bytes() > budget && shrink()) {
-      kept = KeptRow.of(weights, form, top);
+      kept = KeptRow.of(weights, 0, form, top);
     }
     if (bytes + kept.bytes() > budget) {
       leftOut++;
@@ -72,7 +81,7 @@ public final class RetainedAttention {
     bytes = 0;
     for (var heads : layers.values()) {
       for (var rows : heads.values()) {
-        rows.replaceAll((query, row) -> KeptRow.of(row.weights(query + 1), form, top));
+        rows.replaceAll((query, row) -> KeptRow.of(row.weights(query + 1), row.rest(), form, top));
         for (KeptRow row : rows.values()) {
           bytes += row.bytes();
         }
@@ -119,6 +128,11 @@ public final class RetainedAttention {
   /** Weights of a position on keys 0 to itself, one head. */
   public float[] from(int layer, int head, int position) {
     return row(layer, head, position).weights(position + 1);
+  }
+
+  /** Weight of a position on keys that were given up to save room, in [0, 1]; 0 where none was. */
+  public float rest(int layer, int head, int position) {
+    return row(layer, head, position).rest();
   }
 
   /** Weights of a position on keys 0 to itself, averaged over the heads that have it. */
@@ -198,7 +212,7 @@ public final class RetainedAttention {
     return rows;
   }
 
-  private Map<Integer, NavigableMap<Integer, KeptRow>> layer(int layer) {
+  private NavigableMap<Integer, NavigableMap<Integer, KeptRow>> layer(int layer) {
     var heads = layers.get(layer);
     if (heads == null) {
       throw new IndexOutOfBoundsException(
@@ -220,7 +234,12 @@ public final class RetainedAttention {
     KeptRow row = head(layer, head).get(position);
     if (row == null) {
       throw new IndexOutOfBoundsException(
-          "position " + position + " of " + name(layer, head) + " was not captured");
+          "position %d of %s was not captured; captured are %d to %d"
+              .formatted(
+                  position,
+                  name(layer, head),
+                  head(layer, head).firstKey(),
+                  head(layer, head).lastKey()));
     }
     return row;
   }

@@ -3,10 +3,13 @@ package org.modeltracer.cli;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
@@ -215,6 +218,26 @@ final class InspectCommand implements Callable<Integer> {
                   return site;
                 })
             .toList());
+    root.put("absent", absent(sites));
     return root;
+  }
+
+  /** For each layer that was looked at, the kinds of places that it does not have. */
+  private static Map<String, List<String>> absent(List<FoundSite> sites) {
+    var found = new TreeMap<Integer, Set<Site>>();
+    for (FoundSite site : sites) {
+      if (site.place().inLayer()) {
+        found
+            .computeIfAbsent(site.place().layer(), layer -> EnumSet.noneOf(Site.class))
+            .add(site.place().site());
+      }
+    }
+    var absent = new LinkedHashMap<String, List<String>>();
+    found.forEach(
+        (layer, has) ->
+            absent.put(
+                String.valueOf(layer),
+                Site.inLayers().filter(site -> !has.contains(site)).map(Site::id).toList()));
+    return absent;
   }
 }

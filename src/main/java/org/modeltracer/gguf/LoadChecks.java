@@ -40,6 +40,8 @@ public final class LoadChecks {
       BlockChecks.run(checks);
       AttentionChecks.run(checks);
       ExpertChecks.run(checks);
+      NormChecks.run(checks);
+      DataChecks.run(checks);
       VocabularyChecks.run(checks);
     }
     return List.copyOf(checks.problems);

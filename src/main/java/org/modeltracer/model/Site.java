@@ -1,6 +1,8 @@
 package org.modeltracer.model;
 
+import java.util.Arrays;
 import java.util.Locale;
+import java.util.stream.Stream;
 
 /**
  * A kind of place in a transformer, whatever the architecture calls it.
@@ -57,6 +59,13 @@ public enum Site {
   OTHER;
 
   private final String id = name().toLowerCase(Locale.ROOT);
+
+  /** Kinds of places that lie within a layer, {@link #OTHER} left out. */
+  public static Stream<Site> inLayers() {
+    return Arrays.stream(values())
+        .filter(site -> site.ordinal() > EMBEDDING.ordinal())
+        .filter(site -> site.ordinal() <= LAYER_OUT.ordinal());
+  }
 
   /** Name in JSON and on the command line, such as {@code ffn_out}. */
   public String id() {

@@ -12,45 +12,68 @@ import org.modeltracer.model.AttentionRow;
  * sequences counts once, and so does one that layers keep in different caches.
  */
 final class AccessedPositions {
+  private final CacheLayout caches;
   private final double threshold;
-  private final List<BitSet> bySequence = new ArrayList<>();
+  private final List<BitSet> byQuery = new ArrayList<>();
+  private final List<BitSet> byOwner = new ArrayList<>();
   private boolean seen;
 
   /** Counts keys whose weight, 0 to 1, is at least the threshold. */
-  AccessedPositions(double threshold) {
+  AccessedPositions(CacheLayout caches, double threshold) {
+    this.caches = caches;
     this.threshold = threshold;
   }
 
   /** A step begins. */
   void begin() {
     seen = false;
-    for (int i = 0; i < bySequence.size(); i++) {
-      bySequence.get(i).clear();
+    clear(byQuery);
+    clear(byOwner);
+  }
+
+  private static void clear(List<BitSet> sets) {
+    for (int i = 0; i < sets.size(); i++) {
+      sets.get(i).clear();
     }
   }
 
   /** Takes a row whose i-th key lies in the i-th of {@code keys}, cells from {@code first} on. */
   void add(AttentionRow row, RowKeys keys, CellMap cells, int first) {
     seen = true;
+    BitSet known = of(byQuery, row.sequence());
     for (int i = 0; i < row.size(); i++) {
-      if (row.weight(i) >= threshold) {
-        of(cells.owner(first + keys.cell(i))).set(row.key(i));
+      int position = row.key(i);
+      if (row.weight(i) >= threshold && !known.get(position)) {
+        known.set(position);
+        int owner = owner(row.sequence(), position, cells, first + keys.cell(i));
+        of(byOwner, owner).set(position);
       }
     }
   }
 
-  private BitSet of(int sequence) {
-    while (bySequence.size() <= sequence) {
-      bySequence.add(new BitSet());
+  /** A window's cache may have dropped a token for one of its sequences: the largest tells. */
+  private int owner(int sequence, int position, CellMap cells, int cell) {
+    if (sequence == 0) {
+      return 0;
     }
-    return bySequence.get(sequence);
+    CacheGroup largest = caches.largest();
+    return largest == null || largest.cells() == cells
+        ? cells.owner(cell)
+        : largest.cells().ownerOf(sequence, position);
+  }
+
+  private static BitSet of(List<BitSet> sets, int sequence) {
+    while (sets.size() <= sequence) {
+      sets.add(new BitSet());
+    }
+    return sets.get(sequence);
   }
 
   /** Distinct tokens since the step began, -1 when no row was seen. */
   int count() {
     int count = 0;
-    for (int i = 0; i < bySequence.size(); i++) {
-      count += bySequence.get(i).cardinality();
+    for (int i = 0; i < byOwner.size(); i++) {
+      count += byOwner.get(i).cardinality();
     }
     return seen ? count : -1;
   }

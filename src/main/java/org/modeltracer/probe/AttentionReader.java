@@ -36,7 +36,7 @@ final class AttentionReader {
   private boolean learnedSink;
   private long dropped;
 
-  AttentionReader(LlamaRuntime runtime, ModelTracer tracer, boolean forceCopy) {
+  AttentionReader(LlamaRuntime runtime, ModelTracer tracer, CacheLayout caches, boolean forceCopy) {
     this.tracer = tracer;
     source = new Tensor(runtime);
     keySource = new Tensor(runtime);
@@ -44,7 +44,7 @@ final class AttentionReader {
     weights = new TensorData(runtime, forceCopy);
     flash = new FlashRows(runtime, forceCopy);
     mask = new MaskRow(runtime, forceCopy);
-    accessed = new AccessedPositions(tracer.config().weightThreshold());
+    accessed = new AccessedPositions(caches, tracer.config().weightThreshold());
   }
 
   /**

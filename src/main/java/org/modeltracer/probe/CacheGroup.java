@@ -21,6 +21,7 @@ final class CacheGroup {
   private int evicted;
   private long evictions;
   private int peak;
+  private boolean recycles;
 
   /**
    * A group without tensors.
@@ -75,6 +76,17 @@ final class CacheGroup {
     evicted += count;
   }
 
+  /** So many cells lost what they held to new tokens, as happens in a cache for windows only. */
+  void recycle(int count) {
+    recycles |= count > 0;
+    evict(count);
+  }
+
+  /** Whether cells are used again before anybody has removed what they hold. */
+  boolean recycles() {
+    return recycles;
+  }
+
   /** Cells that lost what they held since the last step. */
   int evicted() {
     return evicted;
@@ -85,11 +97,6 @@ final class CacheGroup {
     evictions += evicted;
     evicted = 0;
     peak = Math.max(peak, cells.used());
-  }
-
-  /** Most cells in use at the end of a step. */
-  int peak() {
-    return peak;
   }
 
   /** Bytes of the cells in use. */

@@ -141,7 +141,8 @@ final class CacheLayout {
   /**
    * The cache with the most cells, or null when the model has none.
    *
-   * <p>Where a window's cache is as large, the one that has held more: it drops nothing by itself.
+   * <p>Where a window's cache is as large, the other one: it drops nothing by itself, and until one
+   * of them does, they hold the same.
    */
   @Nullable CacheGroup largest() {
     CacheGroup largest = null;
@@ -155,9 +156,7 @@ final class CacheLayout {
   }
 
   private static boolean isLarger(CacheGroup a, CacheGroup b) {
-    if (a.cells().cells() != b.cells().cells()) {
-      return a.cells().cells() > b.cells().cells();
-    }
-    return a.peak() != b.peak() ? a.peak() > b.peak() : a.cells().used() > b.cells().used();
+    int more = Integer.compare(a.cells().cells(), b.cells().cells());
+    return more > 0 || more == 0 && b.recycles() && !a.recycles();
   }
 }

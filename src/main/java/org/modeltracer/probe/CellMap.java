@@ -74,6 +74,16 @@ final class CellMap {
     return -1;
   }
 
+  /** The first sequence that shares a sequence's token; itself where it has none there. */
+  int ownerOf(int sequence, int position) {
+    for (int cell = 0; cell < positions.length; cell++) {
+      if (positions[cell] == position && holds(cell, sequence)) {
+        return owner(cell);
+      }
+    }
+    return sequence;
+  }
+
   private void own(int cell, int sequence) {
     owners[cell * words + sequence / Long.SIZE] |= 1L << sequence;
   }

@@ -64,7 +64,7 @@ final class ForwardProbe implements TensorObserver {
     identity = new NodeIdentity(runtime);
     source = new Tensor(runtime);
     data = new TensorData(runtime, forceCopy);
-    attention = new AttentionReader(runtime, tracer, forceCopy);
+    attention = new AttentionReader(runtime, tracer, caches, forceCopy);
     experts = new ExpertReader(runtime, tracer, forceCopy);
     flagsComputed = survey.setsFlag(COMPUTED);
     separateStreams = caches.all().stream().anyMatch(c -> c.streams() > 1);
@@ -196,7 +196,7 @@ final class ForwardProbe implements TensorObserver {
         evicted++;
       }
     }
-    cache.evict(evicted + cache.cells().purge());
+    cache.recycle(evicted + cache.cells().purge());
   }
 
   @Override

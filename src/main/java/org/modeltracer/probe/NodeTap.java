@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorObserver;
@@ -24,6 +25,7 @@ import org.modeltracer.trace.TraceListener;
  */
 final class NodeTap implements TensorObserver, TraceListener {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+  private static final long LARGEST = 1L << 28;
 
   /** Chosen nodes of one identity, by occurrence in the graph. */
   private static final class Slot {
@@ -49,6 +51,7 @@ final class NodeTap implements TensorObserver, TraceListener {
   private final TokenRows tokenRows = new TokenRows();
   private final LongTable<Slot> slots = new LongTable<>();
   private final List<NodeInfo> nodes;
+  private Set<String> wanted = Set.of();
   private NodeListener listener = values -> {};
   private float[] buffer = {};
   private @Nullable NodeValues window;
@@ -89,8 +92,6 @@ final class NodeTap implements TensorObserver, TraceListener {
   List<NodeInfo> nodes() {
     return nodes;
   }
-
-  private Set<String> wanted = Set.of();
 
   /** Sets which nodes are wanted, by key, and by whom. */
   void choose(Set<String> keys, NodeListener who) {
@@ -163,8 +164,15 @@ final class NodeTap implements TensorObserver, TraceListener {
     heads = (int) node.ne(fused ? 1 : 2);
     firstPosition = tokens.position(0);
     positions = firstPosition + tokens.size();
-    reserve(tokens.size() * heads * positions);
-    Arrays.fill(buffer, 0, tokens.size() * heads * positions, Float.NaN);
+    long size = (long) tokens.size() * heads * positions;
+    if (size > LARGEST) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT,
+          "attention of %d queries in %d heads over %d keys does not fit: a smaller -ub or -c helps"
+              .formatted(tokens.size(), heads, positions));
+    }
+    reserve((int) size);
+    Arrays.fill(buffer, 0, (int) size, Float.NaN);
   }
 
   @Override

@@ -24,6 +24,7 @@ final class ResidualStream {
   record Step(GraphNode before, GraphNode contribution, GraphNode after) {}
 
   private final Graph graph;
+  private final ToIntFunction<GraphNode> layer;
   private final GraphNode embedding;
   private final List<Step> steps = new ArrayList<>();
   private final Set<GraphNode> stream = new HashSet<>();
@@ -35,7 +36,8 @@ final class ResidualStream {
    */
   ResidualStream(Graph graph, ToIntFunction<GraphNode> layer) {
     this.graph = graph;
-    embedding = embedding(layer);
+    this.layer = layer;
+    embedding = before();
     stream.add(embedding);
     GraphNode current = embedding;
     Optional<Step> next;
@@ -49,7 +51,7 @@ final class ResidualStream {
   }
 
   /** The stream before the first layer: what the first norm normalizes, or the first factor is. */
-  private GraphNode embedding(ToIntFunction<GraphNode> layer) {
+  private GraphNode before() {
     GraphNode start =
         graph.nodes().stream()
             .filter(n -> n.is("GET_ROWS"))
@@ -61,14 +63,13 @@ final class ResidualStream {
     // begins where the stream is used twice or meets a layer's own weight.
     while (true) {
       List<GraphNode> next = graph.consumers(n);
-      if (next.size() != 1
-          || layer.applyAsInt(next.getFirst()) >= 0 && ownsWeight(next.getFirst())) {
+      if (next.size() != 1 || layer(next.getFirst()) >= 0 && ownsWeight(next.getFirst())) {
         return n;
       }
       GraphNode c = next.getFirst();
       if (c.is("MUL_MAT")
           || !c.ne().equals(start.ne())
-          || isNorm(c) && ownsWeight(affine(graph, c))) {
+          || isNorm(c) && graph.consumers(c).size() == 1 && ownsWeight(affine(graph, c))) {
         return n;
       }
       n = c;
@@ -114,8 +115,14 @@ final class ResidualStream {
       return sum;
     }
     GraphNode norm = affine(graph, next.getFirst());
-    boolean own = norm.sources().stream().anyMatch(s -> s.isWeight() && s.namedLayer() >= 0);
+    boolean own =
+        norm.sources().stream()
+            .anyMatch(s -> s.isWeight() && s.namedLayer() >= 0 && s.namedLayer() == layer(sum));
     return own ? norm : sum;
+  }
+
+  private int layer(GraphNode n) {
+    return layer.applyAsInt(n);
   }
 
   private static boolean isNorm(GraphNode n) {

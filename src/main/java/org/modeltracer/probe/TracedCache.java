@@ -189,8 +189,10 @@ public final class TracedCache {
     }
     common = Math.min(common, prompt.length - 1);
     if (lastPosition(0) >= common && !(holdsAll(common) && remove(0, common, CellMap.END))) {
-      clear();
       common = 0;
+      if (!remove(0, 0, CellMap.END)) {
+        clear();
+      }
     }
     lookedUp += prompt.length;
     reused += common;

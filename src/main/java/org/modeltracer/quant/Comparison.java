@@ -153,14 +153,15 @@ public final class Comparison implements AutoCloseable {
     pass(pairs, windows, false, free, 0, runs, progress);
     ErrorTally local = null;
     if (steers) {
-      local = new ErrorTally(pairs, options.tolerance());
-      pass(pairs, windows, true, local, 1, runs, progress);
+      var own = new ErrorTally(pairs, options.tolerance());
+      local = pass(pairs, windows, true, own, 1, runs, progress) ? own : null;
     }
     return new Findings(pairs, free, local, referenceFile, otherFile, options.thresholds())
         .report(windows, options.tolerance(), options.local());
   }
 
-  private void pass(
+  /** Runs all windows; returns whether the other model got the reference's input anywhere. */
+  private boolean pass(
       List<NodePair> pairs,
       List<int[]> windows,
       boolean steers,
@@ -182,6 +183,7 @@ public final class Comparison implements AutoCloseable {
       done += tokens.length;
     }
     mostKept = Math.max(mostKept, lockstep.mostKept());
+    return lockstep.steered();
   }
 
   private List<int[]> windows(int[] tokens) {

@@ -50,6 +50,7 @@ final class Lockstep implements NodeListener {
   private boolean over;
   private int begun;
   private int mostKept;
+  private boolean steered;
 
   /**
    * Prepares a run.
@@ -119,7 +120,7 @@ final class Lockstep implements NodeListener {
       meet(pair, own, waiting);
       if (moment.equals(blocked)) {
         blocked = null;
-        partner.answer(own.values());
+        steer(own);
       }
       return;
     }
@@ -154,7 +155,7 @@ final class Lockstep implements NodeListener {
       if (moment.equals(wanted)) {
         meet(pair, own, frame);
         if (frame.waits()) {
-          partner.answer(own.values());
+          steer(own);
         }
         return true;
       }
@@ -171,7 +172,7 @@ final class Lockstep implements NodeListener {
     if (own != null) {
       meet(pair, own, frame);
       if (frame.waits()) {
-        partner.answer(own.values());
+        steer(own);
       }
       return;
     }
@@ -187,6 +188,12 @@ final class Lockstep implements NodeListener {
       comparator.compare(
           pair, own.firstPosition(), own.rows(), own.width(), own.values(), frame.values());
     }
+  }
+
+  /** Lets the other model go on with the reference's values. */
+  private void steer(Frame own) {
+    partner.answer(own.values());
+    steered = true;
   }
 
   /** The reference is through: the other model may finish. */
@@ -206,7 +213,7 @@ final class Lockstep implements NodeListener {
       if (pair != null && frame != null && own != null) {
         meet(pair, own, frame);
         if (frame.waits()) {
-          partner.answer(own.values());
+          steer(own);
         }
       }
     }
@@ -214,6 +221,11 @@ final class Lockstep implements NodeListener {
 
   private void count() {
     mostKept = Math.max(mostKept, early.size() + late.size());
+  }
+
+  /** Whether the other model has gone on with the reference's values anywhere. */
+  boolean steered() {
+    return steered;
   }
 
   /** Most nodes that had to be kept at a time. */

@@ -24,6 +24,7 @@ final class ThreadPartner implements Partner {
   private final OpenModel model;
   private final SynchronousQueue<Word> words = new SynchronousQueue<>();
   private final SynchronousQueue<Answer> answers = new SynchronousQueue<>();
+  private final SynchronousQueue<Answer> taken = new SynchronousQueue<>();
   private boolean running;
   private boolean owesAnswer;
 
@@ -77,9 +78,13 @@ final class ThreadPartner implements Partner {
                 waits,
                 values.values()),
             null));
-    MemorySegment other = uninterrupted(answers::take).values();
-    if (other != null) {
-      values.replace(other);
+    Answer answer = uninterrupted(answers::take);
+    if (answer.values() != null) {
+      try {
+        values.replace(answer.values());
+      } finally {
+        put(taken, answer);
+      }
     }
   }
 
@@ -117,6 +122,10 @@ final class ThreadPartner implements Partner {
   public void answer(@Nullable MemorySegment values) {
     owesAnswer = false;
     put(answers, new Answer(values));
+    if (values != null) {
+      // They may lie in the reference's own buffer, which it overwrites when it goes on.
+      uninterrupted(taken::take);
+    }
   }
 
   @Override

@@ -22,15 +22,34 @@ import java.util.TreeSet;
  * some vocabularies' own pre-tokenizer (Qwen2's splits 1,672 Thai and Indic tokens, the first at 51
  * %; a wrong one splits tokens such as " 1" and "\n " at once).
  *
+ * <p>The other way round, rules that join more than GPT-2's do leave tokens that GPT-2's would
+ * split, such as {@code .append} or {@code ;} with a line feed. Published vocabularies have hundreds
+ * to tens of thousands of them; one that has none was hardly trained with such rules.
+ *
  * @param declared the pre-tokenizer that the file names, or {@code default}
  * @param tokens frequent tokens looked at
  * @param split those that the declared pre-tokenizer splits, the most frequent first
  * @param fitting pre-tokenizers that split none of them, one name for each set of rules; all of
  *     them when the vocabulary tells nothing
+ * @param joinsMore whether the declared pre-tokenizer keeps words that GPT-2's would split
+ * @param confirming tokens of all merges that are such words
  */
 public record PreTokenizerEvidence(
-    String declared, int tokens, List<String> split, Set<String> fitting) {
+    String declared,
+    int tokens,
+    List<String> split,
+    Set<String> fitting,
+    boolean joinsMore,
+    int confirming) {
   private static final int FREQUENT = 4;
+
+  private static final String PLAIN = "gpt-2";
+
+  /** Words that some rules keep and GPT-2's split. */
+  private static final List<String> JOINED =
+      List.of(
+          ".append", "(self", "\treturn", "\nfoo", ";\n", "/usr", "a1", "don't", "a b", "e\u0301",
+          "'S", "…’s", "中文，", "--\n");
 
   /** Copies the collections. */
   public PreTokenizerEvidence {
@@ -45,8 +64,10 @@ public record PreTokenizerEvidence(
    */
   public static PreTokenizerEvidence of(GgufVocabulary vocabulary) {
     String declared = vocabulary.pre().orElse("default");
-    List<String> words = frequent(vocabulary);
-    List<String> split = split(PreTokenizers.named(declared), words);
+    List<String> all = merged(vocabulary);
+    List<String> words = all.subList(0, Math.ceilDiv(all.size(), FREQUENT));
+    PreTokenizer rules = PreTokenizers.named(declared);
+    List<String> split = split(rules, words);
     var fitting = new TreeSet<String>();
     Set<List<String>> tried = new LinkedHashSet<>();
     for (String name : new TreeSet<>(PreTokenizers.names())) {
@@ -54,7 +75,22 @@ public record PreTokenizerEvidence(
         fitting.add(name);
       }
     }
-    return new PreTokenizerEvidence(declared, words.size(), split, fitting);
+    return new PreTokenizerEvidence(
+        declared,
+        words.size(),
+        split,
+        fitting,
+        joined(rules, JOINED) > 0,
+        joined(rules, all));
+  }
+
+  /** Number of words that some rules keep whole and GPT-2's split. */
+  private static int joined(PreTokenizer rules, List<String> words) {
+    PreTokenizer plain = PreTokenizers.named(PLAIN);
+    return (int)
+        words.stream()
+            .filter(word -> plain.split(word).size() > 1 && rules.split(word).size() == 1)
+            .count();
   }
 
   private static boolean splitsNone(String name, List<String> words) {
@@ -66,8 +102,8 @@ public record PreTokenizerEvidence(
     return words.stream().filter(word -> preTokenizer.split(word).size() > 1).toList();
   }
 
-  /** Texts of the tokens that the first merges make, those that are whole characters. */
-  private static List<String> frequent(GgufVocabulary vocabulary) {
+  /** Texts of the tokens that merges make, the earliest first, those that are whole characters. */
+  private static List<String> merged(GgufVocabulary vocabulary) {
     Map<String, Integer> ids = new HashMap<>();
     for (int id = 0; id < vocabulary.size(); id++) {
       ids.putIfAbsent(vocabulary.text(id), id);
@@ -81,9 +117,7 @@ public record PreTokenizerEvidence(
         made.add(id);
       }
     }
-    made.stream()
-        .limit(Math.ceilDiv(made.size(), FREQUENT))
-        .forEach(id -> text(vocabulary.bytes(id)).ifPresent(words::add));
+    made.forEach(id -> text(vocabulary.bytes(id)).ifPresent(words::add));
     return new ArrayList<>(words);
   }
 

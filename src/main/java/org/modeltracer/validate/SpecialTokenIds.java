@@ -21,6 +21,8 @@ final class SpecialTokenIds {
   /** What converters write for "there is none" into an unsigned number. */
   private static final long NONE = 0xffffffffL;
 
+  private static final int MOST_TOKENS = 1 << 22;
+
   /** Names that nobody writes as text. */
   private static final Pattern MARKED =
       Pattern.compile("^[<\\[{].*[>\\]}]$|\\|.*\\||^▁?<.*", Pattern.DOTALL);
@@ -28,6 +30,16 @@ final class SpecialTokenIds {
   private SpecialTokenIds() {}
 
   static void look(FileMetadata.Problems problems, Map<String, @Nullable Object> signals) {
+    int tokens = problems.metadata().array(PREFIX + "tokens").map(ArrayValue::size).orElse(0);
+    if (tokens > MOST_TOKENS) {
+      signals.put("vocabulary", tokens);
+      problems.say(
+          "vocabulary",
+          WARNING,
+          PREFIX + "tokens",
+          "a vocabulary of %,d tokens, which no model has".formatted(tokens));
+      return;
+    }
     GgufVocabulary vocabulary;
     try {
       vocabulary = GgufVocabulary.of(problems.file());

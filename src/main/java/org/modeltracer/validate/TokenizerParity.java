@@ -155,6 +155,7 @@ final class TokenizerParity implements Check {
       signals.put("frequent_tokens", words.tokens());
       signals.put("frequent_tokens_split", words.split().size());
       signals.put("fitting_pre_tokenizers", words.fitting().size());
+      confirmation(words);
       String fitting =
           words.fitting().isEmpty()
               ? "no known one splits none of them"
@@ -187,6 +188,21 @@ final class TokenizerParity implements Check {
                         words.tokens(),
                         ByteLevel.quote(words.split().getFirst()),
                         fitting)));
+      }
+    }
+
+    /** Rules that join more than GPT-2's leave tokens that need them. */
+    private void confirmation(PreTokenizerEvidence words) {
+      signals.put("tokens_that_need_the_pre_tokenizer", words.joinsMore() ? words.confirming() : null);
+      if (words.joinsMore()
+          && words.confirming() < subject.policy().limit("tokenizer.parity.confirming_tokens")) {
+        evidence.add(
+            Evidence.of(
+                "pre_tokenizer_unconfirmed",
+                WARNING,
+                "pre-tokenizer \"%s\" joins what GPT-2's splits, yet only %d merged tokens need it:"
+                        .formatted(words.declared(), words.confirming())
+                    + " the vocabulary was hardly trained with it"));
       }
     }
 

@@ -10,7 +10,7 @@ final class Watch {
   private static final long MEGABYTE = 1 << 20;
 
   /** Time for a process to go down after llama.cpp has given up. */
-  private static final long GRACE = 5 * SECOND;
+  private static final long GRACE = 2 * SECOND;
 
   /**
    * How a worker ended before its time.

@@ -22,7 +22,7 @@ final class WorkerCommand {
 
   /** A short life with a small heap; the AOT cache of the launcher is made for this collector. */
   private static final List<String> SHORT_LIFE =
-      List.of("-XX:+UseSerialGC", "-Xshare:auto", "-Xmx1g", "-Xss2m", "-Xlog:disable");
+      List.of("-XX:+UseSerialGC", "-Xmx1g", "-Xss2m", "-Xlog:disable");
 
   /** The optimizing compiler costs more than it gains where everything is over in a second. */
   private static final String QUICK_COMPILER = "-XX:TieredStopAtLevel=1";

@@ -49,8 +49,16 @@ class RetainedAttentionTest {
     assertThat(few.leftOut()).isZero();
     int best = few.top(1, 2, 19, 1).get(0).position();
     assertThat(few.from(1, 2, 19)[best]).isEqualTo(attention[1][2][19][best], within(5e-4f));
+    float lost = few.rest(1, 2, 19);
+    float held = 0;
+    for (float weight : few.from(1, 2, 19)) {
+      held += weight;
+    }
+    assertThat(lost).isPositive();
+    assertThat(held + lost).isEqualTo(1, within(5e-3f));
+    assertThat(half.rest(1, 2, 7)).isZero();
     RetainedAttention none = kept(100);
-    assertThat(none.leftOut()).isEqualTo(120 - 100 / 6);
+    assertThat(none.leftOut()).isEqualTo(120 - 100 / 10);
   }
 
   @Test

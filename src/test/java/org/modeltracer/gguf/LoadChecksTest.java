@@ -42,6 +42,37 @@ class LoadChecksTest {
   }
 
   @Test
+  void dataOutOfLine() {
+    int outOfLine = 0;
+    for (int length = 0; length < 32; length++) {
+      String text = "x".repeat(length);
+      more = file -> file.u32("general.alignment", 8).align(8).text("toy.text", text);
+      GgufFile model = model();
+      var problems = LoadChecks.problems(model);
+      assertThat(problems).hasSize(model.dataOffset() % 32 == 0 ? 0 : 1);
+      for (LoadChecks.Problem problem : problems) {
+        outOfLine++;
+        assertThat(problem.message())
+            .startsWith("general.alignment is 8: it puts the tensor data at byte ")
+            .contains(model.dataOffset() + ", no multiple of 32 (byte ");
+      }
+    }
+    assertThat(outOfLine).isEqualTo(24);
+  }
+
+  @Test
+  void normsAddNothingBelowZero() {
+    for (float epsilon : new float[] {-1, Float.NaN}) {
+      byte[] bits = GgufBytes.u32(Float.floatToIntBits(epsilon));
+      more = file -> file.pair("toy.attention.layer_norm_rms_epsilon", 6, bits);
+      assertProblem(
+          "toy.attention.layer_norm_rms_epsilon is " + epsilon + ": it must be 0 or more");
+    }
+    more = file -> file.pair("toy.attention.layer_norm_epsilon", 6, GgufBytes.u32(0));
+    assertThat(LoadChecks.problems(model())).isEmpty();
+  }
+
+  @Test
   void heads() {
     heads = 0;
     assertProblem("toy.attention.head_count is 0: it must be over 0, layer 0 attends");

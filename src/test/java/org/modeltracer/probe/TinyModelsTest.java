@@ -64,7 +64,7 @@ class TinyModelsTest {
           Map.entry("mpt", union(ATTENTION, CACHE, FFN, NORMS, MID)),
           Map.entry("olmo2", union(ATTENTION, CACHE, FFN, MID, GATE)),
           Map.entry("phi3", union(ATTENTION, CACHE, FFN, NORMS, MID)),
-          Map.entry("t5", union(ATTENTION, CACHE, FFN, NORMS)));
+          Map.entry("t5", union(ATTENTION, CACHE, FFN, NORMS, MID)));
 
   @TempDir private Path folder;
 

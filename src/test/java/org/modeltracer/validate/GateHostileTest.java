@@ -18,12 +18,19 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestReporter;
 import org.junit.jupiter.api.io.TempDir;
+import org.modeltracer.gguf.GgufException;
+import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.LoadChecks;
 import org.modeltracer.testing.Leftovers;
 import org.modeltracer.validate.HostileFiles.Hostile;
 
 /** Thousands of hostile files: each ends in a clean verdict, and leaves nothing behind. */
 class GateHostileTest {
   private static final int LEAST = 5000;
+
+  /** Of the files whose header is sound, which take a process each, one in so many is judged. */
+  private static final int ONE_IN = Integer.getInteger("modeltracer.hostile.one_in", 3);
+
   private static final Pattern STACK_TRACE = Pattern.compile("\\bat [\\w.$]+\\(");
 
   /** One prompt and two tokens, since what is asked here is not whether the model is good. */
@@ -43,7 +50,7 @@ class GateHostileTest {
   void everyFileEndsInACleanVerdict(TestReporter reporter) throws Exception {
     var leftovers = new Leftovers();
     leftovers.look();
-    List<Hostile> files = HostileFiles.all();
+    List<Hostile> files = withFewerSound(HostileFiles.all());
     assertThat(files).hasSizeGreaterThanOrEqualTo(LEAST);
     List<Verdicts> all = judge(files);
     var counts = new EnumMap<Verdict, Integer>(Verdict.class);
@@ -61,6 +68,28 @@ class GateHostileTest {
     assertThat(leftovers.found()).isEmpty();
     assertThat(folder).isEmptyDirectory();
     assertThat(SupervisorTest.workers()).isEmpty();
+  }
+
+  private List<Hostile> withFewerSound(List<Hostile> all) throws IOException {
+    var kept = new ArrayList<Hostile>();
+    int sound = 0;
+    Path path = folder.resolve("hostile.gguf");
+    for (Hostile file : all) {
+      Files.write(path, file.bytes().make());
+      if (!sound(path) || sound++ % ONE_IN == 0) {
+        kept.add(file);
+      }
+    }
+    Files.delete(path);
+    return kept;
+  }
+
+  private static boolean sound(Path path) {
+    try {
+      return LoadChecks.problems(GgufFile.read(path)).isEmpty();
+    } catch (GgufException e) {
+      return false;
+    }
   }
 
   private List<Verdicts> judge(List<Hostile> files) throws Exception {

@@ -169,8 +169,7 @@ final class HostileFiles {
               other ->
                   add(
                       "%s named %s too".formatted(field.of(), other.of()),
-                      bytes ->
-                          bytes.put(field.offset(), bytes.array(), other.offset(), other.bytes())));
+                      bytes -> bytes.put(field.offset(), base, other.offset(), other.bytes())));
     }
   }
 

@@ -11,6 +11,7 @@ import java.util.Objects;
 /** The schemas that ship beside the gate. */
 final class Schemas {
   static final Schema POLICY = schema("policy.schema.json");
+  static final Schema CHECK = schema("check.schema.json");
 
   private Schemas() {}
 

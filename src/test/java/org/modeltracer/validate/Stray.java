@@ -22,6 +22,8 @@ final class Stray {
     FORGE,
     LOSE_A_RESULT,
     EAT_MEMORY,
+    ABORT,
+    ABORT_AND_HANG,
     EXIT
   }
 
@@ -40,6 +42,14 @@ final class Stray {
       case FORGE -> forge(job);
       case LOSE_A_RESULT -> tell(job, new Message.End());
       case EAT_MEMORY -> eat();
+      case ABORT -> {
+        tell(job, new Message.LastWords("ops.cpp:1: GGML_ASSERT(good) failed"));
+        new ProcessBuilder("kill", "-KILL", "" + ProcessHandle.current().pid()).start().waitFor();
+      }
+      case ABORT_AND_HANG -> {
+        tell(job, new Message.LastWords("ops.cpp:1: GGML_ASSERT(good) failed"));
+        Thread.sleep(Long.MAX_VALUE);
+      }
       case EXIT -> {
         System.err.println("terminate called after throwing an instance of 'std::bad_alloc'");
         System.exit(7);

@@ -23,6 +23,8 @@ class SupervisorTest {
   private static final List<String> CHECKS =
       List.of("forward.finite", "determinism.repeat", "kv.reuse");
 
+  private static final List<String> ONE = CHECKS.subList(0, 1);
+
   @AfterEach
   void noProcessIsLeft() throws InterruptedException {
     for (ProcessHandle worker : workers()) {
@@ -37,7 +39,11 @@ class SupervisorTest {
   }
 
   static List<CheckResult> stray(Way way, Policy policy) {
-    var job = new Job("", way.name(), null, null, policy, CHECKS, Map.of());
+    return stray(way, policy, CHECKS);
+  }
+
+  private static List<CheckResult> stray(Way way, Policy policy, List<String> checks) {
+    var job = new Job("", way.name(), null, null, policy, checks, Map.of());
     var command = WorkerCommand.of(Stray.class, Path.of(way.name()));
     var deadline = Deadline.in(policy.timeout());
     return new Supervisor(command, job, deadline, Judged.QUIET).run();
@@ -78,7 +84,7 @@ class SupervisorTest {
   @DisabledOnOs(OS.WINDOWS)
   void whatAWorkerLeavesBehindHoldsUpNobody() {
     long begin = System.nanoTime();
-    List<CheckResult> results = stray(Way.LEAVE_A_CHILD, seconds(60));
+    List<CheckResult> results = stray(Way.LEAVE_A_CHILD, seconds(60), ONE);
     assertThat(results).extracting(CheckResult::verdict).containsOnly(Verdict.ERROR);
     assertThat(results.getFirst().message()).contains("exit code 9");
     assertThat(System.nanoTime() - begin).isLessThan(TimeUnit.SECONDS.toNanos(28));
@@ -87,7 +93,7 @@ class SupervisorTest {
   @Test
   void outputWithoutEndIsCutShort() {
     for (Way way : List.of(Way.FLOOD_STDOUT, Way.FLOOD_STDERR)) {
-      List<CheckResult> results = stray(way, seconds(120));
+      List<CheckResult> results = stray(way, seconds(120), ONE);
       assertThat(results).extracting(CheckResult::verdict).containsOnly(Verdict.ERROR);
       assertThat(results.getFirst().message()).endsWith("printed without end");
     }
@@ -96,7 +102,7 @@ class SupervisorTest {
   @Test
   void memoryIsLimited() {
     Policy policy = Policies.within(Policies.PATIENT, Duration.ofSeconds(60), 300L << 20);
-    List<CheckResult> results = stray(Way.EAT_MEMORY, policy);
+    List<CheckResult> results = stray(Way.EAT_MEMORY, policy, ONE);
     assertThat(results).extracting(CheckResult::verdict).containsOnly(Verdict.ERROR);
     assertThat(results.getFirst().message())
         .matches(".* took \\d+ MB of memory, more than the 300 MB of the policy");
@@ -110,18 +116,30 @@ class SupervisorTest {
 
   @Test
   void aResultThatIsLostIsNoPass() {
-    List<CheckResult> results = stray(Way.LOSE_A_RESULT, seconds(60));
+    List<CheckResult> results = stray(Way.LOSE_A_RESULT, seconds(60), ONE);
     assertThat(results).extracting(CheckResult::verdict).containsOnly(Verdict.ERROR);
     assertThat(results.getFirst().message()).contains("lost its result");
   }
 
   @Test
   void lastWordsAreKept() {
-    List<CheckResult> results = stray(Way.EXIT, seconds(60));
+    List<CheckResult> results = stray(Way.EXIT, seconds(60), ONE);
     assertThat(results.getFirst().message())
         .isEqualTo(
             "the process with llama.cpp went down, exit code 7: terminate called after throwing an"
                 + " instance of 'std::bad_alloc'");
+  }
+
+  @Test
+  @DisabledOnOs(OS.WINDOWS)
+  void llamaCppsOwnLastWordsComeFirst() {
+    assertThat(stray(Way.ABORT, seconds(60), ONE).getFirst().message())
+        .isEqualTo(
+            "the process with llama.cpp went down, SIGKILL: ops.cpp:1: GGML_ASSERT(good) failed");
+    // A process that cannot even go down is not waited for as long as there is time.
+    assertThat(stray(Way.ABORT_AND_HANG, seconds(60), ONE))
+        .extracting(CheckResult::message)
+        .containsOnly("the process with llama.cpp gave up: ops.cpp:1: GGML_ASSERT(good) failed");
   }
 
   @Test

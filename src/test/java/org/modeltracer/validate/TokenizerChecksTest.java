@@ -96,6 +96,28 @@ class TokenizerChecksTest {
     }
   }
 
+  /** The vocabulary is all plain words, which GPT-2's rules would have left. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "llama-bpe", "qwen2", "qwen35", "deepseek-llm", "deepseek-coder", "deepseek-v3", "gpt-4o",
+        "tekken", "bloom", "chatglm-bpe", "stablelm2", "superbpe"
+      })
+  void aPreTokenizerThatNoTokenNeedsFails(String pre) throws IOException {
+    for (Path model : models().filter(m -> m.toString().matches(".*(Q4_0|gpt2-f32).*")).toList()) {
+      CheckResult result = parity(new Gguf(model).text(PRE, pre));
+      assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
+      assertThat(result.evidence().getFirst().rule()).isEqualTo("pre_tokenizer_unconfirmed");
+    }
+  }
+
+  /** Rules that only split more than GPT-2's cut no token of this vocabulary: documented. */
+  @ParameterizedTest
+  @ValueSource(strings = {"starcoder", "falcon", "command-r"})
+  void rulesThatSplitNoTokenPassWithoutAReference(String pre) {
+    assertThat(parity(new Gguf(MODEL).text(PRE, pre)).verdict()).isEqualTo(Verdict.PASS);
+  }
+
   /** Gives the model a vocabulary with tokens that only GPT-2's rules keep whole. */
   @ParameterizedTest
   @ValueSource(strings = {"llama-bpe", "qwen2", "deepseek-llm", "deepseek-v3", "falcon", "gpt-4o"})

@@ -23,8 +23,8 @@ import java.util.TreeSet;
  * %; a wrong one splits tokens such as " 1" and "\n " at once).
  *
  * <p>The other way round, rules that join more than GPT-2's do leave tokens that GPT-2's would
- * split, such as {@code .append} or {@code ;} with a line feed. Published vocabularies have hundreds
- * to tens of thousands of them; one that has none was hardly trained with such rules.
+ * split, such as {@code .append} or {@code ;} with a line feed. Published vocabularies have
+ * hundreds to tens of thousands of them; one that has none was hardly trained with such rules.
  *
  * @param declared the pre-tokenizer that the file names, or {@code default}
  * @param tokens frequent tokens looked at
@@ -48,8 +48,20 @@ public record PreTokenizerEvidence(
   /** Words that some rules keep and GPT-2's split. */
   private static final List<String> JOINED =
       List.of(
-          ".append", "(self", "\treturn", "\nfoo", ";\n", "/usr", "a1", "don't", "a b", "e\u0301",
-          "'S", "…’s", "中文，", "--\n");
+          ".append",
+          "(self",
+          "\treturn",
+          "\nfoo",
+          ";\n",
+          "/usr",
+          "a1",
+          "don't",
+          "a b",
+          "e\u0301",
+          "'S",
+          "…’s",
+          "中文，",
+          "--\n");
 
   /** Copies the collections. */
   public PreTokenizerEvidence {
@@ -76,12 +88,7 @@ public record PreTokenizerEvidence(
       }
     }
     return new PreTokenizerEvidence(
-        declared,
-        words.size(),
-        split,
-        fitting,
-        joined(rules, JOINED) > 0,
-        joined(rules, all));
+        declared, words.size(), split, fitting, joined(rules, JOINED) > 0, joined(rules, all));
   }
 
   /** Number of words that some rules keep whole and GPT-2's split. */

@@ -193,7 +193,8 @@ final class TokenizerParity implements Check {
 
     /** Rules that join more than GPT-2's leave tokens that need them. */
     private void confirmation(PreTokenizerEvidence words) {
-      signals.put("tokens_that_need_the_pre_tokenizer", words.joinsMore() ? words.confirming() : null);
+      signals.put(
+          "tokens_that_need_the_pre_tokenizer", words.joinsMore() ? words.confirming() : null);
       if (words.joinsMore()
           && words.confirming() < subject.policy().limit("tokenizer.parity.confirming_tokens")) {
         evidence.add(

@@ -100,8 +100,18 @@ class TokenizerChecksTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "llama-bpe", "qwen2", "qwen35", "deepseek-llm", "deepseek-coder", "deepseek-v3", "gpt-4o",
-        "tekken", "bloom", "chatglm-bpe", "stablelm2", "superbpe"
+        "llama-bpe",
+        "qwen2",
+        "qwen35",
+        "deepseek-llm",
+        "deepseek-coder",
+        "deepseek-v3",
+        "gpt-4o",
+        "tekken",
+        "bloom",
+        "chatglm-bpe",
+        "stablelm2",
+        "superbpe"
       })
   void aPreTokenizerThatNoTokenNeedsFails(String pre) throws IOException {
     for (Path model : models().filter(m -> m.toString().matches(".*(Q4_0|gpt2-f32).*")).toList()) {

@@ -15,7 +15,7 @@ public final class LastWords {
   private static final int LONGEST = 1000;
   private static final String REPORT = "# A fatal error has been detected";
   private static final Pattern SIGNAL = Pattern.compile("#\\s+(SIG[A-Z]+|EXCEPTION_\\w+) .*");
-  private static final Pattern FRAME = Pattern.compile("# [CVJjv]\\s+\\[?(.*?)\\]?\\s*");
+  private static final Pattern FRAME = Pattern.compile("# [CVJjv]\\s+(.*?)\\s*");
 
   /** What llama.cpp and the C++ library say when they give up. */
   private static final Pattern REASON =

@@ -8,9 +8,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.modeltracer.process.BoundedLines;
-import org.modeltracer.process.ExitStatus;
-import org.modeltracer.process.LastWords;
 
 /** What is read of a process's output, and what it is taken for. */
 class OutputTest {

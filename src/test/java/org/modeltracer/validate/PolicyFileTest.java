@@ -103,9 +103,12 @@ class PolicyFileTest {
   @Test
   void jsonSaysTheSame() {
     String json =
-        "{\n"
-            + "\t\"preset\": \"smoke\",\n"
-            + "\t\"tokens\": 3, \"limits\": {\"file.data.zero_rows\": 1e-3}}";
+        """
+        {
+        \t"preset": "smoke",
+        \t"tokens": 3, "limits": {"file.data.zero_rows": 1e-3}
+        }
+        """;
     Policy policy = read("policy.json", json);
     assertThat(policy.tokens()).isEqualTo(3);
     assertThat(policy.limit("file.data.zero_rows")).isEqualTo(1e-3);

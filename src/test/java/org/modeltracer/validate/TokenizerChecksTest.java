@@ -36,7 +36,9 @@ class TokenizerChecksTest {
   }
 
   static Stream<Path> models() throws IOException {
-    return Files.list(Path.of("models")).filter(f -> f.toString().endsWith(".gguf")).sorted();
+    try (Stream<Path> files = Files.list(Path.of("models"))) {
+      return files.filter(f -> f.toString().endsWith(".gguf")).sorted().toList().stream();
+    }
   }
 
   @ParameterizedTest

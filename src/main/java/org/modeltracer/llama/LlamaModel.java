@@ -62,8 +62,10 @@ public final class LlamaModel implements AutoCloseable {
     runtime.rpc().opened(servers);
     // Read once: when llama.cpp ends the process, a summary is written without asking it again.
     layers = (int) call("llama_model_n_layer", "p:i");
-    heads = (int) call("llama_model_n_head", "p:i");
-    kvHeads = (int) call("llama_model_n_head_kv", "p:i");
+    // Older releases end the process over the heads of a model without layers, as one is that has
+    // only its vocabulary loaded.
+    heads = layers == 0 ? 0 : (int) call("llama_model_n_head", "p:i");
+    kvHeads = layers == 0 ? 0 : (int) call("llama_model_n_head_kv", "p:i");
     width = (int) call("llama_model_n_embd", "p:i");
     trainedContext = (int) call("llama_model_n_ctx_train", "p:i");
     parameters = call("llama_model_n_params", "p:l");

@@ -33,6 +33,9 @@ import java.util.TreeSet;
  *     them when the vocabulary tells nothing
  * @param joinsMore whether the declared pre-tokenizer keeps words that GPT-2's would split
  * @param confirming tokens of all merges that are such words
+ * @param splitsMore whether the declared pre-tokenizer splits words that GPT-2's would keep; only a
+ *     vocabulary with merges enough to have had such tokens tells that it was trained so
+ * @param merged tokens that merges make
  */
 public record PreTokenizerEvidence(
     String declared,
@@ -40,7 +43,9 @@ public record PreTokenizerEvidence(
     List<String> split,
     Set<String> fitting,
     boolean joinsMore,
-    int confirming) {
+    int confirming,
+    boolean splitsMore,
+    int merged) {
   private static final int FREQUENT = 4;
 
   private static final String PLAIN = "gpt-2";
@@ -63,6 +68,10 @@ public record PreTokenizerEvidence(
           "中文，",
           "--\n");
 
+  /** Words that some rules split and GPT-2's keep. */
+  private static final List<String> SPLIT =
+      List.of("12", " 7", " 1234", "''", " ==", "\n\n", "    ");
+
   /** Copies the collections. */
   public PreTokenizerEvidence {
     split = List.copyOf(split);
@@ -75,7 +84,10 @@ public record PreTokenizerEvidence(
    * @throws UnsupportedTokenizer if the declared pre-tokenizer is not known
    */
   public static PreTokenizerEvidence of(GgufVocabulary vocabulary) {
-    String declared = vocabulary.pre().orElse("default");
+    return of(vocabulary, vocabulary.pre().orElse("default"));
+  }
+
+  static PreTokenizerEvidence of(GgufVocabulary vocabulary, String declared) {
     List<String> all = merged(vocabulary);
     List<String> words = all.subList(0, Math.ceilDiv(all.size(), FREQUENT));
     PreTokenizer rules = PreTokenizers.named(declared);
@@ -88,7 +100,14 @@ public record PreTokenizerEvidence(
       }
     }
     return new PreTokenizerEvidence(
-        declared, words.size(), split, fitting, joined(rules, JOINED) > 0, joined(rules, all));
+        declared,
+        words.size(),
+        split,
+        fitting,
+        joined(rules, JOINED) > 0,
+        joined(rules, all),
+        splits(rules, SPLIT),
+        all.size());
   }
 
   /** Number of words that some rules keep whole and GPT-2's split. */
@@ -98,6 +117,12 @@ public record PreTokenizerEvidence(
         words.stream()
             .filter(word -> plain.split(word).size() > 1 && rules.split(word).size() == 1)
             .count();
+  }
+
+  private static boolean splits(PreTokenizer rules, List<String> words) {
+    PreTokenizer plain = PreTokenizers.named(PLAIN);
+    return words.stream()
+        .anyMatch(word -> rules.split(word).size() > 1 && plain.split(word).size() == 1);
   }
 
   private static boolean splitsNone(String name, List<String> words) {

@@ -155,7 +155,6 @@ final class TokenizerParity implements Check {
       signals.put("frequent_tokens", words.tokens());
       signals.put("frequent_tokens_split", words.split().size());
       signals.put("fitting_pre_tokenizers", words.fitting().size());
-      confirmation(words);
       String fitting =
           words.fitting().isEmpty()
               ? "no known one splits none of them"
@@ -174,6 +173,8 @@ final class TokenizerParity implements Check {
                 WARNING,
                 "tokenizer.ggml.pre is \"default\": rules that no model is known to be trained"
                     + " with"));
+      } else {
+        confirmation(words);
       }
       if (share(words.split().size(), words.tokens())
           > subject.policy().limit("tokenizer.parity.split_tokens")) {
@@ -191,20 +192,30 @@ final class TokenizerParity implements Check {
       }
     }
 
-    /** Rules that join more than GPT-2's leave tokens that need them. */
+    /**
+     * Rules that join more than GPT-2's leave tokens that need them; rules that split more are
+     * believed where there are merges enough for their tokens to be missed.
+     */
     private void confirmation(PreTokenizerEvidence words) {
       signals.put(
           "tokens_that_need_the_pre_tokenizer", words.joinsMore() ? words.confirming() : null);
       if (words.joinsMore()
           && words.confirming() < subject.policy().limit("tokenizer.parity.confirming_tokens")) {
-        evidence.add(
-            Evidence.of(
-                "pre_tokenizer_unconfirmed",
-                WARNING,
-                "pre-tokenizer \"%s\" joins what GPT-2's splits, yet only %d merged tokens need it:"
-                        .formatted(words.declared(), words.confirming())
-                    + " the vocabulary was hardly trained with it"));
+        unconfirmed(
+            "pre-tokenizer \"%s\" joins what GPT-2's splits, yet only %d merged tokens need it:"
+                    .formatted(words.declared(), words.confirming())
+                + " the vocabulary was hardly trained with it");
+      } else if (words.splitsMore()
+          && words.merged() < subject.policy().limit("tokenizer.parity.confirming_merges")) {
+        unconfirmed(
+            "pre-tokenizer \"%s\" splits what GPT-2's keeps, and %d merged tokens are too few to tell"
+                    .formatted(words.declared(), words.merged())
+                + " that the vocabulary was trained with it");
       }
+    }
+
+    private void unconfirmed(String message) {
+      evidence.add(Evidence.of("pre_tokenizer_unconfirmed", WARNING, message));
     }
 
     private static double share(int part, int whole) {

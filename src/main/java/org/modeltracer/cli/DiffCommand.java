@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.QuantizationLevel;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.quant.Comparison;
 import org.modeltracer.quant.ComparisonOptions;
 import org.modeltracer.quant.QuantizationReport;
@@ -112,6 +113,9 @@ final class DiffCommand implements Callable<Integer> {
     }
     GgufFile file = LoadedModel.checked(against);
     var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
+    LlamaRuntime.loadFrom(library)
+        .note()
+        .ifPresent(note -> terminal.note("modeltracer: note: " + note));
     var one = new Setup(against, library, gpuLayers, settings(file));
     Setup two = other.apply(one, quant);
     try (var interrupt = new Interrupt();
@@ -173,6 +177,9 @@ final class DiffCommand implements Callable<Integer> {
   }
 
   private static ExitCode exitCode(QuantizationReport report) {
+    if (report.nodes().isEmpty()) {
+      return ExitCode.NOTHING;
+    }
     return report.count(QuantizationLevel.CRITICAL) > 0 ? ExitCode.FINDINGS : ExitCode.PASS;
   }
 }

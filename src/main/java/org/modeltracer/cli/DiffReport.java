@@ -6,6 +6,7 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.QuantizationLevel;
 import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.model.Site;
 import org.modeltracer.probe.Quantization;
 import org.modeltracer.quant.FirstDivergence;
 import org.modeltracer.quant.HeadDivergence;
@@ -169,11 +170,9 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
     terminal.println("");
   }
 
+  /** Names repeat where a node has no place of its own: the operation tells them apart. */
   private static String name(NodeError node) {
-    boolean named = !node.tensor().isEmpty() && !node.tensor().startsWith("node_");
-    return named
-        ? node.tensor() + (node.tensor().startsWith("Q") ? " " + node.op() : "")
-        : node.place() + " " + node.op();
+    return node.name() + (node.place().site() == Site.OTHER ? " " + node.op() : "");
   }
 
   private void massive(NodeError node) {

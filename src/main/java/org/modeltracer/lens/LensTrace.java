@@ -34,7 +34,9 @@ public final class LensTrace implements StateListener, TracedSession.LogitsListe
   private final Deque<MemorySegment> free = new ArrayDeque<>();
   private final Map<Integer, MemorySegment> states = new HashMap<>();
   private int[] prompt = {};
-  private int chosenBefore = -1;
+
+  /** The token at the next position, once the prompt is over; -1 before. */
+  private int generated = -1;
 
   private LensTrace(TracedSession session, LensOptions options, Consumer<PositionReading> target) {
     this.session = session;
@@ -73,6 +75,7 @@ public final class LensTrace implements StateListener, TracedSession.LogitsListe
   /** A prompt is about to run. */
   public void begin(int[] tokens) {
     prompt = session.decoded(tokens);
+    generated = -1;
     free.addAll(states.values());
     states.clear();
   }
@@ -81,7 +84,8 @@ public final class LensTrace implements StateListener, TracedSession.LogitsListe
   public void onState(
       int layer, int sequence, int position, MemorySegment values, long offset, int width) {
     Integer row = rows.get(layer);
-    boolean wanted = options.everyPosition() || position >= prompt.length - 1;
+    // A generated token may come before the prompt's end where the context was shifted.
+    boolean wanted = options.everyPosition() || generated >= 0 || position >= prompt.length - 1;
     if (sequence != 0 || !wanted || row == null || width != lens.width()) {
       return;
     }
@@ -113,13 +117,15 @@ public final class LensTrace implements StateListener, TracedSession.LogitsListe
     if (block == null) {
       return;
     }
-    boolean within = position < prompt.length;
-    int next = position + 1 < prompt.length ? prompt[position + 1] : chosen;
-    MemorySegment scores = lens.scores(block);
     free.add(block);
-    target.accept(
-        reader.read(position, within ? prompt[position] : chosenBefore, next, scores, logits));
-    chosenBefore = chosen;
+    boolean within = generated < 0;
+    if (within && position >= prompt.length) {
+      return;
+    }
+    int token = within ? prompt[position] : generated;
+    int next = within && position + 1 < prompt.length ? prompt[position + 1] : chosen;
+    target.accept(reader.read(position, token, next, lens.scores(block), logits));
+    generated = chosen;
   }
 
   /** Takes the lens off. */

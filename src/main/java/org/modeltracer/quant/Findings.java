@@ -110,7 +110,7 @@ record Findings(
                   own.stream()
                       .max(Comparator.comparingDouble(Findings::badness))
                       .orElseThrow()
-                      .tensor(),
+                      .name(),
                   own.stream().map(NodeError::level).max(Comparator.naturalOrder()).orElseThrow()));
         });
     return layers;

@@ -41,6 +41,11 @@ public record NodeError(
     long notFinite,
     QuantizationLevel level) {
 
+  /** What to call it: its name in the graph, or its place where llama.cpp gave it none. */
+  public String name() {
+    return tensor.isEmpty() || tensor.startsWith("node_") ? place.toString() : tensor;
+  }
+
   /** The error that sets the level: the one of lower cosine. */
   public TensorError worse() {
     return local != null && !(local.cosine() >= accumulated.cosine()) ? local : accumulated;

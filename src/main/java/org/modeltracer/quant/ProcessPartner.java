@@ -1,8 +1,8 @@
 package org.modeltracer.quant;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -10,6 +10,10 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.probe.NodeInfo;
+import org.modeltracer.process.BoundedLines;
+import org.modeltracer.process.ChildJvm;
+import org.modeltracer.process.ExitStatus;
+import org.modeltracer.process.LastWords;
 
 /**
  * The other model in a process of its own, on another llama.cpp.
@@ -19,9 +23,11 @@ import org.modeltracer.probe.NodeInfo;
  */
 final class ProcessPartner implements Partner {
   private static final int PATIENCE_SECONDS = 5;
+  private static final int LONGEST_LINE = 1 << 14;
 
   private final Process process;
-  private final LastWords words;
+  private final LastWords words = new LastWords();
+  private final Thread listener;
   private final Wire wire;
   private final String version;
   private final List<NodeInfo> nodes = new ArrayList<>();
@@ -31,8 +37,8 @@ final class ProcessPartner implements Partner {
 
   ProcessPartner(Setup setup) {
     try {
-      process = new ProcessBuilder(command()).start();
-      words = LastWords.of(process.getErrorStream());
+      process = ChildJvm.of(PartnerProcess.class, setup.model()).start();
+      listener = Thread.ofPlatform().daemon().start(() -> listen(process.getErrorStream()));
       wire = new Wire(process.getInputStream(), process.getOutputStream());
     } catch (IOException e) {
       throw new LlamaException(
@@ -54,24 +60,13 @@ final class ProcessPartner implements Partner {
     }
   }
 
-  private static List<String> command() {
-    var command = new ArrayList<String>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(
-        List.of(
-            "-Xlog:disable",
-            "-Xlog:all=error:stderr",
-            "-XX:+DisplayVMOutputToStderr",
-            "-XX:+UseSerialGC",
-            "--enable-native-access=ALL-UNNAMED",
-            "-cp",
-            System.getProperty("java.class.path")));
-    String home = System.getProperty("modeltracer.home");
-    if (home != null) {
-      command.add("-Dmodeltracer.home=" + home);
+  /** Reads a stream to its end, so that who writes never waits. */
+  private void listen(InputStream errors) {
+    try {
+      var unused = new BoundedLines(errors, LONGEST_LINE, Long.MAX_VALUE).read(words::accept);
+    } catch (IOException e) {
+      words.accept(String.valueOf(e.getMessage()));
     }
-    command.add(PartnerProcess.class.getName());
-    return command;
   }
 
   /** Reads the letter of the next message, which must be one of two; a failure is thrown. */
@@ -94,19 +89,18 @@ final class ProcessPartner implements Partner {
 
   private LlamaException gone() {
     running = false;
-    String how = "did not say why";
+    String how = "it closed its output";
     try {
-      how =
-          process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)
-              ? "exit code " + process.exitValue()
-              : "it closed its output";
+      if (process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+        listener.join(TimeUnit.SECONDS.toMillis(PATIENCE_SECONDS));
+        how = ExitStatus.words(process.exitValue(), null, words);
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
     process.destroyForcibly();
     return new LlamaException(
-        LlamaException.Kind.DECODE,
-        "the process of the other llama.cpp ended: " + how + words.text());
+        LlamaException.Kind.DECODE, "the process of the other llama.cpp ended: " + how);
   }
 
   @Override

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.process.ChildJvm;
 import org.modeltracer.validate.Check.Needs;
 
 /**
@@ -126,8 +127,7 @@ public final class Gate {
             add(result);
           }
         };
-    var supervisor =
-        new Supervisor(WorkerCommand.of(Worker.class, file), job, deadline, forwarding);
+    var supervisor = new Supervisor(ChildJvm.of(Worker.class, file), job, deadline, forwarding);
     supervisor.run();
     return supervisor.trace();
   }

@@ -2,6 +2,7 @@ package org.modeltracer.validate;
 
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.process.ExitStatus;
 
 /** Waits for a worker's messages, and ends a worker that does not keep to the limits. */
 final class Watch {

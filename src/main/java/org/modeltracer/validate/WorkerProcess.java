@@ -10,6 +10,8 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.process.BoundedLines;
+import org.modeltracer.process.LastWords;
 
 /**
  * A worker process seen from outside: its messages, its last words, its memory, and its end.

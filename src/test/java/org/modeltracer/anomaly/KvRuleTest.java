@@ -34,6 +34,21 @@ class KvRuleTest {
     assertThat(finding).isNotNull();
     assertThat(finding.kind()).isEqualTo(AnomalyKind.KV_THRASHING);
     assertThat(finding.message()).contains("3200 cells of 256", "32 of the last 32 steps");
+    assertThat(rule.thrashed()).isTrue();
+  }
+
+  @Test
+  void aQuarterOfTheCellsWithinTheWindowIsHighEviction() {
+    for (int step = 0; step < 1000; step++) {
+      // 63 cells in any 32 steps, of 256.
+      rule.accept(200, 256, step % 32 == 0 ? 63 : 0, Double.NaN);
+      assertThat(rule.highEviction()).isFalse();
+    }
+    rule.accept(200, 256, 1, Double.NaN);
+    assertThat(rule.highEviction()).isTrue();
+    rule.accept(200, 256, 0, Double.NaN);
+    assertThat(rule.highEviction()).as("of the session").isTrue();
+    assertThat(rule.thrashed()).isFalse();
   }
 
   @Test

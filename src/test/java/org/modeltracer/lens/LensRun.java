@@ -11,6 +11,7 @@ import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.FlashAttention;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.ModelOptions;
 import org.modeltracer.probe.SessionOptions;
 import org.modeltracer.probe.TracedSession;
 import org.modeltracer.trace.ModelTracer;
@@ -35,7 +36,17 @@ record LensRun(
   }
 
   static LensRun of(LlamaRuntime runtime, Path file, int[] ids, LensOptions options, int generate) {
-    try (LlamaModel model = runtime.open(file);
+    return of(runtime, file, ModelOptions.defaults(), ids, options, generate);
+  }
+
+  static LensRun of(
+      LlamaRuntime runtime,
+      Path file,
+      ModelOptions where,
+      int[] ids,
+      LensOptions options,
+      int generate) {
+    try (LlamaModel model = runtime.open(file, where);
         var tracer = new ModelTracer(TracerConfig.builder().logits(true).build());
         TracedSession session =
             TracedSession.open(

@@ -9,6 +9,8 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.probe.CachePolicy;
+import org.modeltracer.probe.Generation;
 import org.modeltracer.probe.SessionOptions;
 import org.modeltracer.probe.TracedSession;
 import org.modeltracer.trace.ModelTracer;
@@ -119,6 +121,33 @@ class LensTraceTest {
           }
           assertThat(readings.get(1).token()).isEqualTo(readings.get(0).next());
         });
+  }
+
+  @Test
+  void goesOnWhenTheContextIsShifted() {
+    int[] ids = ids(6, 60);
+    var options =
+        SessionOptions.defaults()
+            .withContext(LensRun.exact())
+            .withCache(CachePolicy.defaults().withShift(0))
+            .withExtraSites(LensTrace.SITES);
+    try (LlamaModel model = LlamaRuntime.load().open(FILE);
+        var tracer = new ModelTracer(TracerConfig.builder().logits(true).build());
+        TracedSession session = TracedSession.open(model, options, tracer)) {
+      var readings = new ArrayList<PositionReading>();
+      var lens = new LensOptions(false, 1, List.of());
+      try (LensTrace trace = LensTrace.attach(session, lens, readings::add)) {
+        trace.begin(ids);
+        Generation generation = session.generate(ids, 400, token -> true);
+        assertThat(generation.shifts()).isPositive();
+        assertThat(readings).hasSizeGreaterThan(256);
+        for (int i = 0; i < generation.tokens().size() - 1; i++) {
+          int id = generation.tokens().get(i).id();
+          assertThat(readings.get(i).next()).isEqualTo(id);
+          assertThat(readings.get(i + 1).token()).isEqualTo(id);
+        }
+      }
+    }
   }
 
   @Test

@@ -141,24 +141,24 @@ class SideGraphTest {
   @ParameterizedTest
   @MethodSource("org.modeltracer.llama.Runtimes#all")
   void isNotUsedPastItsEnd(LlamaRuntime runtime) {
+    LlamaModel model = runtime.open(FILE);
     try (var arena = Arena.ofConfined();
-        LlamaModel model = runtime.open(FILE)) {
+        SideGraph orphan = product(model, show(model), COLUMNS)) {
       MemorySegment in = arena.allocate(4L * WIDTH * COLUMNS, 4);
       MemorySegment out = arena.allocate(4L * 384 * COLUMNS, 4);
-      SideGraph graph = product(model, show(model), COLUMNS);
-      assertThatThrownBy(() -> graph.compute(in.asSlice(4), out))
+      orphan.compute(in, out);
+      assertThatThrownBy(() -> orphan.compute(in.asSlice(4), out))
           .isInstanceOf(IndexOutOfBoundsException.class);
-      assertThatThrownBy(() -> graph.compute(in, out.asSlice(4)))
+      assertThatThrownBy(() -> orphan.compute(in, out.asSlice(4)))
           .isInstanceOf(IndexOutOfBoundsException.class);
-      assertThatThrownBy(() -> graph.compute(MemorySegment.ofArray(new float[WIDTH * 5]), out))
+      assertThatThrownBy(() -> orphan.compute(MemorySegment.ofArray(new float[WIDTH * 5]), out))
           .isInstanceOf(IllegalArgumentException.class);
-      graph.close();
-      graph.close();
-      assertThatThrownBy(() -> graph.compute(in, out)).hasMessageContaining("closed");
-      SideGraph orphan = product(model, show(model), COLUMNS);
+      SideGraph closed = product(model, show(model), COLUMNS);
+      closed.close();
+      closed.close();
+      assertThatThrownBy(() -> closed.compute(in, out)).hasMessageContaining("closed");
       model.close();
       assertThatThrownBy(() -> orphan.compute(in, out)).hasMessageContaining("closed");
-      orphan.close();
     }
   }
 }

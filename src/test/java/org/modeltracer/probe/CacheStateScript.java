@@ -6,17 +6,14 @@ import static org.assertj.core.api.Assertions.within;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
-import org.modeltracer.llama.CacheTruth;
-import org.modeltracer.model.AttentionRow;
+import org.modeltracer.probe.CacheBooks.State;
+import org.modeltracer.probe.CacheBooks.Token;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.ModelTracer;
-import org.modeltracer.trace.TraceListener;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -26,28 +23,8 @@ import tools.jackson.databind.JsonNode;
  * <p>After each step every number of the state that was recorded is compared with the books, and
  * the cells with what llama.cpp says.
  */
-final class CacheStateScript implements TraceListener {
-  private static final double THRESHOLD = 0.01;
-
-  /** A token in the cache, and the tokens it was computed in sight of, itself last. */
-  private static final class Token {
-    final int id;
-    int position;
-    final Set<Integer> owners = new HashSet<>();
-    final List<Integer> sight = new ArrayList<>();
-
-    Token(int id, int position, int owner) {
-      this.id = id;
-      this.position = position;
-      owners.add(owner);
-    }
-  }
-
-  /** What a state must be. */
-  private record State(
-      int used, long bytes, int evictions, Double hitRate, int oldest, double fragmentation) {}
-
-  private final TracedSession session;
+final class CacheStateScript {
+  final TracedSession session;
   private final ModelTracer tracer;
   private final Random random;
   private final List<CellLedger> ledgers;
@@ -57,7 +34,7 @@ final class CacheStateScript implements TraceListener {
   private final CachePolicy policy;
   private final List<Token> tokens = new ArrayList<>();
   private final List<State> states = new ArrayList<>();
-  private final List<Set<Long>> seen = new ArrayList<>();
+  private final SeenKeys seen = new SeenKeys();
   private Double hitRate;
   private boolean blurred;
   private long evictions;
@@ -93,25 +70,7 @@ final class CacheStateScript implements TraceListener {
     this.policy = policy;
     random = new Random(seed);
     sequences = session.context().options().sequences();
-    tracer.addListener(this);
-  }
-
-  @Override
-  public void onForward(int forward, int first, int count) {
-    seen.add(new HashSet<>());
-  }
-
-  @Override
-  public void onAttentionRow(AttentionRow row) {
-    for (int i = 0; i < row.size(); i++) {
-      if (row.weight(i) >= THRESHOLD) {
-        seen.getLast().add((long) row.sequence() << 32 | row.key(i));
-      }
-    }
-  }
-
-  boolean canShift() {
-    return session.cache().canShift();
+    tracer.addListener(seen);
   }
 
   private List<Token> of(int sequence) {
@@ -160,13 +119,14 @@ final class CacheStateScript implements TraceListener {
   }
 
   private void begin() {
-    seen.clear();
+    seen.passes.clear();
     states.clear();
   }
 
   /** Books a batch. */
   private void compute(List<Token> added) {
-    for (List<Token> part : parts(added)) {
+    for (List<Token> part :
+        CacheBooks.parts(added, streams, session.context().microBatchTokens())) {
       List<CellLedger.Token> cells =
           part.stream()
               .map(t -> new CellLedger.Token(t.position, t.owners.iterator().next()))
@@ -196,34 +156,6 @@ final class CacheStateScript implements TraceListener {
     hitRate = null;
     dropped += ledgers.getLast().evictions - main.evictions;
     ledgers.forEach(l -> l.evictions = 0);
-  }
-
-  /** Micro-batches: in order, or of as many tokens from neighbouring sequences as all have. */
-  private List<List<Token>> parts(List<Token> batch) {
-    int most = session.context().microBatchTokens();
-    var parts = new ArrayList<List<Token>>();
-    var left = new ArrayList<>(batch);
-    while (!left.isEmpty()) {
-      var part = new ArrayList<Token>();
-      if (streams) {
-        var taking = new TreeMap<Integer, List<Token>>();
-        for (Token t : left) {
-          int s = t.owners.iterator().next();
-          boolean fits = taking.isEmpty() || s == taking.lastKey() + 1;
-          if (!taking.containsKey(s) && fits && taking.size() <= most) {
-            taking.put(s, left.stream().filter(o -> o.owners.contains(s)).toList());
-          }
-        }
-        int each = taking.values().stream().mapToInt(List::size).min().orElseThrow();
-        int n = Math.max(1, Math.min(each, most / taking.size()));
-        taking.values().forEach(own -> part.addAll(own.subList(0, n)));
-      } else {
-        part.addAll(left.subList(0, Math.min(most, left.size())));
-      }
-      left.removeAll(part);
-      parts.add(part);
-    }
-    return parts;
   }
 
   /** Removes, keeps, copies, shifts or clears. */
@@ -406,16 +338,11 @@ final class CacheStateScript implements TraceListener {
         && held.get(common).sight.equals(ids.subList(0, common + 1))) {
       common++;
     }
-    if (policy.reuseChunk() > 0 && session.cache().canShift() && holds(common)) {
+    if (policy.reuseChunk() > 0 && session.cache().canShift() && CacheBooks.hold(ledgers, common)) {
       common = moveChunks(prompt, common, held);
     }
     common = Math.min(common, prompt.length - 1);
-    return holds(common) ? common : 0;
-  }
-
-  private boolean holds(int to) {
-    List<Integer> wanted = IntStream.range(0, to).boxed().toList();
-    return ledgers.stream().allMatch(l -> l.positions(0).containsAll(wanted));
+    return CacheBooks.hold(ledgers, common) ? common : 0;
   }
 
   /** llama-server's rule for chunks, on positions and ids. */
@@ -449,9 +376,13 @@ final class CacheStateScript implements TraceListener {
   private void check() {
     JsonNode kv = Json.mapper().readTree(tracer.summaryToJson()).get("kv_cache");
     JsonNode last = kv.get("last_steps");
-    assertThat(seen).hasSameSizeAs(states);
+    assertThat(seen.passes).hasSameSizeAs(states);
     for (int i = Math.max(0, states.size() - last.size()); i < states.size(); i++) {
-      compare(states.get(i), last.get(last.size() - states.size() + i), i);
+      CacheBooks.compare(
+          states.get(i),
+          last.get(last.size() - states.size() + i),
+          ledgers.getFirst().capacity(),
+          seen.accessed(i, this::of));
       checked++;
     }
     assertThat(kv.get("evictions").asLong()).isEqualTo(evictions);
@@ -461,59 +392,6 @@ final class CacheStateScript implements TraceListener {
     if (lookups > 0) {
       assertThat(kv.get("hit_rate").asDouble()).isCloseTo(hits / lookups, within(1e-12));
     }
-    compareCells();
-  }
-
-  private void compare(State want, JsonNode is, int i) {
-    assertThat(is.get("cells_used").asInt()).isEqualTo(want.used());
-    int capacity = ledgers.getFirst().capacity();
-    assertThat(is.get("capacity").asInt()).isEqualTo(capacity);
-    assertThat(is.get("utilization").asDouble()).isEqualTo((double) want.used() / capacity);
-    assertThat(is.get("bytes").asLong()).isEqualTo(want.bytes());
-    assertThat(is.get("evictions").asInt()).isEqualTo(want.evictions());
-    assertThat(is.get("oldest_position").asInt()).isEqualTo(want.oldest());
-    assertThat(is.get("fragmentation").asDouble()).isCloseTo(want.fragmentation(), within(1e-12));
-    assertThat(is.get("accessed_positions").asInt()).isEqualTo(accessed(i));
-    if (want.hitRate() == null) {
-      assertThat(is.get("hit_rate").isNull()).isTrue();
-    } else {
-      assertThat(is.get("hit_rate").asDouble()).isEqualTo(want.hitRate());
-    }
-  }
-
-  /** Tokens behind the keys of a pass; several passes together are of sequence 0 alone. */
-  private int accessed(int pass) {
-    if (states.size() > 1) {
-      return seen.get(pass).size();
-    }
-    var found = new HashSet<Token>();
-    for (long key : seen.get(pass)) {
-      found.add(
-          of((int) (key >> 32)).stream()
-              .filter(t -> t.position == (int) key)
-              .findFirst()
-              .orElseThrow());
-    }
-    return found.size();
-  }
-
-  private void compareCells() {
-    List<Integer> used =
-        session.cache().layout().all().stream().map(g -> g.cells().used()).sorted().toList();
-    assertThat(used).isEqualTo(ledgers.stream().map(CellLedger::used).sorted().toList());
-    if (!CacheTruth.isTold(session.context())) {
-      assertThat(CacheTruth.usedCells(session.context())).isEqualTo(ledgers.getFirst().used());
-      return;
-    }
-    for (int s = 0; s < sequences; s++) {
-      List<List<Integer>> truth = CacheTruth.positions(session.context(), s);
-      assertThat(truth).hasSameSizeAs(ledgers);
-      for (int i = 0; i < truth.size(); i++) {
-        assertThat(truth.get(i)).as("sequence %d", s).isEqualTo(ledgers.get(i).visible(s));
-      }
-      List<Integer> smallest = ledgers.getLast().positions(s);
-      assertThat(CacheTruth.firstPosition(session.context(), s))
-          .isEqualTo(smallest.stream().mapToInt(p -> p).min().orElse(-1));
-    }
+    CacheBooks.compareCells(session, ledgers, sequences);
   }
 }

@@ -217,7 +217,7 @@ class CacheStateTest {
           policy,
           keep,
           script -> {
-            if (!script.canShift()) {
+            if (!script.session.cache().canShift()) {
               return;
             }
             var random = new Random(keep);

@@ -20,7 +20,7 @@ import org.modeltracer.trace.TracerConfig;
 
 /** Attention kept from a session, and asked for afterwards, against what PyTorch computed. */
 class RetainedSessionTest {
-  private static final Golden GOLDEN = Golden.load("tinyllama-gqa", "text64");
+  private static final Golden GOLDEN = Golden.load("tinyllama-mha", "text64");
 
   private static RetainedAttention kept(LlamaRuntime runtime, long budget) {
     var kept = new RetainedAttention(budget);

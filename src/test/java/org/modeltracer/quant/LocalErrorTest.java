@@ -17,6 +17,7 @@ import org.modeltracer.anomaly.QuantizationLevel;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
 import org.modeltracer.testing.Golden;
+import org.modeltracer.trace.Json;
 
 /** A layer's own error, against models of which one layer alone is changed. */
 class LocalErrorTest {
@@ -159,6 +160,30 @@ class LocalErrorTest {
     assertThat(report.nodes().stream().filter(n -> "blk.1.ffn_down.weight".equals(n.weight())))
         .singleElement()
         .matches(n -> n.place().equals(new Place(Site.FFN_OUT, 1)) && "f32".equals(n.type()));
+  }
+
+  @Test
+  void whatIsNotFiniteIsCriticalAndNamedFirst() {
+    Path broken =
+        new Edited(BASE)
+            .scaleRow("blk.1.attn_v.weight", 3, Float.NaN)
+            .write(folder.resolve("nan.gguf"));
+    QuantizationReport report = compare(broken);
+    NodeError value =
+        report.nodes().stream()
+            .filter(n -> n.place().equals(new Place(Site.VALUE, 1)))
+            .findFirst()
+            .orElseThrow();
+    // One dimension of 64 tokens, in either run; the other dimensions are as they were.
+    assertThat(value.notFinite()).isEqualTo(2 * 64);
+    assertThat(value.level()).isEqualTo(QuantizationLevel.CRITICAL);
+    assertThat(value.accumulated().relativeL2()).isZero();
+    assertThat(report.firstDivergence()).isNotNull();
+    assertThat(report.firstDivergence().place().layer()).isEqualTo(1);
+    assertThat(report.firstDivergence().relativeL2()).isNaN();
+    assertThat(report.nodes().getFirst().notFinite()).isPositive();
+    assertThat(report.logits()).isNotNull();
+    assertThat(Json.line(report.toJson())).contains("\"kl_mean\":null").doesNotContain("NaN,");
   }
 
   /** A dimension of the stream that dwarfs the rest hides the error of the rest. */

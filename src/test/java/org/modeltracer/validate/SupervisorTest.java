@@ -14,6 +14,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
+import org.modeltracer.process.ChildJvm;
 import org.modeltracer.validate.Stray.Way;
 
 /**
@@ -44,7 +45,7 @@ class SupervisorTest {
 
   private static List<CheckResult> stray(Way way, Policy policy, List<String> checks) {
     var job = new Job("", way.name(), null, null, policy, checks, Map.of());
-    var command = WorkerCommand.of(Stray.class, Path.of(way.name()));
+    var command = ChildJvm.of(Stray.class, Path.of(way.name()));
     var deadline = Deadline.in(policy.timeout());
     return new Supervisor(command, job, deadline, Judged.QUIET).run();
   }
@@ -201,7 +202,7 @@ class SupervisorTest {
     Policy endless = Policies.withTokens(Policies.PATIENT, 100_000, 100_000);
     var job = new Job("@", file.toString(), null, null, endless, CHECKS, Map.of());
     Process worker =
-        WorkerCommand.of(Worker.class, file)
+        ChildJvm.of(Worker.class, file)
             .redirectOutput(ProcessBuilder.Redirect.DISCARD)
             .redirectError(ProcessBuilder.Redirect.DISCARD)
             .start();

@@ -9,6 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.modeltracer.process.BoundedLines;
+import org.modeltracer.process.ExitStatus;
+import org.modeltracer.process.LastWords;
 
 /** What is read of a worker's output, and what it is taken for. */
 class WorkerOutputTest {
@@ -94,7 +97,7 @@ class WorkerOutputTest {
         .forEach(said::accept);
     assertThat(said.signal()).contains("SIGSEGV");
     assertThat(ExitStatus.words(134, null, said))
-        .isEqualTo("SIGSEGV: in libggml-cpu.so+0x1234]  ggml_vec_dot+0x10");
+        .isEqualTo("SIGSEGV: in [libggml-cpu.so+0x1234]  ggml_vec_dot+0x10");
   }
 
   @Test

@@ -1,4 +1,4 @@
-package org.modeltracer.validate;
+package org.modeltracer.process;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -10,12 +10,12 @@ import java.util.regex.Pattern;
  *
  * <p>Java's own report of a crash is left out but for its signal and the frame in which it was.
  */
-final class LastWords {
+public final class LastWords {
   private static final int KEPT = 100;
   private static final int LONGEST = 1000;
   private static final String REPORT = "# A fatal error has been detected";
   private static final Pattern SIGNAL = Pattern.compile("#\\s+(SIG[A-Z]+|EXCEPTION_\\w+) .*");
-  private static final Pattern FRAME = Pattern.compile("# [CVJjv]\\s+\\[?(.*?)\\]?\\s*");
+  private static final Pattern FRAME = Pattern.compile("# [CVJjv]\\s+(.*?)\\s*");
 
   /** What llama.cpp and the C++ library say when they give up. */
   private static final Pattern REASON =
@@ -28,7 +28,7 @@ final class LastWords {
   private boolean report;
 
   /** Takes a line. */
-  synchronized void accept(String line) {
+  public synchronized void accept(String line) {
     String text = line.substring(0, Math.min(LONGEST, line.length())).strip();
     report |= text.startsWith(REPORT);
     if (report) {
@@ -59,12 +59,21 @@ final class LastWords {
   }
 
   /** Signal that Java caught and told of. */
-  synchronized Optional<String> signal() {
+  public synchronized Optional<String> signal() {
     return signal;
   }
 
   /** Why the process ended: a failed assertion, the place of a crash, else its last line. */
-  synchronized Optional<String> reason() {
-    return reason.or(() -> frame).or(() -> Optional.ofNullable(lines.peekLast())).map(Checks::line);
+  public synchronized Optional<String> reason() {
+    return reason
+        .or(() -> frame)
+        .or(() -> Optional.ofNullable(lines.peekLast()))
+        .map(LastWords::oneLine);
+  }
+
+  /** A text as one printable line of bounded length. */
+  static String oneLine(String text) {
+    String line = text.strip().replaceAll("\\s*\\R\\s*", " ").replaceAll("\\p{Cntrl}", "?");
+    return line.length() <= LONGEST ? line : line.substring(0, LONGEST) + "…";
   }
 }

@@ -1,11 +1,11 @@
-package org.modeltracer.validate;
+package org.modeltracer.process;
 
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** What the exit code of a process says about how it ended. */
-final class ExitStatus {
+public final class ExitStatus {
   private static final int SIGNALS = 128;
   private static final int INTERRUPT = 2;
 
@@ -17,12 +17,12 @@ final class ExitStatus {
   private ExitStatus() {}
 
   /** Whether somebody at the terminal ended it. */
-  static boolean interrupted(int code) {
+  public static boolean interrupted(int code) {
     return code == SIGNALS + INTERRUPT;
   }
 
   /** The signal that ended it, if one did. */
-  static Optional<String> signal(int code) {
+  public static Optional<String> signal(int code) {
     return Optional.ofNullable(NAMES.get(code - SIGNALS));
   }
 
@@ -32,12 +32,12 @@ final class ExitStatus {
    * @param heard what llama.cpp said when it gave up, null when it said nothing
    * @param said what the process printed
    */
-  static String words(int code, @Nullable String heard, LastWords said) {
+  public static String words(int code, @Nullable String heard, LastWords said) {
     String how =
         said.signal()
             .or(() -> signal(code))
             .orElse(code > SIGNALS ? "signal " + (code - SIGNALS) : "exit code " + code);
     String why = heard != null ? heard : said.reason().orElse("");
-    return why.isEmpty() ? how : how + ": " + Checks.line(why);
+    return why.isEmpty() ? how : how + ": " + LastWords.oneLine(why);
   }
 }

@@ -1,4 +1,4 @@
-package org.modeltracer.validate;
+package org.modeltracer.process;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -7,8 +7,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** How a worker process is started: as this one was, and so that its end leaves nothing behind. */
-final class WorkerCommand {
+/** A Java process with our class path, started so that its end leaves nothing behind. */
+public final class ChildJvm {
   private static final Path SHELL = Path.of("/bin/sh");
 
   /** No report of a crash in a file, no core, no performance data in a temporary folder. */
@@ -30,10 +30,14 @@ final class WorkerCommand {
   private static final long SMALL_FILE = 64L << 20;
   private static final String AOT = "-XX:AOTCache=";
 
-  private WorkerCommand() {}
+  private ChildJvm() {}
 
-  /** The process that runs a class of this program's class path on a file. */
-  static ProcessBuilder of(Class<?> main, Path file) {
+  /**
+   * The process that runs a class of this program's class path.
+   *
+   * @param file the model it is to work on; a small one wants a quick start
+   */
+  public static ProcessBuilder of(Class<?> main, Path file) {
     var command = new ArrayList<String>();
     if (Files.isExecutable(SHELL)) {
       // Java cannot limit the core that the kernel writes when native code aborts; a shell can.

@@ -1,4 +1,4 @@
-package org.modeltracer.validate;
+package org.modeltracer.process;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -7,7 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.function.Consumer;
 
 /** Reads lines from a stream that nobody vouches for, within a length a line and a size for all. */
-final class BoundedLines {
+public final class BoundedLines {
   private final InputStream in;
   private final int longest;
   private final long most;
@@ -20,14 +20,14 @@ final class BoundedLines {
    * @param longest bytes of a line; longer lines are left out
    * @param most bytes of all lines
    */
-  BoundedLines(InputStream in, int longest, long most) {
+  public BoundedLines(InputStream in, int longest, long most) {
     this.in = in;
     this.longest = longest;
     this.most = most;
   }
 
   /** Hands over line by line until the stream ends; false when it is longer than it may be. */
-  boolean read(Consumer<String> consumer) throws IOException {
+  public boolean read(Consumer<String> consumer) throws IOException {
     byte[] bytes = new byte[1 << 16];
     long all = 0;
     int n;

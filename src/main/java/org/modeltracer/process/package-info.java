@@ -1,0 +1,5 @@
+/** Java processes that we start beside this one, and what is left of one that has ended. */
+@NullMarked
+package org.modeltracer.process;
+
+import org.jspecify.annotations.NullMarked;

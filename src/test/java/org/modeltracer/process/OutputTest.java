@@ -1,4 +1,4 @@
-package org.modeltracer.validate;
+package org.modeltracer.process;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -7,14 +7,10 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
-import org.modeltracer.process.BoundedLines;
-import org.modeltracer.process.ExitStatus;
-import org.modeltracer.process.LastWords;
 
-/** What is read of a worker's output, and what it is taken for. */
-class WorkerOutputTest {
+/** What is read of a process's output, and what it is taken for. */
+class OutputTest {
   private static List<String> lines(String text, int longest) throws IOException {
     var lines = new ArrayList<String>();
     byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
@@ -36,35 +32,6 @@ class WorkerOutputTest {
   void tooMuchIsRefused() throws IOException {
     var in = new ByteArrayInputStream(new byte[100_000]);
     assertThat(new BoundedLines(in, 10, 99_999).read(line -> {})).isFalse();
-  }
-
-  @Test
-  void messagesComeBackAsTheyWere() {
-    var evidence =
-        new Evidence(
-            "nan", org.modeltracer.anomaly.Severity.CRITICAL, "é\n", "t", "MUL_MAT", -1, 7L);
-    var result =
-        new CheckResult("a.b", Verdict.FAIL, Map.of("n", 1, "x", 0.5), "m", List.of(evidence));
-    List<Message> messages =
-        List.of(
-            new Message.Begin("a.b"),
-            new Message.Enter(Stage.TRACE),
-            new Message.Leave(),
-            new Message.Result(result),
-            new Message.Trace(Map.of("total_forwards", 3)),
-            new Message.LastWords("GGML_ASSERT"),
-            new Message.End());
-    for (Message message : messages) {
-      String line = Wire.line("@t", message);
-      assertThat(line).startsWith("\n@t").endsWith("\n");
-      assertThat(line.strip()).doesNotContain("\n");
-      assertThat(Wire.message("@t", line.strip())).contains(message);
-      assertThat(Wire.message("@other", line.strip())).isEmpty();
-    }
-    assertThat(Wire.message("@t", "@t{\"type\":\"end\"")).isEmpty();
-    var job =
-        new Job("@t", "f", null, "lib", Policies.PATIENT, List.of("a.b"), Map.of(Stage.LOAD, "x"));
-    assertThat(Wire.job(Wire.line(job))).isEqualTo(job);
   }
 
   @Test

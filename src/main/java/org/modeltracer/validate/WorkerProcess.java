@@ -38,7 +38,12 @@ final class WorkerProcess implements AutoCloseable {
   WorkerProcess(ProcessBuilder builder, Job job) throws IOException {
     process = builder.start();
     memory = new ResidentMemory(process.pid());
-    Runtime.getRuntime().addShutdownHook(onExit);
+    try {
+      Runtime.getRuntime().addShutdownHook(onExit);
+    } catch (IllegalStateException goingDown) {
+      // This program ends already, so the worker has nothing left to do.
+      process.destroyForcibly();
+    }
     output =
         follow(
             process.getInputStream(),

@@ -89,4 +89,28 @@ class InterruptTest {
     assertThat(out).doesNotExist();
     assertThat(List.of(folder.toFile().list())).containsExactlyInAnyOrder("prompt", "stderr");
   }
+
+  @Test
+  void aCheckWritesWhatWasDoneByThenAndLeavesNoWorker() throws Exception {
+    Path policy = folder.resolve("long.yaml");
+    Files.writeString(policy, "tokens: 1000000\ncontext: 16384\nprompts: [the]\n");
+    Process process =
+        start("check", Cli.MODEL, "--policy", policy.toString(), "--out", folder.toString());
+    List<ProcessHandle> workers = List.of();
+    while (process.isAlive() && workers.isEmpty()) {
+      workers = process.descendants().toList();
+      Thread.onSpinWait();
+    }
+    assertThat(workers).isNotEmpty();
+    interrupt(process);
+    for (ProcessHandle worker : workers) {
+      // Killed, but perhaps not yet taken notice of by the system.
+      assertThat(worker.onExit().get(20, TimeUnit.SECONDS)).isNotNull();
+    }
+    String summary = Files.readString(folder.resolve("summary.json"));
+    assertThat(SummarySchema.errors(summary)).isEmpty();
+    JsonNode checks = Json.mapper().readTree(summary).at("/verdict/checks");
+    assertThat(checks.get(0).get("verdict").asString()).isEqualTo("pass");
+    assertThat(checks.valueStream().map(c -> c.get("message").asString())).contains("interrupted");
+  }
 }

@@ -130,7 +130,9 @@ final class DiffCommand implements Callable<Integer> {
       var run = new DiffRun(LoadedModel.checked(quant), file, comparison.versions(), one, two);
       QuantizationReport report =
           comparison.run(
-              tokens, options, (done, all) -> terminal.progress("diff", (double) done, (double) all));
+              tokens,
+              options,
+              (done, all) -> terminal.progress("diff", (double) done, (double) all));
       tell(run, report, comparison, terminal);
       return exitCode(report).code();
     }

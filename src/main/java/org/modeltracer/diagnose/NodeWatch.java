@@ -81,7 +81,8 @@ final class NodeWatch implements TensorObserver, AutoCloseable {
       }
     }
     long viewed = t.viewSource();
-    Node node = Node.of(t, t.op(), sources, viewed == 0 ? null : reference(viewed));
+    Node node =
+        Node.of(t, t.op(), sources, viewed == 0 ? null : reference(viewed), view.firstLayer());
     known.put(t.address(), node);
     if (node.isMemory()) {
       writers.computeIfAbsent(node.root(), r -> new ArrayList<>()).add(node);

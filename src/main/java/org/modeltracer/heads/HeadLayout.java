@@ -23,9 +23,10 @@ final class HeadLayout {
     this.file = file;
     Metadata metadata = file.metadata();
     String arch = file.architecture().orElse("");
-    var decoder = metadata.integer(arch + ".decoder_block_count");
-    decoderApart = decoder.isPresent();
-    layers = (int) decoder.orElse(metadata.integer(arch + ".block_count").orElse(0));
+    decoderApart = file.tensors().stream().anyMatch(t -> t.name().startsWith("dec.blk."));
+    long all = metadata.integer(arch + ".block_count").orElse(0);
+    layers =
+        (int) (decoderApart ? metadata.integer(arch + ".decoder_block_count").orElse(all) : all);
     heads = perLayer(metadata, arch + ".attention.head_count", new int[layers]);
     kvHeads = perLayer(metadata, arch + ".attention.head_count_kv", heads);
   }

@@ -47,7 +47,7 @@ class EncoderFaultsTest {
           assertThat(first.forward()).isEqualTo(forward);
           RootCause cause = first.rootCause();
           assertThat(cause).isNotNull();
-          assertThat(cause.cause()).isEqualTo(Cause.BAD_WEIGHT);
+          assertThat(cause.cause()).as("%s", cause).isEqualTo(Cause.BAD_WEIGHT);
           assertThat(cause.weight()).isEqualTo(weight);
           assertThat(cause.layer()).isEqualTo(layer);
         }

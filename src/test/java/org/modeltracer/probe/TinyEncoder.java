@@ -106,7 +106,7 @@ final class TinyEncoder {
     TensorInfo info = gguf.tensor(tensor).orElseThrow();
     ByteBuffer bytes = ByteBuffer.allocate((int) info.bytes()).order(ByteOrder.LITTLE_ENDIAN);
     try (FileChannel channel = FileChannel.open(file)) {
-      channel.read(bytes, gguf.dataOffset() + info.offset());
+      channel.read(bytes, info.offset());
     }
     FloatBuffer floats = bytes.flip().asFloatBuffer();
     float[] values = new float[floats.remaining()];

@@ -19,7 +19,7 @@ public final class ActivationRules {
   public static final double F16_MAX = 65504;
 
   private static final Set<Site> RESIDUAL_STREAM =
-      EnumSet.of(EMBEDDING, RESIDUAL_MID, LAYER_OUT, ATTN_OUT, FFN_OUT);
+      EnumSet.of(EMBEDDING, RESIDUAL_MID, LAYER_OUT, ATTN_OUT, CROSS_OUT, FFN_OUT);
 
   /** Places whose values llama.cpp turns into F16: cache writes and inputs of F16 products. */
   private static final Set<Site> TURNED_INTO_F16 =
@@ -37,7 +37,16 @@ public final class ActivationRules {
 
   /** Places that may be constant in a healthy model: indices, masked scores, unused cells. */
   private static final Set<Site> MAY_BE_CONSTANT =
-      EnumSet.of(KEY_CACHE, VALUE_CACHE, SCORES, ATTENTION, ROUTER, EXPERTS, LOGITS, OTHER);
+      EnumSet.of(
+          KEY_CACHE,
+          VALUE_CACHE,
+          SCORES,
+          ATTENTION,
+          CROSS_ATTENTION,
+          ROUTER,
+          EXPERTS,
+          LOGITS,
+          OTHER);
 
   private ActivationRules() {}
 

@@ -132,11 +132,23 @@ public final class AttentionAnalyzer implements TraceListener {
   @Override
   public void onResidual(
       int layer, int rows, double normIn, double normDelta, double normOut, double cosine) {
-    residual.add(layer, rows, normIn, normOut, cosine, normDelta);
+    if (layer < shape.layers()) {
+      residual.add(layer, rows, normIn, normOut, cosine, normDelta);
+    }
+  }
+
+  /** Whether a row is one of those that are analysed: not an encoder's beside the decoder. */
+  public boolean covers(AttentionRow row) {
+    return row.layer() < shape.layers();
   }
 
   /** Takes one row; it is read only during the call. A row that sees later keys is left out. */
   public void row(AttentionRow row) {
+    if (!covers(row)) {
+      absent.putIfAbsent(
+          "attention_weights." + row.layer(), "a layer of the encoder: attention is not causal");
+      return;
+    }
     if (row.size() > 0 && row.key(row.size() - 1) > row.query()) {
       absent.putIfAbsent(
           "attention_weights." + row.layer(),

@@ -133,7 +133,7 @@ final class AttentionCommand implements Callable<Integer> {
         tracer.addListener(kept.of(trace.analyzer()));
       }
       for (int i = 0; i < prompts.size(); i++) {
-        trace.begin(prompts.get(i));
+        trace.begin(session.decoded(prompts.get(i)));
         session.evaluate(prompts.get(i), false);
         terminal.progress("prompts", i + 1, prompts.size());
       }

@@ -79,7 +79,14 @@ final class InspectCommand implements Callable<Integer> {
     } else {
       print(gguf, terminal);
       if (!noSites) {
-        print(sites, terminal);
+        List<FoundSite> encoder = sites.stream().filter(FoundSite::encoder).toList();
+        print(
+            sites.stream().filter(s -> !s.encoder()).toList(),
+            "in the graph of a prompt",
+            terminal);
+        if (!encoder.isEmpty()) {
+          print(encoder, "in the graph of the encoder before it", terminal);
+        }
       }
     }
     return ExitCode.PASS.code();
@@ -136,7 +143,7 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   /** For each kind of place the node of the first layer that has it, and the layers that do not. */
-  private static void print(List<FoundSite> sites, Terminal terminal) {
+  private static void print(List<FoundSite> sites, String graph, Terminal terminal) {
     var layers = new TreeSet<Integer>();
     var found = new EnumMap<Site, List<FoundSite>>(Site.class);
     for (FoundSite site : sites) {
@@ -146,7 +153,7 @@ final class InspectCommand implements Callable<Integer> {
       found.computeIfAbsent(site.place().site(), s -> new ArrayList<>()).add(site);
     }
     terminal.println(
-        terminal.styled("@|bold Places|@  in the graph of a prompt, " + layers.size() + " layers"));
+        terminal.styled("@|bold Places|@  %s, %d layers".formatted(graph, layers.size())));
     var absent = new ArrayList<String>();
     for (Site site : Site.values()) {
       List<FoundSite> at = found.get(site);
@@ -167,10 +174,12 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   private static String where(List<FoundSite> at, TreeSet<Integer> layers) {
-    if (!at.getFirst().place().inLayer()) {
-      return at.getFirst().place().layer() == Place.BEFORE_LAYERS
-          ? "before the layers"
-          : "after the layers";
+    Place first = at.getFirst().place();
+    if (!first.inLayer()) {
+      return first.layer() == Place.BEFORE_LAYERS ? "before the layers" : "after the layers";
+    }
+    if (first.site() == Site.EMBEDDING || first.site() == Site.FINAL_NORM) {
+      return (first.site() == Site.EMBEDDING ? "before layer " : "after layer ") + first.layer();
     }
     var missing = new TreeSet<>(layers);
     at.forEach(s -> missing.remove(s.place().layer()));
@@ -217,6 +226,14 @@ final class InspectCommand implements Callable<Integer> {
                   site.put("shape", s.shape());
                   return site;
                 })
+            .toList());
+    root.put(
+        "encoder_layers",
+        sites.stream()
+            .filter(FoundSite::encoder)
+            .map(s -> s.place().layer())
+            .sorted()
+            .distinct()
             .toList());
     root.put("absent", absent(sites));
     return root;

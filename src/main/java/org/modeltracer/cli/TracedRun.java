@@ -167,7 +167,7 @@ final class TracedRun implements AutoCloseable {
   Generation generate(int[] prompt, int most, Predicate<Generation.Token> onToken) {
     description.prompts().begin(prompt);
     if (attention != null) {
-      attention.begin(prompt);
+      attention.begin(session.decoded(prompt));
     }
     if (lens != null) {
       lens.begin(prompt);

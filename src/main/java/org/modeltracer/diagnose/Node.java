@@ -43,30 +43,30 @@ record Node(
       Pattern.compile("(?:^|\\.)blk\\.(\\d+)\\.|^cache_[a-z]+_l(\\d+)|-(\\d+)(?: |$)");
   private static final Pattern COPY = Pattern.compile("^[^#]*#(.*)#\\d+$");
 
-  static Node of(Tensor t, String op, List<Node> sources, @Nullable Node viewed) {
+  static Node of(Tensor t, String op, List<Node> sources, @Nullable Node viewed, int firstLayer) {
     String name = COPY.matcher(t.name()).replaceFirst("$1");
     return new Node(
         t.address(),
         name,
         op,
         t.type(),
-        layerOf(name, sources),
+        layerOf(name, sources, firstLayer),
         List.of(t.ne(0), t.ne(1), t.ne(2), t.ne(3)),
         List.copyOf(sources),
         viewed,
         new Values());
   }
 
-  private static int layerOf(String name, List<Node> sources) {
-    int layer = named(name);
+  private static int layerOf(String name, List<Node> sources, int first) {
+    int layer = named(name, first);
     if (layer >= 0) {
       return layer;
     }
     boolean outer = false;
     layer = Place.BEFORE_LAYERS;
     for (Node source : sources) {
-      if (source.isLeaf() && named(source.name) >= 0) {
-        return named(source.name);
+      if (source.isLeaf() && named(source.name, first) >= 0) {
+        return named(source.name, first);
       }
       outer |= source.isWeight();
       layer = Math.max(layer, source.layer);
@@ -75,12 +75,12 @@ record Node(
     return outer && layer >= 0 ? Place.AFTER_LAYERS : layer;
   }
 
-  private static int named(String name) {
+  private static int named(String name, int first) {
     Matcher m = LAYER.matcher(name);
     if (m.find()) {
       for (int g = 1; g <= m.groupCount(); g++) {
         if (m.group(g) != null) {
-          return Integer.parseInt(m.group(g));
+          return first + Integer.parseInt(m.group(g));
         }
       }
     }

@@ -81,7 +81,8 @@ final class NodeWatch implements TensorObserver, AutoCloseable {
       }
     }
     long viewed = t.viewSource();
-    Node node = Node.of(t, t.op(), sources, viewed == 0 ? null : reference(viewed));
+    Node node =
+        Node.of(t, t.op(), sources, viewed == 0 ? null : reference(viewed), view.firstLayer());
     known.put(t.address(), node);
     if (node.isMemory()) {
       writers.computeIfAbsent(node.root(), r -> new ArrayList<>()).add(node);
@@ -129,10 +130,11 @@ final class NodeWatch implements TensorObserver, AutoCloseable {
     node.values().stats = values;
     if (values.bad()) {
       boolean mask =
-          values.nan() == 0
-              && (MASKING.contains(node.op())
-                  || node.sources().stream().anyMatch(s -> s.root().values().masked))
-              && (rows != null || isMask(t));
+          convertsInput(node)
+              || values.nan() == 0
+                  && (MASKING.contains(node.op())
+                      || node.sources().stream().anyMatch(s -> s.root().values().masked))
+                  && (rows != null || isMask(t));
       node.values().masked = mask;
       if (!mask) {
         bad = inputs.describe(t, node, values, stats.firstBad());
@@ -146,6 +148,15 @@ final class NodeWatch implements TensorObserver, AutoCloseable {
       node.root().values().stats = values;
       node.root().values().masked |= node.values().masked;
     }
+  }
+
+  /**
+   * Whether this only converts an input of the graph. Older llama.cpp pads masks with rows that no
+   * token has and leaves what was in that memory; where they are used, what uses them is bad too.
+   */
+  private static boolean convertsInput(Node node) {
+    Node input = node.sources().isEmpty() ? node : node.sources().getFirst().root();
+    return node.is("CPY") && input.isLeaf() && !input.isWeight() && !input.isMemory();
   }
 
   /** Whether all infinite values are negative and none is NaN. */

@@ -9,6 +9,9 @@ interface PassView {
   /** Whether a node has values at all. */
   boolean computes(Tensor node);
 
+  /** What is added to the layer number in a node's name: not 0 in an encoder beside a decoder. */
+  int firstLayer();
+
   /** Number of tokens in the graph at hand. */
   int rows();
 
@@ -27,6 +30,11 @@ interface PassView {
       @Override
       public boolean computes(Tensor node) {
         return replay.computes(node);
+      }
+
+      @Override
+      public int firstLayer() {
+        return replay.firstLayer();
       }
 
       @Override

@@ -15,6 +15,7 @@ final class HeadLayout {
 
   private final GgufFile file;
   private final int layers;
+  private final boolean decoderApart;
   private final int[] heads;
   private final int[] kvHeads;
 
@@ -22,7 +23,10 @@ final class HeadLayout {
     this.file = file;
     Metadata metadata = file.metadata();
     String arch = file.architecture().orElse("");
-    layers = (int) metadata.integer(arch + ".block_count").orElse(0);
+    decoderApart = file.tensors().stream().anyMatch(t -> t.name().startsWith("dec.blk."));
+    long all = metadata.integer(arch + ".block_count").orElse(0);
+    layers =
+        (int) (decoderApart ? metadata.integer(arch + ".decoder_block_count").orElse(all) : all);
     heads = perLayer(metadata, arch + ".attention.head_count", new int[layers]);
     kvHeads = perLayer(metadata, arch + ".attention.head_count_kv", heads);
   }
@@ -82,7 +86,7 @@ final class HeadLayout {
     String arch = file.architecture().orElse("");
     return new ModelShape(
         arch,
-        Math.max(layers, modelLayers),
+        decoderApart ? layers : Math.max(layers, modelLayers),
         Arrays.stream(heads).max().orElse(0),
         Arrays.stream(kvHeads).max().orElse(0),
         (int) metadata.integer(arch + ".embedding_length").orElse(0),

@@ -189,7 +189,7 @@ public final class HeadProbe {
 
     @Override
     public void onAttentionRow(AttentionRow row) {
-      if (row.head() == 0) {
+      if (row.head() == 0 && analyzer.covers(row)) {
         masks.merge(row.layer(), Mask.of(row), Mask::and);
       }
       analyzer.onAttentionRow(row);

@@ -38,7 +38,7 @@ public final class KeptAttention {
       @Override
       public void onAttentionRow(AttentionRow row) {
         boolean causal = row.size() == 0 || row.key(row.size() - 1) <= row.query();
-        if (causal && Objects.equals(prompt, latest)) {
+        if (causal && analyzer.covers(row) && Objects.equals(prompt, latest)) {
           kept.row(row);
         }
       }

@@ -35,6 +35,10 @@ public enum Site {
   ATTN_OUT,
   /** Residual stream between attention and feed-forward: {@code [token, width]}. */
   RESIDUAL_MID,
+  /** Weights of a decoder's attention to the encoder: {@code [head, query, encoder position]}. */
+  CROSS_ATTENTION,
+  /** Output of that attention, before it joins the residual stream: {@code [token, width]}. */
+  CROSS_OUT,
   /** Normalized input of the feed-forward block: {@code [token, width]}. */
   FFN_NORM,
   /** Gate branch of the feed-forward block: {@code [token, ffn width]}. */

@@ -38,6 +38,7 @@ final class ForwardProbe implements TensorObserver {
   private final Arena arena = Arena.ofShared();
   private final MemorySegment one = arena.allocate(8, 8);
   private final boolean flagsComputed;
+  private final int firstLayer;
   private final boolean separateStreams;
   private final long[] shape = new long[Tensor.DIMS];
   private final TokenRows rows = new TokenRows();
@@ -66,6 +67,7 @@ final class ForwardProbe implements TensorObserver {
     data = new TensorData(runtime, forceCopy);
     attention = new AttentionReader(runtime, tracer, caches, forceCopy);
     experts = new ExpertReader(runtime, tracer, forceCopy);
+    firstLayer = survey.prompt().first();
     flagsComputed = survey.setsFlag(COMPUTED);
     separateStreams = caches.all().stream().anyMatch(c -> c.streams() > 1);
     for (SiteMap map : survey.maps()) {
@@ -124,6 +126,11 @@ final class ForwardProbe implements TensorObserver {
       ubatch.map(batch);
     }
     return ubatch;
+  }
+
+  /** Number of the graph's first layer. */
+  int firstLayer() {
+    return firstLayer;
   }
 
   /** How many graphs have begun so far. */
@@ -225,7 +232,7 @@ final class ForwardProbe implements TensorObserver {
       rows.read(node, data, place, ubatch, rowListener);
     }
     if (place.site() == Site.EMBEDDING && isState(node)) {
-      residual.enter(Place.BEFORE_LAYERS, data.values(), node);
+      residual.enter(firstLayer - 1, data.values(), node);
     } else if (place.site() == Site.LAYER_OUT) {
       ubatch.map(submitted);
       if (isState(node)) {

@@ -133,6 +133,15 @@ record GraphNode(
     return root.isLeaf() && root.name.startsWith(kind);
   }
 
+  /** Whether these are keys made of what an encoder read, not of a decoder's own tokens. */
+  boolean isOfEncoder() {
+    GraphNode n = this;
+    while ((n.moves() || n.is("CPY")) && !n.sources.isEmpty()) {
+      n = n.sources.getFirst();
+    }
+    return n.is("MUL_MAT") && n.sources.getFirst().role().equals("cross_attn_k");
+  }
+
   /** The i-th source, or null. */
   @Nullable GraphNode source(int i) {
     return i < sources.size() ? sources.get(i) : null;

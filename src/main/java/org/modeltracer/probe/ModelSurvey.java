@@ -1,15 +1,19 @@
 package org.modeltracer.probe;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.model.Place;
+import org.modeltracer.model.Site;
 
 /**
  * The graphs of a context, learnt by letting it run on two tokens and then on one.
@@ -19,8 +23,9 @@ import org.modeltracer.model.Place;
  *
  * @param maps places by graph: prompt first, then single token, or the encoder alone
  * @param seesAhead whether tokens attend to later ones
+ * @param encoder what was learnt of the encoder that reads prompts before this, or null
  */
-record ModelSurvey(List<SiteMap> maps, boolean seesAhead) {
+record ModelSurvey(List<SiteMap> maps, boolean seesAhead, @Nullable ModelSurvey encoder) {
 
   /** Surveys a fresh context and leaves it empty. */
   static ModelSurvey of(LlamaContext context) {
@@ -29,28 +34,32 @@ record ModelSurvey(List<SiteMap> maps, boolean seesAhead) {
     int first = Math.max(0, model.vocabulary().bos());
     boolean decodes = !model.hasEncoder() || model.hasDecoder();
     int prompt = Math.min(2, context.microBatchTokens());
-    if (model.hasEncoder()) {
-      Graph.Survey encoder = survey(context, prompt, 0, first, true);
-      if (!decodes) {
-        return new ModelSurvey(List.of(map(encoder)), true);
-      }
+    Graph.Survey encoder = model.hasEncoder() ? survey(context, prompt, 0, first, true) : null;
+    if (encoder != null && !decodes) {
+      return new ModelSurvey(List.of(map(encoder, 0)), true, null);
     }
     Graph.Survey several = survey(context, prompt, 0, first, false);
-    maps.add(map(several));
-    maps.add(map(survey(context, 1, prompt, first, false)));
+    maps.add(map(several, 0));
+    maps.add(map(survey(context, 1, prompt, first, false), 0));
     if (context.cache().exists()) {
       context.cache().clear();
     }
-    return new ModelSurvey(List.copyOf(maps), several.seesAhead());
+    var decoder = new ModelSurvey(List.copyOf(maps), several.seesAhead(), null);
+    if (encoder == null) {
+      return decoder;
+    }
+    int layers = decoder.layers().stream().max(Integer::compare).orElse(-1) + 1;
+    var before = new ModelSurvey(List.of(map(encoder, layers)), true, null);
+    return new ModelSurvey(decoder.maps, decoder.seesAhead, before);
   }
 
-  private static SiteMap map(Graph.Survey survey) {
+  private static SiteMap map(Graph.Survey survey, int first) {
     Graph graph = survey.graph();
     if (graph.nodes().isEmpty()) {
       throw new LlamaException(
           LlamaException.Kind.CONTEXT, "llama.cpp showed no node of the forward pass to its hook");
     }
-    return new SiteMap(graph);
+    return new SiteMap(graph, first);
   }
 
   private static Graph.Survey survey(
@@ -90,7 +99,29 @@ record ModelSurvey(List<SiteMap> maps, boolean seesAhead) {
     return maps.stream().flatMap(m -> m.node(place).stream()).findFirst();
   }
 
-  /** Layers of the model, ascending. */
+  /** Every place that the first graph has, in execution order; the encoder's come last. */
+  List<FoundSite> sites() {
+    Stream<FoundSite> own =
+        prompt().places().entrySet().stream()
+            .sorted(Comparator.comparingInt(e -> e.getKey().index()))
+            .map(
+                e ->
+                    new FoundSite(
+                        e.getValue(),
+                        e.getKey().name(),
+                        e.getKey().op(),
+                        e.getKey().ne(),
+                        prompt().first() > 0));
+    return Stream.concat(own, encoder == null ? Stream.of() : encoder.sites().stream()).toList();
+  }
+
+  /** Whether attention, other than to an encoder, runs as one fused operation. */
+  boolean fuses() {
+    return prompt().places().entrySet().stream()
+        .anyMatch(e -> e.getValue().site() == Site.ATTENTION && e.getKey().is("FLASH_ATTN_EXT"));
+  }
+
+  /** Layers of the model, ascending; not those of the encoder before it. */
   Set<Integer> layers() {
     var layers = new LinkedHashSet<Integer>();
     maps.forEach(m -> layers.addAll(m.layers()));

@@ -102,7 +102,7 @@ final class PassRunner {
       worst = tracer.endForward();
     }
     if (worst.isPresent()) {
-      examine(worst.get(), forward);
+      examine(worst.get(), new Replay(context, probe, cache, forward));
     }
     return chosen;
   }
@@ -115,9 +115,10 @@ final class PassRunner {
     }
   }
 
-  private void examine(Anomaly worst, int forward) {
+  /** Tells of a pass in which something was wrong. */
+  void examine(Anomaly worst, Replay replay) {
     try {
-      anomalyListener.onAnomalousPass(worst, new Replay(context, probe, cache, forward));
+      anomalyListener.onAnomalousPass(worst, replay);
     } catch (LlamaException e) {
       cache.afterFailure();
       throw e;

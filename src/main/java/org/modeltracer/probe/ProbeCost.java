@@ -11,4 +11,15 @@ package org.modeltracer.probe;
  *     attention were therefore left out; 0 when every row is there
  */
 public record ProbeCost(
-    int graphNodes, long nodesAsked, long nodesObserved, long bytesObserved, long droppedKeys) {}
+    int graphNodes, long nodesAsked, long nodesObserved, long bytesObserved, long droppedKeys) {
+
+  /** This and what observing an encoder has cost. */
+  ProbeCost with(ForwardProbe encoder) {
+    return new ProbeCost(
+        graphNodes,
+        nodesAsked + encoder.nodesAsked(),
+        nodesObserved + encoder.nodesObserved(),
+        bytesObserved + encoder.bytesObserved(),
+        droppedKeys + encoder.droppedKeys());
+  }
+}

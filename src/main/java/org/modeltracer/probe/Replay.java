@@ -29,12 +29,30 @@ public final class Replay {
   private final ForwardProbe probe;
   private final TracedCache cache;
   private final int forward;
+  private final boolean encodes;
 
+  /** A pass of the decoder, or of the encoder where there is no decoder. */
   Replay(LlamaContext context, ForwardProbe probe, TracedCache cache, int forward) {
+    this(context, probe, cache, forward, encoderAlone(context));
+  }
+
+  private Replay(
+      LlamaContext context, ForwardProbe probe, TracedCache cache, int forward, boolean encodes) {
     this.context = context;
     this.probe = probe;
     this.cache = cache;
     this.forward = forward;
+    this.encodes = encodes;
+  }
+
+  /** The pass in which an encoder read what its decoder attends to. */
+  static Replay ofEncoder(
+      LlamaContext context, ForwardProbe probe, TracedCache cache, int forward) {
+    return new Replay(context, probe, cache, forward, true);
+  }
+
+  private static boolean encoderAlone(LlamaContext context) {
+    return context.model().hasEncoder() && !context.model().hasDecoder();
   }
 
   /** Index of the pass. */
@@ -55,7 +73,7 @@ public final class Replay {
    */
   public boolean run(TensorObserver watch) {
     Batch batch = context.batch();
-    if (cache.exists() && !rewind(batch) && !rebuild(batch)) {
+    if (!encodes && cache.exists() && !rewind(batch) && !rebuild(batch)) {
       return false;
     }
     decode(batch, watch);
@@ -66,7 +84,7 @@ public final class Replay {
     probe.begin(batch, forward);
     context.observe(new Follower(probe, watch));
     try {
-      compute(context, batch);
+      compute(context, batch, encodes);
     } finally {
       context.observe(null);
     }
@@ -74,7 +92,11 @@ public final class Replay {
 
   /** Runs a batch through the decoder, or the encoder where there is no decoder. */
   static void compute(LlamaContext context, Batch batch) {
-    if (context.model().hasEncoder() && !context.model().hasDecoder()) {
+    compute(context, batch, encoderAlone(context));
+  }
+
+  private static void compute(LlamaContext context, Batch batch, boolean encodes) {
+    if (encodes) {
       context.encode(batch);
     } else {
       context.decode(batch);
@@ -128,9 +150,13 @@ public final class Replay {
 
   /**
    * Tokens from position 0 to the end of the pass; empty when the session does not know them, as
-   * with several sequences.
+   * with several sequences, and where they are not all that the pass depends on, as in a model of
+   * an encoder and a decoder.
    */
   public int[] history() {
+    if (context.model().hasEncoder() && context.model().hasDecoder()) {
+      return new int[0];
+    }
     Batch batch = context.batch();
     int[] all = cache.held().whole();
     int end = all.length;
@@ -144,6 +170,11 @@ public final class Replay {
   /** Number of tokens in the pass. */
   public int tokens() {
     return context.batch().size();
+  }
+
+  /** What is added to the layer number in a node's name: not 0 in an encoder beside a decoder. */
+  public int firstLayer() {
+    return probe.firstLayer();
   }
 
   /** Token position of the pass's first token. */

@@ -112,6 +112,9 @@ public final class RunDescription {
     info.put("quantization", Quantization.of(file));
     info.put("parameters", model.parameters());
     info.put("layers", model.layers());
+    if (!session.encoderLayers().isEmpty()) {
+      info.put("encoder_layers", session.encoderLayers());
+    }
     info.put("heads", model.heads());
     info.put("kv_heads", model.kvHeads());
     info.put("width", model.width());

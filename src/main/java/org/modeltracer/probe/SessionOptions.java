@@ -32,6 +32,7 @@ public record SessionOptions(
               Site.ATTN_NORM,
               Site.CONTEXT,
               Site.ATTN_OUT,
+              Site.CROSS_OUT,
               Site.FFN_NORM,
               Site.FFN_HIDDEN,
               Site.FFN_OUT,

@@ -27,9 +27,21 @@ final class SiteMap {
   private final Map<Place, GraphNode> nodes = new HashMap<>();
   private final Set<GraphNode> attended = new HashSet<>();
   private final ResidualStream residual;
+  private final int first;
 
   SiteMap(Graph graph) {
+    this(graph, 0);
+  }
+
+  /**
+   * The places of an encoder whose layers come after those of its decoder.
+   *
+   * @param first number of its first layer, to which its embedding belongs; its final norm belongs
+   *     to its last one; 0 for any other graph
+   */
+  SiteMap(Graph graph, int first) {
     this.graph = graph;
+    this.first = first;
     for (GraphNode node : graph.nodes()) {
       layers.put(node, layerOf(node));
     }
@@ -37,7 +49,7 @@ final class SiteMap {
     graph.nodes().forEach(this::outputs);
     graph.nodes().forEach(this::attention);
     graph.nodes().forEach(this::cacheWrites);
-    residual = new ResidualStream(graph, this::layer);
+    residual = new ResidualStream(graph, node -> layers.getOrDefault(node, -1));
     put(Site.EMBEDDING, Place.BEFORE_LAYERS, residual.embedding());
     graph.nodes().forEach(this::layerOut);
     residual();
@@ -64,11 +76,19 @@ final class SiteMap {
   }
 
   private void put(Site site, int layer, GraphNode node) {
-    var place = new Place(site, layer);
+    Place place = place(site, layer);
     if (!node.isLeaf() && !places.containsKey(node) && !nodes.containsKey(place)) {
       places.put(node, place);
       nodes.put(place, node);
     }
+  }
+
+  private Place place(Site site, int layer) {
+    if (first == 0) {
+      return new Place(site, layer);
+    }
+    int inside = Math.clamp(layer, 0, layers.values().stream().max(Integer::compare).orElse(0));
+    return new Place(site, first + inside);
   }
 
   /** Finds the logits; returns what they, or the embedding of a text, are made from. */
@@ -98,6 +118,10 @@ final class SiteMap {
   private void attention(GraphNode node) {
     int layer = layers.getOrDefault(node, -1);
     if (node.is("FLASH_ATTN_EXT")) {
+      if (node.sources().get(1).isOfEncoder()) {
+        put(Site.CROSS_ATTENTION, layer, node);
+        return;
+      }
       put(Site.ATTENTION, layer, node);
       inputs(layer, node.sources().get(0), node.sources().get(1));
       context(node, layer);
@@ -107,6 +131,10 @@ final class SiteMap {
         return;
       }
       int own = layer >= 0 ? layer : layers.getOrDefault(product, -1);
+      if (product.sources().getFirst().isOfEncoder()) {
+        put(Site.CROSS_ATTENTION, own, node);
+        return;
+      }
       put(Site.SCORES, own, product);
       put(Site.ATTENTION, own, node);
       inputs(own, product.sources().get(1), product.sources().get(0));
@@ -239,7 +267,7 @@ final class SiteMap {
     if (attended.contains(node.root())) {
       put(Site.KEY_CACHE, layer, node);
       put(Site.KEY, layer, node.sources().getFirst().origin());
-    } else if (node.isCache("cache_v") && nodes.containsKey(new Place(Site.ATTENTION, layer))) {
+    } else if (node.isCache("cache_v") && nodes.containsKey(place(Site.ATTENTION, layer))) {
       put(Site.VALUE_CACHE, layer, node);
       put(Site.VALUE, layer, node.sources().getFirst().origin());
     }
@@ -300,6 +328,8 @@ final class SiteMap {
     } else if (mixes && feeds) {
       // A whole block at once, of which the parts are found by themselves.
       return;
+    } else if (contains(added, n -> n.role().equals("cross_attn_o"))) {
+      put(Site.CROSS_OUT, layer, rows(added));
     } else if (mixes && !shifts) {
       put(Site.ATTN_OUT, layer, rows(added));
     } else if (feeds || shifts) {
@@ -341,13 +371,19 @@ final class SiteMap {
   /** Layers that have a node of their own, ascending. */
   Set<Integer> layers() {
     var found = new TreeSet<Integer>(Comparator.naturalOrder());
-    layers.values().stream().filter(l -> l >= 0).forEach(found::add);
+    layers.values().stream().filter(l -> l >= 0).forEach(l -> found.add(first + l));
     return found;
   }
 
   /** Layer a node belongs to, -1 for none. */
   int layer(GraphNode node) {
-    return layers.getOrDefault(node, -1);
+    int layer = layers.getOrDefault(node, -1);
+    return layer < 0 ? layer : first + layer;
+  }
+
+  /** Number of the first layer: not 0 in an encoder beside a decoder. */
+  int first() {
+    return first;
   }
 
   Graph graph() {

@@ -1,7 +1,6 @@
 package org.modeltracer.probe;
 
 import java.lang.foreign.MemorySegment;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -51,6 +50,7 @@ public final class TracedSession implements AutoCloseable {
   private final CacheSection cacheSection;
   private final Choice choice;
   private final PassRunner passes;
+  private final @Nullable EncoderPass encoder;
   private @Nullable NodeTap tap;
   private PromptListener promptListener = (done, all) -> {};
 
@@ -77,6 +77,7 @@ public final class TracedSession implements AutoCloseable {
     }
     choice = new Choice(model.runtime(), options.sampler());
     passes = new PassRunner(context, survey, tracer, probe, cache, choice);
+    encoder = EncoderPass.of(context, survey, tracer, options, cache, passes);
   }
 
   /**
@@ -88,13 +89,14 @@ public final class TracedSession implements AutoCloseable {
     return model.runtime().call(() -> new TracedSession(model, options, tracer));
   }
 
-  /** Sets who receives the residual stream; null for nobody. */
+  /** Sets who receives the residual stream, that of the decoder; null for nobody. */
   public void onState(@Nullable StateListener listener) {
     probe.states(listener);
   }
 
   /**
-   * Sets who receives the rows of places, which must be among those watched; null for nobody.
+   * Sets who receives the rows of places, which must be among those watched; null for nobody. Those
+   * of an encoder before the decoder are left out.
    *
    * @param sites kinds of places whose rows are wanted
    */
@@ -161,7 +163,9 @@ public final class TracedSession implements AutoCloseable {
         .runtime()
         .call(
             () -> {
-              int[] tokens = decoderPrompt(prompt);
+              check(prompt);
+              encode(prompt);
+              int[] tokens = decoded(prompt);
               return prefill(tokens, start(tokens, allLogits), allLogits, false);
             });
   }
@@ -179,13 +183,16 @@ public final class TracedSession implements AutoCloseable {
 
   private Generation continued(
       int[] prompt, boolean allLogits, int most, Predicate<Generation.Token> onToken) {
-    int[] own = decoderPrompt(prompt);
+    check(prompt);
+    int[] own = decoded(prompt);
     var generator = new Generator(context, tracer, cache, passes, options.cache(), own, onToken);
     long begin = System.nanoTime();
-    int reused = start(own, allLogits);
+    int reused = 0;
     long prompted = begin;
     Generation.Finish finish;
     try {
+      encode(prompt);
+      reused = start(own, allLogits);
       int next = prefill(own, reused, allLogits, most > 0);
       prompted = System.nanoTime();
       finish = generator.run(next, most);
@@ -203,26 +210,15 @@ public final class TracedSession implements AutoCloseable {
         (System.nanoTime() - prompted) / 1e9);
   }
 
-  /**
-   * Checks a prompt; where there is an encoder it reads the prompt, and the decoder starts anew.
-   */
-  private int[] decoderPrompt(int[] prompt) {
-    check(prompt);
-    if (!model.hasEncoder() || !model.hasDecoder()) {
-      return prompt;
+  private void encode(int[] prompt) {
+    if (encoder != null) {
+      encoder.run(prompt);
     }
-    context.observe(null);
-    Batch batch = context.batch().clear();
-    for (int i = 0; i < prompt.length; i++) {
-      batch.add(prompt[i], i, 0, true);
-    }
-    context.encode(batch);
-    return decoded(prompt);
   }
 
   /** Tokens that the decoder reads: the prompt, or one to start with where an encoder reads it. */
   public int[] decoded(int[] prompt) {
-    if (!model.hasEncoder() || !model.hasDecoder()) {
+    if (encoder == null) {
       return prompt.clone();
     }
     int start = model.decoderStart();
@@ -311,12 +307,12 @@ public final class TracedSession implements AutoCloseable {
     return context;
   }
 
-  /** Every place of the transformer that the graph has, in execution order. */
+  /**
+   * Every place of the transformer that the graph has, in execution order; the places of an encoder
+   * before the decoder come last.
+   */
   public List<FoundSite> sites() {
-    return survey.prompt().places().entrySet().stream()
-        .sorted(Comparator.comparingInt(e -> e.getKey().index()))
-        .map(e -> new FoundSite(e.getValue(), e.getKey().name(), e.getKey().op(), e.getKey().ne()))
-        .toList();
+    return survey.sites();
   }
 
   /**
@@ -354,24 +350,32 @@ public final class TracedSession implements AutoCloseable {
     return known;
   }
 
-  /** Layers of the graph, ascending. */
+  /** Layers of the graph, ascending; not those of an encoder before the decoder. */
   public Set<Integer> layers() {
     return survey.layers();
   }
 
+  /** Layers of the encoder before the decoder, ascending: they follow the decoder's. */
+  public Set<Integer> encoderLayers() {
+    ModelSurvey before = survey.encoder();
+    return before == null ? Set.of() : before.layers();
+  }
+
   /** Whether attention runs as one fused operation, whose rows are computed again. */
   public boolean usesFlashAttention() {
-    return survey.prompt().graph().nodes().stream().anyMatch(n -> n.is("FLASH_ATTN_EXT"));
+    return survey.fuses();
   }
 
   /** What observing has cost so far. */
   public ProbeCost cost() {
-    return new ProbeCost(
-        survey.prompt().graph().nodes().size(),
-        probe.nodesAsked(),
-        probe.nodesObserved(),
-        probe.bytesObserved(),
-        probe.droppedKeys());
+    var cost =
+        new ProbeCost(
+            survey.prompt().graph().nodes().size(),
+            probe.nodesAsked(),
+            probe.nodesObserved(),
+            probe.bytesObserved(),
+            probe.droppedKeys());
+    return encoder == null ? cost : encoder.cost(cost);
   }
 
   /** Frees the context; the model stays open. */
@@ -384,6 +388,9 @@ public final class TracedSession implements AutoCloseable {
               choice.close();
               context.close();
               probe.close();
+              if (encoder != null) {
+                encoder.close();
+              }
               if (tap != null) {
                 tap.close();
               }

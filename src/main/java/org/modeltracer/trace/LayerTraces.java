@@ -29,10 +29,7 @@ final class LayerTraces {
   }
 
   private LayerActivationTrace layer(int layer) {
-    PlaceTrace input =
-        layer == 0
-            ? activations.trace(Site.EMBEDDING, Place.BEFORE_LAYERS)
-            : activations.trace(Site.LAYER_OUT, layer - 1);
+    PlaceTrace input = input(layer);
     PlaceTrace norm = activations.trace(Site.ATTN_NORM, layer);
     PlaceTrace attention = activations.trace(Site.ATTN_OUT, layer);
     PlaceTrace ffn = activations.trace(Site.FFN_OUT, layer);
@@ -51,6 +48,15 @@ final class LayerTraces {
         sum == null ? 0 : sum.tokens,
         headroom(input, norm, attention, ffn, output),
         anomalies.inLayer(layer));
+  }
+
+  private @Nullable PlaceTrace input(int layer) {
+    if (layer == 0) {
+      return activations.trace(Site.EMBEDDING, Place.BEFORE_LAYERS);
+    }
+    // The layers of an encoder follow those of its decoder, but begin with an embedding anew.
+    PlaceTrace own = activations.trace(Site.EMBEDDING, layer);
+    return own != null ? own : activations.trace(Site.LAYER_OUT, layer - 1);
   }
 
   private static @Nullable Double headroom(@Nullable PlaceTrace... places) {

@@ -163,6 +163,11 @@ class ExplanationTest {
   /** Twelve tokens in order, in cells of the same numbers, written by pass 0. */
   private record OneBatch() implements PassView {
     @Override
+    public int firstLayer() {
+      return 0;
+    }
+
+    @Override
     public boolean computes(Tensor node) {
       return node.elements() > 0;
     }

@@ -72,7 +72,7 @@ class OtherRuntimeTest {
                       (done, all) -> children().forEach(ProcessHandle::destroyForcibly)))
           .isInstanceOfSatisfying(
               LlamaException.class, e -> assertThat(e.kind()).isEqualTo(LlamaException.Kind.DECODE))
-          .hasMessageStartingWith("the process of the other llama.cpp ended: exit code 137");
+          .hasMessageStartingWith("the process of the other llama.cpp ended: SIGKILL");
     }
   }
 

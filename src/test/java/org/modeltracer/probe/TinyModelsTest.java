@@ -156,7 +156,7 @@ class TinyModelsTest {
   @ParameterizedTest
   @MethodSource("models")
   void rowsAreWholeHoweverTheyCome(LlamaRuntime runtime, String name) {
-    assumeTrue(!encodes(name));
+    assumeTrue(!encodes(name), "an encoder reads all of a text at once");
     int[] ids = ids(40);
     open(
         runtime,

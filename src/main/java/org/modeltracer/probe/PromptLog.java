@@ -75,7 +75,7 @@ public final class PromptLog {
 
   /** Hash of the token ids as little-endian int32, the same however the prompts were given. */
   private static String hash(List<Entry> entries) {
-    var digest = RunDescription.sha256();
+    var digest = Hashes.sha256();
     for (Entry entry : entries) {
       var ids = ByteBuffer.allocate(4 * entry.prompt.length).order(ByteOrder.LITTLE_ENDIAN);
       ids.asIntBuffer().put(entry.prompt);

@@ -1,16 +1,6 @@
 package org.modeltracer.probe;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.security.DigestInputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -38,7 +28,7 @@ public final class RunDescription {
     this.session = session;
     this.options = options;
     model = session.context().model();
-    sha256 = CompletableFuture.supplyAsync(() -> sha256(file.path()));
+    sha256 = CompletableFuture.supplyAsync(() -> Hashes.file(file.path()));
   }
 
   /** Version of this program, from the build. */
@@ -148,23 +138,5 @@ public final class RunDescription {
     timing.put("total_seconds", (System.nanoTime() - begin) / 1e9);
     prompts.timing(timing);
     return timing;
-  }
-
-  private static String sha256(Path file) {
-    MessageDigest digest = sha256();
-    try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
-      in.transferTo(OutputStream.nullOutputStream());
-      return HexFormat.of().formatHex(digest.digest());
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
   }
 }

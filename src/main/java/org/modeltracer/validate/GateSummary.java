@@ -7,6 +7,7 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufException;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.probe.Hashes;
 import org.modeltracer.probe.Quantization;
 import org.modeltracer.probe.RunDescription;
 import org.modeltracer.trace.Json;
@@ -32,7 +33,7 @@ final class GateSummary {
 
   private static Map<String, @Nullable Object> untraced() {
     try (var tracer = new ModelTracer(TracerConfig.disabled())) {
-      tracer.describe("tool", Map.of("name", "modeltracer", "version", RunDescription.version()));
+      tracer.describe("tool", RunDescription.tool());
       return object(tracer.summaryToJson());
     }
   }
@@ -54,7 +55,7 @@ final class GateSummary {
       model.put("tensors", Hashes.tensors(file));
     } catch (GgufException | UncheckedIOException unreadable) {
       // The checks have said so; what cannot be hashed stays null.
-      model.putIfAbsent("tensors", null);
+      return model;
     }
     return model;
   }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
+import org.modeltracer.probe.Hashes;
 
 /**
  * What the gate asks of a file: which checks, with which limits, on which prompts.

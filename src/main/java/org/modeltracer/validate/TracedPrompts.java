@@ -16,6 +16,7 @@ import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.SamplerOptions;
 import org.modeltracer.model.Site;
 import org.modeltracer.probe.Generation;
+import org.modeltracer.probe.Hashes;
 import org.modeltracer.probe.RunDescription;
 import org.modeltracer.probe.SessionOptions;
 import org.modeltracer.probe.TracedSession;

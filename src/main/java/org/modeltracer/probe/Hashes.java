@@ -1,4 +1,4 @@
-package org.modeltracer.validate;
+package org.modeltracer.probe;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -15,13 +15,17 @@ import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
 
 /** SHA-256 of files and of the tensors in them, streamed. */
-final class Hashes {
+public final class Hashes {
   private static final int CHUNK = 1 << 20;
 
   private Hashes() {}
 
-  /** Hash of a whole file. */
-  static String file(Path file) {
+  /**
+   * Hash of a whole file, in hexadecimal.
+   *
+   * @throws UncheckedIOException when it cannot be read
+   */
+  public static String file(Path file) {
     try (var channel = FileChannel.open(file, StandardOpenOption.READ)) {
       return part(channel, 0, channel.size());
     } catch (IOException e) {
@@ -29,8 +33,12 @@ final class Hashes {
     }
   }
 
-  /** Hash of each tensor's bytes as they lie in the file, padding left out, in file order. */
-  static Map<String, String> tensors(GgufFile file) {
+  /**
+   * Hash of each tensor's bytes as they lie in the file, padding left out, in file order.
+   *
+   * @throws UncheckedIOException when it cannot be read
+   */
+  public static Map<String, String> tensors(GgufFile file) {
     Map<String, String> hashes = new LinkedHashMap<>();
     try (var channel = FileChannel.open(file.path(), StandardOpenOption.READ)) {
       for (TensorInfo tensor : file.tensors()) {
@@ -42,7 +50,8 @@ final class Hashes {
     return hashes;
   }
 
-  static MessageDigest sha256() {
+  /** A fresh digest. */
+  public static MessageDigest sha256() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {

@@ -6,7 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
+import java.util.Optional;
+import java.util.function.BiFunction;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -37,7 +38,8 @@ class LibraryLocatorTest {
     Path variable = library("environment", "libllama.so");
     Path recent = library("runtime", "v0.5.0", PLATFORM, "libllama.v0.5.0.so");
     Path older = library("runtime", "b4916", PLATFORM, "libjllama.so");
-    List<Path> embedded = List.of(root.resolve("nowhere"), root.resolve("runtime"));
+    BiFunction<String, String, Optional<Path>> embedded =
+        (release, platform) -> Optional.of(root.resolve(Path.of("runtime", release, platform)));
 
     assertThat(LibraryLocator.locate(named, variable.toString(), embedded))
         .isEqualTo(new LibraryLocator.Located(named, "named by the caller", null));
@@ -49,20 +51,20 @@ class LibraryLocatorTest {
     LibraryLocator.Located fallback = LibraryLocator.locate(null, null, embedded);
     assertThat(fallback.file()).isEqualTo(older);
     assertThat(fallback.origin()).isEqualTo("embedded b4916");
-    assertThat(fallback.note()).contains("no prebuilt llama.cpp v0.5.0 for " + PLATFORM);
+    assertThat(fallback.note())
+        .isEqualTo("no prebuilt llama.cpp v0.5.0 for " + PLATFORM + "; using llama.cpp b4916");
   }
 
   @Test
-  void nothingAnywhereSaysWhereItLookedAndWhatToDo() {
-    assertThatThrownBy(() -> LibraryLocator.locate(null, null, List.of(root)))
+  void nothingAnywhereSaysWhatToDo() {
+    assertThatThrownBy(() -> LibraryLocator.locate(null, null, (r, p) -> Optional.empty()))
         .isInstanceOfSatisfying(
             LlamaException.class, e -> assertThat(e.kind()).isEqualTo(LlamaException.Kind.LIBRARY))
         .hasMessage(
-            "no llama.cpp for "
-                + PLATFORM
-                + " below ["
-                + root
-                + "]; build the project, or name one with --llama-lib or MODELTRACER_LLAMA_LIB");
+            ("no llama.cpp for %s: add org.modeltracer:modeltracer-natives with the classifier %s"
+                 + " or b4916 to the class path, or name a library with --llama-lib or"
+                 + " MODELTRACER_LLAMA_LIB")
+                .formatted(PLATFORM, PLATFORM));
   }
 
   @ParameterizedTest

@@ -16,6 +16,9 @@ import org.junit.jupiter.api.Named;
  * <p>Not both, as builds that share file names cannot be in one process.
  */
 public final class Runtimes {
+  private static final Path BUILT =
+      Path.of("native", "target", "classes", "org", "modeltracer", "natives");
+
   private Runtimes() {}
 
   /** One argument a build, for {@code @MethodSource}. */
@@ -31,9 +34,8 @@ public final class Runtimes {
     if (named != null && !named.isBlank()) {
       return List.of(LibraryLocator.resolve(Path.of(named)));
     }
-    Path root = Path.of("target", "runtime");
     var found = new ArrayList<Path>();
-    try (Stream<Path> generations = Files.list(root)) {
+    try (Stream<Path> generations = Files.list(BUILT)) {
       generations
           .map(g -> g.resolve(LibraryLocator.platform()))
           .filter(Files::isDirectory)
@@ -41,17 +43,17 @@ public final class Runtimes {
           .map(LibraryLocator::resolve)
           .forEach(found::add);
     } catch (IOException e) {
-      throw new IllegalStateException("no runtimes in " + root + "; run the build first", e);
+      throw new IllegalStateException("no runtimes in " + BUILT + "; run the build first", e);
     }
     if (found.isEmpty()) {
-      throw new IllegalStateException("no runtime for this platform in " + root);
+      throw new IllegalStateException("no runtime for this platform in " + BUILT);
     }
     return found;
   }
 
   /** An embedded build by the name of its folder, when this platform has it. */
   public static Optional<Path> embedded(String generation) {
-    Path folder = Path.of("target", "runtime", generation, LibraryLocator.platform());
+    Path folder = BUILT.resolve(generation).resolve(LibraryLocator.platform());
     return Files.isDirectory(folder)
         ? Optional.of(LibraryLocator.resolve(folder))
         : Optional.empty();

@@ -1,14 +1,12 @@
 package org.modeltracer.llama;
 
 import java.io.IOException;
-import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.function.BiFunction;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -16,9 +14,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Finds the llama.cpp to load.
  *
- * <p>In this order: the path a caller names, the path in {@code MODELTRACER_LLAMA_LIB}, the
- * prebuilt v0.5.0 that the build fetched for this platform, the b4916 that comes as a Maven
- * artifact. A path is a library file or a folder that holds one.
+ * <p>In this order: the path a caller names, the path in {@code MODELTRACER_LLAMA_LIB}, the v0.5.0
+ * that comes with this program for this platform, the b4916 that comes with it for every other. A
+ * path is a library file or a folder that holds one.
  */
 final class LibraryLocator {
   /** Environment variable that names a library file or folder. */
@@ -42,42 +40,41 @@ final class LibraryLocator {
   record Located(Path file, String origin, @Nullable String note) {}
 
   static Located locate(@Nullable Path named) {
-    return locate(named, System.getenv(VARIABLE), runtimeFolders());
+    return locate(named, System.getenv(VARIABLE), folders(System.getProperty("modeltracer.home")));
   }
 
-  /** The library for a named path, a value of the variable, and folders of embedded ones. */
-  static Located locate(@Nullable Path named, @Nullable String variable, List<Path> roots) {
+  /**
+   * The library for a named path, a value of the variable, and wherever embedded ones may be.
+   *
+   * @param embedded the folder of a release for a platform, if there is one
+   */
+  static Located locate(
+      @Nullable Path named,
+      @Nullable String variable,
+      BiFunction<String, String, Optional<Path>> embedded) {
     if (named != null) {
       return new Located(resolve(named), "named by the caller", null);
     }
     if (variable != null && !variable.isBlank()) {
       return new Located(resolve(Path.of(variable)), "named by " + VARIABLE, null);
     }
-    for (Path root : roots) {
-      Optional<Path> prebuilt = inFolder(root.resolve("v0.5.0").resolve(platform()));
-      if (prebuilt.isPresent()) {
-        return new Located(prebuilt.get(), "embedded v0.5.0", null);
-      }
+    String platform = platform();
+    Optional<Path> prebuilt = embedded.apply("v0.5.0", platform).flatMap(LibraryLocator::inFolder);
+    if (prebuilt.isPresent()) {
+      return new Located(prebuilt.get(), "embedded v0.5.0", null);
     }
-    for (Path root : roots) {
-      Optional<Path> older = inFolder(root.resolve("b4916").resolve(platform()));
-      if (older.isPresent()) {
-        return new Located(
-            older.get(),
-            "embedded b4916",
-            "no prebuilt llama.cpp v0.5.0 for "
-                + platform()
-                + " (npm fetches it at build time); using llama.cpp b4916");
-      }
+    Optional<Path> older = embedded.apply("b4916", platform).flatMap(LibraryLocator::inFolder);
+    if (older.isPresent()) {
+      return new Located(
+          older.get(),
+          "embedded b4916",
+          "no prebuilt llama.cpp v0.5.0 for " + platform + "; using llama.cpp b4916");
     }
     throw new LlamaException(
         LlamaException.Kind.LIBRARY,
-        "no llama.cpp for "
-            + platform()
-            + " below "
-            + roots
-            + "; build the project, or name one with --llama-lib or "
-            + VARIABLE);
+        ("no llama.cpp for %s: add org.modeltracer:modeltracer-natives with the classifier %s or"
+                + " b4916 to the class path, or name a library with --llama-lib or %s")
+            .formatted(platform, platform, VARIABLE));
   }
 
   /** The library a path means: itself, or the one inside a folder. */
@@ -141,20 +138,15 @@ final class LibraryLocator {
         + (arch.matches("amd64|x86_64|x64") ? "x86_64" : arch.equals("arm64") ? "aarch64" : arch);
   }
 
-  private static List<Path> runtimeFolders() {
-    var folders = new ArrayList<Path>();
-    String home = System.getProperty("modeltracer.home");
-    if (home != null) {
-      folders.add(Path.of(home, "target", "runtime"));
-      folders.add(Path.of(home, "runtime"));
+  /** What a checkout has built, where there is one, else what the class path holds. */
+  private static BiFunction<String, String, Optional<Path>> folders(@Nullable String home) {
+    if (home == null) {
+      return UnpackedNatives.ofClassPath()::folder;
     }
-    try {
-      Path code =
-          Path.of(LibraryLocator.class.getProtectionDomain().getCodeSource().getLocation().toURI());
-      folders.add(code.resolveSibling("runtime"));
-    } catch (URISyntaxException | RuntimeException e) {
-      // Without a code location there is only the home folder to search.
-    }
-    return folders.stream().distinct().toList();
+    Path built = Path.of(home, "native", "target", "classes", "org", "modeltracer", "natives");
+    return (release, platform) ->
+        Optional.of(built.resolve(release).resolve(platform))
+            .filter(Files::isDirectory)
+            .or(() -> UnpackedNatives.ofClassPath().folder(release, platform));
   }
 }

@@ -4,55 +4,96 @@ import static com.tngtech.archunit.core.domain.JavaModifier.FINAL;
 import static com.tngtech.archunit.core.domain.JavaModifier.PUBLIC;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
-import static java.util.Map.entry;
+import static java.util.stream.Collectors.groupingBy;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.tngtech.archunit.core.domain.Dependency;
 import com.tngtech.archunit.core.domain.JavaAccess;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaField;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
-import com.tngtech.archunit.core.importer.ImportOption;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** Who may import whom, where native code may be called, and how long a file may be. */
+/** The map of the house: its floors, their rooms, who may import whom, and what happens where. */
 class ArchitectureTest {
   private static final String ROOT = "org.modeltracer";
-  private static final int MAX_LINES = 400;
 
-  private static final Set<String> CORE = Set.of("model", "anomaly", "trace", "attention");
-  private static final Set<String> BELOW_QUESTIONS = with(CORE, "gguf", "tokens", "llama", "probe");
-  private static final Set<String> BELOW_ANSWERS =
-      with(BELOW_QUESTIONS, "process", "diagnose", "heads", "lens", "quant");
+  /**
+   * The floors from the ground up. A room may import every room on the floors below, and those
+   * rooms of its own floor that are named behind it.
+   */
+  private static final List<Floor> HOUSE =
+      List.of(
+          new Floor(
+              "core",
+              "pure Java: no native code, no files",
+              room("model"),
+              room("anomaly", "model"),
+              room("trace", "anomaly", "model"),
+              room("attention", "model", "trace"),
+              room("attention.report", "attention", "model", "trace")),
+          new Floor(
+              "files",
+              "what lies outside this process",
+              room("process"),
+              room("gguf"),
+              room("jinja"),
+              room("tokens", "gguf"),
+              room("weights", "gguf")),
+          new Floor(
+              "native",
+              "llama.cpp in, records out",
+              room("llama.ffi"),
+              room("llama", "llama.ffi"),
+              room("graph", "llama"),
+              room("cache", "graph", "llama"),
+              room("probe", "cache", "graph", "llama"),
+              room("session", "cache", "graph", "llama", "probe")),
+          new Floor(
+              "questions",
+              "that need a model at work",
+              room("diagnose"),
+              room("heads"),
+              room("lens"),
+              room("quant")),
+          new Floor(
+              "answers",
+              "what people and CI read",
+              room("gate.policy"),
+              room("gate.checks", "gate.policy"),
+              room("gate", "gate.checks", "gate.policy"),
+              room("gate.output", "gate", "gate.checks", "gate.policy"),
+              room("cli.terminal", "gate", "gate.checks"),
+              room("cli.export", "cli.terminal"),
+              room(
+                  "cli",
+                  "cli.export",
+                  "cli.terminal",
+                  "gate",
+                  "gate.checks",
+                  "gate.output",
+                  "gate.policy")));
 
-  /** Each package, and the packages of ours that it may import. */
-  private static final Map<String, Set<String>> ALLOWED =
-      Map.ofEntries(
-          entry("model", Set.of()),
-          entry("anomaly", Set.of("model")),
-          entry("trace", Set.of("model", "anomaly")),
-          entry("attention", Set.of("model", "trace")),
-          entry("gguf", Set.of()),
-          entry("tokens", Set.of("gguf")),
-          entry("llama", Set.of("gguf")),
-          entry("probe", Set.of("llama", "gguf", "model", "anomaly", "trace")),
-          entry("diagnose", BELOW_QUESTIONS),
-          entry("heads", BELOW_QUESTIONS),
-          entry("lens", BELOW_QUESTIONS),
-          entry("process", Set.of()),
-          entry("quant", with(BELOW_QUESTIONS, "process")),
-          entry("validate", with(BELOW_ANSWERS, "report")),
-          entry("report", with(BELOW_ANSWERS, "validate")),
-          entry("cli", with(BELOW_ANSWERS, "validate", "report")));
+  /** Rooms that not every room above may enter, with the only ones that may. */
+  private static final Map<String, Set<String>> PRIVATE = Map.of("llama.ffi", Set.of("llama"));
+
+  /** Libraries that stay where they are needed, so that nobody else has to carry them. */
+  private static final Map<String, String> LIBRARIES =
+      Map.of("picocli", "cli..", "tools.jackson.dataformat.yaml", "gate.policy");
 
   /** The restricted methods of the foreign function API, and what loads libraries without it. */
   private static final Map<String, Set<String>> NATIVE_CALLS =
@@ -66,37 +107,77 @@ class ArchitectureTest {
 
   private static final JavaClasses CLASSES =
       new ClassFileImporter()
-          .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+          .withImportOption(where -> !where.contains("test-classes"))
+          .withImportOption(where -> !where.contains("-tests.jar"))
           .importPackages(ROOT);
 
-  @Test
-  void packagesImportOnlyWhatTheDesignAllows() {
-    assertThat(CLASSES).isNotEmpty();
-    var violations = new ArrayList<String>();
-    for (JavaClass origin : CLASSES) {
-      var allowed = ALLOWED.get(packageOf(origin));
-      if (allowed == null) {
-        violations.add(origin.getName() + " is in a package that this test does not know");
-        continue;
-      }
-      origin.getDirectDependenciesFromSelf().stream()
-          .filter(dependency -> dependency.getTargetClass().getPackageName().startsWith(ROOT))
-          .filter(dependency -> !allowedOrSame(origin, dependency.getTargetClass(), allowed))
-          .forEach(dependency -> violations.add(dependency.getDescription()));
+  private record Floor(String name, String what, List<Room> rooms) {
+    Floor(String name, String what, Room... rooms) {
+      this(name, what, List.of(rooms));
     }
-    assertThat(violations).isEmpty();
+  }
+
+  private record Room(String name, Set<String> neighbours) {}
+
+  private static Room room(String name, String... neighbours) {
+    return new Room(name, new TreeSet<>(List.of(neighbours)));
   }
 
   @Test
-  void packagesHaveNoCycles() {
-    slices().matching(ROOT + ".(*)..").should().beFreeOfCycles().check(CLASSES);
+  void everyClassHasARoomAndEveryRoomHasClasses() {
+    Set<String> rooms = allowed().keySet();
+    Set<String> inhabited =
+        CLASSES.stream().map(ArchitectureTest::room).collect(Collectors.toCollection(TreeSet::new));
+    assertThat(inhabited).containsExactlyElementsOf(new TreeSet<>(rooms));
+  }
+
+  @Test
+  void roomsImportOnlyWhatTheMapAllows() {
+    Map<String, Set<String>> allowed = allowed();
+    assertThat(CLASSES).isNotEmpty();
+    assertThat(imports().filter(i -> !allowed.get(room(i.getOriginClass())).contains(target(i))))
+        .isEmpty();
+  }
+
+  /** An arrow that nobody walks any more is taken off the map. */
+  @Test
+  void theMapShowsNoArrowThatIsNotThere() {
+    Set<String> used =
+        imports()
+            .map(i -> room(i.getOriginClass()) + " -> " + target(i))
+            .collect(Collectors.toSet());
+    var unused = new ArrayList<String>();
+    for (Floor floor : HOUSE) {
+      for (Room room : floor.rooms()) {
+        for (String neighbour : room.neighbours()) {
+          String arrow = room.name() + " -> " + neighbour;
+          if (!used.contains(arrow)) {
+            unused.add(arrow);
+          }
+        }
+      }
+    }
+    assertThat(unused).isEmpty();
+  }
+
+  @Test
+  void roomsHaveNoCycles() {
     slices().matching(ROOT + ".(**)").should().beFreeOfCycles().check(CLASSES);
+  }
+
+  /** The newcomer's map in CONTRIBUTING.md is this one. */
+  @Test
+  void contributingShowsThisMap() throws IOException {
+    assertThat(Files.readString(Path.of("CONTRIBUTING.md"))).contains(picture());
   }
 
   /** But for the log of anomalies, whose lines must be on disk when the process dies. */
   @Test
   void coreTouchesNoFiles() {
-    var core = CORE.stream().map(name -> ROOT + "." + name + "..").toArray(String[]::new);
+    var core =
+        HOUSE.getFirst().rooms().stream()
+            .map(room -> ROOT + "." + room.name())
+            .toArray(String[]::new);
     noClasses()
         .that()
         .resideInAnyPackage(core)
@@ -112,11 +193,38 @@ class ArchitectureTest {
   void nativeCodeIsCalledOnlyFromTheBinding() {
     var violations =
         CLASSES.stream()
-            .filter(origin -> !packageOf(origin).equals("llama"))
+            .filter(origin -> !room(origin).equals("llama.ffi"))
             .flatMap(origin -> origin.getAccessesFromSelf().stream())
             .filter(ArchitectureTest::isNative)
             .map(JavaAccess::getDescription);
     assertThat(violations).isEmpty();
+  }
+
+  @Test
+  void librariesStayInTheirRooms() {
+    LIBRARIES.forEach(
+        (library, rooms) ->
+            noClasses()
+                .that()
+                .resideOutsideOfPackage(ROOT + "." + rooms)
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage(library + "..")
+                .check(CLASSES));
+  }
+
+  @Test
+  void noTwoClassesShareAName() {
+    Map<String, List<String>> byName =
+        CLASSES.stream()
+            .filter(JavaClass::isTopLevelClass)
+            .filter(type -> !type.getSimpleName().equals("package-info"))
+            .collect(
+                groupingBy(
+                    JavaClass::getSimpleName,
+                    Collectors.mapping(JavaClass::getName, Collectors.toList())));
+    assertThat(byName).isNotEmpty();
+    assertThat(byName.values().stream().filter(names -> names.size() > 1)).isEmpty();
   }
 
   @Test
@@ -131,27 +239,68 @@ class ArchitectureTest {
   }
 
   @Test
-  void noFileIsTooLong() throws IOException {
-    var tooLong = new ArrayList<String>();
+  void namesAreImportedNotSpelledOut() throws IOException {
+    var qualified =
+        Pattern.compile("\\b(java|javax|org|tools|com|picocli)(\\.[a-z][a-z0-9]*)+\\.[A-Z]");
+    var found = new ArrayList<String>();
     for (Path file : sources()) {
-      int lines = Files.readAllLines(file).size();
-      if (lines > MAX_LINES) {
-        tooLong.add(file + ": " + lines + " lines");
+      for (String line : Files.readAllLines(file)) {
+        String code = line.replaceAll("\"(\\\\.|[^\"\\\\])*\"", "").strip();
+        if (!code.matches("(import|package|\\*|/\\*|//).*") && qualified.matcher(code).find()) {
+          found.add(file + ": " + code);
+        }
       }
     }
-    assertThat(tooLong).isEmpty();
+    assertThat(found).isEmpty();
   }
 
   private static List<Path> sources() throws IOException {
-    try (Stream<Path> files = Files.walk(Path.of("src"))) {
-      var sources = files.filter(file -> file.toString().endsWith(".java")).toList();
-      assertThat(sources).isNotEmpty();
-      return sources;
+    var sources = new ArrayList<Path>();
+    for (String module : List.of("library", "cli")) {
+      try (Stream<Path> files = Files.walk(Path.of(module, "src"))) {
+        files.filter(file -> file.toString().endsWith(".java")).forEach(sources::add);
+      }
     }
+    assertThat(sources).isNotEmpty();
+    return sources;
   }
 
-  private static boolean allowedOrSame(JavaClass from, JavaClass to, Set<String> allowed) {
-    return packageOf(to).equals(packageOf(from)) || allowed.contains(packageOf(to));
+  /** Each room, and the rooms that it may import. */
+  private static Map<String, Set<String>> allowed() {
+    var allowed = new LinkedHashMap<String, Set<String>>();
+    var below = new HashSet<String>();
+    for (Floor floor : HOUSE) {
+      for (Room room : floor.rooms()) {
+        var may = new HashSet<>(below);
+        may.addAll(room.neighbours());
+        PRIVATE.forEach(
+            (closed, guests) -> {
+              if (!guests.contains(room.name())) {
+                may.remove(closed);
+              }
+            });
+        allowed.put(room.name(), may);
+      }
+      floor.rooms().forEach(room -> below.add(room.name()));
+    }
+    return allowed;
+  }
+
+  /** What every class of ours takes from a room that is not its own. */
+  private static Stream<Dependency> imports() {
+    return CLASSES.stream()
+        .flatMap(origin -> origin.getDirectDependenciesFromSelf().stream())
+        .filter(i -> i.getTargetClass().getPackageName().startsWith(ROOT))
+        .filter(i -> !target(i).equals(room(i.getOriginClass())));
+  }
+
+  private static String target(Dependency dependency) {
+    return room(dependency.getTargetClass());
+  }
+
+  /** A class's package under the root: {@code attention.report}. */
+  private static String room(JavaClass type) {
+    return type.getPackageName().substring(ROOT.length()).replaceFirst("^\\.", "");
   }
 
   private static boolean isNative(JavaAccess<?> call) {
@@ -159,17 +308,17 @@ class ArchitectureTest {
     return names.contains(call.getName());
   }
 
-  /** The package's name under the root, without its own subpackages: {@code attention}. */
-  private static String packageOf(JavaClass type) {
-    var name = type.getPackageName();
-    return name.length() <= ROOT.length()
-        ? ""
-        : name.substring(ROOT.length() + 1).replaceFirst("\\..*", "");
-  }
-
-  private static Set<String> with(Set<String> names, String... more) {
-    var all = new HashSet<>(names);
-    all.addAll(List.of(more));
-    return Set.copyOf(all);
+  /** The house as text, the top floor first, as one would draw it. */
+  private static String picture() {
+    var picture = new StringBuilder();
+    for (Floor floor : HOUSE.reversed()) {
+      picture.append("%s: %s%n".formatted(floor.name(), floor.what()));
+      for (Room room : floor.rooms()) {
+        var arrow =
+            room.neighbours().isEmpty() ? "" : " -> " + String.join(", ", room.neighbours());
+        picture.append("  %s%s%n".formatted(room.name(), arrow));
+      }
+    }
+    return picture.toString();
   }
 }

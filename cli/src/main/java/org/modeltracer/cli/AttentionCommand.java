@@ -2,19 +2,27 @@ package org.modeltracer.cli;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.MalformedInputException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.AttentionAnalysis;
 import org.modeltracer.attention.AttentionOptions;
+import org.modeltracer.cli.export.OutputFile;
+import org.modeltracer.cli.terminal.AttentionReport;
+import org.modeltracer.cli.terminal.CliException;
+import org.modeltracer.cli.terminal.ExitCode;
+import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.heads.AttentionTrace;
 import org.modeltracer.heads.KeptAttention;
 import org.modeltracer.llama.Vocabulary;
-import org.modeltracer.probe.SessionOptions;
-import org.modeltracer.probe.TracedSession;
+import org.modeltracer.session.SessionOptions;
+import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
@@ -168,7 +176,7 @@ final class AttentionCommand implements Callable<Integer> {
         throw new CliException(ExitCode.USAGE, file + ": no prompt in it");
       }
       return prompts;
-    } catch (java.nio.charset.MalformedInputException e) {
+    } catch (MalformedInputException e) {
       throw new CliException(ExitCode.USAGE, file + ": the file of prompts is not UTF-8 text");
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -179,13 +187,13 @@ final class AttentionCommand implements Callable<Integer> {
     if (keep == null) {
       return USUAL_KEPT;
     }
-    var size = java.util.regex.Pattern.compile("(\\d{1,12})([kKmMgG]?)[bB]?").matcher(keep);
+    var size = Pattern.compile("(\\d{1,12})([kKmMgG]?)[bB]?").matcher(keep);
     if (!size.matches()) {
       throw new CliException(
           ExitCode.USAGE, "--keep-attention takes bytes, such as 512M, not '" + keep + "'");
     }
     int shift =
-        switch (size.group(2).toLowerCase(java.util.Locale.ROOT)) {
+        switch (size.group(2).toLowerCase(Locale.ROOT)) {
           case "k" -> 10;
           case "m" -> 20;
           case "g" -> 30;

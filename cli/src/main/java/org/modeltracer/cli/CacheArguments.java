@@ -1,7 +1,9 @@
 package org.modeltracer.cli;
 
-import org.modeltracer.probe.CachePolicy;
-import org.modeltracer.probe.TracedSession;
+import org.modeltracer.cli.terminal.CliException;
+import org.modeltracer.cli.terminal.ExitCode;
+import org.modeltracer.session.CachePolicy;
+import org.modeltracer.session.TracedSession;
 import picocli.CommandLine.Option;
 
 /**

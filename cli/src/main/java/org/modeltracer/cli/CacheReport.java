@@ -1,8 +1,10 @@
 package org.modeltracer.cli;
 
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.cache.CacheStatistics;
+import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.model.TensorStats;
-import org.modeltracer.probe.CacheStatistics;
 import org.modeltracer.trace.KvCacheTrace;
 
 /** The KV cache at the end of a run, for a person at a terminal. */
@@ -56,7 +58,7 @@ final class CacheReport {
           "%5d %s %8s %9.3g %9.3g %9.2g %9.3g %5d %5d"
               .formatted(
                   part.layer(),
-                  part.part().toUpperCase(java.util.Locale.ROOT),
+                  part.part().toUpperCase(Locale.ROOT),
                   part.type(),
                   s.min(),
                   s.max(),

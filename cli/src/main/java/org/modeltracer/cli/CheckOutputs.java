@@ -11,12 +11,15 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.cli.export.OutputFile;
+import org.modeltracer.cli.terminal.CheckTable;
+import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.gate.output.Annotations;
+import org.modeltracer.gate.output.GateReport;
+import org.modeltracer.gate.output.JunitXml;
+import org.modeltracer.gate.output.Markdown;
+import org.modeltracer.gate.output.Sarif;
 import org.modeltracer.trace.Json;
-import org.modeltracer.validate.Annotations;
-import org.modeltracer.validate.GateReport;
-import org.modeltracer.validate.JunitXml;
-import org.modeltracer.validate.Markdown;
-import org.modeltracer.validate.Sarif;
 import picocli.CommandLine.Option;
 
 /** Where the gate writes its verdict, and in which forms. */

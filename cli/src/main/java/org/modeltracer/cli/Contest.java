@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
+import org.modeltracer.cli.terminal.Spread;
 
 /**
  * Rounds of measurements of several contenders, interleaved so that a change of the machine's speed

@@ -1,6 +1,8 @@
 package org.modeltracer.cli;
 
 import java.util.Locale;
+import org.modeltracer.cli.terminal.CliException;
+import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.CacheType;
 import org.modeltracer.llama.ContextOptions;

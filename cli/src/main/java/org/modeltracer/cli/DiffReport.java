@@ -5,9 +5,9 @@ import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.QuantizationLevel;
+import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.model.Site;
-import org.modeltracer.probe.Quantization;
 import org.modeltracer.quant.FirstDivergence;
 import org.modeltracer.quant.HeadDivergence;
 import org.modeltracer.quant.LayerError;
@@ -15,6 +15,7 @@ import org.modeltracer.quant.LogitDivergence;
 import org.modeltracer.quant.NodeError;
 import org.modeltracer.quant.QuantizationReport;
 import org.modeltracer.quant.TensorError;
+import org.modeltracer.session.Quantization;
 
 /** Says what a comparison found. */
 record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {

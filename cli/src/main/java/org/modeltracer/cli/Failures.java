@@ -6,6 +6,8 @@ import java.io.UncheckedIOException;
 import java.util.Locale;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.cli.terminal.CliException;
+import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.gguf.GgufException;
 import org.modeltracer.llama.LlamaException;
 import picocli.CommandLine;

@@ -2,11 +2,16 @@ package org.modeltracer.cli;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.MalformedInputException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.cli.terminal.CliException;
+import org.modeltracer.cli.terminal.ExitCode;
+import org.modeltracer.cli.terminal.HeadScoresReport;
+import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.heads.HeadProbe;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.Vocabulary;
@@ -93,7 +98,7 @@ final class HeadsCommand implements Callable<Integer> {
     if (file != null) {
       try {
         text = Files.readString(file);
-      } catch (java.nio.charset.MalformedInputException e) {
+      } catch (MalformedInputException e) {
         throw new CliException(ExitCode.USAGE, file + ": the text file is not UTF-8");
       } catch (IOException e) {
         throw new UncheckedIOException(e);

@@ -5,10 +5,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.cli.terminal.ExitCode;
+import org.modeltracer.cli.terminal.LensTable;
+import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.cli.terminal.TokenTexts;
 import org.modeltracer.lens.LensOptions;
 import org.modeltracer.lens.PositionReading;
 import org.modeltracer.llama.SamplerOptions;
-import org.modeltracer.probe.Generation;
+import org.modeltracer.session.Generation;
 
 /**
  * What a lens saw in a run.

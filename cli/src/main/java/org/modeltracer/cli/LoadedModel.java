@@ -1,5 +1,8 @@
 package org.modeltracer.cli;
 
+import java.nio.file.Path;
+import org.modeltracer.cli.terminal.ExitCode;
+import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.LoadChecks;
 import org.modeltracer.llama.LlamaModel;
@@ -34,7 +37,7 @@ record LoadedModel(GgufFile file, LlamaRuntime runtime, LlamaModel model) implem
   }
 
   /** Reads a file's header, strictly. */
-  static GgufFile checked(java.nio.file.Path path) {
+  static GgufFile checked(Path path) {
     GgufFile file = GgufFile.read(path);
     LoadChecks.require(file);
     return file;

@@ -2,7 +2,7 @@ package org.modeltracer.cli;
 
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import org.modeltracer.probe.RunDescription;
+import org.modeltracer.session.RunDescription;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;

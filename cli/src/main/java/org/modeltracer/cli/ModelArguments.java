@@ -3,6 +3,8 @@ package org.modeltracer.cli;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.cli.terminal.CliException;
+import org.modeltracer.cli.terminal.ExitCode;
 import picocli.CommandLine.Option;
 
 /** Which model, and which llama.cpp. */

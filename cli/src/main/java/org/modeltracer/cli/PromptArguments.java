@@ -2,11 +2,14 @@ package org.modeltracer.cli;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.MalformedInputException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.cli.terminal.CliException;
+import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.llama.Vocabulary;
 import picocli.CommandLine.Option;
 
@@ -68,7 +71,7 @@ final class PromptArguments {
   private static String read(Path file) {
     try {
       return Files.readString(file).replaceFirst("\\R\\z", "");
-    } catch (java.nio.charset.MalformedInputException e) {
+    } catch (MalformedInputException e) {
       throw new CliException(ExitCode.USAGE, file + ": the prompt file is not UTF-8 text");
     } catch (IOException e) {
       throw new UncheckedIOException(e);

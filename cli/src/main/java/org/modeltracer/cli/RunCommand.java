@@ -1,13 +1,18 @@
 package org.modeltracer.cli;
 
+import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
+import org.modeltracer.cli.terminal.CliException;
+import org.modeltracer.cli.terminal.ExitCode;
+import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.cli.terminal.TextStream;
 import org.modeltracer.llama.Vocabulary;
-import org.modeltracer.probe.SessionOptions;
+import org.modeltracer.session.SessionOptions;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -136,7 +141,7 @@ final class RunCommand implements Callable<Integer> {
   }
 
   private static void echo(Terminal terminal, Vocabulary vocabulary, int[] tokens) {
-    var bytes = new java.io.ByteArrayOutputStream();
+    var bytes = new ByteArrayOutputStream();
     for (int token : tokens) {
       bytes.writeBytes(vocabulary.piece(token, false));
     }

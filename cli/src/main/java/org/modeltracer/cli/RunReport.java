@@ -1,13 +1,16 @@
 package org.modeltracer.cli;
 
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.attention.AttentionAnalysis;
-import org.modeltracer.probe.Generation;
-import org.modeltracer.probe.Quantization;
-import org.modeltracer.probe.SessionOptions;
+import org.modeltracer.cli.terminal.HeadMap;
+import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.session.Generation;
+import org.modeltracer.session.Quantization;
+import org.modeltracer.session.SessionOptions;
 import org.modeltracer.trace.LayerActivationTrace;
 import org.modeltracer.trace.PlaceTrace;
 
@@ -159,7 +162,7 @@ final class RunReport {
     terminal.println("Anomalies:");
     anomalies.stream()
         .sorted(
-            java.util.Comparator.comparing(Anomaly::severity, java.util.Comparator.reverseOrder())
+            Comparator.comparing(Anomaly::severity, Comparator.reverseOrder())
                 .thenComparingInt(Anomaly::id))
         .limit(SHOWN)
         .forEach(a -> terminal.println("  " + line(a)));

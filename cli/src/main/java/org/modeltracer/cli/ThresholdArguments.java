@@ -7,6 +7,8 @@ import java.nio.file.Path;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Thresholds;
+import org.modeltracer.cli.terminal.CliException;
+import org.modeltracer.cli.terminal.ExitCode;
 import picocli.CommandLine.Option;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.type.TypeReference;

@@ -6,6 +6,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.modeltracer.cli.terminal.CliException;
+import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.lens.LensTrace;
 import org.modeltracer.model.Site;
 import org.modeltracer.trace.TracerConfig;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.modeltracer.testing.SummarySchema;
@@ -17,7 +18,7 @@ class CacheTest {
   @TempDir Path folder;
 
   private JsonNode run(Object... more) throws IOException {
-    Object[] args = java.util.Arrays.copyOf(more, more.length + 5);
+    Object[] args = Arrays.copyOf(more, more.length + 5);
     System.arraycopy(more, 0, args, 5, more.length);
     args[0] = "run";
     args[1] = "-m";
@@ -52,7 +53,7 @@ class CacheTest {
                 a.get("kind").asString().equals("kv_exhausted")
                     && a.get("severity").asString().equals("warning"));
 
-    Object[] shifting = java.util.Arrays.copyOf(hot, hot.length + 3);
+    Object[] shifting = Arrays.copyOf(hot, hot.length + 3);
     System.arraycopy(new Object[] {"--context-shift", "--keep", 5}, 0, shifting, hot.length, 3);
     JsonNode shifted = run(shifting);
     assertThat(shifted.get("prompt").get("finish").asString()).isEqualTo("length");
@@ -98,7 +99,7 @@ class CacheTest {
   }
 
   private int reused(Object[] line, int chunk) throws IOException {
-    Object[] args = java.util.Arrays.copyOf(line, line.length + 1);
+    Object[] args = Arrays.copyOf(line, line.length + 1);
     args[line.length] = chunk;
     return run(args).get("prompt").get("prompts").get(1).get("reused_tokens").asInt();
   }

@@ -3,8 +3,10 @@ package org.modeltracer.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -21,9 +23,9 @@ class CheckTest {
   private Path broken() {
     try {
       byte[] bytes = Files.readAllBytes(Path.of(MODEL));
-      return Files.write(folder.resolve("cut.gguf"), java.util.Arrays.copyOf(bytes, 4000));
+      return Files.write(folder.resolve("cut.gguf"), Arrays.copyOf(bytes, 4000));
     } catch (IOException e) {
-      throw new java.io.UncheckedIOException(e);
+      throw new UncheckedIOException(e);
     }
   }
 
@@ -108,7 +110,7 @@ class CheckTest {
   @Test
   void aBaselineForgivesWhatWasKnown() throws IOException {
     byte[] bytes = Files.readAllBytes(Path.of("models/tinyllama-mha-f32.gguf"));
-    java.util.Arrays.fill(bytes, bytes.length - 4, bytes.length, (byte) 0xff);
+    Arrays.fill(bytes, bytes.length - 4, bytes.length, (byte) 0xff);
     Path nan = Files.write(folder.resolve("nan.gguf"), bytes);
     Path out = folder.resolve("out");
     Cli first = Cli.run("check", nan, "--only", "file.data", "--out", out, "--annotations");

@@ -14,6 +14,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -167,7 +168,7 @@ class LensTest {
   }
 
   private static void expect(int code, String message, Object[] base, Object... more) {
-    Object[] all = java.util.Arrays.copyOf(base, base.length + more.length);
+    Object[] all = Arrays.copyOf(base, base.length + more.length);
     System.arraycopy(more, 0, all, base.length, more.length);
     Cli cli = Cli.run(all);
     assertThat(cli.code()).isEqualTo(code);

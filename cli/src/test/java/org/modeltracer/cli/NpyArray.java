@@ -11,12 +11,12 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** A NumPy file, read as NumPy's format description says, without the code that writes them. */
-record NpyArray(String descr, long[] shape, int headerBytes, ByteBuffer data) {
+public record NpyArray(String descr, long[] shape, int headerBytes, ByteBuffer data) {
   private static final Pattern HEADER =
       Pattern.compile(
           "\\{'descr': '(<[fi]4)', 'fortran_order': False, 'shape': \\(([0-9, ]+)\\), \\} *\n");
 
-  static NpyArray read(Path file) throws IOException {
+  public static NpyArray read(Path file) throws IOException {
     ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
     byte[] magic = new byte[8];
     bytes.get(magic);
@@ -42,7 +42,7 @@ record NpyArray(String descr, long[] shape, int headerBytes, ByteBuffer data) {
     return new NpyArray(m.group(1), shape, headerBytes, data);
   }
 
-  float at(long... index) {
+  public float at(long... index) {
     return data.getFloat(4 * flat(index));
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -73,7 +74,7 @@ class UsageTest {
   }
 
   private static Object[] with(String[] args, Object... more) {
-    Object[] all = java.util.Arrays.copyOf(args, args.length + more.length, Object[].class);
+    Object[] all = Arrays.copyOf(args, args.length + more.length, Object[].class);
     System.arraycopy(more, 0, all, args.length, more.length);
     return all;
   }

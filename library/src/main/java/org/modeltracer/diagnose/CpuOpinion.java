@@ -9,10 +9,11 @@ import org.modeltracer.llama.FlashAttention;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.ModelOptions;
-import org.modeltracer.probe.Replay;
-import org.modeltracer.probe.SessionOptions;
-import org.modeltracer.probe.TracedSession;
+import org.modeltracer.session.Replay;
+import org.modeltracer.session.SessionOptions;
+import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.TraceListener;
 import org.modeltracer.trace.TracerConfig;
 
 /**
@@ -41,7 +42,7 @@ record CpuOpinion(Replay replay) implements Explanation.SecondOpinion {
         var tracer = new ModelTracer(TracerConfig.lightweight());
         var session =
             TracedSession.open(again, SessionOptions.defaults().withContext(options), tracer)) {
-      tracer.addListener(new org.modeltracer.trace.TraceListener() {});
+      tracer.addListener(new TraceListener() {});
       session.evaluate(tokens, false);
       return Optional.of(
           tracer.anomalies().stream()

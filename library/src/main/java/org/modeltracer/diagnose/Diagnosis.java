@@ -15,9 +15,11 @@ import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
 import org.modeltracer.llama.LlamaRuntime;
-import org.modeltracer.probe.Replay;
-import org.modeltracer.probe.TracedSession;
+import org.modeltracer.session.Replay;
+import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.weights.WeightPeers;
+import org.modeltracer.weights.Weights;
 
 /**
  * Finds the root cause of a session's anomalies while it runs.

@@ -1,11 +1,12 @@
 package org.modeltracer.diagnose;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.modeltracer.graph.TensorData;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorType;
-import org.modeltracer.probe.TensorData;
 
 /** Visits a tensor's elements one by one, whatever its strides. */
 final class Elements {
@@ -57,7 +58,7 @@ final class Elements {
   long[] integers(Tensor t) {
     long[] all = new long[Math.toIntExact(t.elements())];
     int bytes = t.type() == TensorType.I64 ? 8 : 4;
-    try (var arena = java.lang.foreign.Arena.ofConfined()) {
+    try (var arena = Arena.ofConfined()) {
       MemorySegment one = arena.allocate(8, 8);
       int n = 0;
       for (long k = 0; k < t.ne(3); k++) {

@@ -2,11 +2,16 @@ package org.modeltracer.diagnose;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Cause;
 import org.modeltracer.anomaly.RootCause;
 import org.modeltracer.gguf.TensorInfo;
-import org.modeltracer.probe.WeightFile;
+import org.modeltracer.weights.BadWeight;
+import org.modeltracer.weights.WeightFile;
+import org.modeltracer.weights.WeightPeers;
+import org.modeltracer.weights.WeightStats;
+import org.modeltracer.weights.Weights;
 
 /**
  * Why the first bad node of a pass is bad: the classes of causes, tried in the order of how certain
@@ -45,7 +50,7 @@ final class Explanation {
    *
    * @param earlier whether the pass of that index is known to have been bad
    */
-  RootCause of(BadNode bad, java.util.function.IntPredicate earlier, List<String> notes) {
+  RootCause of(BadNode bad, IntPredicate earlier, List<String> notes) {
     Verdict verdict = verdict(bad, earlier);
     Node node = bad.node();
     BadWeight weight = verdict.weight();
@@ -82,7 +87,7 @@ final class Explanation {
     return weights.tensor(weight.root().name());
   }
 
-  private Verdict verdict(BadNode bad, java.util.function.IntPredicate earlier) {
+  private Verdict verdict(BadNode bad, IntPredicate earlier) {
     Verdict weight = badWeight(bad);
     if (weight != null) {
       return weight;
@@ -175,7 +180,7 @@ final class Explanation {
     return used.bad() > 0 ? BadWeight.of(weights, tensor, used).with(all) : null;
   }
 
-  private @Nullable Verdict fromBefore(BadNode bad, java.util.function.IntPredicate earlier) {
+  private @Nullable Verdict fromBefore(BadNode bad, IntPredicate earlier) {
     Verdict unused = null;
     for (BadNode.Input input : bad.inputs()) {
       BadNode.BadCell cell = input.cell();

@@ -6,11 +6,11 @@ import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgmlType;
+import org.modeltracer.graph.TensorData;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.model.TensorStats;
-import org.modeltracer.probe.Replay;
-import org.modeltracer.probe.TensorData;
+import org.modeltracer.session.Replay;
 
 /** What an operation takes, read just before it runs and while its inputs still hold. */
 final class NodeInputs implements AutoCloseable {

@@ -1,17 +1,19 @@
 package org.modeltracer.diagnose;
 
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.graph.TensorData;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorObserver;
 import org.modeltracer.model.RunningStats;
 import org.modeltracer.model.TensorStats;
-import org.modeltracer.probe.TensorData;
 
 /**
  * Watches every node of a pass up to the first whose values are bad.
@@ -193,8 +195,8 @@ final class NodeWatch implements TensorObserver, AutoCloseable {
    * pass wrote into it.
    */
   List<Node> upstream(Node node) {
-    Map<Node, Integer> distance = new java.util.LinkedHashMap<>();
-    var open = new java.util.ArrayDeque<Node>();
+    Map<Node, Integer> distance = new LinkedHashMap<>();
+    var open = new ArrayDeque<Node>();
     distance.put(node, 0);
     open.add(node);
     while (!open.isEmpty()) {

@@ -2,7 +2,7 @@ package org.modeltracer.diagnose;
 
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.Tensor;
-import org.modeltracer.probe.Replay;
+import org.modeltracer.session.Replay;
 
 /** What is known of the graph at hand beyond its tensors. */
 interface PassView {

@@ -1,9 +1,9 @@
 package org.modeltracer.diagnose;
 
 import java.util.List;
+import org.modeltracer.graph.TensorData;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.model.RunningStats;
-import org.modeltracer.probe.TensorData;
 
 /**
  * The rows that a {@code SET_ROWS} wrote; the rest of its output is what was there before.

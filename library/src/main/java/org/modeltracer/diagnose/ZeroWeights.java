@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.gguf.TensorInfo;
 import org.modeltracer.model.Site;
+import org.modeltracer.weights.Weights;
 
 /**
  * Weights that are all zero behind a finite anomaly: nothing is bad, but nothing comes through

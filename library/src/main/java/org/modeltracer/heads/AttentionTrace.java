@@ -1,6 +1,7 @@
 package org.modeltracer.heads;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -12,11 +13,12 @@ import org.modeltracer.attention.TokenTrack;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
 import org.modeltracer.probe.RowListener;
-import org.modeltracer.probe.ShiftListener;
-import org.modeltracer.probe.TracedSession;
+import org.modeltracer.session.ShiftListener;
+import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TraceListener;
 
@@ -138,7 +140,7 @@ public final class AttentionTrace implements TraceListener, RowListener, ShiftLi
   }
 
   @Override
-  public void onAttentionRow(org.modeltracer.model.AttentionRow row) {
+  public void onAttentionRow(AttentionRow row) {
     analyzer.onAttentionRow(row);
   }
 
@@ -216,8 +218,7 @@ public final class AttentionTrace implements TraceListener, RowListener, ShiftLi
       if (factor != null && factor.width() == each) {
         factor.apply(h, values, at, written);
       } else {
-        MemorySegment.copy(
-            values, java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED, at, written, 0, each);
+        MemorySegment.copy(values, ValueLayout.JAVA_FLOAT_UNALIGNED, at, written, 0, each);
       }
       analyzer.headOutput(sequence, layer, h, position, written, 0, each);
     }

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
 import org.modeltracer.llama.LlamaRuntime;
-import org.modeltracer.probe.WeightFile;
+import org.modeltracer.weights.WeightFile;
 
 /** The output matrices of all layers, reduced to what norms and inner products need of them. */
 final class OutputFactors {

@@ -1,5 +1,6 @@
 package org.modeltracer.heads;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.modeltracer.attention.HeadCosts;
 import org.modeltracer.gguf.TensorInfo;
@@ -58,7 +59,7 @@ final class TensorCosts implements HeadCosts {
   }
 
   private List<TensorInfo> tensors(int layer) {
-    var tensors = new java.util.ArrayList<TensorInfo>();
+    var tensors = new ArrayList<TensorInfo>();
     for (String role : layout.latent(layer) ? LATENT : SHARED_OUT) {
       layout.tensor(layer, role).ifPresent(tensors::add);
     }

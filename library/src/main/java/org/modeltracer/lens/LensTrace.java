@@ -11,7 +11,7 @@ import java.util.function.Consumer;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.model.Site;
 import org.modeltracer.probe.StateListener;
-import org.modeltracer.probe.TracedSession;
+import org.modeltracer.session.TracedSession;
 
 /**
  * A lens on a session: reads every position whose scores the model computes.

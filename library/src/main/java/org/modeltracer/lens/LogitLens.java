@@ -4,12 +4,12 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.stream.Stream;
+import org.modeltracer.graph.Unembedding;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.SideGraph;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
-import org.modeltracer.probe.TracedSession;
-import org.modeltracer.probe.Unembedding;
+import org.modeltracer.session.TracedSession;
 
 /**
  * Turns the states of one token after all layers into scores, in one batched multiplication.

@@ -1,8 +1,10 @@
 package org.modeltracer.llama;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReferenceArray;
@@ -163,11 +165,11 @@ final class Ggml {
   }
 
   /** Makes backends available that lie in files of their own beside the library. */
-  void loadBackends(java.nio.file.Path folder) {
+  void loadBackends(Path folder) {
     if (cpuDevice() != 0 || !library.has("ggml_backend_load_all_from_path")) {
       return;
     }
-    try (var arena = java.lang.foreign.Arena.ofConfined()) {
+    try (var arena = Arena.ofConfined()) {
       library
           .function("ggml_backend_load_all_from_path", "p:v")
           .invokeExact(arena.allocateFrom(folder.toString()).address());
@@ -207,7 +209,7 @@ final class Ggml {
 
   /** A function that the CPU backend offers by name, 0 when it offers none. */
   long cpuFunction(String name) {
-    try (var arena = java.lang.foreign.Arena.ofConfined()) {
+    try (var arena = Arena.ofConfined()) {
       long registry =
           (long) library.function("ggml_backend_dev_backend_reg", "p:p").invokeExact(cpuDevice());
       long found =

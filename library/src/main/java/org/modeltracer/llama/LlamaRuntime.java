@@ -14,6 +14,8 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.gguf.GgmlType;
+import org.modeltracer.weights.Dequantizer;
 
 /**
  * A loaded llama.cpp, of any generation this binding knows.
@@ -22,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * own, with a stack deep enough for llama.cpp's tokenizers.
  */
 @SuppressWarnings("restricted")
-public final class LlamaRuntime implements AutoCloseable {
+public final class LlamaRuntime implements AutoCloseable, Dequantizer {
   private static final Map<Path, LlamaRuntime> LOADED = new HashMap<>();
 
   private final NativeLibrary library;
@@ -220,6 +222,16 @@ public final class LlamaRuntime implements AutoCloseable {
   /** The element type with ggml's number {@code id}. */
   public TensorType type(int id) {
     return ggml.type(id);
+  }
+
+  @Override
+  public boolean converts(GgmlType type) {
+    return type(type.id()).convertible();
+  }
+
+  @Override
+  public void toFloat(GgmlType type, MemorySegment source, MemorySegment target, long n) {
+    type(type.id()).toFloat(source, target, n);
   }
 
   String opName(int op) {

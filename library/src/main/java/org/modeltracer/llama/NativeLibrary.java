@@ -1,5 +1,6 @@
 package org.modeltracer.llama;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -109,7 +110,7 @@ final class NativeLibrary {
                     "(lib)?ggml(-base)?(\\.[a-z]+)?(\\.[bv]?[0-9.]+)?\\.(so|dylib|dll)([.0-9]*)");
               })
           .forEach(found::add);
-    } catch (java.io.IOException e) {
+    } catch (IOException e) {
       return found;
     }
     Collections.sort(found);

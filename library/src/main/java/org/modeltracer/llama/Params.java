@@ -2,6 +2,7 @@ package org.modeltracer.llama;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
@@ -16,8 +17,7 @@ final class Params {
     this.memory = arena.allocate(NativeLibrary.PARAMS_BYTES, 16);
     try {
       MemorySegment ignored =
-          (MemorySegment)
-              defaults.invokeExact((java.lang.foreign.SegmentAllocator) (size, align) -> memory);
+          (MemorySegment) defaults.invokeExact((SegmentAllocator) (size, align) -> memory);
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }

@@ -1,11 +1,14 @@
 package org.modeltracer.llama;
 
 import java.io.DataInputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
 import java.time.Duration;
@@ -93,7 +96,7 @@ record RpcEndpoint(String host, int port) {
   private InetAddress ipv4() {
     try {
       return Arrays.stream(InetAddress.getAllByName(host))
-          .filter(java.net.Inet4Address.class::isInstance)
+          .filter(Inet4Address.class::isInstance)
           .findFirst()
           .orElseThrow(() -> refused(host + " has no IPv4 address, which RPC takes"));
     } catch (UnknownHostException e) {
@@ -127,7 +130,7 @@ record RpcEndpoint(String host, int port) {
           return null;
         }
         answer = in.readNBytes((int) size);
-      } catch (java.io.EOFException | java.net.SocketException hungUp) {
+      } catch (EOFException | SocketException hungUp) {
         return null;
       }
       return answer.length < VERSION_BYTES

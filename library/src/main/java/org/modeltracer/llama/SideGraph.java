@@ -1,5 +1,6 @@
 package org.modeltracer.llama;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
@@ -94,7 +95,7 @@ public final class SideGraph implements AutoCloseable {
             library
                 .function("ggml_graph_overhead_custom", "lb:l")
                 .invokeExact((long) MOST_TENSORS, false);
-    try (var memory = java.lang.foreign.Arena.ofConfined()) {
+    try (var memory = Arena.ofConfined()) {
       // Memory size, no memory of ours, and no data beside the structs.
       MemorySegment params = memory.allocate(24, 8);
       params.set(ValueLayout.JAVA_LONG, 0, MOST_TENSORS * overhead + graphBytes);

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.IntStream;
 
 /**
@@ -88,7 +89,7 @@ public final class Tensor {
   }
 
   private static int dim(int i) {
-    return java.util.Objects.checkIndex(i, DIMS);
+    return Objects.checkIndex(i, DIMS);
   }
 
   /** Number of elements. */
@@ -118,7 +119,7 @@ public final class Tensor {
 
   /** The i-th 32-bit operation parameter. */
   public int intParam(int i) {
-    return MEMORY.get(INT, address + OP_PARAMS + 4L * java.util.Objects.checkIndex(i, PARAMS));
+    return MEMORY.get(INT, address + OP_PARAMS + 4L * Objects.checkIndex(i, PARAMS));
   }
 
   /** The operation with its parameters, as they are now. */
@@ -146,7 +147,7 @@ public final class Tensor {
 
   /** Address of the i-th source tensor, 0 when there is none. */
   public long source(int i) {
-    return MEMORY.get(LONG, address + SRC + 8L * java.util.Objects.checkIndex(i, SOURCES));
+    return MEMORY.get(LONG, address + SRC + 8L * Objects.checkIndex(i, SOURCES));
   }
 
   /** Address of the tensor that this one is a view of, 0 when it is none. */

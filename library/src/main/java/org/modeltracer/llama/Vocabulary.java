@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 
 /** The tokens of a model, and llama.cpp's own tokenizer for them. */
 public final class Vocabulary {
@@ -116,7 +117,7 @@ public final class Vocabulary {
   }
 
   private static byte[] padded(byte[] bytes) {
-    return java.util.Arrays.copyOf(bytes, bytes.length + 1);
+    return Arrays.copyOf(bytes, bytes.length + 1);
   }
 
   /**

@@ -2,6 +2,7 @@ package org.modeltracer.model;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 
 /**
  * One query's attention in one head: a softmax row over the keys that the query can see.
@@ -102,7 +103,7 @@ public final class AttentionRow {
       int i = position - firstKey;
       return i >= 0 && i < size ? i : -1;
     }
-    int i = java.util.Arrays.binarySearch(keys, 0, size, position);
+    int i = Arrays.binarySearch(keys, 0, size, position);
     return i < 0 ? -1 : i;
   }
 }

@@ -2,6 +2,9 @@ package org.modeltracer.probe;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import org.modeltracer.cache.RowKeys;
+import org.modeltracer.graph.TensorData;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Tensor;
 
@@ -63,7 +66,7 @@ final class FlashRows {
       converted = new float[keyHeads][];
       convertedStream = new int[keyHeads];
     }
-    java.util.Arrays.fill(convertedStream, -1);
+    Arrays.fill(convertedStream, -1);
     if (query.length < width) {
       query = new float[width];
     }

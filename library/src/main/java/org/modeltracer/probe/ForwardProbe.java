@@ -5,6 +5,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.cache.CacheGroup;
+import org.modeltracer.cache.CacheLayout;
+import org.modeltracer.graph.ModelSurvey;
+import org.modeltracer.graph.NodeIdentity;
+import org.modeltracer.graph.SiteMap;
+import org.modeltracer.graph.TensorData;
 import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Tensor;
@@ -21,7 +27,7 @@ import org.modeltracer.trace.Observation;
  * <p>In steady state nothing is allocated: nodes are recognised by number, statistics and rows are
  * windows that are used again.
  */
-final class ForwardProbe implements TensorObserver {
+public final class ForwardProbe implements TensorObserver {
   private static final int COMPUTED = 16;
 
   private final ModelTracer tracer;
@@ -53,7 +59,7 @@ final class ForwardProbe implements TensorObserver {
   private long nodesObserved;
   private long bytesObserved;
 
-  ForwardProbe(
+  public ForwardProbe(
       LlamaRuntime runtime,
       ModelSurvey survey,
       CacheLayout caches,
@@ -76,18 +82,18 @@ final class ForwardProbe implements TensorObserver {
   }
 
   /** Sets who receives the residual stream; null for nobody. */
-  void states(@Nullable StateListener listener) {
+  public void states(@Nullable StateListener listener) {
     states = listener;
   }
 
   /** Sets who receives the rows of these places; null for nobody. */
-  void rows(Set<Site> sites, @Nullable RowListener listener) {
+  public void rows(Set<Site> sites, @Nullable RowListener listener) {
     rowSites = Set.copyOf(sites);
     rowListener = listener;
   }
 
   /** A batch is about to be decoded, in the pass of that number. */
-  void begin(Batch submitted, int forward) {
+  public void begin(Batch submitted, int forward) {
     batch = submitted;
     caches.all().forEach(c -> c.cells().beginPass(forward));
     ubatch.beginBatch(submitted);
@@ -116,12 +122,12 @@ final class ForwardProbe implements TensorObserver {
   }
 
   /** Whether a node has values: branches that llama.cpp did not select have none. */
-  boolean computes(Tensor node) {
+  public boolean computes(Tensor node) {
     return node.elements() > 0 && (!flagsComputed || (node.flags() & COMPUTED) != 0);
   }
 
   /** Tokens of the graph at hand, matched to the batch. */
-  Ubatch tokens() {
+  public Ubatch tokens() {
     if (batch != null) {
       ubatch.map(batch);
     }
@@ -129,7 +135,7 @@ final class ForwardProbe implements TensorObserver {
   }
 
   /** Number of the graph's first layer. */
-  int firstLayer() {
+  public int firstLayer() {
     return firstLayer;
   }
 
@@ -300,28 +306,28 @@ final class ForwardProbe implements TensorObserver {
   }
 
   /** Cached tokens that received attention in the last batch, -1 when no row was seen. */
-  int accessedPositions() {
+  public int accessedPositions() {
     return attention.accessed().count();
   }
 
-  long nodesAsked() {
+  public long nodesAsked() {
     return nodesAsked;
   }
 
-  long nodesObserved() {
+  public long nodesObserved() {
     return nodesObserved;
   }
 
-  long bytesObserved() {
+  public long bytesObserved() {
     return bytesObserved;
   }
 
   /** Visible cells that rows lack because their position was not known; 0 when exact. */
-  long droppedKeys() {
+  public long droppedKeys() {
     return attention.dropped();
   }
 
-  void close() {
+  public void close() {
     data.close();
     attention.close();
     experts.close();

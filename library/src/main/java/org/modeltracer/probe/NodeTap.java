@@ -9,6 +9,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.graph.GraphNode;
+import org.modeltracer.graph.LongTable;
+import org.modeltracer.graph.ModelSurvey;
+import org.modeltracer.graph.NodeCatalogue;
+import org.modeltracer.graph.NodeIdentity;
+import org.modeltracer.graph.NodeInfo;
+import org.modeltracer.graph.TensorData;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Tensor;
@@ -23,7 +30,7 @@ import org.modeltracer.trace.TraceListener;
  *
  * <p>Rows of attention come through the tracer, which must be set up for them.
  */
-final class NodeTap implements TensorObserver, TraceListener {
+public final class NodeTap implements TensorObserver, TraceListener {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final long LARGEST = 1L << 28;
 
@@ -62,7 +69,7 @@ final class NodeTap implements TensorObserver, TraceListener {
   private int heads;
   private int positions;
 
-  NodeTap(LlamaRuntime runtime, ModelSurvey survey, ForwardProbe probe, int surveyTokens) {
+  public NodeTap(LlamaRuntime runtime, ModelSurvey survey, ForwardProbe probe, int surveyTokens) {
     this.probe = probe;
     identity = new NodeIdentity(runtime);
     data = new TensorData(runtime, false);
@@ -89,12 +96,12 @@ final class NodeTap implements TensorObserver, TraceListener {
   }
 
   /** All nodes that can be had, in execution order. */
-  List<NodeInfo> nodes() {
+  public List<NodeInfo> nodes() {
     return nodes;
   }
 
   /** Sets which nodes are wanted, by key, and by whom. */
-  void choose(Set<String> keys, NodeListener who) {
+  public void choose(Set<String> keys, NodeListener who) {
     wanted = Set.copyOf(keys);
     listener = who;
   }
@@ -202,7 +209,7 @@ final class NodeTap implements TensorObserver, TraceListener {
     listener.onNode(shown.at(info, node, firstPosition, rows, width, values));
   }
 
-  void close() {
+  public void close() {
     data.close();
     if (window != null) {
       window.close();

@@ -2,6 +2,7 @@ package org.modeltracer.probe;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.modeltracer.graph.NodeInfo;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorType;
 

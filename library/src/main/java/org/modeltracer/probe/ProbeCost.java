@@ -14,7 +14,7 @@ public record ProbeCost(
     int graphNodes, long nodesAsked, long nodesObserved, long bytesObserved, long droppedKeys) {
 
   /** This and what observing an encoder has cost. */
-  ProbeCost with(ForwardProbe encoder) {
+  public ProbeCost with(ForwardProbe encoder) {
     return new ProbeCost(
         graphNodes,
         nodesAsked + encoder.nodesAsked(),

@@ -2,6 +2,7 @@ package org.modeltracer.probe;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.modeltracer.graph.TensorData;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.model.Place;
 

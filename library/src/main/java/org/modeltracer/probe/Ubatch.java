@@ -10,7 +10,7 @@ import org.modeltracer.llama.Batch;
  * their own. Rows are matched to the batch by what the graph shows of them: token, position where
  * the graph has them, stream.
  */
-final class Ubatch {
+public final class Ubatch {
   private static final int UNKNOWN = -1;
 
   private int size;
@@ -58,7 +58,7 @@ final class Ubatch {
     tokens[row] = token;
   }
 
-  void position(int row, int position) {
+  public void position(int row, int position) {
     positions[row] = position;
   }
 
@@ -151,12 +151,12 @@ final class Ubatch {
   }
 
   /** Number of rows. */
-  int size() {
+  public int size() {
     return size;
   }
 
   /** Number of rows whose logits are wanted. */
-  int outputs() {
+  public int outputs() {
     return outputs;
   }
 
@@ -166,7 +166,7 @@ final class Ubatch {
   }
 
   /** Token position of a row, -1 when the row could not be matched. */
-  int position(int row) {
+  public int position(int row) {
     return positions[row];
   }
 
@@ -181,7 +181,7 @@ final class Ubatch {
   }
 
   /** Row behind row {@code i} of a tensor with {@code rows} rows: all of them, or the outputs'. */
-  int rowOf(int i, long rows) {
+  public int rowOf(int i, long rows) {
     return rows == size ? i : outputRows[i];
   }
 }

@@ -4,6 +4,8 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.graph.GraphNode;
+import org.modeltracer.graph.SiteMap;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
 import org.modeltracer.trace.TracerConfig;

@@ -2,6 +2,7 @@ package org.modeltracer.probe;
 
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.graph.LongTable;
 
 /** Watched nodes by identity; looking one up allocates nothing. */
 final class WatchTable {

@@ -8,8 +8,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.Predicate;
+import org.modeltracer.graph.NodeInfo;
 import org.modeltracer.model.Site;
-import org.modeltracer.probe.NodeInfo;
 
 /**
  * A node of the reference and the node of the other model at the same place.
@@ -43,7 +44,7 @@ record NodePair(int index, NodeInfo reference, NodeInfo other) {
       List<NodeInfo> reference,
       List<NodeInfo> other,
       Function<NodeInfo, K> key,
-      java.util.function.Predicate<NodeInfo> eligible,
+      Predicate<NodeInfo> eligible,
       Map<NodeInfo, NodeInfo> found,
       Set<NodeInfo> taken) {
     Map<K, NodeInfo> byKey = new HashMap<>();

@@ -7,9 +7,10 @@ import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.ModelOptions;
 import org.modeltracer.probe.NodeListener;
-import org.modeltracer.probe.SessionOptions;
-import org.modeltracer.probe.TracedSession;
+import org.modeltracer.session.SessionOptions;
+import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.TraceListener;
 import org.modeltracer.trace.TracerConfig;
 
 /** A model ready to show its nodes while it reads a text. */
@@ -41,7 +42,7 @@ final class OpenModel implements AutoCloseable {
       throw e;
     }
     // Anomalies are another command's business; without a listener they would be logged.
-    tracer.addListener(new org.modeltracer.trace.TraceListener() {});
+    tracer.addListener(new TraceListener() {});
   }
 
   /** Reads a text from its beginning; blocks until it is read. */

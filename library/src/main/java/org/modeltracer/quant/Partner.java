@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.probe.NodeInfo;
+import org.modeltracer.graph.NodeInfo;
 
 /**
  * The other model: it runs by itself and stops at each node until the node has been looked at.

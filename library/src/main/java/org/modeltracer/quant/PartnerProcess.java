@@ -10,9 +10,9 @@ import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.graph.NodeInfo;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaRuntime;
-import org.modeltracer.probe.NodeInfo;
 import org.modeltracer.probe.NodeValues;
 
 /**

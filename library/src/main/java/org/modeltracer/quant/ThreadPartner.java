@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.SynchronousQueue;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.graph.NodeInfo;
 import org.modeltracer.llama.LlamaRuntime;
-import org.modeltracer.probe.NodeInfo;
 import org.modeltracer.probe.NodeValues;
 
 /**

@@ -11,14 +11,15 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.graph.NodeInfo;
 import org.modeltracer.llama.CacheType;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.FlashAttention;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
-import org.modeltracer.probe.NodeInfo;
 
 /**
  * What two processes on one machine say to each other: a letter that tells what comes, then it.
@@ -120,7 +121,7 @@ final class Wire {
     for (int token : tokens) {
       out.writeInt(token);
     }
-    for (Set<String> keys : java.util.List.of(wanted, steered)) {
+    for (Set<String> keys : List.of(wanted, steered)) {
       out.writeInt(keys.size());
       for (String key : keys) {
         text(key);

@@ -1,5 +1,7 @@
 package org.modeltracer.tokens;
 
+import java.util.Arrays;
+
 /**
  * The letters in which byte-level BPE vocabularies write bytes, so that every token is printable.
  *
@@ -11,7 +13,7 @@ final class ByteAlphabet {
   private static final short[] BYTES = new short[0x144];
 
   static {
-    java.util.Arrays.fill(BYTES, (short) -1);
+    Arrays.fill(BYTES, (short) -1);
     char next = 0x100;
     for (int b = 0; b < 256; b++) {
       boolean prints = (b >= '!' && b <= '~') || (b >= 0xa1 && b != 0xad);

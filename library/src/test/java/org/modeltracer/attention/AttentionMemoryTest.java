@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
+import java.util.Arrays;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.modeltracer.model.AttentionRow;
@@ -58,7 +59,7 @@ class AttentionMemoryTest {
     for (int l = 0; l < LAYERS; l++) {
       for (int h = 0; h < HEADS; h++) {
         for (int q = from; q < to; q++) {
-          java.util.Arrays.fill(weights, 0, q + 1, 1f / (q + 1));
+          Arrays.fill(weights, 0, q + 1, 1f / (q + 1));
           analyzer.row(row.at(l, h, 0, q, 0, q + 1, segment, 0));
         }
       }

@@ -3,6 +3,7 @@ package org.modeltracer.attention;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.modeltracer.model.HeadId;
@@ -84,7 +85,7 @@ class ClustersTest {
   }
 
   private static int[] merged(double[][] d, int[] labels) {
-    int k = java.util.Arrays.stream(labels).max().orElseThrow() + 1;
+    int k = Arrays.stream(labels).max().orElseThrow() + 1;
     int bestA = 0;
     int bestB = 0;
     double best = Double.POSITIVE_INFINITY;

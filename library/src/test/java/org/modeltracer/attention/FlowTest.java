@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.Objects;
 import java.util.Random;
+import org.ejml.data.FMatrixRMaj;
 import org.junit.jupiter.api.Test;
 
 class FlowTest {
@@ -95,8 +96,8 @@ class FlowTest {
 
   @Test
   void effectiveRankOfTheIdentityIsItsOrderAndOfOneColumnOne() {
-    var identity = new org.ejml.data.FMatrixRMaj(5, 5);
-    var column = new org.ejml.data.FMatrixRMaj(5, 5);
+    var identity = new FMatrixRMaj(5, 5);
+    var column = new FMatrixRMaj(5, 5);
     for (int i = 0; i < 5; i++) {
       identity.set(i, i, 1);
       column.set(i, 0, 1);

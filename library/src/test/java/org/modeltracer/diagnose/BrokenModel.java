@@ -3,6 +3,7 @@ package org.modeltracer.diagnose;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -19,7 +20,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Models of the fault set, and faults of our own: edits of the bytes of a healthy model. */
-final class BrokenModel {
+public final class BrokenModel {
   private static final JsonNode FAULTS =
       JsonMapper.shared()
           .readTree(Path.of("test-fixtures", "faults", "manifest.json").toFile())
@@ -34,17 +35,17 @@ final class BrokenModel {
       gguf = GgufFile.read(base);
       bytes = Files.readAllBytes(base);
     } catch (IOException e) {
-      throw new java.io.UncheckedIOException(e);
+      throw new UncheckedIOException(e);
     }
   }
 
   /** A healthy model of models/, to be broken. */
-  static BrokenModel of(String base) {
+  public static BrokenModel of(String base) {
     return new BrokenModel(Path.of("models", base));
   }
 
   /** A model of the fault set, byte for byte. */
-  static Path fault(String id, Path folder) {
+  public static Path fault(String id, Path folder) {
     JsonNode fault = manifest(id);
     BrokenModel model = of(fault.get("base").asString());
     if (fault.get("patch").isArray()) {
@@ -77,7 +78,7 @@ final class BrokenModel {
   }
 
   /** Multiplies all values of an F32 tensor. */
-  BrokenModel scale(String name, float factor) {
+  public BrokenModel scale(String name, float factor) {
     TensorInfo tensor = tensor(name);
     ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     for (int i = 0; i < tensor.elements(); i++) {
@@ -95,7 +96,7 @@ final class BrokenModel {
   }
 
   /** Fills bytes of a tensor with zeros. */
-  BrokenModel zero(String name, long from, long length) {
+  public BrokenModel zero(String name, long from, long length) {
     int at = Math.toIntExact(tensor(name).offset() + from);
     Arrays.fill(bytes, at, at + Math.toIntExact(length), (byte) 0);
     return this;
@@ -118,7 +119,7 @@ final class BrokenModel {
     return nanInBlock(tensor.name(), element, 0);
   }
 
-  TensorInfo tensor(String name) {
+  public TensorInfo tensor(String name) {
     return find(name).orElseThrow();
   }
 
@@ -126,11 +127,11 @@ final class BrokenModel {
     return gguf.tensor(name);
   }
 
-  Path write(Path folder, String name) {
+  public Path write(Path folder, String name) {
     try {
       return Files.write(folder.resolve(name + ".gguf"), bytes);
     } catch (IOException e) {
-      throw new java.io.UncheckedIOException(e);
+      throw new UncheckedIOException(e);
     }
   }
 

@@ -24,7 +24,9 @@ import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Sabotage;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorObserver;
-import org.modeltracer.probe.Replay;
+import org.modeltracer.session.Replay;
+import org.modeltracer.weights.WeightPeers;
+import org.modeltracer.weights.Weights;
 
 /** Causes that no file can have, made by changing tensors while a pass runs. */
 class ExplanationTest {

@@ -14,7 +14,7 @@ import org.modeltracer.llama.CacheType;
 import org.modeltracer.llama.FlashAttention;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.SamplerOptions;
-import org.modeltracer.probe.SessionOptions;
+import org.modeltracer.session.SessionOptions;
 import org.modeltracer.trace.TracerConfig;
 
 /** Models with nothing wrong: no rule cries wolf over 200 tokens, greedy and with three seeds. */

@@ -25,7 +25,7 @@ import org.modeltracer.llama.FlashAttention;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Sabotage;
 import org.modeltracer.llama.Tensor;
-import org.modeltracer.probe.SessionOptions;
+import org.modeltracer.session.SessionOptions;
 import org.modeltracer.trace.TracerConfig;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -90,8 +91,7 @@ class AblationTest {
     return Objects.requireNonNull(head.outputNorm()).mean();
   }
 
-  private static double spearman(
-      List<Head> heads, java.util.function.ToDoubleFunction<Head> value) {
+  private static double spearman(List<Head> heads, ToDoubleFunction<Head> value) {
     double[] a = ranks(heads.stream().mapToDouble(value).toArray());
     double[] b = ranks(heads.stream().mapToDouble(Head::loss).toArray());
     int n = a.length;

@@ -8,8 +8,8 @@ import org.modeltracer.llama.CacheType;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.FlashAttention;
 import org.modeltracer.llama.LlamaRuntime;
-import org.modeltracer.probe.SessionOptions;
-import org.modeltracer.probe.TracedSession;
+import org.modeltracer.session.SessionOptions;
+import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Objects;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -80,7 +81,7 @@ class HeadOutputTest {
 
     double[] value(double[][] values, int token, int head) {
       int from = head / (heads / kvHeads) * each;
-      return java.util.Arrays.copyOfRange(values[token], from, from + each);
+      return Arrays.copyOfRange(values[token], from, from + each);
     }
   }
 
@@ -192,7 +193,7 @@ class HeadOutputTest {
       double want = 0;
       double squares = 0;
       for (float[] row : w) {
-        float[] own = java.util.Arrays.copyOfRange(row, h * each, (h + 1) * each);
+        float[] own = Arrays.copyOfRange(row, h * each, (h + 1) * each);
         want += dot(own, a) * dot(own, b);
         squares += dot(own, a) * dot(own, a);
       }

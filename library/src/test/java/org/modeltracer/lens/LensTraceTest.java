@@ -6,13 +6,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import org.assertj.core.api.Assertions;
 import org.junit.jupiter.api.Test;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
-import org.modeltracer.probe.CachePolicy;
-import org.modeltracer.probe.Generation;
-import org.modeltracer.probe.SessionOptions;
-import org.modeltracer.probe.TracedSession;
+import org.modeltracer.session.CachePolicy;
+import org.modeltracer.session.Generation;
+import org.modeltracer.session.SessionOptions;
+import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
 
@@ -98,7 +99,7 @@ class LensTraceTest {
     for (int i = 0; i < a.layers().size(); i++) {
       double logit = a.layers().get(i).top().getFirst().logit();
       assertThat(b.layers().get(i).top().getFirst().logit())
-          .isCloseTo(logit, org.assertj.core.api.Assertions.within(1e-4));
+          .isCloseTo(logit, Assertions.within(1e-4));
     }
   }
 

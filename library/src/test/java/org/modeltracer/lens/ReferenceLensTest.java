@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.io.TempDir;
@@ -93,7 +94,7 @@ class ReferenceLensTest {
   }
 
   private static int above(double[] scores, double limit) {
-    return (int) java.util.Arrays.stream(scores).filter(x -> x > limit).count();
+    return (int) Arrays.stream(scores).filter(x -> x > limit).count();
   }
 
   private static double probability(double[] scores, int token) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -141,13 +142,13 @@ class ParameterLayoutsTest {
 
   @Test
   void aFingerprintThatContradictsTheTableIsRefused() {
-    Fingerprint moved = new Fingerprint(28, 80, java.util.Optional.of(52));
+    Fingerprint moved = new Fingerprint(28, 80, Optional.of(52));
     assertThatThrownBy(() -> ParameterLayouts.confirmed(moved, CONTEXT.getLast()))
         .isInstanceOf(LlamaException.class)
         .hasMessage(
             "contradictory layout of llama_context_params: cb_eval is found at byte 80,"
                 + " but the layout of b10361 to v0.5.0 has it at byte 88");
-    Fingerprint flag = new Fingerprint(28, 88, java.util.Optional.empty());
+    Fingerprint flag = new Fingerprint(28, 88, Optional.empty());
     assertThatThrownBy(() -> ParameterLayouts.confirmed(flag, CONTEXT.getLast()))
         .hasMessage(
             "contradictory layout of llama_context_params: flash_attn_type is found at no byte,"

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -81,7 +82,7 @@ class SamplerTest {
         seen.add(token);
       }
       float[] sorted = row.clone();
-      java.util.Arrays.sort(sorted);
+      Arrays.sort(sorted);
       double total = 0;
       for (int k = 1; k <= 5; k++) {
         total += Math.exp(sorted[row.length - k] / 2);

@@ -9,9 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.modeltracer.graph.NodeInfo;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
-import org.modeltracer.probe.NodeInfo;
 
 /** What a comparison of models of 8B parameters keeps, worked out on some of their layers. */
 class BoundedMemoryTest {

@@ -16,9 +16,9 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.RepetitionInfo;
 import org.junit.jupiter.api.Test;
+import org.modeltracer.graph.NodeInfo;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaRuntime;
-import org.modeltracer.probe.NodeInfo;
 import org.modeltracer.testing.Golden;
 
 class LockstepTest {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
@@ -113,7 +114,7 @@ class BpeEncodingTest {
         }
         List<String> expected = mergedByDefinition(text.toString(), merges);
         int[] ids = encoding.encode(text.toString(), false);
-        assertThat(java.util.Arrays.stream(ids).mapToObj(encoding.vocabulary()::text))
+        assertThat(Arrays.stream(ids).mapToObj(encoding.vocabulary()::text))
             .as("%s of %s", text, merges)
             .containsExactlyElementsOf(expected);
       }

@@ -2,6 +2,7 @@ package org.modeltracer.tokens;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.modeltracer.gguf.GgufBytes;
 import org.modeltracer.gguf.GgufFile;
@@ -38,7 +39,7 @@ final class Vocabularies {
       }
     }
     var types = new int[tokens.size()];
-    java.util.Arrays.fill(types, 1);
+    Arrays.fill(types, 1);
     GgufFile file =
         bpe(pre, tokens, types, merges).bool("tokenizer.ggml.add_bos_token", false).read(directory);
     return BpeEncoding.of(GgufVocabulary.of(file));

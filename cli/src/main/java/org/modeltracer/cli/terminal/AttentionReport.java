@@ -1,0 +1,188 @@
+package org.modeltracer.cli.terminal;
+
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.modeltracer.attention.AttentionAnalysis;
+import org.modeltracer.attention.AttentionFlow;
+import org.modeltracer.attention.AttentionInsight;
+import org.modeltracer.attention.AttentionPatterns;
+import org.modeltracer.attention.HeadCluster;
+import org.modeltracer.attention.HeadRedundancy;
+import org.modeltracer.attention.RolloutAttribution;
+import org.modeltracer.model.HeadId;
+
+/** What stands out in an attention analysis, for a person at a terminal. */
+public final class AttentionReport {
+  private static final int SHOWN = 5;
+
+  private final AttentionAnalysis analysis;
+  private final Terminal terminal;
+
+  public AttentionReport(AttentionAnalysis analysis, Terminal terminal) {
+    this.analysis = analysis;
+    this.terminal = terminal;
+  }
+
+  public void print() {
+    terminal.println("");
+    HeadMap.of(analysis, terminal).print();
+    patterns(analysis.attentionPatterns());
+    clusters(analysis.headSpecialization().headClusters());
+    redundancy(analysis.headSpecialization().redundancyAnalysis());
+    attribution(analysis.rollout());
+    flow(analysis.attentionFlow());
+    insights(analysis.attentionStats().insights());
+    analysis
+        .absent()
+        .forEach(
+            (field, reason) ->
+                terminal.println(
+                    terminal.styled("@|faint absent: " + field + ": " + reason + "|@")));
+  }
+
+  private void title(String text) {
+    terminal.println("");
+    terminal.println(terminal.styled("@|bold " + text + "|@"));
+  }
+
+  private void patterns(AttentionPatterns patterns) {
+    title("Patterns");
+    list(
+        "diagonal",
+        patterns.diagonalPatterns(),
+        Comparator.comparingDouble(d -> -d.coverage()),
+        d -> "%s %d back (%.0f %%)".formatted(d.layerHead(), d.offset(), 100 * d.coverage()));
+    list(
+        "vertical",
+        patterns.verticalPatterns(),
+        Comparator.comparingDouble(v -> -v.strength()),
+        v -> "%s on %d (%.2f)".formatted(v.layerHead(), v.targetPosition(), v.strength()));
+    list(
+        "blocks",
+        patterns.blockPatterns(),
+        Comparator.comparingDouble(b -> -b.internalStrength()),
+        b -> "%s inside segments, %.1f × chance".formatted(b.layerHead(), b.internalStrength()));
+    list(
+        "periodic",
+        patterns.repetitivePatterns(),
+        Comparator.comparingDouble(r -> -r.z()),
+        r -> "%s every %d (z %.1f)".formatted(r.layerHead(), r.period(), r.z()));
+  }
+
+  private <T> void list(String name, List<T> all, Comparator<T> order, Function<T, String> text) {
+    String shown =
+        all.stream().sorted(order).limit(SHOWN).map(text).collect(Collectors.joining(", "));
+    String more = all.size() > SHOWN ? ", " + (all.size() - SHOWN) + " more" : "";
+    terminal.println("  %-9s %s%s".formatted(name, all.isEmpty() ? "none" : shown, more));
+  }
+
+  private void clusters(List<HeadCluster> clusters) {
+    if (clusters.isEmpty()) {
+      return;
+    }
+    title("Clusters of heads that attend alike");
+    clusters.stream()
+        .sorted(Comparator.comparingInt((HeadCluster c) -> -c.heads().size()))
+        .limit(SHOWN)
+        .forEach(
+            c ->
+                terminal.println(
+                    "  %d %s, mostly %s, cohesion %.2f"
+                        .formatted(
+                            c.heads().size(),
+                            heads(c.heads()),
+                            c.specialization().id().replace('_', ' '),
+                            c.cohesion())));
+  }
+
+  private static String heads(List<HeadId> heads) {
+    String shown = heads.stream().limit(8).map(HeadId::toString).collect(Collectors.joining(" "));
+    return "(" + shown + (heads.size() > 8 ? " …)" : ")");
+  }
+
+  private void redundancy(HeadRedundancy redundancy) {
+    title("Redundancy and pruning (correlational, not ablated)");
+    list(
+        "alike",
+        redundancy.redundantPairs(),
+        Comparator.comparingInt(p -> 0),
+        p ->
+            "%s %s %s %.3f"
+                .formatted(p.head1(), p.head2(), lower(p.redundancyType()), p.similarity()));
+    redundancy.pruningRecommendations().stream()
+        .limit(SHOWN)
+        .forEach(
+            r ->
+                terminal.println(
+                    "  prune %s, risk %s: %s; saves %,d bytes and %,.0f FLOPs a token"
+                        .formatted(
+                            heads(r.heads()),
+                            lower(r.expectedImpact().riskLevel()),
+                            r.reason(),
+                            r.expectedImpact().memorySavings(),
+                            r.expectedImpact().computationalSavings())));
+    if (!redundancy.essentialHeads().isEmpty()) {
+      terminal.println("  write most: " + heads(redundancy.essentialHeads()));
+    }
+  }
+
+  private void attribution(RolloutAttribution rollout) {
+    if (rollout.tokens().isEmpty()) {
+      return;
+    }
+    title("Where the last position's information comes from, beyond uniform attention (rollout)");
+    rollout.tokens().stream()
+        .sorted(Comparator.comparingDouble(t -> -t.excess()))
+        .limit(SHOWN)
+        .forEach(
+            t ->
+                terminal.println(
+                    "  %4d %-16s %.3f (%+.3f)"
+                        .formatted(t.position(), quoted(t.token()), t.attribution(), t.excess())));
+  }
+
+  private void flow(AttentionFlow flow) {
+    if (flow.flowPaths().isEmpty()) {
+      return;
+    }
+    title("Flow to the last position");
+    for (AttentionFlow.Path path : flow.flowPaths()) {
+      terminal.println(
+          "  from %d: strongest path %.4f of rollout %.4f, in %d moves; maximum flow %.3f"
+              .formatted(
+                  path.startPosition(),
+                  path.totalStrength(),
+                  path.rollout(),
+                  path.pathLength(),
+                  path.maxFlow()));
+    }
+    for (AttentionFlow.Bottleneck neck : flow.bottlenecks()) {
+      terminal.println(
+          "  narrow: layer %d, %s, severity %.2f"
+              .formatted(neck.layer(), lower(neck.bottleneckType()), neck.severity()));
+    }
+  }
+
+  private void insights(List<AttentionInsight> insights) {
+    title("Insights");
+    for (AttentionInsight insight : insights) {
+      terminal.println(
+          "  "
+              + insight.description()
+              + terminal.styled(
+                  "@|faint  (%.3f: %s)|@"
+                      .formatted(insight.confidence(), insight.confidenceMeans())));
+    }
+  }
+
+  private static String lower(Enum<?> constant) {
+    return constant.name().toLowerCase(Locale.ROOT);
+  }
+
+  private static String quoted(String token) {
+    return "'" + token.replace("\n", "\\n") + "'";
+  }
+}

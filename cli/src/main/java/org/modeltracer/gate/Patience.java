@@ -1,0 +1,52 @@
+package org.modeltracer.gate;
+
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.modeltracer.gate.checks.Check;
+import org.modeltracer.gate.checks.CheckResult;
+import org.modeltracer.gate.checks.Checks;
+import org.modeltracer.gate.checks.Subject;
+import org.modeltracer.gate.checks.Verdict;
+
+/**
+ * Asks checks that run in this process, and waits no longer than there is time.
+ *
+ * <p>A check that takes longer is left to itself, on a thread that does not keep the program alive.
+ */
+final class Patience {
+  private static final long STACK_BYTES = 8L << 20;
+
+  private final Deadline deadline;
+
+  Patience(Deadline deadline) {
+    this.deadline = deadline;
+  }
+
+  /** The result of a check; an error when it did not end in time. */
+  CheckResult ask(Check check, Subject subject) {
+    if (deadline.passed()) {
+      return CheckResult.of(check.id(), Verdict.ERROR, deadline.tooLate());
+    }
+    var task = new FutureTask<>(() -> Checks.ask(check, subject));
+    var thread = new Thread(null, task, check.id(), STACK_BYTES);
+    thread.setDaemon(true);
+    thread.start();
+    try {
+      return task.get(deadline.left(), TimeUnit.NANOSECONDS);
+    } catch (TimeoutException e) {
+      thread.interrupt();
+      return CheckResult.of(check.id(), Verdict.ERROR, deadline.exceeded());
+    } catch (InterruptedException e) {
+      thread.interrupt();
+      Thread.currentThread().interrupt();
+      return CheckResult.of(check.id(), Verdict.ERROR, "interrupted");
+    } catch (ExecutionException e) {
+      return CheckResult.of(
+          check.id(),
+          Verdict.ERROR,
+          Checks.line("internal error, please report it: " + e.getCause()));
+    }
+  }
+}

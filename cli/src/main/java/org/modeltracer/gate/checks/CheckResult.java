@@ -1,0 +1,36 @@
+package org.modeltracer.gate.checks;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What one check says of a file. Its components are its JSON fields.
+ *
+ * @param id the check
+ * @param verdict its judgement
+ * @param signals numbers and names without judgement, ready to be written as JSON
+ * @param message one sentence: why it failed, was skipped or did not end; what was checked when it
+ *     passed
+ * @param evidence what was found, the worst first; a check that passed may have some too
+ */
+public record CheckResult(
+    String id,
+    Verdict verdict,
+    Map<String, @Nullable Object> signals,
+    String message,
+    List<Evidence> evidence) {
+
+  /** Copies the collections. */
+  public CheckResult {
+    signals = Collections.unmodifiableMap(new LinkedHashMap<>(signals));
+    evidence = List.copyOf(evidence);
+  }
+
+  /** A result without signals or evidence. */
+  public static CheckResult of(String id, Verdict verdict, String message) {
+    return new CheckResult(id, verdict, Map.of(), message, List.of());
+  }
+}

@@ -1,0 +1,53 @@
+package org.modeltracer.gate.checks;
+
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Anomaly;
+import org.modeltracer.anomaly.RootCause;
+import org.modeltracer.anomaly.Severity;
+
+/**
+ * One thing that a check found, with the place where it was found.
+ *
+ * @param rule class of the finding in snake case: an anomaly's kind, such as {@code nan}, or a name
+ *     of the check's own, such as {@code zero_rows}
+ * @param severity how bad it is
+ * @param message one sentence for people
+ * @param tensor tensor of the file or of the graph, null for none
+ * @param op operation that made it, null for none
+ * @param layer layer index, -1 for the embedding, null for none
+ * @param offset byte of the file, null when it is no byte
+ */
+public record Evidence(
+    String rule,
+    Severity severity,
+    String message,
+    @Nullable String tensor,
+    @Nullable String op,
+    @Nullable Integer layer,
+    @Nullable Long offset) {
+
+  /** Evidence without a place. */
+  public static Evidence of(String rule, Severity severity, String message) {
+    return new Evidence(rule, severity, message, null, null, null, null);
+  }
+
+  /** Evidence about a tensor of the file. */
+  public static Evidence ofTensor(
+      String rule, Severity severity, String tensor, @Nullable Integer layer, String message) {
+    return new Evidence(rule, severity, message, tensor, null, layer, null);
+  }
+
+  /** An anomaly as evidence; the guilty weight, where known, is the tensor. */
+  public static Evidence of(Anomaly anomaly) {
+    RootCause cause = anomaly.rootCause();
+    String weight = cause == null ? null : cause.weight();
+    return new Evidence(
+        anomaly.kind().id(),
+        anomaly.severity(),
+        cause == null ? anomaly.message() : anomaly.message() + "; " + cause.message(),
+        weight == null ? anomaly.tensor() : weight,
+        cause == null ? anomaly.op() : cause.op(),
+        anomaly.layer(),
+        null);
+  }
+}

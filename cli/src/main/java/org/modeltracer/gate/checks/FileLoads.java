@@ -1,0 +1,53 @@
+package org.modeltracer.gate.checks;
+
+import org.modeltracer.anomaly.Severity;
+import org.modeltracer.gguf.GgufException;
+import org.modeltracer.llama.LlamaContext;
+import org.modeltracer.llama.LlamaException;
+import org.modeltracer.llama.LlamaModel;
+
+/** Whether llama.cpp loads the file and can set up a context for it. */
+final class FileLoads implements Check {
+  @Override
+  public String id() {
+    return "file.loads";
+  }
+
+  @Override
+  public String description() {
+    return "llama.cpp loads the file and sets up a context";
+  }
+
+  @Override
+  public Needs needs() {
+    return Needs.MODEL;
+  }
+
+  @Override
+  public CheckResult run(Subject subject) {
+    var outcome = new Outcome(this);
+    try {
+      LlamaModel model = subject.model();
+      int tokens = subject.shared(Stage.LOAD, () -> contextTokens(subject, model));
+      outcome
+          .signal("llama_cpp", subject.runtime().version())
+          .signal("parameters", model.parameters())
+          .signal("layers", model.layers())
+          .signal("context", tokens);
+    } catch (GgufException e) {
+      outcome.fails(Evidence.of("unloadable", Severity.CRITICAL, String.valueOf(e.getMessage())));
+    } catch (LlamaException e) {
+      if (e.kind() != LlamaException.Kind.MODEL && e.kind() != LlamaException.Kind.CONTEXT) {
+        throw e;
+      }
+      outcome.fails(Evidence.of("unloadable", Severity.CRITICAL, String.valueOf(e.getMessage())));
+    }
+    return outcome.result("llama.cpp " + subject.runtime().version() + " loads it");
+  }
+
+  private static int contextTokens(Subject subject, LlamaModel model) {
+    try (LlamaContext context = model.context(Prompts.context(subject))) {
+      return context.contextTokens();
+    }
+  }
+}

@@ -1,0 +1,138 @@
+package org.modeltracer.gate.checks;
+
+import static org.modeltracer.anomaly.Severity.CRITICAL;
+import static org.modeltracer.anomaly.Severity.WARNING;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Severity;
+import org.modeltracer.gguf.GgufException;
+import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.Metadata;
+
+/** Whether what the file says of itself makes sense: context, heads, special tokens, template. */
+final class FileMetadata implements Check {
+  private static final long LEAST_CONTEXT = 32;
+  private static final long MOST_CONTEXT = 1 << 28;
+
+  @Override
+  public String id() {
+    return "file.metadata";
+  }
+
+  @Override
+  public String description() {
+    return "context, heads and special tokens make sense; a chat template is there where one is"
+        + " needed, and is well-formed";
+  }
+
+  @Override
+  public Needs needs() {
+    return Needs.FILE;
+  }
+
+  @Override
+  public CheckResult run(Subject subject) {
+    GgufFile file;
+    try {
+      file = subject.file();
+    } catch (GgufException e) {
+      return CheckResult.of(id(), Verdict.SKIPPED, "the file is malformed; see file.structure");
+    }
+    Map<String, @Nullable Object> signals = new LinkedHashMap<>();
+    var evidence = new ArrayList<Evidence>();
+    var problems = new Problems(file, evidence);
+    signals.put("architecture", file.architecture().orElse(null));
+    signals.put("name", file.metadata().string("general.name").orElse(null));
+    context(problems, signals);
+    heads(problems, signals);
+    SpecialTokenIds.look(problems, signals);
+    Templates.look(problems, signals);
+    return Findings.result(
+        this,
+        subject.policy(),
+        signals,
+        evidence,
+        file.metadata().size() + " keys; context, heads, special tokens and template make sense");
+  }
+
+  private static void context(Problems problems, Map<String, @Nullable Object> signals) {
+    String key = problems.key("context_length");
+    OptionalLong context = problems.metadata().integer(key);
+    signals.put("context_length", boxed(context));
+    if (context.isPresent()
+        && (context.getAsLong() < LEAST_CONTEXT || context.getAsLong() > MOST_CONTEXT)) {
+      problems.add("context_length", WARNING, key, "a context that no model has");
+    }
+  }
+
+  private static void heads(Problems problems, Map<String, @Nullable Object> signals) {
+    OptionalLong heads = problems.number("attention.head_count");
+    OptionalLong kvHeads = problems.number("attention.head_count_kv");
+    OptionalLong width = problems.number("embedding_length");
+    signals.put("heads", boxed(heads));
+    signals.put("kv_heads", boxed(kvHeads));
+    signals.put("width", boxed(width));
+    if (heads.isEmpty() || heads.getAsLong() == 0) {
+      return;
+    }
+    if (kvHeads.isPresent()
+        && kvHeads.getAsLong() > 0
+        && heads.getAsLong() % kvHeads.getAsLong() != 0) {
+      problems.add(
+          "head_count",
+          CRITICAL,
+          problems.key("attention.head_count_kv"),
+          "%d heads cannot be shared out among".formatted(heads.getAsLong()));
+    }
+    if (problems.number("attention.key_length").isEmpty()
+        && width.isPresent()
+        && width.getAsLong() % heads.getAsLong() != 0) {
+      problems.add(
+          "head_count",
+          CRITICAL,
+          problems.key("attention.head_count"),
+          "a width of %d cannot be shared out among".formatted(width.getAsLong()));
+    }
+  }
+
+  private static @Nullable Long boxed(OptionalLong value) {
+    return value.isPresent() ? value.getAsLong() : null;
+  }
+
+  /** The file and what is wrong with it. */
+  record Problems(GgufFile file, List<Evidence> evidence) {
+    Metadata metadata() {
+      return file.metadata();
+    }
+
+    /** The full name of one of the architecture's keys. */
+    String key(String name) {
+      return file.architecture().orElse("") + "." + name;
+    }
+
+    OptionalLong number(String name) {
+      return metadata().integer(key(name));
+    }
+
+    /** A problem with the value of a key: the sentence, then the key and its value. */
+    void add(String rule, Severity severity, String key, String sentence) {
+      String value = metadata().get(key).map(Object::toString).orElse("absent");
+      say(rule, severity, key, "%s: %s = %s".formatted(sentence, key, shorten(value)));
+    }
+
+    /** A problem in words that name the key themselves. */
+    void say(String rule, Severity severity, String key, String message) {
+      OptionalLong at = metadata().offset(key);
+      evidence.add(new Evidence(rule, severity, message, null, null, null, boxed(at)));
+    }
+
+    private static String shorten(String value) {
+      return value.length() <= 60 ? value : value.substring(0, 60) + "…";
+    }
+  }
+}

@@ -1,0 +1,49 @@
+package org.modeltracer.gate.checks;
+
+import org.modeltracer.anomaly.Anomaly;
+import org.modeltracer.anomaly.AnomalyKind;
+
+/** Whether no value anywhere in the forward passes is NaN or infinite. */
+final class ForwardFinite implements Check {
+  @Override
+  public String id() {
+    return Anomalies.FINITE;
+  }
+
+  @Override
+  public String description() {
+    return "no NaN or infinity anywhere in the forward passes, else their root cause";
+  }
+
+  @Override
+  public Needs needs() {
+    return Needs.MODEL;
+  }
+
+  @Override
+  public CheckResult run(Subject subject) {
+    TracedPrompts traced = subject.traced();
+    int places = traced.tree().path("activations").path("places").size();
+    if (places == 0) {
+      throw new NotApplicable("no place of this model's graph is known, so none was observed");
+    }
+    var outcome = new Outcome(this);
+    outcome
+        .signal("passes", traced.passes())
+        .signal("tokens", traced.prompts().size())
+        .signal("places", places)
+        .signal("replays", traced.replays())
+        .signal("nan", count(traced, AnomalyKind.NAN))
+        .signal("inf", count(traced, AnomalyKind.INF));
+    traced.of(Anomalies.of(id())).forEach(a -> outcome.fails(Evidence.of(a)));
+    return outcome.result(
+        "no NaN, no infinity at %d places in %d forward passes".formatted(places, traced.passes()));
+  }
+
+  private static long count(TracedPrompts traced, AnomalyKind kind) {
+    return traced.anomalies().stream()
+        .filter(a -> a.kind() == kind)
+        .mapToLong((Anomaly a) -> 1 + a.repeats())
+        .sum();
+  }
+}

@@ -1,0 +1,88 @@
+package org.modeltracer.gate.checks;
+
+import java.util.List;
+import org.modeltracer.anomaly.Anomaly;
+import org.modeltracer.anomaly.AnomalyKind;
+import org.modeltracer.anomaly.Severity;
+import org.modeltracer.session.Generation;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * Whether what the model generates can be text: sound logits that are neither constant nor flat, no
+ * running in circles, bytes that are UTF-8.
+ *
+ * <p>Logits that are NaN or all the same fail at once; the rest has a limit each, as a share of
+ * positions or of tokens.
+ */
+final class GenerationSanity implements Check {
+  @Override
+  public String id() {
+    return Anomalies.GENERATION;
+  }
+
+  @Override
+  public String description() {
+    return "logits are finite and not flat, generated text neither loops nor breaks UTF-8";
+  }
+
+  @Override
+  public Needs needs() {
+    return Needs.MODEL;
+  }
+
+  @Override
+  public CheckResult run(Subject subject) {
+    TracedPrompts traced = subject.traced();
+    JsonNode logits = traced.tree().path("logits");
+    List<Anomaly> anomalies = traced.of(Anomalies.of(id()));
+    long positions = logits.path("positions").asLong(0);
+    if (traced.texts().isEmpty() && positions == 0 && anomalies.isEmpty()) {
+      throw new NotApplicable("this model has no output matrix: it does not generate");
+    }
+    int tokens = traced.texts().stream().mapToInt((Generation t) -> t.tokens().size()).sum();
+    var outcome = new Outcome(this);
+    outcome
+        .signal("texts", traced.texts().size())
+        .signal("tokens", tokens)
+        .signal("positions", positions)
+        .signal("mean_entropy", number(logits.path("entropy").path("mean")))
+        .signal("least_entropy", number(logits.path("entropy").path("min")));
+    anomalies.stream()
+        .filter(a -> a.severity() == Severity.CRITICAL)
+        .forEach(a -> outcome.fails(Evidence.of(a)));
+    judge(outcome, subject, "flat", AnomalyKind.LOGITS, positions, anomalies);
+    judge(outcome, subject, "loops", AnomalyKind.REPETITION, traced.texts().size(), anomalies);
+    judge(outcome, subject, "broken_utf8", AnomalyKind.TOKENIZER, tokens, anomalies);
+    return outcome.result(
+        "%d tokens generated for %d prompts".formatted(tokens, traced.texts().size()));
+  }
+
+  /** Fails when a kind of anomaly occurs more often than its share of what could show it. */
+  private static void judge(
+      Outcome outcome,
+      Subject subject,
+      String name,
+      AnomalyKind kind,
+      long chances,
+      List<Anomaly> anomalies) {
+    List<Anomaly> found =
+        anomalies.stream()
+            .filter(a -> a.kind() == kind && a.severity() != Severity.CRITICAL)
+            .toList();
+    long times = found.stream().mapToLong(a -> 1 + a.repeats()).sum();
+    outcome.signal(name, times);
+    boolean fails =
+        times / (double) Math.max(1, chances) > subject.policy().limit("generation.sanity." + name);
+    for (Anomaly anomaly : found) {
+      if (fails) {
+        outcome.fails(Evidence.of(anomaly));
+      } else {
+        outcome.notes(Evidence.of(anomaly));
+      }
+    }
+  }
+
+  private static Double number(JsonNode value) {
+    return value.isNumber() ? value.asDouble() : Double.NaN;
+  }
+}

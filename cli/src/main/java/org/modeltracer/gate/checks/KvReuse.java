@@ -1,0 +1,33 @@
+package org.modeltracer.gate.checks;
+
+/** Whether what the KV cache holds of a prompt can be used again. */
+final class KvReuse implements Check {
+  @Override
+  public String id() {
+    return "kv.reuse";
+  }
+
+  @Override
+  public String description() {
+    return "a prefix that is still in the KV cache gives the logits of computing it afresh";
+  }
+
+  @Override
+  public Needs needs() {
+    return Needs.MODEL;
+  }
+
+  @Override
+  public CheckResult run(Subject subject) {
+    BareRuns runs = subject.bare();
+    runs.requireLogits();
+    runs.requireMemory();
+    double limit = subject.policy().limit("kv.reuse.relative");
+    return LogitComparison.judge(
+        this,
+        runs,
+        limit,
+        (prompt, first) -> runs.rest(prompt, prompt.length / 2),
+        "with the first half of the prompt reused");
+  }
+}

@@ -1,0 +1,83 @@
+package org.modeltracer.gate.checks;
+
+import java.util.function.BiFunction;
+import java.util.function.BinaryOperator;
+import org.modeltracer.anomaly.Severity;
+import org.modeltracer.gate.checks.Logits.Difference;
+
+/** Runs each prompt in two ways, and judges how far the logits are apart. */
+final class LogitComparison {
+  private final Outcome outcome;
+  private Difference all = new Difference(0, true, true, 0, 0, 0, 1);
+
+  private LogitComparison(Outcome outcome) {
+    this.outcome = outcome;
+  }
+
+  /**
+   * The result of a check.
+   *
+   * @param limit largest mean relative difference that passes; 0 when every bit must be the same
+   * @param second the other way to compute, given the prompt and the logits of the first
+   * @param same what it means that they are the same, in words
+   */
+  static CheckResult judge(
+      Check check,
+      BareRuns runs,
+      double limit,
+      BiFunction<int[], Logits, Logits> second,
+      String same) {
+    var comparison = new LogitComparison(new Outcome(check));
+    for (int[] prompt : runs.prompts()) {
+      Logits first = runs.whole(prompt);
+      comparison.add(first.against(second.apply(prompt, first)));
+    }
+    return comparison.result(limit, same);
+  }
+
+  private void add(Difference more) {
+    BinaryOperator<Double> weighed =
+        (a, b) ->
+            (a * all.positions() + b * more.positions())
+                / Math.max(1, all.positions() + more.positions());
+    all =
+        new Difference(
+            all.positions() + more.positions(),
+            all.identical() && more.identical(),
+            all.finite() && more.finite(),
+            weighed.apply(all.relative(), more.relative()),
+            Math.max(all.largestRelative(), more.largestRelative()),
+            Math.max(all.largest(), more.largest()),
+            weighed.apply(all.sameTop(), more.sameTop()));
+  }
+
+  private CheckResult result(double limit, String same) {
+    if (all.positions() == 0) {
+      throw new NotApplicable("no position of the prompts has logits in both runs");
+    }
+    outcome
+        .signal("positions", all.positions())
+        .signal("identical", all.identical())
+        .signal("relative", all.relative())
+        .signal("largest_relative", all.largestRelative())
+        .signal("largest", all.largest())
+        .signal("same_top", all.sameTop())
+        .signal("limit", limit);
+    if (!all.identical() && !all.finite()) {
+      throw new NotApplicable("the logits are not finite, so they cannot be compared");
+    }
+    if (!(all.identical() || all.relative() <= limit)) {
+      outcome.fails(
+          Evidence.of(
+              "inconsistent_logits",
+              Severity.CRITICAL,
+              "logits are not the same %s: relative difference %.3g, limit %.3g, same top token at %.1f %%"
+                  .formatted(same, all.relative(), limit, 100 * all.sameTop())));
+    }
+    return outcome.result(
+        all.identical()
+            ? "%d positions: every bit the same %s".formatted(all.positions(), same)
+            : "%d positions: relative difference %.3g %s"
+                .formatted(all.positions(), all.relative(), same));
+  }
+}

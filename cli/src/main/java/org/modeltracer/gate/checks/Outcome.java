@@ -1,0 +1,60 @@
+package org.modeltracer.gate.checks;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** What a check gathers while it runs, and the result that follows from it. */
+final class Outcome {
+  private static final int MOST_EVIDENCE = 100;
+
+  private final String id;
+  private final Map<String, @Nullable Object> signals = new LinkedHashMap<>();
+  private final List<Evidence> guilty = new ArrayList<>();
+  private final List<Evidence> other = new ArrayList<>();
+
+  Outcome(Check check) {
+    id = check.id();
+  }
+
+  /** Notes a number or a name; numbers that are not finite are written as null. */
+  Outcome signal(String name, @Nullable Object value) {
+    signals.put(name, value);
+    return this;
+  }
+
+  /** Adds evidence that fails the check. */
+  void fails(Evidence evidence) {
+    guilty.add(evidence);
+  }
+
+  /** Adds evidence that does not fail it. */
+  void notes(Evidence evidence) {
+    other.add(evidence);
+  }
+
+  /** The result: failed with the worst that was found first, or passed with a sentence. */
+  CheckResult result(String passed) {
+    guilty.sort(Comparator.comparing(Evidence::severity).reversed());
+    other.sort(Comparator.comparing(Evidence::severity).reversed());
+    var evidence = new ArrayList<>(guilty);
+    evidence.addAll(other);
+    String message = passed;
+    if (!guilty.isEmpty()) {
+      int more = guilty.size() - 1;
+      message = guilty.getFirst().message() + (more == 0 ? "" : "; and " + more + " more");
+    }
+    if (evidence.size() > MOST_EVIDENCE) {
+      signals.put("evidence_left_out", evidence.size() - MOST_EVIDENCE);
+    }
+    return new CheckResult(
+        id,
+        guilty.isEmpty() ? Verdict.PASS : Verdict.FAIL,
+        signals,
+        Checks.line(message),
+        evidence.subList(0, Math.min(MOST_EVIDENCE, evidence.size())));
+  }
+}

@@ -1,0 +1,80 @@
+package org.modeltracer.gate.checks;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import org.modeltracer.gate.policy.Policy;
+import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.FlashAttention;
+import org.modeltracer.llama.Vocabulary;
+
+/**
+ * The prompts of a policy as token ids, cut to what the model can read and still continue.
+ *
+ * @param tokens ids, a prompt each, none empty
+ * @param random whether the ids are random, as the model has no vocabulary to read text with
+ * @param cut prompts that were cut short
+ */
+record Prompts(List<int[]> tokens, boolean random, int cut) {
+  private static final int RANDOM_TOKENS = 32;
+  private static final long SMALL_MODEL = 200L << 20;
+  private static final int BATCH = 512;
+
+  static Prompts of(Subject subject) {
+    Policy policy = subject.policy();
+    Vocabulary vocabulary = subject.model().vocabulary();
+    int most = Math.max(1, contextTokens(subject) - policy.tokens());
+    var all = new ArrayList<int[]>();
+    int cut = 0;
+    for (int i = 0; i < policy.prompts().size(); i++) {
+      int[] ids =
+          vocabulary.usable()
+              ? vocabulary.tokenize(policy.prompts().get(i), true, true)
+              : new Random(policy.seed() + i).ints(RANDOM_TOKENS, 0, vocabulary.size()).toArray();
+      cut += ids.length > most ? 1 : 0;
+      if (ids.length > 0) {
+        all.add(Arrays.copyOf(ids, Math.min(most, ids.length)));
+      }
+    }
+    if (all.isEmpty()) {
+      throw new NotApplicable("no prompt of the policy has a token in this model's vocabulary");
+    }
+    return new Prompts(List.copyOf(all), !vocabulary.usable(), cut);
+  }
+
+  /** Tokens of context: as the policy wants, but no more than the model was trained on. */
+  static int contextTokens(Subject subject) {
+    int trained = subject.model().trainedContext();
+    int wanted = subject.policy().context();
+    return trained > 0 ? Math.min(trained, wanted) : wanted;
+  }
+
+  /** How contexts are set up for the checks. */
+  static ContextOptions context(Subject subject) {
+    GgufFile file = subject.file();
+    int threads = subject.policy().threads();
+    // Threads that wait by spinning cost a toy model more than they give.
+    int usual = file.size() < SMALL_MODEL ? 1 : Runtime.getRuntime().availableProcessors();
+    return ContextOptions.defaults()
+        .withContextTokens(contextTokens(subject))
+        .withBatch(BATCH, BATCH)
+        .withThreads(threads > 0 ? threads : usual)
+        .withFlashAttention(FlashAttention.AUTO);
+  }
+
+  /** Number of tokens of all prompts. */
+  int size() {
+    return tokens.stream().mapToInt(ids -> ids.length).sum();
+  }
+
+  /** All ids as little-endian int32, prompt after prompt. */
+  byte[] bytes() {
+    ByteBuffer bytes = ByteBuffer.allocate(4 * size()).order(ByteOrder.LITTLE_ENDIAN);
+    tokens.forEach(ids -> Arrays.stream(ids).forEach(bytes::putInt));
+    return bytes.array();
+  }
+}

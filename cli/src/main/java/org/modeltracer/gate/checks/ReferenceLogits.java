@@ -1,0 +1,71 @@
+package org.modeltracer.gate.checks;
+
+import org.modeltracer.anomaly.AnomalyKind;
+import org.modeltracer.anomaly.Severity;
+import org.modeltracer.llama.LlamaException;
+import org.modeltracer.quant.LogitDivergence;
+
+/** Whether the file predicts what its reference does, as llama-perplexity measures it. */
+final class ReferenceLogits implements Check {
+  @Override
+  public String id() {
+    return "reference.logits";
+  }
+
+  @Override
+  public String description() {
+    return "KL divergence, same top token and perplexity against the reference";
+  }
+
+  @Override
+  public Needs needs() {
+    return Needs.REFERENCE;
+  }
+
+  @Override
+  public CheckResult run(Subject subject) {
+    var outcome = new Outcome(this);
+    LogitDivergence logits;
+    try {
+      logits = subject.compared().logits();
+    } catch (LlamaException e) {
+      if (e.kind() != LlamaException.Kind.ARGUMENT) {
+        throw e;
+      }
+      outcome.fails(Evidence.of("other_model", Severity.CRITICAL, String.valueOf(e.getMessage())));
+      return outcome.result("");
+    }
+    if (logits == null) {
+      throw new NotApplicable("the model makes no predictions to compare");
+    }
+    double perplexity = logits.perplexity() / logits.perplexityReference() - 1;
+    outcome
+        .signal("positions", logits.positions())
+        .signal("kl_mean", logits.klMean())
+        .signal("kl_mean_error", logits.klMeanError())
+        .signal("kl_median", logits.klMedian())
+        .signal("kl_p99", logits.klP99())
+        .signal("kl_max", logits.klMax())
+        .signal("same_top1", logits.sameTop1())
+        .signal("perplexity", logits.perplexity())
+        .signal("perplexity_reference", logits.perplexityReference())
+        .signal("perplexity_increase", perplexity);
+    atMost(outcome, subject, "kl_mean", logits.klMean(), "mean KL divergence, in nats,");
+    atMost(outcome, subject, "kl_p99", logits.klP99(), "99th percentile of KL divergence");
+    atMost(outcome, subject, "flips", 1 - logits.sameTop1(), "share of other top tokens");
+    atMost(outcome, subject, "perplexity_increase", perplexity, "relative increase of perplexity");
+    return outcome.result(
+        "%d positions: mean KL %.3g nats, same top token at %.1f %%"
+            .formatted(logits.positions(), logits.klMean(), 100 * logits.sameTop1()));
+  }
+
+  /** Fails when a number is above its limit, or is no number. */
+  private static void atMost(
+      Outcome outcome, Subject subject, String name, double value, String what) {
+    double limit = subject.policy().limit("reference.logits." + name);
+    if (!(value <= limit)) {
+      String message = "%s is %.3g, the limit is %.3g".formatted(what, value, limit);
+      outcome.fails(Evidence.of(AnomalyKind.QUANTIZATION.id(), Severity.CRITICAL, message));
+    }
+  }
+}

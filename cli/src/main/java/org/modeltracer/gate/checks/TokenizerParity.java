@@ -1,0 +1,225 @@
+package org.modeltracer.gate.checks;
+
+import static org.modeltracer.anomaly.Severity.CRITICAL;
+import static org.modeltracer.anomaly.Severity.WARNING;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.tokens.BpeEncoding;
+import org.modeltracer.tokens.GgufVocabulary;
+import org.modeltracer.tokens.MergeOrder;
+import org.modeltracer.tokens.PreTokenizerEvidence;
+
+/**
+ * Whether text becomes the tokens that the model was trained on.
+ *
+ * <p>Two questions. Does llama.cpp make the same tokens as an independent encoder built from the
+ * file's own vocabulary and merges? And do vocabulary, merges and pre-tokenizer belong together?
+ * The second is asked of the vocabulary alone, since both encoders believe the file: merges out of
+ * the order in which they were learnt, tokens that nothing can become, frequent tokens that the
+ * pre-tokenizer splits.
+ */
+final class TokenizerParity implements Check {
+  private static final int SHOWN = 5;
+
+  @Override
+  public String id() {
+    return "tokenizer.parity";
+  }
+
+  @Override
+  public String description() {
+    return "tricky texts become the same tokens in llama.cpp and in an encoder of the file's own"
+        + " merges; vocabulary, merges and pre-tokenizer belong together";
+  }
+
+  @Override
+  public Needs needs() {
+    return Needs.MODEL;
+  }
+
+  @Override
+  public CheckResult run(Subject subject) {
+    return ByteLevel.ask(
+        id(),
+        subject.file(),
+        (vocabulary, encoding) -> new Run(subject, vocabulary, encoding).result());
+  }
+
+  /** One run of the check. */
+  private final class Run {
+    private final Subject subject;
+    private final GgufVocabulary vocabulary;
+    private final BpeEncoding encoding;
+    private final Map<String, @Nullable Object> signals = new LinkedHashMap<>();
+    private final List<Evidence> evidence = new ArrayList<>();
+
+    Run(Subject subject, GgufVocabulary vocabulary, BpeEncoding encoding) {
+      this.subject = subject;
+      this.vocabulary = vocabulary;
+      this.encoding = encoding;
+    }
+
+    CheckResult result() {
+      int texts = compare();
+      merges();
+      preTokenizer();
+      return Findings.result(
+          TokenizerParity.this,
+          subject.policy(),
+          signals,
+          evidence,
+          texts + " texts become the same tokens; vocabulary and merges fit the pre-tokenizer");
+    }
+
+    private int compare() {
+      List<String> texts = TrickyTexts.of(vocabulary, subject.policy().seed());
+      Vocabulary llama = subject.model().vocabulary();
+      int differing = 0;
+      for (String text : texts) {
+        for (boolean special : new boolean[] {false, true}) {
+          int[] ours = encoding.encode(text, special, special);
+          int[] theirs = llama.tokenize(text, special, special);
+          int at = Arrays.mismatch(ours, theirs);
+          if (at >= 0 && ++differing <= SHOWN) {
+            evidence.add(
+                Evidence.of(
+                    "tokenizer_mismatch",
+                    CRITICAL,
+                    "%s becomes %d tokens in llama.cpp, %d by the file's merges; token %d is %s, not %s"
+                        .formatted(
+                            ByteLevel.quote(text),
+                            theirs.length,
+                            ours.length,
+                            at,
+                            name(theirs, at),
+                            name(ours, at))));
+          }
+        }
+      }
+      signals.put("texts", texts.size());
+      signals.put("differing", differing);
+      return texts.size();
+    }
+
+    private String name(int[] ids, int at) {
+      return at < ids.length && ids[at] < vocabulary.size()
+          ? ids[at] + " " + ByteLevel.quote(vocabulary.text(ids[at]))
+          : "none";
+    }
+
+    private void merges() {
+      MergeOrder order = MergeOrder.of(vocabulary);
+      int moved = order.outOfPlace().size();
+      double share = share(moved, order.merges());
+      signals.put("merges", order.merges());
+      signals.put("merges_out_of_order", moved);
+      if (share > subject.policy().limit("tokenizer.parity.unordered")) {
+        evidence.add(
+            Evidence.of(
+                "merge_order",
+                CRITICAL,
+                "%d of %d merges are out of the order in which their tokens are numbered: %s"
+                    .formatted(
+                        moved,
+                        order.merges(),
+                        String.join(
+                            ", ",
+                            order.outOfPlace().stream()
+                                .limit(SHOWN)
+                                .map(ByteLevel::quote)
+                                .toList()))));
+      }
+      int dead = encoding.deadTokens();
+      signals.put("dead_merges", encoding.deadMerges());
+      signals.put("dead_tokens", dead);
+      if (share(dead, order.merges()) > subject.policy().limit("tokenizer.parity.dead_tokens")) {
+        evidence.add(
+            Evidence.of(
+                "dead_tokens",
+                CRITICAL,
+                "%d tokens have merges, none of which can ever apply: the merges are out of order or"
+                        .formatted(dead)
+                    + " incomplete"));
+      }
+    }
+
+    private void preTokenizer() {
+      PreTokenizerEvidence words = PreTokenizerEvidence.of(vocabulary);
+      signals.put("pre_tokenizer", vocabulary.pre().orElse(null));
+      signals.put("frequent_tokens", words.tokens());
+      signals.put("frequent_tokens_split", words.split().size());
+      signals.put("fitting_pre_tokenizers", words.fitting().size());
+      String fitting =
+          words.fitting().isEmpty()
+              ? "no known one splits none of them"
+              : "one of these would fit: " + String.join(", ", words.fitting());
+      if (vocabulary.pre().isEmpty()) {
+        evidence.add(
+            Evidence.of(
+                "pre_tokenizer_missing",
+                CRITICAL,
+                "tokenizer.ggml.pre is missing, so llama.cpp splits text by default rules that no"
+                    + " model was trained with"));
+      } else if (words.declared().equals("default")) {
+        evidence.add(
+            Evidence.of(
+                "pre_tokenizer_missing",
+                WARNING,
+                "tokenizer.ggml.pre is \"default\": rules that no model is known to be trained"
+                    + " with"));
+      } else {
+        confirmation(words);
+      }
+      if (share(words.split().size(), words.tokens())
+          > subject.policy().limit("tokenizer.parity.split_tokens")) {
+        evidence.add(
+            Evidence.of(
+                "pre_tokenizer_wrong",
+                CRITICAL,
+                "pre-tokenizer \"%s\" splits %d of the %d most frequent tokens, such as %s; %s"
+                    .formatted(
+                        words.declared(),
+                        words.split().size(),
+                        words.tokens(),
+                        ByteLevel.quote(words.split().getFirst()),
+                        fitting)));
+      }
+    }
+
+    /**
+     * Rules that join more than GPT-2's leave tokens that need them; rules that split more are
+     * believed where there are merges enough for their tokens to be missed.
+     */
+    private void confirmation(PreTokenizerEvidence words) {
+      signals.put(
+          "tokens_that_need_the_pre_tokenizer", words.joinsMore() ? words.confirming() : null);
+      if (words.joinsMore()
+          && words.confirming() < subject.policy().limit("tokenizer.parity.confirming_tokens")) {
+        unconfirmed(
+            "pre-tokenizer \"%s\" joins what GPT-2's splits, yet only %d merged tokens need it:"
+                    .formatted(words.declared(), words.confirming())
+                + " the vocabulary was hardly trained with it");
+      } else if (words.splitsMore()
+          && words.merged() < subject.policy().limit("tokenizer.parity.confirming_merges")) {
+        unconfirmed(
+            "pre-tokenizer \"%s\" splits what GPT-2's keeps, and %d merged tokens are too few to tell"
+                    .formatted(words.declared(), words.merged())
+                + " that the vocabulary was trained with it");
+      }
+    }
+
+    private void unconfirmed(String message) {
+      evidence.add(Evidence.of("pre_tokenizer_unconfirmed", WARNING, message));
+    }
+
+    private static double share(int part, int whole) {
+      return whole == 0 ? 0 : (double) part / whole;
+    }
+  }
+}

@@ -1,0 +1,110 @@
+package org.modeltracer.gate.checks;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Severity;
+import org.modeltracer.llama.Vocabulary;
+
+/**
+ * Whether the file and its reference make the same tokens.
+ *
+ * <p>The only check that sees every change of a pre-tokenizer: without a reference, one whose rules
+ * split no frequent token of the vocabulary cannot be told from the right one.
+ */
+final class TokenizerReference implements Check {
+  private static final int SHOWN = 5;
+
+  @Override
+  public String id() {
+    return "tokenizer.reference";
+  }
+
+  @Override
+  public String description() {
+    return "same vocabulary and pre-tokenizer as the reference, same tokens for tricky texts";
+  }
+
+  @Override
+  public Needs needs() {
+    return Needs.REFERENCE;
+  }
+
+  @Override
+  public CheckResult run(Subject subject) {
+    Vocabulary ours = subject.model().vocabulary();
+    Vocabulary theirs = subject.reference().vocabulary();
+    if (!ours.usable() || !theirs.usable()) {
+      return CheckResult.of(
+          id(), Verdict.SKIPPED, "the file or its reference has no vocabulary that tokenizes text");
+    }
+    var evidence = new ArrayList<Evidence>();
+    Map<String, @Nullable Object> signals = new LinkedHashMap<>();
+    vocabularies(ours, theirs, signals, evidence);
+    preTokenizers(subject, signals, evidence);
+    int differing = 0;
+    List<String> texts = TrickyTexts.fixed();
+    for (String text : texts) {
+      int at = Arrays.mismatch(ours.tokenize(text, true, true), theirs.tokenize(text, true, true));
+      if (at >= 0 && ++differing <= SHOWN) {
+        evidence.add(
+            Evidence.of(
+                "tokenizer_mismatch",
+                Severity.CRITICAL,
+                "%s becomes other tokens than in the reference, from token %d on"
+                    .formatted(ByteLevel.quote(text), at)));
+      }
+    }
+    signals.put("texts", texts.size());
+    signals.put("differing", differing);
+    return Findings.result(
+        this,
+        subject.policy(),
+        signals,
+        evidence,
+        texts.size() + " texts become the same tokens as in the reference");
+  }
+
+  private static void vocabularies(
+      Vocabulary ours,
+      Vocabulary theirs,
+      Map<String, @Nullable Object> signals,
+      List<Evidence> evidence) {
+    int differing = Math.abs(ours.size() - theirs.size());
+    for (int id = 0; id < Math.min(ours.size(), theirs.size()); id++) {
+      if (!ours.entry(id).equals(theirs.entry(id))) {
+        differing++;
+      }
+    }
+    signals.put("tokens", ours.size());
+    signals.put("tokens_reference", theirs.size());
+    signals.put("tokens_differing", differing);
+    if (differing > 0) {
+      evidence.add(
+          Evidence.of(
+              "vocabulary",
+              Severity.CRITICAL,
+              "%d tokens of the vocabulary are not those of the reference".formatted(differing)));
+    }
+  }
+
+  private static void preTokenizers(
+      Subject subject, Map<String, @Nullable Object> signals, List<Evidence> evidence) {
+    String key = "tokenizer.ggml.pre";
+    String ours = subject.file().metadata().string(key).orElse(null);
+    String theirs = subject.referenceFile().metadata().string(key).orElse(null);
+    signals.put("pre_tokenizer", ours);
+    signals.put("pre_tokenizer_reference", theirs);
+    if (!Objects.equals(ours, theirs)) {
+      evidence.add(
+          Evidence.of(
+              "pre_tokenizer_wrong",
+              Severity.CRITICAL,
+              "%s is %s, that of the reference %s".formatted(key, ours, theirs)));
+    }
+  }
+}

@@ -1,0 +1,97 @@
+package org.modeltracer.gate.checks;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Severity;
+import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.tokens.GgufVocabulary;
+import org.modeltracer.tokens.TokenType;
+
+/**
+ * Whether a text survives becoming tokens and text again, as it must where every byte is a token.
+ */
+final class TokenizerRoundTrip implements Check {
+  private static final int BYTES = 256;
+  private static final int SHOWN = 5;
+
+  @Override
+  public String id() {
+    return "tokenizer.round_trip";
+  }
+
+  @Override
+  public String description() {
+    return "texts come back unchanged from llama.cpp's tokens and from those of the file's merges";
+  }
+
+  @Override
+  public Needs needs() {
+    return Needs.MODEL;
+  }
+
+  @Override
+  public CheckResult run(Subject subject) {
+    return ByteLevel.ask(
+        id(),
+        subject.file(),
+        (vocabulary, encoding) -> {
+          int bytes = bytes(vocabulary);
+          Map<String, @Nullable Object> signals = new LinkedHashMap<>();
+          signals.put("bytes_with_a_token", bytes);
+          if (bytes < BYTES) {
+            return new CheckResult(
+                id(),
+                Verdict.SKIPPED,
+                signals,
+                "%d of 256 bytes have no token, so some texts cannot come back"
+                    .formatted(BYTES - bytes),
+                List.of());
+          }
+          Vocabulary llama = subject.model().vocabulary();
+          var evidence = new ArrayList<Evidence>();
+          List<String> texts = TrickyTexts.of(vocabulary, subject.policy().seed());
+          int lost = 0;
+          for (String text : texts) {
+            String sound =
+                new String(text.getBytes(StandardCharsets.UTF_8), StandardCharsets.UTF_8);
+            String theirs = llama.detokenize(llama.tokenize(text, false, false), true);
+            String ours = encoding.decode(encoding.encode(text, false, false));
+            String wrong = theirs.equals(sound) ? ours : theirs;
+            if (!wrong.equals(sound) && ++lost <= SHOWN) {
+              evidence.add(
+                  Evidence.of(
+                      "round_trip",
+                      Severity.CRITICAL,
+                      "%s comes back as %s"
+                          .formatted(ByteLevel.quote(sound), ByteLevel.quote(wrong))));
+            }
+          }
+          signals.put("texts", texts.size());
+          signals.put("changed", lost);
+          return Findings.result(
+              this,
+              subject.policy(),
+              signals,
+              evidence,
+              texts.size() + " texts come back unchanged");
+        });
+  }
+
+  /** Number of bytes that are a token of their own. */
+  private static int bytes(GgufVocabulary vocabulary) {
+    return (int)
+        IntStream.range(0, vocabulary.size())
+            .filter(
+                id -> vocabulary.type(id) == TokenType.NORMAL && vocabulary.text(id).length() == 1)
+            .mapToObj(vocabulary::bytes)
+            .filter(b -> b.length == 1)
+            .map(b -> b[0])
+            .distinct()
+            .count();
+  }
+}

@@ -1,0 +1,5 @@
+/** A judgement in the forms that CI reads: SARIF, JUnit, Markdown, annotations. */
+@NullMarked
+package org.modeltracer.gate.output;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,5 +1,0 @@
-/** Whether a chat template is well-formed Jinja, without running it. */
-@NullMarked
-package org.modeltracer.validate.jinja;
-
-import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,86 @@
+package org.modeltracer.gate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.modeltracer.gate.checks.CheckResult;
+import org.modeltracer.gate.checks.Evidence;
+import org.modeltracer.gate.checks.Verdict;
+import org.modeltracer.gate.policy.Policy;
+import org.modeltracer.gate.policy.PolicyFile;
+import org.modeltracer.testing.Faults;
+import tools.jackson.databind.JsonNode;
+
+/** The whole fault set: verdict, exit code, guilty weight. */
+class GateFaultsTest {
+  @TempDir Path folder;
+
+  static List<String> files() {
+    return Faults.ofKind("file");
+  }
+
+  @ParameterizedTest
+  @MethodSource("files")
+  void brokenHeadersAreUnreadable(String id) throws IOException {
+    Judgement judgement = Judged.by("default", Faults.make(id, folder));
+    assertThat(Judged.exitCode(judgement)).isEqualTo(3);
+    assertThat(Judged.ids(judgement, Verdict.FAIL)).containsExactly("file.structure");
+    assertThat(Judged.ids(judgement, Verdict.PASS)).isEmpty();
+    assertThat(Judged.ids(judgement, Verdict.ERROR)).isEmpty();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "f01_nan_ffn_down_l2, forward.finite, 2, MUL_MAT",
+    "f03_overflow_attn_norm_l3, forward.finite, 3, SET_ROWS",
+    "f04_nan_token_embd_row, forward.finite, -1, GET_ROWS",
+    "f06_q8_nan_scale_attn_v_l0, forward.finite, 0, MUL_MAT",
+    "f07_zero_q_l1, attention.health, 1, FLASH_ATTN_EXT",
+    "f14_k_overflows_f16_cache_l2, forward.finite, 2, SET_ROWS"
+  })
+  void badWeightsAreFoundAndNamed(String id, String check, int layer, String op)
+      throws IOException {
+    Judgement judgement = Judged.by(withPromptOf(id), Faults.make(id, folder), null);
+    assertThat(Judged.exitCode(judgement)).isEqualTo(1);
+    CheckResult result = Judged.result(judgement, check);
+    assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
+    String weight = Faults.get(id).get("expected").get("root_weight").asString();
+    assertThat(result.evidence())
+        .extracting(Evidence::tensor, Evidence::layer, Evidence::op)
+        .contains(tuple(weight, layer, op));
+    assertThat(result.message()).contains(weight);
+    assertThat(judgement.trace()).isNotNull();
+  }
+
+  /** The bad token of f04 is a word that the usual prompts do not have. */
+  private static Policy withPromptOf(String id) {
+    Policy usual = PolicyFile.preset("default");
+    return id.startsWith("f04")
+        ? Policies.withPrompts(usual, "it is said that all is well")
+        : usual;
+  }
+
+  @Test
+  void theControlRunsClean() throws IOException {
+    Path file = Faults.make("f13_nan_unused_embd_row", folder);
+    Judgement judgement = Judged.by("smoke", file);
+    assertThat(Judged.ids(judgement, Verdict.PASS))
+        .contains("file.loads", "forward.finite", "attention.health", "generation.sanity");
+    // The weight itself is bad all the same.
+    assertThat(Judged.ids(judgement, Verdict.FAIL)).isSubsetOf("file.data");
+  }
+
+  @Test
+  void allOfTheSetIsHere() {
+    assertThat(Faults.all().stream().map((JsonNode f) -> f.get("id").asString()))
+        .hasSize(files().size() + 7);
+  }
+}

@@ -1,0 +1,97 @@
+package org.modeltracer.gate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.modeltracer.gate.checks.Catalogue;
+import org.modeltracer.gate.checks.CheckResult;
+import org.modeltracer.gate.checks.Verdict;
+import org.modeltracer.gate.policy.Policy;
+import org.modeltracer.gate.policy.PolicyFile;
+import org.modeltracer.testing.Architectures;
+import org.modeltracer.testing.SummarySchema;
+import org.modeltracer.trace.Json;
+
+/** Models with nothing wrong pass the strictest preset; random weights say what is random. */
+class GateHealthyTest {
+  static List<Path> models() throws IOException {
+    try (var files = Files.list(Path.of("models"))) {
+      return files.filter(f -> f.toString().endsWith(".gguf")).sorted().toList();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  void passStrict(Path model) {
+    Judgement judgement = Judged.by("strict", model);
+    assertThat(judgement.results())
+        .filteredOn(r -> r.verdict() == Verdict.FAIL || r.verdict() == Verdict.ERROR)
+        .isEmpty();
+    assertThat(Judged.exitCode(judgement)).isZero();
+    // Nothing but what needs a reference or an earlier summary is left out.
+    assertThat(Judged.ids(judgement, Verdict.SKIPPED))
+        .allMatch(id -> id.matches("(.*reference.*|baseline.*)"));
+    assertThat(SummarySchema.errors(Json.pretty(judgement.trace()))).isEmpty();
+  }
+
+  /**
+   * Random weights of small deviation, which no trained model has: their heads look at all keys
+   * alike and their logits are flat, and that is what fails. They are run in all their variety.
+   */
+  @Test
+  void randomArchitecturesAreCheckedToTheEnd() {
+    Set<String> failing = new TreeSet<>();
+    for (Path model : Architectures.all()) {
+      Judgement judgement = Judged.by("smoke", model);
+      assertThat(Judged.ids(judgement, Verdict.ERROR)).as(model.toString()).isEmpty();
+      assertThat(Judged.ids(judgement, Verdict.PASS))
+          .as(model.toString())
+          .contains("file.structure", "file.loads", "forward.finite", "determinism.repeat");
+      failing.addAll(Judged.ids(judgement, Verdict.FAIL));
+    }
+    assertThat(failing).isSubsetOf("attention.health", "generation.sanity", "file.metadata");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "tinyllama-mha-Q8_0, tinyllama-mha-f32, true",
+    "tinyllama-mha-f16, tinyllama-mha-f32, true",
+    "tinyllama-gqa-Q4_K_M, tinyllama-gqa-f16, true",
+    "tinyllama-gqa-Q2_K, tinyllama-gqa-f16, false",
+    "tinyllama-mha-f32, tinyllama-gqa-f16, false"
+  })
+  void quantizationKeepsToItsBudgetOrNot(String model, String reference, boolean passes) {
+    Policy all = PolicyFile.preset("default");
+    Map<String, Boolean> off = new HashMap<>();
+    Catalogue.names().stream()
+        .filter(id -> id.matches("(forward|attention|generation|determinism|kv|tokenizer)\\..*"))
+        .forEach(id -> off.put(id, false));
+    Judgement judgement =
+        Gate.judge(
+            Path.of("models", model + ".gguf"),
+            Path.of("models", reference + ".gguf"),
+            null,
+            Policies.withChecks(all, off),
+            Judged.QUIET);
+    assertThat(Judged.ids(judgement, Verdict.ERROR)).isEmpty();
+    CheckResult logits = Judged.result(judgement, "reference.logits");
+    assertThat(logits.verdict()).isEqualTo(passes ? Verdict.PASS : Verdict.FAIL);
+    if (passes) {
+      assertThat(Judged.ids(judgement, Verdict.PASS)).contains("reference.layers");
+      assertThat((double) logits.signals().get("kl_mean")).isBetween(1e-9, 0.1);
+    } else {
+      assertThat(Judged.exitCode(judgement)).isEqualTo(1);
+    }
+  }
+}

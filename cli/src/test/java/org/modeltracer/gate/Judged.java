@@ -1,0 +1,57 @@
+package org.modeltracer.gate;
+
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.gate.checks.Check;
+import org.modeltracer.gate.checks.CheckResult;
+import org.modeltracer.gate.checks.Verdict;
+import org.modeltracer.gate.policy.Policy;
+import org.modeltracer.gate.policy.PolicyFile;
+
+/** Judgements for tests. */
+public final class Judged {
+  /** Nobody listens. */
+  static final Gate.Progress QUIET =
+      new Gate.Progress() {
+        @Override
+        public void onBegin(Check check) {}
+
+        @Override
+        public void onResult(CheckResult result) {}
+      };
+
+  private Judged() {}
+
+  static Judgement by(String preset, Path file) {
+    return by(PolicyFile.preset(preset), file, null);
+  }
+
+  static Judgement by(Policy policy, Path file, @Nullable Path library) {
+    return Gate.judge(file, null, library, policy, QUIET);
+  }
+
+  public static CheckResult result(Judgement judgement, String check) {
+    return judgement.results().stream().filter(r -> r.id().equals(check)).findAny().orElseThrow();
+  }
+
+  public static List<String> ids(Judgement judgement, Verdict verdict) {
+    return judgement.results().stream()
+        .filter(r -> r.verdict() == verdict)
+        .map(CheckResult::id)
+        .toList();
+  }
+
+  /** The exit code that the design asks for. */
+  static int exitCode(Judgement judgement) {
+    if (judgement.unreadable()) {
+      return 3;
+    }
+    return switch (judgement.verdict()) {
+      case PASS -> 0;
+      case FAIL -> 1;
+      case SKIPPED -> 4;
+      case ERROR -> 5;
+    };
+  }
+}

@@ -1,0 +1,110 @@
+package org.modeltracer.gate;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.modeltracer.gate.checks.CheckResult;
+import org.modeltracer.gate.checks.Verdict;
+
+/** Worker processes that do what no worker should, the way named by the job's file. */
+final class Stray {
+  private Stray() {}
+
+  /** What it does, once it has its job. */
+  enum Way {
+    HANG,
+    HANG_AT_ONCE,
+    LEAVE_A_CHILD,
+    FLOOD_STDOUT,
+    FLOOD_STDERR,
+    FORGE,
+    LOSE_A_RESULT,
+    EAT_MEMORY,
+    ABORT,
+    ABORT_AND_HANG,
+    EXIT
+  }
+
+  public static void main(String[] arguments) throws Exception {
+    var in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    Job job = Wire.job(in.readLine());
+    Way way = Way.valueOf(Path.of(job.file()).getFileName().toString());
+    if (way != Way.HANG_AT_ONCE) {
+      tell(job, new Message.Begin(job.checks().getFirst()));
+    }
+    switch (way) {
+      case HANG, HANG_AT_ONCE -> Thread.sleep(Long.MAX_VALUE);
+      case LEAVE_A_CHILD -> leaveAChild();
+      case FLOOD_STDOUT -> flood(System.out);
+      case FLOOD_STDERR -> flood(System.err);
+      case FORGE -> forge(job);
+      case LOSE_A_RESULT -> tell(job, new Message.End());
+      case EAT_MEMORY -> eat();
+      case ABORT -> {
+        tell(job, new Message.LastWords("ops.cpp:1: GGML_ASSERT(good) failed"));
+        new ProcessBuilder("kill", "-KILL", "" + ProcessHandle.current().pid()).start().waitFor();
+      }
+      case ABORT_AND_HANG -> {
+        tell(job, new Message.LastWords("ops.cpp:1: GGML_ASSERT(good) failed"));
+        Thread.sleep(Long.MAX_VALUE);
+      }
+      case EXIT -> {
+        System.err.println("terminate called after throwing an instance of 'std::bad_alloc'");
+        System.exit(7);
+      }
+    }
+  }
+
+  private static void tell(Job job, Message message) {
+    System.out.print(Wire.line(job.token(), message));
+    System.out.flush();
+  }
+
+  private static void leaveAChild() throws IOException, InterruptedException {
+    new ProcessBuilder("sleep", "30").inheritIO().start();
+    Thread.sleep(300);
+    Runtime.getRuntime().halt(9);
+  }
+
+  private static void flood(PrintStream stream) {
+    byte[] noise = new byte[1 << 16];
+    Arrays.fill(noise, (byte) 'x');
+    while (true) {
+      stream.write(noise, 0, noise.length);
+    }
+  }
+
+  /** Native code that prints what looks like a message, without the word of this job. */
+  private static void forge(Job job) {
+    for (String id : job.checks()) {
+      var result = CheckResult.of(id, Verdict.PASS, "forged");
+      System.out.print(Wire.line("@word", new Message.Result(result)));
+    }
+    System.out.print(Wire.line("", new Message.End()));
+    System.out.flush();
+    Runtime.getRuntime().halt(0);
+  }
+
+  private static void eat() {
+    byte[][] all = new byte[1000][];
+    for (int i = 0; i < all.length; i++) {
+      all[i] = new byte[1 << 20];
+      Arrays.fill(all[i], (byte) i);
+    }
+    throw new IllegalStateException("still here with " + all.length);
+  }
+
+  /** A program that judges a file and goes down with its worker still at work. */
+  static final class Parent {
+    private Parent() {}
+
+    public static void main(String[] arguments) {
+      System.out.println("judging");
+      SupervisorTest.stray(Way.HANG, Policies.PATIENT);
+    }
+  }
+}

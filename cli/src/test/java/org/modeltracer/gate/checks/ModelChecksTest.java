@@ -1,0 +1,157 @@
+package org.modeltracer.gate.checks;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.modeltracer.anomaly.Severity;
+import org.modeltracer.gate.Policies;
+import org.modeltracer.gate.policy.Policy;
+import org.modeltracer.gate.policy.PolicyFile;
+import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.TensorInfo;
+import org.modeltracer.testing.Architectures;
+import org.modeltracer.testing.TinyModels;
+
+/** What the checks of the running model find, and where they cannot be asked. */
+class ModelChecksTest {
+  private static final Path MODEL = Path.of("models", "tinyllama-mha-f32.gguf");
+
+  @TempDir Path folder;
+
+  private static CheckResult ask(String check, Path file, Policy policy) {
+    try (var subject = new Subject(file, null, null, policy)) {
+      return Checks.ask(Catalogue.find(check).orElseThrow(), subject);
+    }
+  }
+
+  /** The model with whole tensors of zeros. */
+  private Path withZero(String... names) throws IOException {
+    byte[] bytes = Files.readAllBytes(MODEL);
+    for (String name : names) {
+      TensorInfo tensor = GgufFile.read(MODEL).tensor(name).orElseThrow();
+      int at = Math.toIntExact(tensor.offset());
+      Arrays.fill(bytes, at, at + Math.toIntExact(tensor.bytes()), (byte) 0);
+    }
+    return Files.write(folder.resolve("zero.gguf"), bytes);
+  }
+
+  @Test
+  void deadHeads() throws IOException {
+    Path file = withZero("blk.1.attn_v.weight");
+    CheckResult result = ask("attention.health", file, Policies.PATIENT);
+    assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
+    assertThat(result.signals()).containsEntry("dead_heads", 4).containsEntry("heads", 16);
+    assertThat(result.evidence())
+        .filteredOn(e -> e.rule().equals("dead_head"))
+        .extracting(Evidence::layer)
+        .containsExactly(1, 1, 1, 1);
+  }
+
+  @Test
+  void anAnomalyFailsFromItsSeverityOn() throws IOException {
+    Path file = withZero("blk.1.ffn_down.weight");
+    Policy warning = Policies.withFailOn(Policies.PATIENT, Severity.WARNING);
+    CheckResult fails = ask("forward.anomalies", file, warning);
+    assertThat(fails.verdict()).isEqualTo(Verdict.FAIL);
+    assertThat(fails.evidence()).extracting(Evidence::rule).contains("vanishing");
+    assertThat(fails.message()).contains("blk.1.ffn_down.weight");
+    Policy critical = Policies.withFailOn(Policies.PATIENT, Severity.CRITICAL);
+    CheckResult passes = ask("forward.anomalies", file, critical);
+    assertThat(passes.verdict()).isEqualTo(Verdict.PASS);
+    assertThat(passes.evidence()).isEqualTo(fails.evidence());
+  }
+
+  @Test
+  void aKindWhoseCheckIsOffIsStillJudged() throws IOException {
+    Path file = withZero("blk.1.attn_q.weight");
+    Policy policy = Policies.withFailOn(Policies.PATIENT, Severity.WARNING);
+    assertThat(ask("forward.anomalies", file, policy).verdict()).isEqualTo(Verdict.PASS);
+    Policy without = Policies.withChecks(policy, Map.of("attention.health", false));
+    CheckResult result = ask("forward.anomalies", file, without);
+    assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
+    assertThat(result.evidence()).extracting(Evidence::rule).contains("uniform_attention");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "forward.headroom, forward.headroom.bits, 20, headroom",
+    "generation.sanity, generation.sanity.loops, 0, repetition",
+    "determinism.batch, determinism.batch.relative, 0, inconsistent_logits",
+    "kv.reuse, kv.reuse.relative, 0, inconsistent_logits"
+  })
+  void aLimitThatNoModelKeepsFails(String check, String limit, double value, String rule) {
+    Policy policy = Policies.withTokens(PolicyFile.preset("strict"), 64, 512);
+    assertThat(ask(check, MODEL, policy).verdict()).isEqualTo(Verdict.PASS);
+    CheckResult result = ask(check, MODEL, Policies.withLimit(policy, limit, value));
+    assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
+    assertThat(result.evidence()).extracting(Evidence::rule).contains(rule);
+  }
+
+  @Test
+  void otherLogitsAreNotTheSame() {
+    try (var subject = new Subject(MODEL, null, null, Policies.PATIENT)) {
+      BareRuns runs = subject.bare();
+      int[] other = runs.prompts().getLast();
+      CheckResult result =
+          LogitComparison.judge(
+              new KvReuse(), runs, 0.05, (prompt, first) -> runs.whole(other), "when they are not");
+      assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
+      assertThat((double) result.signals().get("relative")).isGreaterThan(0.2);
+      assertThatThrownBy(
+              () ->
+                  LogitComparison.judge(
+                      new KvReuse(),
+                      runs,
+                      0,
+                      (prompt, first) -> new Logits(),
+                      "when there is none"))
+          .isInstanceOf(NotApplicable.class);
+    }
+  }
+
+  @Test
+  void recurrentStatesCannotBeTakenBack() {
+    Path mamba = Architectures.model("mamba-dense-f16");
+    CheckResult reuse = ask("kv.reuse", mamba, Policies.PATIENT);
+    assertThat(reuse.verdict()).isEqualTo(Verdict.SKIPPED);
+    assertThat(reuse.message()).contains("memory cannot be taken back");
+    CheckResult attention = ask("attention.health", mamba, Policies.PATIENT);
+    assertThat(attention.verdict()).isEqualTo(Verdict.SKIPPED);
+    assertThat(attention.message()).contains("no softmax attention");
+  }
+
+  @Test
+  void encodersHaveNoLogits() {
+    Path bert = TinyModels.of("bert").write(folder);
+    assertThat(ask("forward.finite", bert, Policies.PATIENT).verdict()).isEqualTo(Verdict.PASS);
+    for (String check :
+        List.of("generation.sanity", "determinism.repeat", "determinism.batch", "kv.reuse")) {
+      CheckResult result = ask(check, bert, Policies.PATIENT);
+      assertThat(result.verdict()).as(check).isEqualTo(Verdict.SKIPPED);
+      assertThat(result.message()).as(check).isNotBlank();
+    }
+  }
+
+  @Test
+  void whatFailedOnceIsNotTriedAgain() throws IOException {
+    byte[] bytes = Files.readAllBytes(MODEL);
+    Path file = Files.write(folder.resolve("cut.gguf"), Arrays.copyOf(bytes, 2_000_000));
+    try (var subject = new Subject(file, null, null, Policies.PATIENT)) {
+      CheckResult first = Checks.ask(new ForwardFinite(), subject);
+      assertThat(first.verdict()).isEqualTo(Verdict.ERROR);
+      CheckResult second = Checks.ask(new ForwardAnomalies(), subject);
+      assertThat(second.verdict()).isEqualTo(Verdict.SKIPPED);
+      assertThat(second.message()).startsWith("loading the model failed: ");
+    }
+  }
+}

@@ -1,0 +1,200 @@
+package org.modeltracer.gate.checks;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.modeltracer.gate.Gguf;
+import org.modeltracer.gate.policy.PolicyFile;
+
+class TokenizerChecksTest {
+  private static final Path MODEL = Path.of("models", "tinyllama-mha-Q4_0.gguf");
+  private static final String PRE = "tokenizer.ggml.pre";
+  private static final String MERGES = "tokenizer.ggml.merges";
+  private static final String TOKENS = "tokenizer.ggml.tokens";
+
+  @TempDir Path folder;
+
+  private static CheckResult ask(Check check, Path file, @Nullable Path reference) {
+    try (var subject = new Subject(file, reference, null, PolicyFile.preset("strict"))) {
+      return Checks.ask(check, subject);
+    }
+  }
+
+  private CheckResult parity(Gguf changed) {
+    return ask(new TokenizerParity(), changed.write(folder.resolve("changed.gguf")), null);
+  }
+
+  static Stream<Path> models() throws IOException {
+    try (Stream<Path> files = Files.list(Path.of("models"))) {
+      return files.filter(f -> f.toString().endsWith(".gguf")).sorted().toList().stream();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  void healthyModelsPass(Path model) {
+    CheckResult parity = ask(new TokenizerParity(), model, null);
+    assertThat(parity.verdict()).as(parity.message()).isEqualTo(Verdict.PASS);
+    assertThat(parity.evidence()).isEmpty();
+    assertThat(parity.signals())
+        .containsEntry("differing", 0)
+        .containsEntry("merges", 126)
+        .containsEntry("merges_out_of_order", 0)
+        .containsEntry("frequent_tokens_split", 0);
+    assertThat((int) parity.signals().get("texts")).isGreaterThan(300);
+    CheckResult round = ask(new TokenizerRoundTrip(), model, null);
+    assertThat(round.verdict()).as(round.message()).isEqualTo(Verdict.PASS);
+    assertThat(round.signals()).containsEntry("bytes_with_a_token", 256);
+  }
+
+  @Test
+  void anyTwoSwappedMergesFail() {
+    var random = new Random(9);
+    for (int i = 0; i < 12; i++) {
+      var gguf = new Gguf(MODEL);
+      var merges = new ArrayList<>(gguf.texts(MERGES));
+      int a = random.nextInt(merges.size());
+      int b = i == 0 ? (a + 1) % merges.size() : random.nextInt(merges.size());
+      Collections.swap(merges, a, b);
+      CheckResult result = parity(gguf.texts(MERGES, merges));
+      assertThat(result.verdict()).isEqualTo(a == b ? Verdict.PASS : Verdict.FAIL);
+      if (a != b) {
+        assertThat(result.evidence().getFirst().rule()).isEqualTo("merge_order");
+        assertThat(merges.get(a) + merges.get(b))
+            .contains(result.message().replaceAll("(?s).*?: \"(.*?)\".*", "$1"));
+      }
+    }
+  }
+
+  @Test
+  void shuffledAndMissingMergesFail() {
+    var gguf = new Gguf(MODEL);
+    var merges = new ArrayList<>(gguf.texts(MERGES));
+    Collections.shuffle(merges, new Random(1));
+    assertThat(parity(gguf.texts(MERGES, merges)).evidence())
+        .anySatisfy(e -> assertThat(e.rule()).isEqualTo("merge_order"));
+    List<String> half = new Gguf(MODEL).texts(MERGES).subList(63, 126);
+    assertThat(parity(new Gguf(MODEL).texts(MERGES, half)).verdict()).isEqualTo(Verdict.FAIL);
+  }
+
+  @Test
+  void aMissingOrDefaultPreTokenizerFails() {
+    for (Gguf changed :
+        List.of(new Gguf(MODEL).remove(PRE), new Gguf(MODEL).text(PRE, "default"))) {
+      CheckResult result = parity(changed);
+      assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
+      assertThat(result.evidence().getFirst().rule()).isEqualTo("pre_tokenizer_missing");
+    }
+  }
+
+  /** The vocabulary is all plain words, which GPT-2's rules would have left. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "llama-bpe",
+        "qwen2",
+        "qwen35",
+        "deepseek-llm",
+        "deepseek-coder",
+        "deepseek-v3",
+        "gpt-4o",
+        "tekken",
+        "bloom",
+        "chatglm-bpe",
+        "stablelm2",
+        "superbpe"
+      })
+  void aPreTokenizerThatNoTokenNeedsFails(String pre) throws IOException {
+    for (Path model : models().filter(m -> m.toString().matches(".*(Q4_0|gpt2-f32).*")).toList()) {
+      CheckResult result = parity(new Gguf(model).text(PRE, pre));
+      assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
+      assertThat(result.evidence().getFirst().rule()).isEqualTo("pre_tokenizer_unconfirmed");
+    }
+  }
+
+  /** Rules that only split more cut no token of this vocabulary, which is too small to tell. */
+  @ParameterizedTest
+  @ValueSource(strings = {"starcoder", "refact", "smollm", "codeshell", "falcon", "command-r"})
+  void aPreTokenizerThatASmallVocabularyCannotConfirmFails(String pre) {
+    CheckResult result = parity(new Gguf(MODEL).text(PRE, pre));
+    assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
+    assertThat(result.evidence().getFirst().rule()).isEqualTo("pre_tokenizer_unconfirmed");
+    assertThat(result.message()).contains("splits what GPT-2's keeps");
+  }
+
+  /** Other names of the same rules make no difference to any text. */
+  @ParameterizedTest
+  @ValueSource(strings = {"mpt", "olmo", "phi-2", "jina-es"})
+  void anotherNameOfTheSameRulesPasses(String pre) {
+    assertThat(parity(new Gguf(MODEL).text(PRE, pre)).verdict()).isEqualTo(Verdict.PASS);
+  }
+
+  /** Gives the model a vocabulary with tokens that only GPT-2's rules keep whole. */
+  @ParameterizedTest
+  @ValueSource(strings = {"llama-bpe", "qwen2", "deepseek-llm", "deepseek-v3", "falcon", "gpt-4o"})
+  void aPreTokenizerThatSplitsFrequentTokensFails(String pre) {
+    CheckResult right = parity(withNumbers("gpt-2"));
+    assertThat(right.verdict()).as(right.message()).isEqualTo(Verdict.PASS);
+    CheckResult wrong = parity(withNumbers(pre));
+    assertThat(wrong.verdict()).isEqualTo(Verdict.FAIL);
+    assertThat(wrong.evidence().getFirst().rule()).isEqualTo("pre_tokenizer_wrong");
+    assertThat(wrong.message()).contains(pre).contains("would fit");
+  }
+
+  /** The first merges make " 1", "'s" and " (" of GPT-2, in place of others. */
+  private static Gguf withNumbers(String pre) {
+    var gguf = new Gguf(MODEL).text(PRE, pre);
+    var tokens = new ArrayList<>(gguf.texts(TOKENS));
+    var merges = new ArrayList<>(gguf.texts(MERGES));
+    List<String> ours = List.of("Ġ 1", "' s", "Ġ (");
+    for (int i = 0; i < ours.size(); i++) {
+      String last = merges.removeLast();
+      String result = last.replace(" ", "");
+      tokens.remove(result);
+      merges.add(i, ours.get(i));
+      tokens.add(258 + i, ours.get(i).replace(" ", ""));
+    }
+    return gguf.texts(TOKENS, tokens).texts(MERGES, merges);
+  }
+
+  @Test
+  void anyChangeShowsAgainstAReference() {
+    var check = new TokenizerReference();
+    assertThat(ask(check, MODEL, Path.of("models", "tinyllama-mha-f16.gguf")).verdict())
+        .isEqualTo(Verdict.PASS);
+    for (String pre : List.of("llama-bpe", "qwen2", "starcoder", "deepseek-coder", "bloom")) {
+      Path changed = new Gguf(MODEL).text(PRE, pre).write(folder.resolve("changed.gguf"));
+      CheckResult result = ask(check, changed, MODEL);
+      assertThat(result.verdict()).as(pre).isEqualTo(Verdict.FAIL);
+      assertThat(result.evidence().getFirst().rule()).isEqualTo("pre_tokenizer_wrong");
+    }
+    var gguf = new Gguf(MODEL);
+    var merges = new ArrayList<>(gguf.texts(MERGES));
+    Collections.shuffle(merges, new Random(2));
+    Path swapped = gguf.texts(MERGES, merges).write(folder.resolve("changed.gguf"));
+    assertThat(ask(check, swapped, MODEL).evidence())
+        .anySatisfy(e -> assertThat(e.rule()).isEqualTo("tokenizer_mismatch"));
+  }
+
+  @Test
+  void otherKindsOfTokenizersAreSkippedWithTheReason() {
+    Path none =
+        new Gguf(MODEL).text("tokenizer.ggml.model", "none").write(folder.resolve("n.gguf"));
+    CheckResult result = ask(new TokenizerParity(), none, null);
+    assertThat(result.verdict()).isEqualTo(Verdict.SKIPPED);
+    assertThat(result.message()).contains("none is not byte-level BPE");
+  }
+}

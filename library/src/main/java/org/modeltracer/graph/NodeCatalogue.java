@@ -1,0 +1,126 @@
+package org.modeltracer.graph;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.TensorType;
+import org.modeltracer.model.Place;
+import org.modeltracer.model.Site;
+
+/**
+ * The nodes of a graph that can be compared with another graph's, each with a key.
+ *
+ * <p>Left out are what only rearranges, what has no row for each token, and what depends on which
+ * cells of the cache are in use: raw scores and writes into the cache.
+ */
+public final class NodeCatalogue {
+  private static final int DEPTH = 4;
+  private static final Set<Site> BY_CELL = Set.of(Site.SCORES, Site.KEY_CACHE, Site.VALUE_CACHE);
+  private static final Set<String> OPS_BY_CELL =
+      Set.of("SOFT_MAX", "SET_ROWS", "CPY", "LIGHTNING_INDEXER", "TOP_K", "FLASH_ATTN_EXT");
+
+  private final SiteMap map;
+  private final int tokens;
+  private final Map<String, Integer> occurrences = new HashMap<>();
+  private final Map<GraphNode, NodeInfo> nodes = new LinkedHashMap<>();
+
+  /** The nodes of a graph that was surveyed with that many tokens. */
+  public NodeCatalogue(SiteMap map, int tokens) {
+    this.map = map;
+    this.tokens = tokens;
+    for (GraphNode node : map.graph().nodes()) {
+      String kind = kind(node, 0);
+      int occurrence = occurrences.merge(kind, 1, Integer::sum) - 1;
+      if (comparable(node)) {
+        nodes.put(node, info(node, kind + "#" + occurrence));
+      }
+    }
+  }
+
+  private static String kind(GraphNode node, int depth) {
+    String name = node.name();
+    if (!name.isEmpty() && !name.matches("(node_|leaf_| ).*")) {
+      return node.op() + " " + name;
+    }
+    var kind = new StringBuilder(node.op()).append('(');
+    for (int i = 0; i < Math.min(2, node.sources().size()) && depth < DEPTH; i++) {
+      kind.append(i == 0 ? "" : ", ").append(kind(node.sources().get(i), depth + 1));
+    }
+    return kind.append(')').toString();
+  }
+
+  private boolean comparable(GraphNode node) {
+    Place place = map.places().get(node);
+    if (place != null && place.site() == Site.ATTENTION) {
+      return true;
+    }
+    if (node.type() != TensorType.F32 || width(node) == 0) {
+      return false;
+    }
+    return place != null
+        ? !BY_CELL.contains(place.site())
+        : !node.moves() && !picks(node) && !OPS_BY_CELL.contains(node.op());
+  }
+
+  /** Whether this only picks rows of another node: those whose logits are wanted. */
+  private static boolean picks(GraphNode node) {
+    return node.is("GET_ROWS") && !node.sources().getFirst().isLeaf();
+  }
+
+  private NodeInfo info(GraphNode node, String key) {
+    int layer = map.layer(node);
+    Place place =
+        map.places()
+            .getOrDefault(node, new Place(Site.OTHER, layer < 0 ? Place.AFTER_LAYERS : layer));
+    int width = place.site() == Site.ATTENTION ? 0 : width(node);
+    return new NodeInfo(nodes.size(), place, node.name(), node.op(), key, width, weight(node));
+  }
+
+  /** Numbers a token, 0 where no trailing dimensions count tokens. */
+  private int width(GraphNode node) {
+    long trailing = 1;
+    for (int d = 3; d > 0; d--) {
+      trailing *= node.ne().get(d);
+      if (trailing == tokens) {
+        return Math.toIntExact(node.elements() / tokens);
+      }
+    }
+    return 0;
+  }
+
+  /** The matrix that made a node, through what only scales, shifts, rotates or rearranges. */
+  private static @Nullable String weight(GraphNode node) {
+    GraphNode n = node;
+    while (!n.isLeaf() && !n.sources().isEmpty()) {
+      GraphNode first = n.sources().getFirst();
+      if (n.is("MUL_MAT") || n.is("MUL_MAT_ID") || n.is("GET_ROWS")) {
+        return first.isWeight() ? first.name() : null;
+      }
+      GraphNode second = n.source(1);
+      boolean passes =
+          n.moves()
+              || n.is("ROPE")
+              || n.is("SCALE")
+              || (n.is("ADD") || n.is("MUL")) && second != null && second.isWeight();
+      if (!passes) {
+        return null;
+      }
+      n = first;
+    }
+    return null;
+  }
+
+  /** The nodes, in execution order. */
+  public List<NodeInfo> all() {
+    return new ArrayList<>(nodes.values());
+  }
+
+  /** The nodes with what the survey saw of them. */
+  public Map<GraphNode, NodeInfo> byNode() {
+    return nodes;
+  }
+}

@@ -1,0 +1,148 @@
+package org.modeltracer.session;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Anomaly;
+import org.modeltracer.anomaly.AnomalyKind;
+import org.modeltracer.graph.ModelSurvey;
+import org.modeltracer.llama.Batch;
+import org.modeltracer.llama.LlamaContext;
+import org.modeltracer.llama.LlamaException;
+import org.modeltracer.model.Place;
+import org.modeltracer.model.Site;
+import org.modeltracer.probe.ForwardProbe;
+import org.modeltracer.probe.NodeTap;
+import org.modeltracer.trace.ModelTracer;
+
+/** Runs one forward pass after the other under a tracer, and hands on what comes of each. */
+final class PassRunner {
+  private static final Place LOGITS = new Place(Site.LOGITS, Place.AFTER_LAYERS);
+
+  private final LlamaContext context;
+  private final ModelTracer tracer;
+  private final ForwardProbe probe;
+  private final TracedCache cache;
+  private final Choice choice;
+  private @Nullable NodeTap tap;
+  private final boolean hasLogits;
+  private final int most;
+  private TracedSession.@Nullable LogitsListener logitsListener;
+  private AnomalyListener anomalyListener = (worst, replay) -> {};
+
+  PassRunner(
+      LlamaContext context,
+      ModelSurvey survey,
+      ModelTracer tracer,
+      ForwardProbe probe,
+      TracedCache cache,
+      Choice choice) {
+    this.context = context;
+    this.tracer = tracer;
+    this.probe = probe;
+    this.cache = cache;
+    this.choice = choice;
+    hasLogits = survey.node(LOGITS).isPresent();
+    boolean whole = survey.seesAhead() || !cache.exists();
+    most = whole ? context.microBatchTokens() : Integer.MAX_VALUE;
+  }
+
+  void onLogits(TracedSession.@Nullable LogitsListener listener) {
+    logitsListener = listener;
+  }
+
+  /** Sets what observes beside the probe. */
+  void tap(NodeTap observer) {
+    tap = observer;
+  }
+
+  void onAnomalousPass(AnomalyListener listener) {
+    anomalyListener = listener;
+  }
+
+  /**
+   * Refuses what llama.cpp would end the process over: text that is read in both directions has to
+   * go through one graph.
+   */
+  void check(int tokens) {
+    if (tokens > most) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT,
+          "this model reads all of a text at once: %d tokens take -b and -ub of as many, not %d"
+              .formatted(tokens, most));
+    }
+  }
+
+  /** One traced pass; returns the token chosen after the batch's last, or -1. */
+  int run(Batch batch, boolean choose) {
+    if (context.cancelRequested()) {
+      context.resume();
+      throw new LlamaException(LlamaException.Kind.CANCELLED, "the forward pass was cancelled");
+    }
+    check(batch.size());
+    int forward = tracer.beginForward(batch.position(0), batch.size());
+    probe.begin(batch, forward);
+    context.observe(tap != null ? tap : tracer.isEnabled() ? probe : null);
+    int chosen;
+    Optional<Anomaly> worst = Optional.empty();
+    try {
+      Replay.compute(context, batch);
+      for (int i = 0; i < batch.size(); i++) {
+        cache.wrote(batch.sequence(i), batch.position(i), batch.token(i));
+      }
+      chosen = outputs(batch, choose);
+      cache.record(tracer, probe.accessedPositions());
+    } catch (LlamaException e) {
+      if (e.kind() == LlamaException.Kind.DECODE && !cache.hasRoom(batch)) {
+        exhausted(batch);
+      }
+      cache.afterFailure();
+      if (e.kind() == LlamaException.Kind.CANCELLED) {
+        context.resume();
+      }
+      throw e;
+    } finally {
+      worst = tracer.endForward();
+    }
+    if (worst.isPresent()) {
+      examine(worst.get(), new Replay(context, probe, cache, forward));
+    }
+    return chosen;
+  }
+
+  private void exhausted(Batch batch) {
+    if (tracer.config().kvCache()) {
+      String message = "no room in the KV cache for %d more tokens".formatted(batch.size());
+      tracer.report(
+          Anomaly.of(AnomalyKind.KV_EXHAUSTED, message).position(batch.position(0)).build());
+    }
+  }
+
+  /** Tells of a pass in which something was wrong. */
+  void examine(Anomaly worst, Replay replay) {
+    try {
+      anomalyListener.onAnomalousPass(worst, replay);
+    } catch (LlamaException e) {
+      cache.afterFailure();
+      throw e;
+    }
+  }
+
+  private int outputs(Batch batch, boolean choose) {
+    int chosen = -1;
+    for (int i = 0; i < batch.size(); i++) {
+      if (!batch.output(i) || !hasLogits) {
+        continue;
+      }
+      boolean last = choose && i == batch.size() - 1;
+      chosen = last ? choice.choose(context, i) : -1;
+      MemorySegment logits = context.logits(i);
+      int vocabulary = context.model().vocabulary().size();
+      tracer.recordLogits(batch.position(i), logits, 0, vocabulary, chosen);
+      if (logitsListener != null) {
+        logitsListener.onLogits(batch.sequence(i), batch.position(i), logits, chosen);
+      }
+    }
+    return chosen;
+  }
+}

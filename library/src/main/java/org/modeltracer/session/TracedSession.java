@@ -1,0 +1,412 @@
+package org.modeltracer.session;
+
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.cache.CacheLayout;
+import org.modeltracer.cache.CacheStatistics;
+import org.modeltracer.graph.FoundSite;
+import org.modeltracer.graph.ModelSurvey;
+import org.modeltracer.graph.NodeInfo;
+import org.modeltracer.graph.Unembedding;
+import org.modeltracer.llama.Batch;
+import org.modeltracer.llama.LlamaContext;
+import org.modeltracer.llama.LlamaException;
+import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.model.Place;
+import org.modeltracer.model.Site;
+import org.modeltracer.probe.ForwardProbe;
+import org.modeltracer.probe.NodeListener;
+import org.modeltracer.probe.NodeTap;
+import org.modeltracer.probe.ProbeCost;
+import org.modeltracer.probe.RowListener;
+import org.modeltracer.probe.StateListener;
+import org.modeltracer.trace.ModelTracer;
+
+/**
+ * A model at work under a tracer.
+ *
+ * <p>Everything runs on the runtime's native thread; listeners are called there. Use a session from
+ * one thread at a time; only {@link #cancel} may come from elsewhere.
+ */
+public final class TracedSession implements AutoCloseable {
+  /** Receives the logits of a position: {@code [vocabulary]} float32, valid during the call. */
+  public interface LogitsListener {
+    /** Scores of the token that follows {@code position}. */
+    void onLogits(int sequence, int position, MemorySegment logits);
+
+    /** The same with the token that was chosen by them, -1 where none was. */
+    default void onLogits(int sequence, int position, MemorySegment logits, int chosen) {
+      onLogits(sequence, position, logits);
+    }
+  }
+
+  /** Told how much of a long prompt has been computed. */
+  public interface PromptListener {
+    /** {@code done} of {@code all} tokens. */
+    void onPrompt(int done, int all);
+  }
+
+  private static final CachePolicy NO_REUSE = CachePolicy.defaults().withReusePrefix(false);
+
+  private final LlamaModel model;
+  private final SessionOptions options;
+  private final ModelTracer tracer;
+  private final LlamaContext context;
+  private final ModelSurvey survey;
+  private final ForwardProbe probe;
+  private final TracedCache cache;
+  private final CacheSection cacheSection;
+  private final Choice choice;
+  private final PassRunner passes;
+  private final @Nullable EncoderPass encoder;
+  private @Nullable NodeTap tap;
+  private PromptListener promptListener = (done, all) -> {};
+
+  private TracedSession(LlamaModel model, SessionOptions options, ModelTracer tracer) {
+    this.model = model;
+    this.options = options;
+    this.tracer = tracer;
+    context = model.context(options.context());
+    survey = ModelSurvey.of(context);
+    int sequences = options.context().sequences();
+    var layout = new CacheLayout(survey, context.contextTokens(), sequences);
+    probe =
+        new ForwardProbe(
+            model.runtime(),
+            survey,
+            layout,
+            tracer,
+            options.sites(tracer.config()),
+            options.copyBuffers());
+    cache = new TracedCache(context, layout);
+    cacheSection = new CacheSection(cache);
+    if (tracer.config().kvCache() && !layout.all().isEmpty()) {
+      tracer.addSection(cacheSection);
+    }
+    choice = new Choice(model.runtime(), options.sampler());
+    passes = new PassRunner(context, survey, tracer, probe, cache, choice);
+    encoder = EncoderPass.of(context, survey, tracer, options, cache, passes);
+  }
+
+  /**
+   * Opens a session: makes a context and learns its graph by running two tokens through it.
+   *
+   * @throws LlamaException when llama.cpp cannot set the context up
+   */
+  public static TracedSession open(LlamaModel model, SessionOptions options, ModelTracer tracer) {
+    return model.runtime().call(() -> new TracedSession(model, options, tracer));
+  }
+
+  /** Sets who receives the residual stream, that of the decoder; null for nobody. */
+  public void onState(@Nullable StateListener listener) {
+    probe.states(listener);
+  }
+
+  /**
+   * Sets who receives the rows of places, which must be among those watched; null for nobody. Those
+   * of an encoder before the decoder are left out.
+   *
+   * @param sites kinds of places whose rows are wanted
+   */
+  public void onRow(Set<Site> sites, @Nullable RowListener listener) {
+    probe.rows(sites, listener);
+  }
+
+  /** Sets who receives logits; null for nobody. */
+  public void onLogits(@Nullable LogitsListener listener) {
+    passes.onLogits(listener);
+  }
+
+  /** Sets who is told of a prompt's progress. */
+  public void onPrompt(PromptListener listener) {
+    promptListener = listener;
+  }
+
+  /** Sets who is told of passes in which something was wrong. */
+  public void onAnomalousPass(AnomalyListener listener) {
+    passes.onAnomalousPass(listener);
+  }
+
+  /** Tokens of a text as the model wants them, BOS included where it is. */
+  public int[] tokenize(String text) {
+    return model.vocabulary().tokenize(text, true, options.parseSpecial());
+  }
+
+  /**
+   * Continues a text.
+   *
+   * @param most tokens generated at most
+   * @param onToken called with each token; false stops
+   * @throws LlamaException when llama.cpp fails; what was traced stays in the tracer
+   */
+  public Generation generate(String prompt, int most, Predicate<Generation.Token> onToken) {
+    return generate(tokenize(prompt), most, onToken);
+  }
+
+  /** Continues a run of tokens, as {@link #generate(String, int, Predicate)} does a text. */
+  public Generation generate(int[] prompt, int most, Predicate<Generation.Token> onToken) {
+    return generate(prompt, false, most, onToken);
+  }
+
+  /**
+   * Continues a run of tokens, as {@link #generate(String, int, Predicate)} does a text.
+   *
+   * @param allLogits whether the logits of every position of the prompt are computed
+   */
+  public Generation generate(
+      int[] prompt, boolean allLogits, int most, Predicate<Generation.Token> onToken) {
+    if (survey.node(new Place(Site.LOGITS, Place.AFTER_LAYERS)).isEmpty()) {
+      throw refused("this model has no output matrix: it cannot generate text");
+    }
+    return model.runtime().call(() -> continued(prompt, allLogits, most, onToken));
+  }
+
+  /**
+   * Runs a prompt without generating.
+   *
+   * @param allLogits whether the logits of every position are computed, not only the last's
+   */
+  public void evaluate(int[] prompt, boolean allLogits) {
+    model
+        .runtime()
+        .call(
+            () -> {
+              check(prompt);
+              encode(prompt);
+              int[] tokens = decoded(prompt);
+              return prefill(tokens, start(tokens, allLogits), allLogits, false);
+            });
+  }
+
+  /** One traced pass over tokens of any sequences, which {@code fill} puts into the batch. */
+  public void pass(Consumer<Batch> fill) {
+    model
+        .runtime()
+        .call(
+            () -> {
+              fill.accept(context.batch().clear());
+              return passes.run(context.batch(), false);
+            });
+  }
+
+  private Generation continued(
+      int[] prompt, boolean allLogits, int most, Predicate<Generation.Token> onToken) {
+    check(prompt);
+    int[] own = decoded(prompt);
+    var generator = new Generator(context, tracer, cache, passes, options.cache(), own, onToken);
+    long begin = System.nanoTime();
+    int reused = 0;
+    long prompted = begin;
+    Generation.Finish finish;
+    try {
+      encode(prompt);
+      reused = start(own, allLogits);
+      int next = prefill(own, reused, allLogits, most > 0);
+      prompted = System.nanoTime();
+      finish = generator.run(next, most);
+    } catch (LlamaException e) {
+      if (e.kind() != LlamaException.Kind.CANCELLED) {
+        throw e;
+      }
+      finish = Generation.Finish.CANCELLED;
+    }
+    return generator.result(
+        prompt.length,
+        reused,
+        finish,
+        (prompted - begin) / 1e9,
+        (System.nanoTime() - prompted) / 1e9);
+  }
+
+  private void encode(int[] prompt) {
+    if (encoder != null) {
+      encoder.run(prompt);
+    }
+  }
+
+  /** Tokens that the decoder reads: the prompt, or one to start with where an encoder reads it. */
+  public int[] decoded(int[] prompt) {
+    if (encoder == null) {
+      return prompt.clone();
+    }
+    int start = model.decoderStart();
+    return new int[] {start >= 0 ? start : Math.max(0, model.vocabulary().bos())};
+  }
+
+  /**
+   * Refuses what cannot be run.
+   *
+   * @throws LlamaException when the prompt is empty, longer than the context, or has a token that
+   *     is not in the vocabulary
+   */
+  public void check(int[] prompt) {
+    int size = model.vocabulary().size();
+    if (prompt.length == 0) {
+      throw refused("the prompt has no tokens");
+    }
+    for (int token : prompt) {
+      if (token < 0 || token >= size) {
+        throw refused("token " + token + " is outside the vocabulary of " + size + " tokens");
+      }
+    }
+    if (prompt.length > context.sequenceTokens()) {
+      throw refused(
+          "the prompt has %d tokens, the context holds %d; a larger -c makes room"
+              .formatted(prompt.length, context.sequenceTokens()));
+    }
+    passes.check(prompt.length);
+  }
+
+  private static LlamaException refused(String reason) {
+    return new LlamaException(LlamaException.Kind.ARGUMENT, reason);
+  }
+
+  /** How much of the prompt the cache holds and need not be computed again. */
+  private int start(int[] prompt, boolean allLogits) {
+    return cache.start(prompt, allLogits ? NO_REUSE : options.cache());
+  }
+
+  private int prefill(int[] prompt, int from, boolean allLogits, boolean choose) {
+    Batch batch = context.batch();
+    int chosen = -1;
+    int n;
+    for (int done = from; done < prompt.length; done += n) {
+      n = Math.min(batch.capacity(), prompt.length - done);
+      batch.clear();
+      for (int i = done; i < done + n; i++) {
+        batch.add(prompt[i], i, 0, allLogits || i == prompt.length - 1);
+      }
+      chosen = passes.run(batch, choose && done + n == prompt.length);
+      promptListener.onPrompt(done + n, prompt.length);
+    }
+    return chosen;
+  }
+
+  /**
+   * Ends the pass in progress as soon as possible, else the next one; may be called from any
+   * thread.
+   *
+   * <p>A generation ends as {@link Generation.Finish#CANCELLED}, anything else with an exception.
+   * The session can be used again afterwards.
+   */
+  public void cancel() {
+    context.cancel();
+  }
+
+  /**
+   * Reads what the KV cache holds, for the summary too; poisoned cells become anomalies.
+   *
+   * @see TracedCache#statistics
+   */
+  public CacheStatistics readCache() {
+    CacheStatistics read = cache.statistics();
+    cacheSection.add(read);
+    PoisonedCells.report(read, tracer);
+    return read;
+  }
+
+  /** The context's KV cache. */
+  public TracedCache cache() {
+    return cache;
+  }
+
+  /** The context at work. */
+  public LlamaContext context() {
+    return context;
+  }
+
+  /**
+   * Every place of the transformer that the graph has, in execution order; the places of an encoder
+   * before the decoder come last.
+   */
+  public List<FoundSite> sites() {
+    return survey.sites();
+  }
+
+  /**
+   * How the model makes scores of the last layer's state.
+   *
+   * @throws LlamaException when it makes none, or not of that state alone
+   */
+  public Unembedding unembedding() {
+    return Unembedding.of(survey.prompt());
+  }
+
+  /** Nodes of a prompt's graph that have a row for each token, in execution order. */
+  public List<NodeInfo> nodes() {
+    return tap().nodes();
+  }
+
+  /**
+   * Sets who sees whole nodes of every pass; rows of attention only where the tracer traces them.
+   *
+   * @param keys of the nodes wanted
+   */
+  public void onNode(Set<String> keys, NodeListener listener) {
+    tap().choose(keys, listener);
+  }
+
+  private NodeTap tap() {
+    NodeTap known = tap;
+    if (known == null) {
+      int tokens = Math.min(2, context.microBatchTokens());
+      known = new NodeTap(model.runtime(), survey, probe, tokens);
+      tracer.addListener(known);
+      passes.tap(known);
+      tap = known;
+    }
+    return known;
+  }
+
+  /** Layers of the graph, ascending; not those of an encoder before the decoder. */
+  public Set<Integer> layers() {
+    return survey.layers();
+  }
+
+  /** Layers of the encoder before the decoder, ascending: they follow the decoder's. */
+  public Set<Integer> encoderLayers() {
+    ModelSurvey before = survey.encoder();
+    return before == null ? Set.of() : before.layers();
+  }
+
+  /** Whether attention runs as one fused operation, whose rows are computed again. */
+  public boolean usesFlashAttention() {
+    return survey.fuses();
+  }
+
+  /** What observing has cost so far. */
+  public ProbeCost cost() {
+    var cost =
+        new ProbeCost(
+            survey.prompt().graph().nodes().size(),
+            probe.nodesAsked(),
+            probe.nodesObserved(),
+            probe.bytesObserved(),
+            probe.droppedKeys());
+    return encoder == null ? cost : encoder.cost(cost);
+  }
+
+  /** Frees the context; the model stays open. */
+  @Override
+  public void close() {
+    model
+        .runtime()
+        .call(
+            () -> {
+              choice.close();
+              context.close();
+              probe.close();
+              if (encoder != null) {
+                encoder.close();
+              }
+              if (tap != null) {
+                tap.close();
+              }
+              return null;
+            });
+  }
+}

@@ -14,6 +14,7 @@ import org.modeltracer.graph.GraphNode;
 import org.modeltracer.graph.LongTable;
 import org.modeltracer.graph.ModelSurvey;
 import org.modeltracer.graph.SiteMap;
+import org.modeltracer.llama.Op;
 import org.modeltracer.model.Site;
 
 /**
@@ -53,7 +54,7 @@ public final class CacheLayout {
 
   private void keys(GraphNode write, int layer, Map<Filling, CacheGroup> fillings) {
     GraphNode root = write.root();
-    GraphNode indices = write.is("SET_ROWS") ? write.source(1) : null;
+    GraphNode indices = write.is(Op.SET_ROWS) ? write.source(1) : null;
     var filling = new Filling(indices == null ? 0 : indices.root().address(), contextCells(root));
     CacheGroup known = byAddress.get(root.address());
     CacheGroup group =
@@ -68,7 +69,7 @@ public final class CacheLayout {
     if (group != null && byAddress.get(write.root().address()) == null) {
       // Transposed values are written one by one: rows of one element, or of as many as tokens.
       GraphNode value = write.sources().getFirst();
-      boolean single = write.is("SET_ROWS") ? value.ne().get(0) == 1 : write.ne().get(1) > 1;
+      boolean single = write.is(Op.SET_ROWS) ? value.ne().get(0) == 1 : write.ne().get(1) > 1;
       enter(write.root(), group);
       count(write.root(), layer, false, single);
     }
@@ -111,11 +112,11 @@ public final class CacheLayout {
   }
 
   private static GraphNode keysOf(GraphNode attention) {
-    if (attention.is("FLASH_ATTN_EXT")) {
+    if (attention.is(Op.FLASH_ATTN_EXT)) {
       return attention.sources().get(1);
     }
     GraphNode n = attention.sources().getFirst();
-    while (!n.is("MUL_MAT")) {
+    while (!n.is(Op.MUL_MAT)) {
       n = n.sources().getFirst();
     }
     return n.sources().getFirst();

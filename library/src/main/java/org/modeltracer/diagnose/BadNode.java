@@ -2,6 +2,7 @@ package org.modeltracer.diagnose;
 
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.graph.GraphNode;
 import org.modeltracer.model.TensorStats;
 
 /**
@@ -20,7 +21,7 @@ import org.modeltracer.model.TensorStats;
  *     type makes the backend store such sums in F16; else 0
  */
 record BadNode(
-    Node node,
+    GraphNode node,
     TensorStats stats,
     List<Long> index,
     @Nullable Integer position,
@@ -40,7 +41,7 @@ record BadNode(
    * @param absMax largest finite magnitude among its values, 0 when they are not known
    * @param cell first bad cell, when the input is a KV cache that has one
    */
-  record Input(Node source, String state, double absMax, @Nullable BadCell cell) {
+  record Input(GraphNode source, String state, double absMax, @Nullable BadCell cell) {
     boolean bad() {
       return state.equals("nan") || state.equals("inf");
     }

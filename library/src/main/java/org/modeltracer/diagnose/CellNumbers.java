@@ -1,6 +1,8 @@
 package org.modeltracer.diagnose;
 
 import java.util.List;
+import org.modeltracer.graph.GraphNode;
+import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Tensor;
 
 /** From a byte of a view on a KV cache to the number of the cell it belongs to. */
@@ -12,9 +14,9 @@ final class CellNumbers {
   private final long streamCells;
 
   /** Numbers for the view {@code source} of a KV cache as {@code node} reads it. */
-  static CellNumbers of(Tensor view, Node node, Node source) {
+  static CellNumbers of(Tensor view, GraphNode node, GraphNode source) {
     // Only a product reads values transposed: without flash attention they are stored so.
-    boolean transposed = node.is("MUL_MAT") && source.root().name().startsWith("cache_v");
+    boolean transposed = node.is(Op.MUL_MAT) && source.root().name().startsWith("cache_v");
     return new CellNumbers(view, transposed, source.root().ne());
   }
 

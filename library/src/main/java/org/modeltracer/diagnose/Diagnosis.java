@@ -100,12 +100,12 @@ public final class Diagnosis implements AutoCloseable {
   }
 
   private @Nullable RootCause explain(Anomaly first, Replay replay) {
-    try (var watch = new NodeWatch(runtime, PassView.of(replay), limits.explosionAbs())) {
+    try (var watch = new NodeWatch(runtime, replay, limits.explosionAbs())) {
       if (!replay.run(watch)) {
         return cause(
             first, Cause.UNKNOWN, null, "the model's memory cannot be taken back before the pass");
       }
-      var explanation = new Explanation(weights, peers, watch, new CpuOpinion(replay));
+      var explanation = new Explanation(weights, peers, watch.graph(), new CpuOpinion(replay));
       BadNode bad = watch.bad();
       BadNode large = watch.large();
       List<String> notes = notes(watch);

@@ -7,6 +7,8 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Cause;
 import org.modeltracer.anomaly.RootCause;
 import org.modeltracer.gguf.TensorInfo;
+import org.modeltracer.graph.GraphNode;
+import org.modeltracer.llama.Op;
 import org.modeltracer.weights.BadWeight;
 import org.modeltracer.weights.WeightFile;
 import org.modeltracer.weights.WeightPeers;
@@ -35,13 +37,13 @@ final class Explanation {
 
   private final Weights weights;
   private final WeightPeers peers;
-  private final NodeWatch watch;
+  private final WatchedGraph graph;
   private final SecondOpinion cpu;
 
-  Explanation(Weights weights, WeightPeers peers, NodeWatch watch, SecondOpinion cpu) {
+  Explanation(Weights weights, WeightPeers peers, WatchedGraph graph, SecondOpinion cpu) {
     this.weights = weights;
     this.peers = peers;
-    this.watch = watch;
+    this.graph = graph;
     this.cpu = cpu;
   }
 
@@ -52,12 +54,12 @@ final class Explanation {
    */
   RootCause of(BadNode bad, IntPredicate earlier, List<String> notes) {
     Verdict verdict = verdict(bad, earlier);
-    Node node = bad.node();
+    GraphNode node = bad.node();
     BadWeight weight = verdict.weight();
     return new RootCause(
         node.name(),
-        node.op(),
-        node.layerOrNull(),
+        node.opName(),
+        graph.layerOrNull(node),
         bad.position(),
         verdict.cause(),
         weight != null ? weight.tensor().name() : verdict.name(),
@@ -68,10 +70,14 @@ final class Explanation {
         bad.inputs().stream().map(this::input).toList(),
         "%s%s: %s"
             .formatted(
-                node,
+                described(node),
                 bad.position() == null ? "" : " at position " + bad.position(),
                 verdict.why()),
         notes);
+  }
+
+  private static String described(GraphNode node) {
+    return "%s (%s)".formatted(node.name(), node.opName());
   }
 
   private RootCause.Input input(BadNode.Input input) {
@@ -83,7 +89,7 @@ final class Explanation {
     return new RootCause.Input(name, state);
   }
 
-  private Optional<TensorInfo> tensor(Node weight) {
+  private Optional<TensorInfo> tensor(GraphNode weight) {
     return weights.tensor(weight.root().name());
   }
 
@@ -137,7 +143,7 @@ final class Explanation {
         continue;
       }
       BadWeight weight = guilty(bad, tensor);
-      if (weight != null && bad.node().is("MUL_MAT_ID")) {
+      if (weight != null && bad.node().is(Op.MUL_MAT_ID)) {
         long expert = weight.index().getLast();
         return new Verdict(
             Cause.EXPERT,
@@ -167,9 +173,9 @@ final class Explanation {
     long rows = WeightFile.rows(tensor);
     long row =
         switch (bad.node().op()) {
-          case "GET_ROWS" -> bad.id();
-          case "MUL_MAT" -> bad.index().getFirst();
-          case "MUL_MAT_ID" -> bad.id() * tensor.dimension(1) + bad.index().getFirst();
+          case GET_ROWS -> bad.id();
+          case MUL_MAT -> bad.index().getFirst();
+          case MUL_MAT_ID -> bad.id() * tensor.dimension(1) + bad.index().getFirst();
           default -> -1;
         };
     if (row < 0 || row >= rows) {
@@ -215,7 +221,7 @@ final class Explanation {
 
   /** A cause behind which there may be a weight of absurd scale, somewhere before the node. */
   private Verdict blamed(Cause cause, BadNode bad, String why) {
-    for (Node node : watch.upstream(bad.node())) {
+    for (GraphNode node : graph.upstream(bad.node())) {
       if (!node.isWeight()) {
         continue;
       }
@@ -231,16 +237,16 @@ final class Explanation {
 
   /** The cause of finite values that are too large, from the first node that has them on. */
   RootCause ofLarge(BadNode large, List<String> notes) {
-    Node node = large.node();
-    String size = "max |x| %.4g".formatted(node.absMax());
+    GraphNode node = large.node();
+    String size = "max |x| %.4g".formatted(graph.absMax(node));
     Verdict verdict = blamed(Cause.BAD_WEIGHT, large, size);
     if (verdict.name() == null) {
       verdict = new Verdict(Cause.UNKNOWN, size + "; no weight stands out");
     }
     return new RootCause(
         node.name(),
-        node.op(),
-        node.layerOrNull(),
+        node.opName(),
+        graph.layerOrNull(node),
         large.position(),
         verdict.cause(),
         verdict.name(),
@@ -249,7 +255,7 @@ final class Explanation {
         null,
         null,
         large.inputs().stream().map(this::input).toList(),
-        node + ": " + verdict.why(),
+        described(node) + ": " + verdict.why(),
         notes);
   }
 }

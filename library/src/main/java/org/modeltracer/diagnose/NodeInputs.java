@@ -6,19 +6,23 @@ import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgmlType;
+import org.modeltracer.graph.GraphNode;
 import org.modeltracer.graph.TensorData;
+import org.modeltracer.graph.TokenAxis;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.model.TensorStats;
-import org.modeltracer.session.Replay;
+import org.modeltracer.session.RunningPass;
 
 /** What an operation takes, read just before it runs and while its inputs still hold. */
 final class NodeInputs implements AutoCloseable {
   private static final long[] NO_IDS = {};
   private static final int SUM_BLOCK = 32;
-  private static final Set<String> COPIES = Set.of("CPY", "CONT", "DUP");
+  private static final Set<Op> COPIES = Set.of(Op.CPY, Op.CONT, Op.DUP);
 
-  private final PassView view;
+  private final RunningPass pass;
+  private final WatchedGraph graph;
   private final TensorData data;
   private final Elements elements;
   private final Tensor window;
@@ -27,29 +31,30 @@ final class NodeInputs implements AutoCloseable {
   private final BitSet maskedRows = new BitSet();
   private double blockSum;
 
-  NodeInputs(LlamaRuntime runtime, PassView view) {
-    this.view = view;
+  NodeInputs(LlamaRuntime runtime, RunningPass pass, WatchedGraph graph) {
+    this.pass = pass;
+    this.graph = graph;
     data = new TensorData(runtime, false);
     elements = new Elements(runtime, data);
     window = new Tensor(runtime);
   }
 
   /** Reads what will be needed if this node turns out to be bad. */
-  void read(Tensor t, Node node) {
+  void read(Tensor t, GraphNode node) {
     ids = NO_IDS;
     written = null;
     maskedRows.clear();
     blockSum = 0;
     switch (node.op()) {
-      case "GET_ROWS" -> ids = elements.integers(window.at(t.source(1)));
-      case "SET_ROWS" -> {
+      case GET_ROWS -> ids = elements.integers(window.at(t.source(1)));
+      case SET_ROWS -> {
         ids = elements.integers(window.at(t.source(1)));
         written = new WrittenRows(ids, (int) window.ne(0), (int) (window.ne(1) * window.ne(2)));
       }
-      case "SOFT_MAX" -> readMask(t.source(1));
-      case "FLASH_ATTN_EXT" -> readMask(t.source(3));
-      case "MUL_MAT" -> readBlockSum(t, node);
-      case "MUL_MAT_ID" -> {
+      case SOFT_MAX -> readMask(t.source(1));
+      case FLASH_ATTN_EXT -> readMask(t.source(3));
+      case MUL_MAT -> readBlockSum(t, node);
+      case MUL_MAT_ID -> {
         ids = elements.integers(window.at(t.source(2)));
         readBlockSum(t, node);
       }
@@ -77,7 +82,7 @@ final class NodeInputs implements AutoCloseable {
   }
 
   /** Types whose products need, beside codes and a scale, the sum of each block in F16. */
-  private void readBlockSum(Tensor t, Node node) {
+  private void readBlockSum(Tensor t, GraphNode node) {
     int type = node.sources().getFirst().type();
     if (type != GgmlType.Q4_1.id() && type != GgmlType.Q5_1.id()) {
       return;
@@ -106,10 +111,10 @@ final class NodeInputs implements AutoCloseable {
   }
 
   /** Describes the node at hand as bad from its {@code first} value on, counted as it was read. */
-  BadNode describe(Tensor t, Node node, TensorStats stats, long first) {
+  BadNode describe(Tensor t, GraphNode node, TensorStats stats, long first) {
     List<Long> index = written == null ? index(t, first) : written.index(t, first);
     List<BadNode.Input> inputs = new ArrayList<>();
-    for (Node source : node.sources()) {
+    for (GraphNode source : node.sources()) {
       boolean target = node.isMemory() && source.root() == node.root();
       if (!target) {
         inputs.add(input(node, source));
@@ -123,7 +128,7 @@ final class NodeInputs implements AutoCloseable {
         List.copyOf(inputs),
         ids,
         id(t, node, index),
-        view.rows(),
+        pass.tokensOfGraph(),
         maskedRows.get(maskRow(t, node, index)),
         blockSum);
   }
@@ -138,28 +143,31 @@ final class NodeInputs implements AutoCloseable {
     return index;
   }
 
-  private @Nullable Integer position(Tensor t, Node node, List<Long> index, long element) {
+  private @Nullable Integer position(Tensor t, GraphNode node, List<Long> index, long element) {
     WrittenRows rows = written;
     if (rows != null) {
       // As many rows a token as it takes: one, or one for each value of a transposed cache.
       long row = element / t.ne(0);
-      return known(view.position((int) (row * view.rows() / rows.ids().length), view.rows()));
+      return known(pass.position(row * pass.tokensOfGraph() / rows.ids().length, false));
     }
     if (COPIES.contains(node.op()) && node.sources().getFirst().isKvCache()) {
       return positionInCache(node, node.sources().getFirst(), index);
     }
-    TokenDimension tokens = TokenDimension.of(t, view.rows(), view.outputs(), node.isMemory());
-    return tokens == null ? null : known(view.position((int) tokens.row(index), tokens.rows()));
+    TokenAxis axis = pass.axis(node);
+    if (axis == null) {
+      return pass.tokensOfGraph() == 1 ? known(pass.position(0, false)) : null;
+    }
+    return element < 0 ? null : known(pass.position(axis.row(t, element), axis.outputs()));
   }
 
-  private @Nullable Integer positionInCache(Node node, Node source, List<Long> index) {
+  private @Nullable Integer positionInCache(GraphNode node, GraphNode source, List<Long> index) {
     Tensor cache = window.at(source.address());
     long offset = 0;
     for (int d = 0; d < Tensor.DIMS; d++) {
       offset += index.get(d) * cache.nb(d);
     }
     int cell = CellNumbers.of(cache, node, source).of(offset);
-    Replay.Cell holds = view.cell(source.root().layer(), cell);
+    RunningPass.Cell holds = pass.cell(graph.layer(source.root()), cell);
     return holds == null ? null : holds.position();
   }
 
@@ -167,32 +175,33 @@ final class NodeInputs implements AutoCloseable {
     return position < 0 ? null : position;
   }
 
-  private long id(Tensor t, Node node, List<Long> index) {
+  private long id(Tensor t, GraphNode node, List<Long> index) {
     int i =
         switch (node.op()) {
-          case "GET_ROWS" -> Math.toIntExact(index.get(1) + index.get(2) * t.ne(1));
-          case "MUL_MAT_ID" -> Math.toIntExact(index.get(1) + index.get(2) * t.ne(1));
+          case GET_ROWS -> Math.toIntExact(index.get(1) + index.get(2) * t.ne(1));
+          case MUL_MAT_ID -> Math.toIntExact(index.get(1) + index.get(2) * t.ne(1));
           default -> -1;
         };
     return i >= 0 && i < ids.length ? ids[i] : -1;
   }
 
-  private int maskRow(Tensor t, Node node, List<Long> index) {
-    boolean fused = node.is("FLASH_ATTN_EXT");
+  private int maskRow(Tensor t, GraphNode node, List<Long> index) {
+    boolean fused = node.is(Op.FLASH_ATTN_EXT);
     long rows = t.ne(fused ? 2 : 1);
     return (int) (index.get(fused ? 2 : 1) + index.get(3) * rows);
   }
 
-  private BadNode.Input input(Node node, Node source) {
-    Node root = source.root();
+  private BadNode.Input input(GraphNode node, GraphNode source) {
+    GraphNode root = source.root();
     if (root.isWeight()) {
       return new BadNode.Input(source, "weight", 0, null);
     }
     if (root.isMemory()) {
       return memory(node, source);
     }
-    TensorStats stats = root.values().stats;
-    return new BadNode.Input(source, state(stats, root.values().masked), source.absMax(), null);
+    TensorStats stats = graph.values(root).stats;
+    return new BadNode.Input(
+        source, state(stats, graph.values(root).masked), graph.absMax(source), null);
   }
 
   private static String state(@Nullable TensorStats stats, boolean masked) {
@@ -203,8 +212,8 @@ final class NodeInputs implements AutoCloseable {
   }
 
   /** Names the first bad cell that is read: one in use if there is any, else one left behind. */
-  private BadNode.Input memory(Node node, Node source) {
-    Node root = source.root();
+  private BadNode.Input memory(GraphNode node, GraphNode source) {
+    GraphNode root = source.root();
     Tensor values = window.at(source.address());
     CellNumbers cells = source.isKvCache() ? CellNumbers.of(values, node, source) : null;
     BadNode.BadCell[] found = {null};
@@ -222,7 +231,7 @@ final class NodeInputs implements AutoCloseable {
             return false;
           }
           int cell = cells.of(offset);
-          Replay.Cell holds = view.cell(root.layer(), cell);
+          RunningPass.Cell holds = pass.cell(graph.layer(root), cell);
           if (holds != null) {
             found[0] = new BadNode.BadCell(root.name(), cell, holds.position(), holds.forward());
             return false;

@@ -4,6 +4,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.ActivationRules;
 import org.modeltracer.gguf.GgmlType;
+import org.modeltracer.graph.GraphNode;
+import org.modeltracer.llama.Op;
 import org.modeltracer.llama.TensorType;
 
 /** Which finite inputs an operation cannot hold in the numbers it computes with. */
@@ -26,19 +28,19 @@ final class Overflow {
 
   /** Says what became infinite when it was turned into F16, or null. */
   static @Nullable String toHalf(BadNode bad) {
-    Node node = bad.node();
+    GraphNode node = bad.node();
     double limit = ActivationRules.F16_MAX;
     return switch (node.op()) {
-      case "SET_ROWS", "CPY", "CONT", "DUP" -> {
+      case SET_ROWS, CPY, CONT, DUP -> {
         BadNode.Input from = bad.inputs().getFirst();
         yield node.type() == TensorType.F16 && from.absMax() > limit
             ? (node.isMemory() ? "the write into an F16 cache" : "the conversion to F16")
                 + says(from, limit)
             : null;
       }
-      case "MUL_MAT", "MUL_MAT_ID", "FLASH_ATTN_EXT" -> {
-        boolean fused = node.is("FLASH_ATTN_EXT");
-        Node halves = node.sources().get(fused ? 1 : 0);
+      case MUL_MAT, MUL_MAT_ID, FLASH_ATTN_EXT -> {
+        boolean fused = node.is(Op.FLASH_ATTN_EXT);
+        GraphNode halves = node.sources().get(fused ? 1 : 0);
         BadNode.Input from = bad.inputs().get(fused ? 0 : 1);
         yield halves.type() == TensorType.F16 && from.absMax() > limit
             ? "the product with an F16 tensor" + says(from, limit)
@@ -50,14 +52,14 @@ final class Overflow {
 
   /** Says what scale or sum of a block of activations does not fit in F16, or null. */
   static @Nullable String ofBlock(BadNode bad) {
-    Node node = bad.node();
+    GraphNode node = bad.node();
     double limit = ActivationRules.F16_MAX;
     if (bad.blockSum() > limit) {
       return "a sum over 32 activations is %.4g, which a q8_1 block keeps in F16 (up to %.0f)"
           .formatted(bad.blockSum(), limit);
     }
-    boolean product = node.is("MUL_MAT") || node.is("MUL_MAT_ID");
-    boolean write = node.is("SET_ROWS") || node.is("CPY");
+    boolean product = node.is(Op.MUL_MAT) || node.is(Op.MUL_MAT_ID);
+    boolean write = node.is(Op.SET_ROWS) || node.is(Op.CPY);
     if (!product && !write) {
       return null;
     }

@@ -5,6 +5,7 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Operation;
 
 /**
@@ -14,7 +15,8 @@ import org.modeltracer.llama.Operation;
  * @param address of the {@code ggml_tensor} while the graph lived
  * @param name as llama.cpp names it, without the decoration of a copy on another device
  * @param operation what it computes
- * @param op name of the operation, {@code NONE} for a leaf
+ * @param op the operation, {@code NONE} for a leaf
+ * @param opName ggml's name of it
  * @param type ggml's number of the element type
  * @param ne elements by dimension, fastest first
  * @param flags ggml's flag bits
@@ -29,7 +31,8 @@ public record GraphNode(
     long address,
     String name,
     Operation operation,
-    String op,
+    Op op,
+    String opName,
     int type,
     List<Long> ne,
     int flags,
@@ -39,8 +42,8 @@ public record GraphNode(
     List<GraphNode> sources,
     @Nullable GraphNode viewed) {
 
-  private static final Set<String> MOVES =
-      Set.of("VIEW", "RESHAPE", "PERMUTE", "TRANSPOSE", "CONT");
+  private static final Set<Op> MOVES =
+      Set.of(Op.VIEW, Op.RESHAPE, Op.PERMUTE, Op.TRANSPOSE, Op.CONT);
   private static final Pattern LAYER =
       Pattern.compile("(?:^|\\.)blk\\.(\\d+)\\.|^cache_[a-z]+_l(\\d+)|-(\\d+)(?: |$)");
 
@@ -48,8 +51,8 @@ public record GraphNode(
     return index < 0;
   }
 
-  public boolean is(String operation) {
-    return op.equals(operation);
+  public boolean is(Op operation) {
+    return op == operation;
   }
 
   /** Whether this only rearranges its source. */
@@ -78,7 +81,7 @@ public record GraphNode(
   }
 
   /** Layer that the name tells, -1 when it tells none. */
-  int namedLayer() {
+  public int namedLayer() {
     Matcher m = LAYER.matcher(name);
     if (!m.find()) {
       return -1;
@@ -92,7 +95,7 @@ public record GraphNode(
   }
 
   /** Whether this is a tensor of the model file. */
-  boolean isWeight() {
+  public boolean isWeight() {
     return isLeaf()
         && (name.contains("blk.")
             || name.endsWith(".weight")
@@ -121,7 +124,7 @@ public record GraphNode(
   /** The cache these keys or values are read from, also where they are converted on the way. */
   public GraphNode cacheRoot() {
     GraphNode n = root();
-    while (n.is("CPY") || n.is("CONT")) {
+    while (n.is(Op.CPY) || n.is(Op.CONT)) {
       n = n.sources.getFirst().root();
     }
     return n;
@@ -133,13 +136,23 @@ public record GraphNode(
     return root.isLeaf() && root.name.startsWith(kind);
   }
 
+  /** Whether this is memory that outlives a pass: KV cache or recurrent state. */
+  public boolean isMemory() {
+    return isCache("cache_");
+  }
+
+  /** Whether these are cached keys or values. */
+  public boolean isKvCache() {
+    return isCache("cache_k") || isCache("cache_v");
+  }
+
   /** Whether these are keys made of what an encoder read, not of a decoder's own tokens. */
   boolean isOfEncoder() {
     GraphNode n = this;
-    while ((n.moves() || n.is("CPY")) && !n.sources.isEmpty()) {
+    while ((n.moves() || n.is(Op.CPY)) && !n.sources.isEmpty()) {
       n = n.sources.getFirst();
     }
-    return n.is("MUL_MAT") && n.sources.getFirst().role().equals("cross_attn_k");
+    return n.is(Op.MUL_MAT) && n.sources.getFirst().role().equals("cross_attn_k");
   }
 
   /** The i-th source, or null. */
@@ -159,6 +172,6 @@ public record GraphNode(
 
   @Override
   public String toString() {
-    return name + ":" + op;
+    return name + ":" + opName;
   }
 }

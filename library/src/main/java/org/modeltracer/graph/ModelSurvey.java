@@ -1,9 +1,10 @@
 package org.modeltracer.graph;
 
-import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -12,6 +13,7 @@ import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.llama.Op;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
 
@@ -30,36 +32,54 @@ public record ModelSurvey(List<SiteMap> maps, boolean seesAhead, @Nullable Model
   /** Surveys a fresh context and leaves it empty. */
   public static ModelSurvey of(LlamaContext context) {
     LlamaModel model = context.model();
-    var maps = new ArrayList<SiteMap>();
     int first = Math.max(0, model.vocabulary().bos());
     boolean decodes = !model.hasEncoder() || model.hasDecoder();
     int prompt = Math.min(2, context.microBatchTokens());
-    Graph.Survey encoder = model.hasEncoder() ? survey(context, prompt, 0, first, true) : null;
+    ModelSurvey encoder = model.hasEncoder() ? ofEncoder(context, prompt, first) : null;
     if (encoder != null && !decodes) {
-      return new ModelSurvey(List.of(map(encoder, 0)), true, null);
+      return encoder;
     }
     Graph.Survey several = survey(context, prompt, 0, first, false);
-    maps.add(map(several, 0));
-    maps.add(map(survey(context, 1, prompt, first, false), 0));
+    Graph.Survey one = survey(context, 1, prompt, first, false);
     if (context.cache().exists()) {
       context.cache().clear();
     }
-    var decoder = new ModelSurvey(List.copyOf(maps), several.seesAhead(), null);
-    if (encoder == null) {
-      return decoder;
-    }
-    int layers = decoder.layers().stream().max(Integer::compare).orElse(-1) + 1;
-    var before = new ModelSurvey(List.of(map(encoder, layers)), true, null);
-    return new ModelSurvey(decoder.maps, decoder.seesAhead, before);
+    var maps = maps(several, one);
+    int layers = maps.getFirst().layers().stream().max(Integer::compare).orElse(-1) + 1;
+    return new ModelSurvey(
+        maps, several.seesAhead(), encoder == null ? null : encoder.after(layers));
   }
 
-  private static SiteMap map(Graph.Survey survey, int first) {
-    Graph graph = survey.graph();
-    if (graph.nodes().isEmpty()) {
+  private static ModelSurvey ofEncoder(LlamaContext context, int prompt, int token) {
+    Graph.Survey one = survey(context, 1, 0, token, true);
+    Graph.Survey several = survey(context, prompt, 0, token, true);
+    return new ModelSurvey(List.of(maps(several, one).getFirst()), true, null);
+  }
+
+  /** The encoder's survey with its layers counted on from its decoder's. */
+  private ModelSurvey after(int layers) {
+    return new ModelSurvey(List.of(prompt().from(layers)), seesAhead, null);
+  }
+
+  /** Places of the two graphs, each of which tells where the other counts tokens. */
+  private static List<SiteMap> maps(Graph.Survey several, Graph.Survey one) {
+    Graph prompt = several.graph();
+    Graph single = one.graph();
+    if (prompt.nodes().isEmpty()) {
       throw new LlamaException(
           LlamaException.Kind.CONTEXT, "llama.cpp showed no node of the forward pass to its hook");
     }
-    return new SiteMap(graph, first);
+    Map<GraphNode, TokenAxis> axes = TokenAxis.of(prompt, single);
+    var same = new NodeTable<TokenAxis>();
+    axes.forEach(same::put);
+    var ofOne = new HashMap<GraphNode, TokenAxis>();
+    for (GraphNode node : single.nodes()) {
+      TokenAxis axis = same.get(node.identity(), node.occurrence());
+      if (axis != null) {
+        ofOne.put(node, axis);
+      }
+    }
+    return List.of(new SiteMap(prompt, axes, 0), new SiteMap(single, ofOne, 0));
   }
 
   private static Graph.Survey survey(
@@ -94,6 +114,20 @@ public record ModelSurvey(List<SiteMap> maps, boolean seesAhead, @Nullable Model
     return maps.getFirst();
   }
 
+  /** Where nodes of these graphs count tokens. */
+  public NodeTable<TokenAxis> axes() {
+    var axes = new NodeTable<TokenAxis>();
+    for (SiteMap map : maps) {
+      for (GraphNode node : map.graph().nodes()) {
+        TokenAxis axis = map.tokens(node);
+        if (axis != null) {
+          axes.put(node, axis);
+        }
+      }
+    }
+    return axes;
+  }
+
   /** Node at a place in the first graph that has one. */
   public Optional<GraphNode> node(Place place) {
     return maps.stream().flatMap(m -> m.node(place).stream()).findFirst();
@@ -109,7 +143,7 @@ public record ModelSurvey(List<SiteMap> maps, boolean seesAhead, @Nullable Model
                     new FoundSite(
                         e.getValue(),
                         e.getKey().name(),
-                        e.getKey().op(),
+                        e.getKey().opName(),
                         e.getKey().ne(),
                         prompt().first() > 0));
     return Stream.concat(own, encoder == null ? Stream.of() : encoder.sites().stream()).toList();
@@ -118,7 +152,7 @@ public record ModelSurvey(List<SiteMap> maps, boolean seesAhead, @Nullable Model
   /** Whether attention, other than to an encoder, runs as one fused operation. */
   public boolean fuses() {
     return prompt().places().entrySet().stream()
-        .anyMatch(e -> e.getValue().site() == Site.ATTENTION && e.getKey().is("FLASH_ATTN_EXT"));
+        .anyMatch(e -> e.getValue().site() == Site.ATTENTION && e.getKey().is(Op.FLASH_ATTN_EXT));
   }
 
   /** Layers of the model, ascending; not those of the encoder before it. */

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.Op;
 import org.modeltracer.llama.TensorType;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
@@ -20,18 +21,16 @@ import org.modeltracer.model.Site;
 public final class NodeCatalogue {
   private static final int DEPTH = 4;
   private static final Set<Site> BY_CELL = Set.of(Site.SCORES, Site.KEY_CACHE, Site.VALUE_CACHE);
-  private static final Set<String> OPS_BY_CELL =
-      Set.of("SOFT_MAX", "SET_ROWS", "CPY", "LIGHTNING_INDEXER", "TOP_K", "FLASH_ATTN_EXT");
+  private static final Set<Op> OPS_BY_CELL =
+      Set.of(Op.SOFT_MAX, Op.SET_ROWS, Op.CPY, Op.LIGHTNING_INDEXER, Op.TOP_K, Op.FLASH_ATTN_EXT);
 
   private final SiteMap map;
-  private final int tokens;
   private final Map<String, Integer> occurrences = new HashMap<>();
   private final Map<GraphNode, NodeInfo> nodes = new LinkedHashMap<>();
 
-  /** The nodes of a graph that was surveyed with that many tokens. */
-  public NodeCatalogue(SiteMap map, int tokens) {
+  /** The nodes of a surveyed graph. */
+  public NodeCatalogue(SiteMap map) {
     this.map = map;
-    this.tokens = tokens;
     for (GraphNode node : map.graph().nodes()) {
       String kind = kind(node, 0);
       int occurrence = occurrences.merge(kind, 1, Integer::sum) - 1;
@@ -44,9 +43,9 @@ public final class NodeCatalogue {
   private static String kind(GraphNode node, int depth) {
     String name = node.name();
     if (!name.isEmpty() && !name.matches("(node_|leaf_| ).*")) {
-      return node.op() + " " + name;
+      return node.opName() + " " + name;
     }
-    var kind = new StringBuilder(node.op()).append('(');
+    var kind = new StringBuilder(node.opName()).append('(');
     for (int i = 0; i < Math.min(2, node.sources().size()) && depth < DEPTH; i++) {
       kind.append(i == 0 ? "" : ", ").append(kind(node.sources().get(i), depth + 1));
     }
@@ -68,7 +67,7 @@ public final class NodeCatalogue {
 
   /** Whether this only picks rows of another node: those whose logits are wanted. */
   private static boolean picks(GraphNode node) {
-    return node.is("GET_ROWS") && !node.sources().getFirst().isLeaf();
+    return node.is(Op.GET_ROWS) && !node.sources().getFirst().isLeaf();
   }
 
   private NodeInfo info(GraphNode node, String key) {
@@ -77,19 +76,13 @@ public final class NodeCatalogue {
         map.places()
             .getOrDefault(node, new Place(Site.OTHER, layer < 0 ? Place.AFTER_LAYERS : layer));
     int width = place.site() == Site.ATTENTION ? 0 : width(node);
-    return new NodeInfo(nodes.size(), place, node.name(), node.op(), key, width, weight(node));
+    return new NodeInfo(nodes.size(), place, node.name(), node.opName(), key, width, weight(node));
   }
 
-  /** Numbers a token, 0 where no trailing dimensions count tokens. */
+  /** Numbers per token, 0 where a node has no row for each token. */
   private int width(GraphNode node) {
-    long trailing = 1;
-    for (int d = 3; d > 0; d--) {
-      trailing *= node.ne().get(d);
-      if (trailing == tokens) {
-        return Math.toIntExact(node.elements() / tokens);
-      }
-    }
-    return 0;
+    TokenAxis axis = map.tokens(node);
+    return axis == null || axis.outputs() ? 0 : axis.rowWidth(node.ne());
   }
 
   /** The matrix that made a node, through what only scales, shifts, rotates or rearranges. */
@@ -97,15 +90,15 @@ public final class NodeCatalogue {
     GraphNode n = node;
     while (!n.isLeaf() && !n.sources().isEmpty()) {
       GraphNode first = n.sources().getFirst();
-      if (n.is("MUL_MAT") || n.is("MUL_MAT_ID") || n.is("GET_ROWS")) {
+      if (n.is(Op.MUL_MAT) || n.is(Op.MUL_MAT_ID) || n.is(Op.GET_ROWS)) {
         return first.isWeight() ? first.name() : null;
       }
       GraphNode second = n.source(1);
       boolean passes =
           n.moves()
-              || n.is("ROPE")
-              || n.is("SCALE")
-              || (n.is("ADD") || n.is("MUL")) && second != null && second.isWeight();
+              || n.is(Op.ROPE)
+              || n.is(Op.SCALE)
+              || (n.is(Op.ADD) || n.is(Op.MUL)) && second != null && second.isWeight();
       if (!passes) {
         return null;
       }

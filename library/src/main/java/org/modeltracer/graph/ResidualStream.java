@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.ToIntFunction;
+import org.modeltracer.llama.Op;
 
 /**
  * The residual stream of a graph, followed from the embedding from one addition to the next.
@@ -55,7 +56,7 @@ final class ResidualStream {
   private GraphNode before() {
     GraphNode start =
         graph.nodes().stream()
-            .filter(n -> n.is("GET_ROWS"))
+            .filter(n -> n.is(Op.GET_ROWS))
             .filter(n -> n.sources().getFirst().role().equals("token_embd"))
             .findFirst()
             .orElse(graph.nodes().getFirst());
@@ -68,7 +69,7 @@ final class ResidualStream {
         return n;
       }
       GraphNode c = next.getFirst();
-      if (c.is("MUL_MAT")
+      if (c.is(Op.MUL_MAT)
           || !c.ne().equals(start.ne())
           || isNorm(c) && graph.consumers(c).size() == 1 && ownsWeight(affine(graph, c))) {
         return n;
@@ -102,7 +103,7 @@ final class ResidualStream {
   private Optional<Step> addition(GraphNode current, GraphNode before) {
     return reach(current).stream()
         .flatMap(same -> graph.consumers(same).stream())
-        .filter(n -> n.is("ADD") && n.index() > current.index())
+        .filter(n -> n.is(Op.ADD) && n.index() > current.index())
         .filter(n -> n.ne().getFirst().equals(current.ne().getFirst()))
         .filter(n -> !other(n, current).origin().isLeaf())
         .min(Comparator.comparingInt(GraphNode::index))
@@ -127,7 +128,7 @@ final class ResidualStream {
   }
 
   private static boolean isNorm(GraphNode n) {
-    return n.is("NORM") || n.is("RMS_NORM");
+    return n.is(Op.NORM) || n.is(Op.RMS_NORM);
   }
 
   /** The same state where it only moved, was scaled or reduced to the rows that become outputs. */
@@ -135,8 +136,8 @@ final class ResidualStream {
     var found = new ArrayList<GraphNode>(List.of(current));
     for (int i = 0; i < found.size(); i++) {
       for (GraphNode consumer : graph.consumers(found.get(i))) {
-        boolean rows = consumer.is("GET_ROWS") && consumer.source(0) == found.get(i);
-        boolean same = rows || consumer.moves() || consumer.is("SCALE");
+        boolean rows = consumer.is(Op.GET_ROWS) && consumer.source(0) == found.get(i);
+        boolean same = rows || consumer.moves() || consumer.is(Op.SCALE);
         if (same && !found.contains(consumer)) {
           found.add(consumer);
         }
@@ -154,8 +155,8 @@ final class ResidualStream {
   /** A state before it was moved, scaled or reduced to rows. */
   private static GraphNode before(GraphNode n) {
     GraphNode o = n.origin();
-    boolean rows = o.is("GET_ROWS") && !o.sources().getFirst().isLeaf();
-    return rows || o.is("SCALE") ? before(o.sources().getFirst()) : o;
+    boolean rows = o.is(Op.GET_ROWS) && !o.sources().getFirst().isLeaf();
+    return rows || o.is(Op.SCALE) ? before(o.sources().getFirst()) : o;
   }
 
   /** The norm of a state with its scale and shift, when the state goes nowhere but there. */
@@ -175,7 +176,7 @@ final class ResidualStream {
       GraphNode at = n;
       Optional<GraphNode> next =
           graph.consumers(n).stream()
-              .filter(c -> c.is("MUL") || c.is("ADD"))
+              .filter(c -> c.is(Op.MUL) || c.is(Op.ADD))
               .filter(c -> c.sources().getFirst() == at && c.sources().get(1).isWeight())
               .findFirst();
       if (next.isEmpty()) {

@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.Op;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
 
@@ -24,6 +25,7 @@ import org.modeltracer.model.Site;
  */
 public final class SiteMap {
   private final Graph graph;
+  private final Map<GraphNode, TokenAxis> axes;
   private final Map<GraphNode, Integer> layers = new HashMap<>();
   private final Map<GraphNode, Place> places = new LinkedHashMap<>();
   private final Map<Place, GraphNode> nodes = new HashMap<>();
@@ -31,18 +33,16 @@ public final class SiteMap {
   private final ResidualStream residual;
   private final int first;
 
-  SiteMap(Graph graph) {
-    this(graph, 0);
-  }
-
   /**
-   * The places of an encoder whose layers come after those of its decoder.
+   * The places of a graph.
    *
-   * @param first number of its first layer, to which its embedding belongs; its final norm belongs
-   *     to its last one; 0 for any other graph
+   * @param axes where its nodes count tokens
+   * @param first number of the first layer of an encoder whose layers come after those of its
+   *     decoder: its embedding belongs to it, its final norm to the last one; 0 for any other graph
    */
-  SiteMap(Graph graph, int first) {
+  SiteMap(Graph graph, Map<GraphNode, TokenAxis> axes, int first) {
     this.graph = graph;
+    this.axes = Map.copyOf(axes);
     this.first = first;
     for (GraphNode node : graph.nodes()) {
       layers.put(node, layerOf(node));
@@ -60,6 +60,11 @@ public final class SiteMap {
     last.ifPresent(n -> put(Site.FINAL_NORM, Place.AFTER_LAYERS, n));
     // After the stream: where a block reads the stream itself it has no norm of its own.
     graph.nodes().forEach(this::factors);
+  }
+
+  /** The same places in layers counted on from another graph's, as those of an encoder are. */
+  SiteMap from(int layer) {
+    return new SiteMap(graph, axes, layer);
   }
 
   private int layerOf(GraphNode node) {
@@ -97,7 +102,7 @@ public final class SiteMap {
   private Optional<GraphNode> logits() {
     for (int i = graph.nodes().size() - 1; i >= 0; i--) {
       GraphNode n = graph.nodes().get(i);
-      if (!n.is("MUL_MAT")) {
+      if (!n.is(Op.MUL_MAT)) {
         continue;
       }
       String weight = n.sources().getFirst().role();
@@ -119,7 +124,7 @@ public final class SiteMap {
 
   private void attention(GraphNode node) {
     int layer = layers.getOrDefault(node, -1);
-    if (node.is("FLASH_ATTN_EXT")) {
+    if (node.is(Op.FLASH_ATTN_EXT)) {
       if (node.sources().get(1).isOfEncoder()) {
         put(Site.CROSS_ATTENTION, layer, node);
         return;
@@ -127,7 +132,7 @@ public final class SiteMap {
       put(Site.ATTENTION, layer, node);
       inputs(layer, node.sources().get(0), node.sources().get(1));
       context(node, layer);
-    } else if (node.is("SOFT_MAX")) {
+    } else if (node.is(Op.SOFT_MAX)) {
       GraphNode product = scoresOf(node);
       if (product == null) {
         return;
@@ -141,7 +146,7 @@ public final class SiteMap {
       put(Site.ATTENTION, own, node);
       inputs(own, product.sources().get(1), product.sources().get(0));
       graph.consumers(node).stream()
-          .filter(c -> c.is("MUL_MAT"))
+          .filter(c -> c.is(Op.MUL_MAT))
           .findFirst()
           .ifPresent(mixed -> context(mixed, own));
     }
@@ -160,11 +165,11 @@ public final class SiteMap {
   /** The product of keys and queries a softmax is taken of, or null: routers have softmaxes too. */
   private static @Nullable GraphNode scoresOf(GraphNode softmax) {
     GraphNode n = softmax.sources().getFirst();
-    while (!n.is("MUL_MAT") && !n.isLeaf() && !n.sources().isEmpty()) {
+    while (!n.is(Op.MUL_MAT) && !n.isLeaf() && !n.sources().isEmpty()) {
       n = n.sources().getFirst();
     }
     boolean product =
-        n.is("MUL_MAT")
+        n.is(Op.MUL_MAT)
             && !n.sources().get(0).origin().isWeight()
             && !n.sources().get(1).origin().isWeight();
     return product ? n : null;
@@ -181,7 +186,7 @@ public final class SiteMap {
               .filter(
                   c ->
                       c.moves()
-                          || (c.is("MUL_MAT") && c.sources().getFirst().role().equals("attn_v_b")))
+                          || (c.is(Op.MUL_MAT) && c.sources().getFirst().role().equals("attn_v_b")))
               .filter(c -> c.sources().contains(at))
               .findFirst();
       if (next.isEmpty()) {
@@ -194,7 +199,7 @@ public final class SiteMap {
   }
 
   private void factors(GraphNode node) {
-    if (!node.is("MUL_MAT") && !node.is("MUL_MAT_ID")) {
+    if (!node.is(Op.MUL_MAT) && !node.is(Op.MUL_MAT_ID)) {
       return;
     }
     String weight = node.sources().getFirst().role();
@@ -220,7 +225,7 @@ public final class SiteMap {
         put(Site.FFN_NORM, layer, input);
       }
     }
-    if (node.is("MUL_MAT_ID")) {
+    if (node.is(Op.MUL_MAT_ID)) {
       put(Site.EXPERTS, layer, node.sources().get(2));
     }
     if (weight.equals("attn_v")) {
@@ -232,7 +237,7 @@ public final class SiteMap {
   private void halves(GraphNode product, int layer) {
     for (GraphNode half : graph.consumers(biased(product))) {
       for (GraphNode unit : graph.consumers(half)) {
-        if (unit.is("GLU") && unit.sources().size() == 2) {
+        if (unit.is(Op.GLU) && unit.sources().size() == 2) {
           put(Site.FFN_GATE, layer, unit.sources().get(0));
           put(Site.FFN_UP, layer, unit.sources().get(1));
         }
@@ -242,7 +247,7 @@ public final class SiteMap {
 
   /** What meets the output matrix is the context: after a gate or a norm of its own. */
   private void outputs(GraphNode node) {
-    if (node.is("MUL_MAT") && node.sources().getFirst().role().equals("attn_output")) {
+    if (node.is(Op.MUL_MAT) && node.sources().getFirst().role().equals("attn_output")) {
       put(Site.CONTEXT, layers.getOrDefault(node, -1), node.sources().get(1));
     }
   }
@@ -254,15 +259,15 @@ public final class SiteMap {
 
   private static boolean isNorm(GraphNode node) {
     GraphNode n = node;
-    while ((n.is("MUL") || n.is("ADD")) && n.sources().get(1).isWeight()) {
+    while ((n.is(Op.MUL) || n.is(Op.ADD)) && n.sources().get(1).isWeight()) {
       n = n.sources().getFirst();
     }
-    return n.is("RMS_NORM") || n.is("NORM");
+    return n.is(Op.RMS_NORM) || n.is(Op.NORM);
   }
 
   /** Writes into the caches that attention reads; indexers and compressors have caches too. */
   private void cacheWrites(GraphNode node) {
-    if (!node.is("SET_ROWS") && !node.is("CPY")) {
+    if (!node.is(Op.SET_ROWS) && !node.is(Op.CPY)) {
       return;
     }
     int layer = layers.getOrDefault(node, -1);
@@ -294,7 +299,7 @@ public final class SiteMap {
 
   private void contributions(GraphNode node) {
     int layer = layers.getOrDefault(node, -1);
-    if (node.is("MUL_MAT") && Aliases.OUTPUT_WEIGHTS.contains(node.sources().getFirst().role())) {
+    if (node.is(Op.MUL_MAT) && Aliases.OUTPUT_WEIGHTS.contains(node.sources().getFirst().role())) {
       put(Site.ATTN_OUT, layer, biased(node));
     } else if (node.baseName().equals("ffn_out") && layer >= 0) {
       put(Site.FFN_OUT, layer, node);
@@ -324,7 +329,7 @@ public final class SiteMap {
     boolean mixes = contains(added, SiteMap::mixesTokens);
     boolean feeds = contains(added, n -> n.role().startsWith("ffn_"));
     boolean shifts = contains(added, n -> n.role().startsWith("channel_mix"));
-    if (mixes && feeds && added.origin().is("ADD")) {
+    if (mixes && feeds && added.origin().is(Op.ADD)) {
       contribution(layer, added.origin().sources().get(0));
       contribution(layer, added.origin().sources().get(1));
     } else if (mixes && feeds) {
@@ -341,7 +346,7 @@ public final class SiteMap {
 
   private static GraphNode rows(GraphNode added) {
     GraphNode o = added.origin();
-    return o.is("GET_ROWS") && !o.sources().getFirst().isLeaf()
+    return o.is(Op.GET_ROWS) && !o.sources().getFirst().isLeaf()
         ? o.sources().getFirst().origin()
         : o;
   }
@@ -355,8 +360,8 @@ public final class SiteMap {
   }
 
   private static boolean mixesTokens(GraphNode n) {
-    return n.is("SOFT_MAX") && n.sources().size() > 1
-        || n.is("FLASH_ATTN_EXT")
+    return n.is(Op.SOFT_MAX) && n.sources().size() > 1
+        || n.is(Op.FLASH_ATTN_EXT)
         || n.isLeaf() && n.name().startsWith("cache_");
   }
 
@@ -386,6 +391,11 @@ public final class SiteMap {
   /** Number of the first layer: not 0 in an encoder beside a decoder. */
   public int first() {
     return first;
+  }
+
+  /** Where a node counts tokens; null where nothing shows it, as in a graph of one token only. */
+  public @Nullable TokenAxis tokens(GraphNode node) {
+    return axes.get(node);
   }
 
   public Graph graph() {

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Set;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.llama.Op;
 import org.modeltracer.llama.SideGraph;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
@@ -20,7 +21,7 @@ import org.modeltracer.model.Site;
  */
 public final class Unembedding {
   /** Nodes that hand on what they are given; reshaping does too where no element changes place. */
-  private static final Set<String> IDENTITY = Set.of("RESHAPE", "CONT", "VIEW");
+  private static final Set<Op> IDENTITY = Set.of(Op.RESHAPE, Op.CONT, Op.VIEW);
 
   private final GraphNode state;
   private final List<GraphNode> nodes;
@@ -50,7 +51,7 @@ public final class Unembedding {
     if (own == state || own.isWeight() || nodes.contains(own)) {
       return;
     }
-    if (own.isLeaf() || own.is("GET_ROWS")) {
+    if (own.isLeaf() || own.is(Op.GET_ROWS)) {
       throw refused("its logits depend on more than the last layer's state: on " + own);
     }
     own.sources().forEach(source -> collect(source, state, nodes));
@@ -63,7 +64,7 @@ public final class Unembedding {
     while (n != state && !n.isLeaf()) {
       GraphNode first = n.sources().getFirst();
       boolean kept = IDENTITY.contains(n.op()) && n.elements() == first.elements();
-      boolean picked = n.is("GET_ROWS") && !first.isLeaf();
+      boolean picked = n.is(Op.GET_ROWS) && !first.isLeaf();
       if (!kept && !picked) {
         return n;
       }

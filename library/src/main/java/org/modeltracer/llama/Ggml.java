@@ -14,6 +14,9 @@ final class Ggml {
   private static final int MAX_TYPES = 256;
   private static final long TRAITS_BYTES = 56;
   private static final int CPU_DEVICE = 0;
+  private static final int MAX_OPS = 256;
+
+  private record NamedOp(Op op, String name) {}
 
   private final NativeLibrary library;
   private final MethodHandle opName;
@@ -24,7 +27,7 @@ final class Ggml {
   private final MethodHandle tensorGet;
   private final MethodHandle tensorSet;
   private final MethodHandle typeTraits;
-  private volatile String[] opNames = new String[256];
+  private final AtomicReferenceArray<NamedOp> ops = new AtomicReferenceArray<>(MAX_OPS);
   private final AtomicReferenceArray<TensorType> types = new AtomicReferenceArray<>(MAX_TYPES);
 
   Ggml(NativeLibrary library) {
@@ -58,18 +61,28 @@ final class Ggml {
     }
   }
 
-  String opName(int op) {
-    if (op < 0 || op >= opNames.length) {
-      throw new IllegalStateException("no ggml operation has number " + op);
+  Op op(int code) {
+    return named(code).op;
+  }
+
+  String opName(int code) {
+    return named(code).name;
+  }
+
+  /** Numbers come from tensors only: ggml answers for those that it knows. */
+  private NamedOp named(int code) {
+    if (code < 0 || code >= MAX_OPS) {
+      throw new IllegalStateException("no ggml operation has number " + code);
     }
-    String known = opNames[op];
+    NamedOp known = ops.get(code);
     if (known == null) {
       try {
-        known = NativeMemory.text((long) opName.invokeExact(op));
+        String name = NativeMemory.text((long) opName.invokeExact(code));
+        known = new NamedOp(Op.named(name), name);
       } catch (Throwable failure) {
         throw NativeLibrary.unexpected(failure);
       }
-      opNames[op] = known;
+      ops.set(code, known);
     }
     return known;
   }

@@ -234,6 +234,10 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
     type(type.id()).toFloat(source, target, n);
   }
 
+  Op op(int code) {
+    return ggml.op(code);
+  }
+
   String opName(int op) {
     return ggml.opName(op);
   }

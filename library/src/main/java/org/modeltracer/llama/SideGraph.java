@@ -34,9 +34,10 @@ public final class SideGraph implements AutoCloseable {
 
   private static final int MOST_TENSORS = 128;
   private static final int WEIGHTS = 1;
-  private static final Set<String> OF_ONE =
-      Set.of("NORM", "RMS_NORM", "L2_NORM", "SCALE", "CLAMP", "SQR", "SQRT", "LOG", "UNARY");
-  private static final Set<String> OF_TWO = Set.of("ADD", "SUB", "MUL", "DIV");
+  private static final Set<Op> OF_ONE =
+      Set.of(
+          Op.NORM, Op.RMS_NORM, Op.L2_NORM, Op.SCALE, Op.CLAMP, Op.SQR, Op.SQRT, Op.LOG, Op.UNARY);
+  private static final Set<Op> OF_TWO = Set.of(Op.ADD, Op.SUB, Op.MUL, Op.DIV);
 
   private final LlamaModel model;
   private final LlamaRuntime runtime;
@@ -160,7 +161,7 @@ public final class SideGraph implements AutoCloseable {
 
   /** The result of an operation, in float32. */
   public Value node(Operation operation, List<Value> sources) {
-    Value shape = shape(runtime.opName(operation.code()), sources);
+    Value shape = shape(operation, sources);
     Value made = tensor(shape.width(), shape.columns());
     long[] addresses = sources.stream().mapToLong(Value::tensor).toArray();
     Tensor.define(made.tensor(), operation, addresses);
@@ -168,24 +169,29 @@ public final class SideGraph implements AutoCloseable {
     return made;
   }
 
-  private Value shape(String operation, List<Value> sources) {
+  private Value shape(Operation operation, List<Value> sources) {
+    Op op = runtime.op(operation.code());
     Value first = sources.getFirst();
     Value last = sources.getLast();
     boolean own = !weights.contains(first.tensor());
-    if (OF_ONE.contains(operation) && sources.size() == 1 && own) {
+    if (OF_ONE.contains(op) && sources.size() == 1 && own) {
       return first;
     }
-    if (OF_TWO.contains(operation) && sources.size() == 2 && own && repeats(last, first)) {
+    if (OF_TWO.contains(op) && sources.size() == 2 && own && repeats(last, first)) {
       return first;
     }
-    if (operation.equals("MUL_MAT")
+    if (op == Op.MUL_MAT
         && sources.size() == 2
         && !own
         && !weights.contains(last.tensor())
         && first.width() == last.width()) {
       return new Value(0, first.columns(), last.columns());
     }
-    throw refused(operation + " of " + sources.size() + " matrices does not treat columns alike");
+    throw refused(
+        runtime.opName(operation.code())
+            + " of "
+            + sources.size()
+            + " matrices does not treat columns alike");
   }
 
   private static boolean repeats(Value small, Value large) {

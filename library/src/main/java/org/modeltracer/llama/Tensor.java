@@ -97,13 +97,18 @@ public final class Tensor {
     return ne(0) * ne(1) * ne(2) * ne(3);
   }
 
-  /** Op number, which differs between generations; see {@link #op()}. */
+  /** Number of the operation, which differs between generations; see {@link #op()}. */
   public int opCode() {
     return MEMORY.get(INT, address + OP);
   }
 
+  /** The operation. */
+  public Op op() {
+    return runtime.op(opCode());
+  }
+
   /** Name of the operation, such as {@code MUL_MAT}. */
-  public String op() {
+  public String opName() {
     return runtime.opName(opCode());
   }
 
@@ -292,6 +297,6 @@ public final class Tensor {
 
   @Override
   public String toString() {
-    return address == 0 ? "no tensor" : name() + ":" + op();
+    return address == 0 ? "no tensor" : name() + ":" + opName();
   }
 }

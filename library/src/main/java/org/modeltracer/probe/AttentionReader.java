@@ -9,6 +9,7 @@ import org.modeltracer.cache.CellMap;
 import org.modeltracer.cache.RowKeys;
 import org.modeltracer.graph.TensorData;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.trace.ModelTracer;
@@ -55,18 +56,20 @@ final class AttentionReader {
   /**
    * Hands all wanted rows of an attention node to the tracer.
    *
-   * @param fused whether the node is a fused operation rather than a softmax
    * @param map what the layer's key cache holds, or null where keys are the tokens themselves
    */
-  void read(Tensor node, boolean fused, int layer, Ubatch ubatch, @Nullable CellMap map) {
+  void read(Tensor node, WatchedNode watched, Ubatch ubatch, @Nullable CellMap map) {
     cells = map;
+    boolean fused = watched.fused;
+    int layer = watched.place.layer();
     int heads = (int) node.ne(fused ? 1 : 2);
     int queries = (int) node.ne(fused ? 2 : 1);
     int outer = (int) node.ne(3);
     // The last dimension counts streams; in block-sparse attention it counts groups of heads.
-    int groups = ubatch.counts((long) queries * outer) ? 1 : outer;
+    int groups = watched.axis != null && watched.axis.streams() ? 1 : outer;
     long all = (long) queries * outer / groups;
-    if (!ubatch.counts(all)) {
+    boolean outputs = watched.axis != null && watched.axis.outputs();
+    if (all != (outputs ? ubatch.outputs() : ubatch.size())) {
       return;
     }
     keySource.at(fused ? node.source(1) : keysOf(node));
@@ -83,7 +86,7 @@ final class AttentionReader {
     reserve((int) keySource.ne(1));
     for (int i = 0; i < all; i++) {
       int q = i % queries;
-      int token = ubatch.rowOf(i, all);
+      int token = ubatch.rowOf(i, outputs);
       boolean known = false;
       for (int h = 0; h < heads * groups; h++) {
         int inner = h % heads;
@@ -108,7 +111,7 @@ final class AttentionReader {
 
   private long keysOf(Tensor softmax) {
     source.at(softmax.source(0));
-    while (!source.op().equals("MUL_MAT")) {
+    while (source.op() != Op.MUL_MAT) {
       source.at(source.source(0));
     }
     return source.source(0);

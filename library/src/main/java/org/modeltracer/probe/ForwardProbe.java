@@ -7,12 +7,16 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cache.CacheGroup;
 import org.modeltracer.cache.CacheLayout;
+import org.modeltracer.graph.GraphNode;
 import org.modeltracer.graph.ModelSurvey;
 import org.modeltracer.graph.NodeIdentity;
+import org.modeltracer.graph.NodeTable;
 import org.modeltracer.graph.SiteMap;
 import org.modeltracer.graph.TensorData;
+import org.modeltracer.graph.TokenAxis;
 import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorObserver;
 import org.modeltracer.llama.TensorType;
@@ -32,7 +36,8 @@ public final class ForwardProbe implements TensorObserver {
 
   private final ModelTracer tracer;
   private final CacheLayout caches;
-  private final WatchTable table = new WatchTable();
+  private final NodeTable<WatchedNode> table = new NodeTable<>();
+  private final NodeTable<TokenAxis> axes;
   private final NodeIdentity identity;
   private final Ubatch ubatch = new Ubatch();
   private final Observation observation = new Observation();
@@ -73,6 +78,7 @@ public final class ForwardProbe implements TensorObserver {
     data = new TensorData(runtime, forceCopy);
     attention = new AttentionReader(runtime, tracer, caches, forceCopy);
     experts = new ExpertReader(runtime, tracer, forceCopy);
+    axes = survey.axes();
     firstLayer = survey.prompt().first();
     flagsComputed = survey.setsFlag(COMPUTED);
     separateStreams = caches.all().stream().anyMatch(c -> c.streams() > 1);
@@ -134,6 +140,11 @@ public final class ForwardProbe implements TensorObserver {
     return ubatch;
   }
 
+  /** Where a node of a graph counts tokens; null where nothing shows it. */
+  public @Nullable TokenAxis axis(GraphNode node) {
+    return axes.get(node.identity(), node.occurrence());
+  }
+
   /** Number of the graph's first layer. */
   public int firstLayer() {
     return firstLayer;
@@ -183,7 +194,7 @@ public final class ForwardProbe implements TensorObserver {
     if (cache == null || !cache.writtenBy(root) || submitted == null) {
       return;
     }
-    boolean indexed = write.op().equals("SET_ROWS");
+    boolean indexed = write.op() == Op.SET_ROWS;
     long first = 0;
     if (indexed) {
       source.at(write.source(1));
@@ -224,8 +235,7 @@ public final class ForwardProbe implements TensorObserver {
     if (place.site() == Site.ATTENTION) {
       ubatch.map(submitted);
       CacheGroup cache = caches.ofLayer(place.layer());
-      attention.read(
-          node, watched.fused, place.layer(), ubatch, cache == null ? null : cache.cells());
+      attention.read(node, watched, ubatch, cache == null ? null : cache.cells());
       return;
     }
     if (place.site() == Site.EXPERTS) {
@@ -235,23 +245,26 @@ public final class ForwardProbe implements TensorObserver {
     statistics(node, watched);
     if (rowListener != null && rowSites.contains(place.site())) {
       ubatch.map(submitted);
-      rows.read(node, data, place, ubatch, rowListener);
+      int first = TokenRows.firstDimension(node, watched.axis, ubatch.size());
+      if (first >= 0) {
+        rows.read(node, first, data, place, ubatch, rowListener);
+      }
     }
-    if (place.site() == Site.EMBEDDING && isState(node)) {
+    if (place.site() == Site.EMBEDDING && isState(node, watched.axis)) {
       residual.enter(firstLayer - 1, data.values(), node);
     } else if (place.site() == Site.LAYER_OUT) {
       ubatch.map(submitted);
-      if (isState(node)) {
-        layerOut(node, place.layer());
+      if (isState(node, watched.axis)) {
+        layerOut(node, watched);
       }
     }
   }
 
   /** Whether a tensor has one dense row for each token or each output. */
-  private boolean isState(Tensor node) {
+  private boolean isState(Tensor node, @Nullable TokenAxis axis) {
     return node.type() == TensorType.F32
         && node.isContiguous()
-        && ubatch.counts(node.elements() / node.ne(0));
+        && node.elements() / node.ne(0) == (axis == null ? 1 : axis.rows(node));
   }
 
   private void statistics(Tensor node, WatchedNode watched) {
@@ -263,42 +276,41 @@ public final class ForwardProbe implements TensorObserver {
     bytesObserved += 4 * node.elements();
     if (observation.stats().bad() && batch != null) {
       ubatch.map(batch);
-      observation.position(positionOf(observation.stats().firstBad()));
+      observation.position(positionOf(node, watched.axis, observation.stats().firstBad()));
     }
     tracer.recordActivation(observation);
   }
 
-  /** Token position of the row that holds an element, by the dimension that counts tokens. */
-  private int positionOf(long element) {
-    long row = element;
-    for (int d = 0; d < Tensor.DIMS; d++) {
-      if (d > 0 && (shape[d] == ubatch.size() || shape[d] == ubatch.outputs())) {
-        return ubatch.position(ubatch.rowOf((int) (row % shape[d]), shape[d]));
-      }
-      row /= shape[d];
+  /** Token position of the row that holds an element, -1 when it cannot be told. */
+  private int positionOf(Tensor node, @Nullable TokenAxis axis, long element) {
+    if (axis == null) {
+      return ubatch.size() == 1 ? ubatch.position(0) : -1;
     }
-    return -1;
+    int row = ubatch.rowOf(axis.row(node, element), axis.outputs());
+    return row < 0 ? -1 : ubatch.position(row);
   }
 
-  private void layerOut(Tensor node, int layer) {
+  private void layerOut(Tensor node, WatchedNode watched) {
     if (!embeddingTold) {
       // The embedding is handed on late: only now are the rows of several streams told apart.
-      emit(Place.BEFORE_LAYERS, residual.state(), residual.rows(), residual.width());
+      emit(Place.BEFORE_LAYERS, residual.state(), residual.rows(), residual.width(), false);
       embeddingTold = true;
     }
     MemorySegment values = data.values();
-    residual.leave(layer, values, node, ubatch, tracer);
-    emit(layer, values, node.elements() / node.ne(0), (int) node.ne(0));
+    boolean outputs = watched.axis != null && watched.axis.outputs();
+    int layer = watched.place.layer();
+    residual.leave(layer, values, node, outputs, ubatch, tracer);
+    emit(layer, values, node.elements() / node.ne(0), (int) node.ne(0), outputs);
   }
 
-  private void emit(int layer, MemorySegment values, long rows, int width) {
+  private void emit(int layer, MemorySegment values, long rows, int width, boolean outputs) {
     StateListener listener = states;
     if (listener == null) {
       return;
     }
     for (int r = 0; r < rows; r++) {
-      int row = ubatch.rowOf(r, rows);
-      if (ubatch.position(row) >= 0) {
+      int row = ubatch.rowOf(r, outputs);
+      if (row >= 0 && ubatch.position(row) >= 0) {
         listener.onState(
             layer, ubatch.sequence(row), ubatch.position(row), values, 4L * width * r, width);
       }

@@ -2,22 +2,23 @@ package org.modeltracer.probe;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.graph.GraphNode;
-import org.modeltracer.graph.LongTable;
 import org.modeltracer.graph.ModelSurvey;
 import org.modeltracer.graph.NodeCatalogue;
 import org.modeltracer.graph.NodeIdentity;
 import org.modeltracer.graph.NodeInfo;
+import org.modeltracer.graph.NodeTable;
+import org.modeltracer.graph.SiteMap;
 import org.modeltracer.graph.TensorData;
+import org.modeltracer.graph.TokenAxis;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorObserver;
 import org.modeltracer.llama.TensorType;
@@ -34,64 +35,43 @@ public final class NodeTap implements TensorObserver, TraceListener {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final long LARGEST = 1L << 28;
 
-  /** Chosen nodes of one identity, by occurrence in the graph. */
-  private static final class Slot {
-    private final List<@Nullable NodeInfo> nodes = new ArrayList<>();
-    private int seen;
-
-    void put(int occurrence, NodeInfo node) {
-      while (nodes.size() <= occurrence) {
-        nodes.add(null);
-      }
-      nodes.set(occurrence, node);
-    }
-
-    @Nullable NodeInfo next() {
-      int now = seen++;
-      return now < nodes.size() ? nodes.get(now) : null;
-    }
-  }
+  /** A node that can be chosen, and where it counts tokens. */
+  private record Entry(NodeInfo info, @Nullable TokenAxis axis) {}
 
   private final ForwardProbe probe;
   private final NodeIdentity identity;
   private final TensorData data;
   private final TokenRows tokenRows = new TokenRows();
-  private final LongTable<Slot> slots = new LongTable<>();
+  private final NodeTable<Entry> table = new NodeTable<>();
   private final List<NodeInfo> nodes;
   private Set<String> wanted = Set.of();
   private NodeListener listener = values -> {};
   private float[] buffer = {};
   private @Nullable NodeValues window;
-  private @Nullable NodeInfo current;
+  private @Nullable Entry current;
   private boolean inner;
   private long graph = -1;
   private int firstPosition;
   private int heads;
   private int positions;
 
-  public NodeTap(LlamaRuntime runtime, ModelSurvey survey, ForwardProbe probe, int surveyTokens) {
+  public NodeTap(LlamaRuntime runtime, ModelSurvey survey, ForwardProbe probe) {
     this.probe = probe;
     identity = new NodeIdentity(runtime);
     data = new TensorData(runtime, false);
-    nodes = List.copyOf(new NodeCatalogue(survey.prompt(), surveyTokens).all());
+    nodes = List.copyOf(new NodeCatalogue(survey.prompt()).all());
     Map<String, NodeInfo> byKey = new HashMap<>();
     nodes.forEach(node -> byKey.put(node.key(), node));
-    for (int m = 0; m < survey.maps().size(); m++) {
-      int tokens = m == 0 ? surveyTokens : 1;
-      new NodeCatalogue(survey.maps().get(m), tokens)
+    for (SiteMap map : survey.maps()) {
+      new NodeCatalogue(map)
           .byNode()
-          .forEach((node, info) -> enter(node, byKey.get(info.key())));
-    }
-  }
-
-  private void enter(GraphNode node, @Nullable NodeInfo info) {
-    if (info != null) {
-      Slot slot = slots.get(node.identity());
-      if (slot == null) {
-        slot = new Slot();
-        slots.put(node.identity(), slot);
-      }
-      slot.put(node.occurrence(), info);
+          .forEach(
+              (node, info) -> {
+                NodeInfo known = byKey.get(info.key());
+                if (known != null) {
+                  table.put(node, new Entry(known, map.tokens(node)));
+                }
+              });
     }
   }
 
@@ -111,40 +91,40 @@ public final class NodeTap implements TensorObserver, TraceListener {
     inner = probe.wants(node);
     if (probe.graphs() != graph) {
       graph = probe.graphs();
-      slots.values().forEach(slot -> slot.seen = 0);
+      table.restart();
     }
-    Slot slot = slots.get(identity.of(node));
-    NodeInfo found = slot == null ? null : slot.next();
-    boolean mine = found != null && wanted.contains(found.key()) && probe.computes(node);
+    Entry found = table.next(identity.of(node));
+    boolean mine = found != null && wanted.contains(found.info.key()) && probe.computes(node);
     current = mine ? found : null;
     return inner || mine;
   }
 
   @Override
   public void observe(Tensor node) {
-    NodeInfo info = current;
-    boolean attention = info != null && info.place().site() == Site.ATTENTION;
+    Entry entry = current;
+    boolean attention = entry != null && entry.info.place().site() == Site.ATTENTION;
     if (attention) {
       beginAttention(node);
     }
     if (inner) {
       probe.observe(node);
     }
-    if (info == null) {
+    if (entry == null) {
       return;
     }
     Ubatch tokens = probe.tokens();
     if (attention) {
       int rows = tokens.size() * heads;
-      hand(info, node, rows, positions, MemorySegment.ofArray(buffer));
+      hand(entry.info, node, rows, positions, MemorySegment.ofArray(buffer));
     } else {
-      dense(info, node, tokens);
+      dense(entry, node, tokens);
     }
   }
 
-  private void dense(NodeInfo info, Tensor node, Ubatch tokens) {
+  private void dense(Entry entry, Tensor node, Ubatch tokens) {
     int rows = tokens.size();
-    if (rows == 0 || node.elements() % rows != 0 || !TokenRows.counts(node, rows)) {
+    int first = TokenRows.firstDimension(node, entry.axis, rows);
+    if (rows == 0 || first < 0) {
       return;
     }
     int width = Math.toIntExact(node.elements() / rows);
@@ -155,19 +135,20 @@ public final class NodeTap implements TensorObserver, TraceListener {
       int[] row = {0};
       tokenRows.read(
           node,
+          first,
           data,
-          info.place(),
+          entry.info.place(),
           tokens,
           (place, sequence, position, from, offset, n) ->
               MemorySegment.copy(from, FLOAT, offset, buffer, width * row[0]++, n));
       values = MemorySegment.ofArray(buffer);
     }
-    hand(info, node, rows, width, values);
+    hand(entry.info, node, rows, width, values);
   }
 
   private void beginAttention(Tensor node) {
     Ubatch tokens = probe.tokens();
-    boolean fused = node.op().equals("FLASH_ATTN_EXT");
+    boolean fused = node.op() == Op.FLASH_ATTN_EXT;
     heads = (int) node.ne(fused ? 1 : 2);
     firstPosition = tokens.position(0);
     positions = firstPosition + tokens.size();
@@ -184,7 +165,7 @@ public final class NodeTap implements TensorObserver, TraceListener {
 
   @Override
   public void onAttentionRow(AttentionRow row) {
-    if (current == null || current.place().layer() != row.layer() || row.head() >= heads) {
+    if (current == null || current.info.place().layer() != row.layer() || row.head() >= heads) {
       return;
     }
     int at = ((row.query() - firstPosition) * heads + row.head()) * positions;

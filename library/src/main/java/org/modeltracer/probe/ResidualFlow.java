@@ -43,16 +43,23 @@ final class ResidualFlow {
   }
 
   /** Compares the state that leaves a layer with the one that entered it, and keeps it instead. */
-  void leave(int leaving, MemorySegment values, Tensor t, Ubatch ubatch, ModelTracer tracer) {
+  void leave(
+      int leaving,
+      MemorySegment values,
+      Tensor t,
+      boolean outputs,
+      Ubatch ubatch,
+      ModelTracer tracer) {
     long outRows = t.elements() / t.ne(0);
-    boolean comparable = outRows == rows || outRows == ubatch.outputs();
+    boolean picked = outputs && rows == ubatch.size();
+    boolean comparable = picked || outRows == rows;
     if (rows == 0 || leaving != layer + 1 || t.ne(0) != width || !comparable) {
       enter(leaving, values, t);
       return;
     }
     in = out = delta = cosine = 0;
     for (int r = 0; r < outRows; r++) {
-      int from = outRows == rows ? r : ubatch.outputRow(r);
+      int from = picked ? ubatch.rowOf(r, true) : r;
       compare(4L * width * from, values, 4L * width * r);
     }
     if (Double.isFinite(in + out + delta)) {

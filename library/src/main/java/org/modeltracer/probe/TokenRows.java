@@ -2,7 +2,9 @@ package org.modeltracer.probe;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.graph.TensorData;
+import org.modeltracer.graph.TokenAxis;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.model.Place;
 
@@ -18,12 +20,13 @@ final class TokenRows {
   private float[] scratch = {};
   private MemorySegment scratchSegment = MemorySegment.ofArray(scratch);
 
-  /** Hands out all rows of a tensor that {@code data} has opened; none when tokens do not show. */
-  void read(Tensor t, TensorData data, Place place, Ubatch ubatch, RowListener listener) {
-    int first = tokenDimension(t, ubatch.size());
-    if (first < 0) {
-      return;
-    }
+  /**
+   * Hands out all rows of a tensor that {@code data} has opened.
+   *
+   * @param first see {@link #firstDimension}
+   */
+  void read(
+      Tensor t, int first, TensorData data, Place place, Ubatch ubatch, RowListener listener) {
     int width = 1;
     for (int d = 0; d < first; d++) {
       width *= (int) t.ne(d);
@@ -51,23 +54,21 @@ final class TokenRows {
     }
   }
 
-  /** Whether a tensor has one row for each of so many tokens. */
-  static boolean counts(Tensor t, int tokens) {
-    return tokenDimension(t, tokens) > 0;
-  }
-
-  /** First dimension that counts tokens rather than parts of a row, -1 when none does. */
-  private static int tokenDimension(Tensor t, int tokens) {
-    for (int first = 1; first < Tensor.DIMS; first++) {
-      long product = 1;
-      for (int d = first; d < Tensor.DIMS; d++) {
-        product *= t.ne(d);
-      }
-      if (product == tokens) {
-        return first;
-      }
+  /**
+   * First dimension that counts tokens rather than parts of a row; -1 where a tensor has no row for
+   * each of so many tokens.
+   */
+  static int firstDimension(Tensor t, @Nullable TokenAxis axis, int tokens) {
+    if (axis != null) {
+      boolean each = !axis.outputs() && axis.rowByRow(t) && axis.rows(t) == tokens;
+      return each ? axis.dimension() : -1;
     }
-    return -1;
+    // Where no axis is known, all of a graph of one token is that token's.
+    int last = Tensor.DIMS - 1;
+    while (last > 0 && t.ne(last) == 1) {
+      last--;
+    }
+    return tokens == 1 && last < Tensor.DIMS - 1 ? last + 1 : -1;
   }
 
   private void collect(Tensor t, TensorData data, int first, long offset, int width) {

@@ -160,11 +160,6 @@ public final class Ubatch {
     return outputs;
   }
 
-  /** Row of the i-th output. */
-  int outputRow(int i) {
-    return outputRows[i];
-  }
-
   /** Token position of a row, -1 when the row could not be matched. */
   public int position(int row) {
     return positions[row];
@@ -175,13 +170,15 @@ public final class Ubatch {
     return sequences[row];
   }
 
-  /** Whether a tensor of that many rows has one for each token, or one for each output. */
-  boolean counts(long rows) {
-    return rows == size || rows == outputs;
-  }
-
-  /** Row behind row {@code i} of a tensor with {@code rows} rows: all of them, or the outputs'. */
-  public int rowOf(int i, long rows) {
-    return rows == size ? i : outputRows[i];
+  /**
+   * Row of the graph behind a row of a tensor, -1 where there is none.
+   *
+   * @param ofOutputs whether the tensor has rows only for tokens whose logits are wanted
+   */
+  public int rowOf(long row, boolean ofOutputs) {
+    if (row < 0 || row >= (ofOutputs ? outputs : size)) {
+      return UNKNOWN;
+    }
+    return ofOutputs ? outputRows[(int) row] : (int) row;
   }
 }

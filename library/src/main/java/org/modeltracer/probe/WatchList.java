@@ -5,7 +5,9 @@ import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.graph.GraphNode;
+import org.modeltracer.graph.NodeTable;
 import org.modeltracer.graph.SiteMap;
+import org.modeltracer.llama.Op;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
 import org.modeltracer.trace.TracerConfig;
@@ -28,7 +30,7 @@ final class WatchList {
   }
 
   /** Enters this graph's nodes into a table that serves several graphs. */
-  void fill(WatchTable table) {
+  void fill(NodeTable<WatchedNode> table) {
     watch(tokens()).tokens = true;
     GraphNode positioned = positioned();
     if (positioned != null) {
@@ -47,7 +49,7 @@ final class WatchList {
                 watch(node).experts = experts(node);
               }
             });
-    watched.forEach((node, entry) -> table.put(node.identity(), entry));
+    watched.forEach((node, entry) -> table.put(node, entry));
   }
 
   private boolean wantsLayer(Place place) {
@@ -56,20 +58,13 @@ final class WatchList {
 
   private WatchedNode watch(GraphNode node) {
     return watched.computeIfAbsent(
-        node,
-        n ->
-            new WatchedNode(
-                map.places().getOrDefault(n, NOWHERE),
-                n.name(),
-                n.op(),
-                n.occurrence(),
-                n.is("FLASH_ATTN_EXT")));
+        node, n -> new WatchedNode(n, map.places().getOrDefault(n, NOWHERE), map.tokens(n)));
   }
 
   /** The node that looks tokens up: every graph begins there. */
   private GraphNode tokens() {
     return map.graph().nodes().stream()
-        .filter(n -> n.is("GET_ROWS") && n.occurrence() == 0)
+        .filter(n -> n.is(Op.GET_ROWS) && n.occurrence() == 0)
         .filter(n -> n.sources().getFirst().role().equals("token_embd"))
         .findFirst()
         .orElse(map.graph().nodes().getFirst());
@@ -81,8 +76,8 @@ final class WatchList {
         .filter(n -> n.sources().size() > 1 && n.sources().get(1).isLeaf())
         .filter(
             n ->
-                n.is("ROPE") && map.layer(n) >= 0
-                    || n.is("GET_ROWS") && n.sources().getFirst().role().equals("position_embd"))
+                n.is(Op.ROPE) && map.layer(n) >= 0
+                    || n.is(Op.GET_ROWS) && n.sources().getFirst().role().equals("position_embd"))
         .findFirst()
         .orElse(null);
   }
@@ -90,7 +85,7 @@ final class WatchList {
   /** Experts are chosen among as many as the weights that are multiplied by choice have. */
   private int experts(GraphNode choices) {
     return map.graph().consumers(choices).stream()
-        .filter(n -> n.is("MUL_MAT_ID"))
+        .filter(n -> n.is(Op.MUL_MAT_ID))
         .mapToInt(n -> Math.toIntExact(n.sources().getFirst().ne().get(2)))
         .findFirst()
         .orElse(0);

@@ -82,7 +82,7 @@ final class EncoderPass {
       context.observe(null);
       worst = tracer.endForward();
     }
-    worst.ifPresent(a -> passes.examine(a, Replay.ofEncoder(context, probe, cache, forward)));
+    worst.ifPresent(a -> passes.examine(a, PassReplay.ofEncoder(context, probe, cache, forward)));
   }
 
   /** What observing both halves has cost. */

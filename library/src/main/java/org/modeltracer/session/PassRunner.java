@@ -86,7 +86,7 @@ final class PassRunner {
     int chosen;
     Optional<Anomaly> worst = Optional.empty();
     try {
-      Replay.compute(context, batch);
+      PassReplay.compute(context, batch);
       for (int i = 0; i < batch.size(); i++) {
         cache.wrote(batch.sequence(i), batch.position(i), batch.token(i));
       }
@@ -105,7 +105,7 @@ final class PassRunner {
       worst = tracer.endForward();
     }
     if (worst.isPresent()) {
-      examine(worst.get(), new Replay(context, probe, cache, forward));
+      examine(worst.get(), new PassReplay(context, probe, cache, forward));
     }
     return chosen;
   }

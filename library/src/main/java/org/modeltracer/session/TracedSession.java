@@ -353,8 +353,7 @@ public final class TracedSession implements AutoCloseable {
   private NodeTap tap() {
     NodeTap known = tap;
     if (known == null) {
-      int tokens = Math.min(2, context.microBatchTokens());
-      known = new NodeTap(model.runtime(), survey, probe, tokens);
+      known = new NodeTap(model.runtime(), survey, probe);
       tracer.addListener(known);
       passes.tap(known);
       tap = known;

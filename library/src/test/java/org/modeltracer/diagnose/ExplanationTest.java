@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.IntPredicate;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -15,16 +16,21 @@ import org.modeltracer.anomaly.Cause;
 import org.modeltracer.anomaly.RootCause;
 import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.graph.GraphNode;
+import org.modeltracer.graph.ModelSurvey;
+import org.modeltracer.graph.NodeTable;
+import org.modeltracer.graph.TokenAxis;
 import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.CacheType;
 import org.modeltracer.llama.FlashAttention;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Sabotage;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorObserver;
-import org.modeltracer.session.Replay;
+import org.modeltracer.session.RunningPass;
 import org.modeltracer.weights.WeightPeers;
 import org.modeltracer.weights.Weights;
 
@@ -57,7 +63,7 @@ class ExplanationTest {
     RootCause cause =
         explain(
             node -> {
-              if (node.op().equals("SOFT_MAX")) {
+              if (node.op() == Op.SOFT_MAX) {
                 Tensor mask = new Tensor(RUNTIME).at(node.source(1));
                 byte[] row = new byte[(int) (4 * mask.ne(0))];
                 ByteBuffer floats = ByteBuffer.wrap(row).order(ByteOrder.LITTLE_ENDIAN);
@@ -113,7 +119,7 @@ class ExplanationTest {
     Changed changed = new Changed();
     return explain(
         node -> {
-          if (node.name().equals("ffn_norm-2") && node.op().equals("MUL")) {
+          if (node.name().equals("ffn_norm-2") && node.op() == Op.MUL) {
             changed.norm = node.address();
           } else if (node.name().equals("ffn_up-2")) {
             // Written after it was judged: the watch knows it as finite.
@@ -133,19 +139,21 @@ class ExplanationTest {
   }
 
   private RootCause explain(Change change, IntPredicate earlier, Optional<Boolean> opinion) {
+    var axes = ModelSurvey.of(context).axes();
     Batch batch = context.batch().clear();
     int[] ids = Prompts.ids("short");
     for (int i = 0; i < TOKENS; i++) {
       batch.add(ids[i], i, 0, true);
     }
-    try (var watch = new NodeWatch(RUNTIME, new OneBatch(), 1e6)) {
+    try (var watch = new NodeWatch(RUNTIME, new OneBatch(axes), 1e6)) {
       context.observe(new Saboteur(change, watch));
       context.decode(batch);
       context.observe(null);
       BadNode bad = watch.bad();
       assertThat(bad).isNotNull();
       var peers = new WeightPeers(weights, Thresholds.defaults());
-      return new Explanation(weights, peers, watch, () -> opinion).of(bad, earlier, List.of());
+      return new Explanation(weights, peers, watch.graph(), () -> opinion)
+          .of(bad, earlier, List.of());
     }
   }
 
@@ -163,10 +171,15 @@ class ExplanationTest {
   }
 
   /** Twelve tokens in order, in cells of the same numbers, written by pass 0. */
-  private record OneBatch() implements PassView {
+  private record OneBatch(NodeTable<TokenAxis> axes) implements RunningPass {
     @Override
     public int firstLayer() {
       return 0;
+    }
+
+    @Override
+    public @Nullable TokenAxis axis(GraphNode node) {
+      return axes.get(node.identity(), node.occurrence());
     }
 
     @Override
@@ -175,23 +188,18 @@ class ExplanationTest {
     }
 
     @Override
-    public int rows() {
+    public int tokensOfGraph() {
       return TOKENS;
     }
 
     @Override
-    public int outputs() {
-      return TOKENS;
+    public int position(long row, boolean ofOutputs) {
+      return (int) row;
     }
 
     @Override
-    public int position(int row, long rows) {
-      return row;
-    }
-
-    @Override
-    public Replay.Cell cell(int layer, int cell) {
-      return cell < TOKENS ? new Replay.Cell(cell, 0) : null;
+    public Cell cell(int layer, int cell) {
+      return cell < TOKENS ? new Cell(cell, 0) : null;
     }
   }
 }

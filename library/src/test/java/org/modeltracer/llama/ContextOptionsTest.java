@@ -90,7 +90,7 @@ class ContextOptionsTest {
               new TensorObserver() {
                 @Override
                 public boolean wants(Tensor node) {
-                  softmax[0] += node.op().equals("SOFT_MAX") ? 1 : 0;
+                  softmax[0] += node.op() == Op.SOFT_MAX ? 1 : 0;
                   return false;
                 }
 

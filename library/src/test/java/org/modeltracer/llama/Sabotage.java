@@ -47,7 +47,7 @@ public final class Sabotage {
                 if (source != 0) {
                   Tensor s = new Tensor(runtime).at(source);
                   Tensor root = s.viewSource() == 0 ? s : new Tensor(runtime).at(s.viewSource());
-                  if (root.op().equals("NONE")) {
+                  if (root.op() == Op.NONE) {
                     leaves.put(root.name(), root);
                   }
                 }

@@ -33,6 +33,7 @@ import org.modeltracer.llama.FlashAttention;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorObserver;
 import org.modeltracer.model.Place;
@@ -153,7 +154,7 @@ class EncoderDecoderTest {
           new TensorObserver() {
             @Override
             public boolean wants(Tensor node) {
-              return node.op().equals("SOFT_MAX");
+              return node.op() == Op.SOFT_MAX;
             }
 
             @Override

@@ -17,6 +17,7 @@ import org.modeltracer.llama.FlashAttention;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Runtimes;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorObserver;
@@ -38,7 +39,7 @@ class LearnedSinkTest {
 
     @Override
     public boolean wants(Tensor node) {
-      if (node.op().equals("SOFT_MAX") && node.name().startsWith("kq_soft_max-")) {
+      if (node.op() == Op.SOFT_MAX && node.name().startsWith("kq_soft_max-")) {
         scales.put(layer(node), node.floatParam(0));
       }
       return node.name().startsWith("kq-");

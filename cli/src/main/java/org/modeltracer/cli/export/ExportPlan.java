@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.graph.FoundSite;
+import org.modeltracer.llama.Op;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
 
@@ -97,7 +98,7 @@ public final class ExportPlan {
       case ATTENTION ->
           heads.put(
               place.layer(),
-              Math.toIntExact(shape.get(site.op().equals("FLASH_ATTN_EXT") ? 1 : 2)));
+              Math.toIntExact(shape.get(site.op().equals(Op.FLASH_ATTN_EXT.name()) ? 1 : 2)));
       case LAYER_OUT -> widths.put(place.layer(), shape.getFirst());
       case EMBEDDING -> embeddingWidth = shape.getFirst();
       case LOGITS -> vocabulary = shape.getFirst();

@@ -11,15 +11,14 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.attention.AttentionAnalysis;
 import org.modeltracer.attention.AttentionOptions;
+import org.modeltracer.attention.report.AttentionAnalysis;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.cli.terminal.AttentionReport;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.heads.AttentionTrace;
-import org.modeltracer.heads.KeptAttention;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
@@ -92,10 +91,13 @@ final class AttentionCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
-    KeptAttention kept = matrix || keep != null ? new KeptAttention(budget()) : null;
+    AttentionOptions collect = AttentionOptions.defaults().withTokenScores();
+    if (matrix || keep != null) {
+      collect = collect.withMatrices(budget());
+    }
     try (var loaded = LoadedModel.open(model, terminal)) {
       List<int[]> prompts = prompts(loaded.model().vocabulary());
-      AttentionAnalysis analysis = analyse(loaded, prompts, kept, terminal);
+      AttentionAnalysis analysis = analyse(loaded, prompts, collect, terminal);
       String all = Json.pretty(analysis);
       Path written = OutputFile.folder(out).resolve("attention.json");
       OutputFile.write(written, all);
@@ -121,7 +123,7 @@ final class AttentionCommand implements Callable<Integer> {
   }
 
   private AttentionAnalysis analyse(
-      LoadedModel loaded, List<int[]> prompts, @Nullable KeptAttention kept, Terminal terminal) {
+      LoadedModel loaded, List<int[]> prompts, AttentionOptions collect, Terminal terminal) {
     var config = TracerConfig.builder().activations(true).attention(true).build();
     var options =
         SessionOptions.defaults()
@@ -129,24 +131,17 @@ final class AttentionCommand implements Callable<Integer> {
             .withExtraSites(AttentionTrace.SITES)
             .withReusePrefix(false);
     var trace =
-        new AttentionTrace(
-            loaded.model(),
-            loaded.file(),
-            AttentionOptions.defaults().withTokenScores(),
-            Double.POSITIVE_INFINITY);
+        new AttentionTrace(loaded.model(), loaded.file(), collect, Double.POSITIVE_INFINITY);
     try (var tracer = new ModelTracer(config);
         var session = TracedSession.open(loaded.model(), options, tracer)) {
       trace.attach(tracer, session);
-      if (kept != null) {
-        tracer.addListener(kept.of(trace.analyzer()));
-      }
       for (int i = 0; i < prompts.size(); i++) {
         trace.begin(session.decoded(prompts.get(i)));
         session.evaluate(prompts.get(i), false);
         terminal.progress("prompts", i + 1, prompts.size());
       }
     }
-    return kept == null ? trace.analysis() : kept.analysis(trace.analyzer());
+    return trace.analysis();
   }
 
   private List<int[]> prompts(Vocabulary vocabulary) {

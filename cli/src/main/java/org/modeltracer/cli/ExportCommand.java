@@ -8,7 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
-import org.modeltracer.attention.AttentionAnalyzer;
+import org.modeltracer.attention.AttentionCollector;
 import org.modeltracer.attention.AttentionOptions;
 import org.modeltracer.cli.export.ArrayWriter;
 import org.modeltracer.cli.export.ExportFolder;
@@ -134,10 +134,10 @@ final class ExportCommand implements Callable<Integer> {
       session.onLogits(arrays);
       arrays.tokens(tokens);
       if (what.contains(What.ROLLOUT)) {
-        var analyzer = new AttentionAnalyzer(shape(plan, loaded), rolloutOptions(plan, tokens));
-        tracer.addListener(analyzer);
+        var collector = new AttentionCollector(shape(plan, loaded), rolloutOptions(plan, tokens));
+        tracer.addListener(collector);
         session.evaluate(tokens, true);
-        arrays.rollout(analyzer.rollout(0));
+        arrays.rollout(collector.rollout(0));
       } else {
         session.evaluate(tokens, true);
       }

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
-import org.modeltracer.attention.AttentionAnalysis;
+import org.modeltracer.attention.report.AttentionAnalysis;
 import org.modeltracer.cli.terminal.HeadMap;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.session.Generation;

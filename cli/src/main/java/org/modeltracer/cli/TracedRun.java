@@ -10,9 +10,9 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
-import org.modeltracer.attention.AttentionAnalysis;
 import org.modeltracer.attention.AttentionOptions;
-import org.modeltracer.attention.AttentionSection;
+import org.modeltracer.attention.report.AttentionAnalysis;
+import org.modeltracer.attention.report.AttentionSection;
 import org.modeltracer.cache.CacheStatistics;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.cli.terminal.AnomalyPrinter;
@@ -110,9 +110,7 @@ final class TracedRun implements AutoCloseable {
         new AttentionTrace(
             model.model(), model.file(), AttentionOptions.defaults(), SECONDS_OF_MULTIPLICATIONS);
     if (!config.layers().isEmpty() || !config.heads().isEmpty()) {
-      trace
-          .analyzer()
-          .absent("rollout.whole", "rollout and flow go through the traced layers and heads only");
+      trace.absent("rollout.whole", "rollout and flow go through the traced layers and heads only");
     }
     return trace;
   }

@@ -3,7 +3,6 @@ package org.modeltracer.attention;
 import java.lang.foreign.MemorySegment;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.IntStream;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
@@ -32,12 +31,13 @@ public class AttentionRowBenchmark {
   int keys;
 
   private final AttentionOptions options = AttentionOptions.defaults();
-  private final RowMeasure measure = new RowMeasure(options);
-  private final HeadStats stats = new HeadStats(options);
+  private final RowMeasure measure = new RowMeasure(options.thresholds());
+  private final RowTotals totals = new RowTotals();
+  private final PositionCounters positions = new PositionCounters(options.bounds().maxPositions());
   private final AttentionRow row = new AttentionRow();
   private final ModelTracer tracer =
       new ModelTracer(TracerConfig.builder().attention(true).build());
-  private TokenTrack tokens = TokenTrack.ofIds();
+  private final TokenTrack tokens = new TokenTrack();
 
   /** Makes a row as peaked as those of trained models: a sink, and the rest log-normal. */
   @Setup
@@ -53,7 +53,7 @@ public class AttentionRowBenchmark {
       weights[i] /= (float) sum;
     }
     row.at(0, 0, 0, keys - 1, 0, keys, MemorySegment.ofArray(weights), 0);
-    tokens = TokenTrack.ofIds(IntStream.range(0, keys).map(i -> random.nextInt(384)).toArray());
+    random.ints(keys, 0, 384).forEach(token -> tokens.append(token, "", TokenKind.CONTENT));
     tracer.beginForward(0, keys);
   }
 
@@ -67,7 +67,8 @@ public class AttentionRowBenchmark {
   @Benchmark
   public boolean analyze() {
     boolean finite = measure.read(row, tokens);
-    stats.add(measure, row, (float) options.connectedAbove());
+    totals.add(measure);
+    positions.add(measure, (float) options.thresholds().connectedAbove());
     return finite;
   }
 }

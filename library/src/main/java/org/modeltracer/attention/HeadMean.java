@@ -2,7 +2,6 @@ package org.modeltracer.attention;
 
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.model.AttentionRow;
 
 /**
  * Attention of one layer averaged over its heads as they stream: the Ā of Abnar and Zuidema.
@@ -28,7 +27,7 @@ final class HeadMean {
     size = 0;
   }
 
-  void add(RowMeasure row, AttentionRow window) {
+  void add(RowMeasure row) {
     int i = row.query - first;
     while (size <= i) {
       open(size++);
@@ -36,19 +35,19 @@ final class HeadMean {
     heads[i]++;
     float[] target = sums[i];
     for (int k = 0; k < row.size; k++) {
-      target[window.key(k)] += row.weights[k];
+      target[row.key(k)] += row.weights[k];
     }
     if (strongest) {
-      lead(row, window, largest[i], leaders[i]);
+      lead(row, largest[i], leaders[i]);
     }
   }
 
-  private static void lead(RowMeasure row, AttentionRow window, float[] best, short[] leader) {
+  private static void lead(RowMeasure row, float[] best, short[] leader) {
     for (int k = 0; k < row.size; k++) {
-      int key = window.key(k);
+      int key = row.key(k);
       if (row.weights[k] > best[key]) {
         best[key] = row.weights[k];
-        leader[key] = (short) window.head();
+        leader[key] = (short) row.head;
       }
     }
   }

@@ -6,13 +6,6 @@ import java.util.stream.IntStream;
 
 /** A row of weights kept in one of three forms; keys are positions from 0. */
 sealed interface KeptRow {
-  /** How weights are kept. */
-  enum Form {
-    F32,
-    F16,
-    TOP
-  }
-
   /** Weight on a key, 0 where none is kept. */
   float weight(int key);
 
@@ -33,8 +26,8 @@ sealed interface KeptRow {
     return all;
   }
 
-  static KeptRow of(float[] weights, float rest, Form form, int top) {
-    return switch (form) {
+  static KeptRow of(float[] weights, float rest, KeptForm form) {
+    return switch (form.kind()) {
       case F32 -> new Full(weights);
       case F16 -> {
         short[] half = new short[weights.length];
@@ -49,7 +42,7 @@ sealed interface KeptRow {
                 .filter(j -> weights[j] > 0)
                 .boxed()
                 .sorted(Comparator.comparingDouble(j -> -weights[j]))
-                .limit(top)
+                .limit(form.top())
                 .mapToInt(j -> j)
                 .sorted()
                 .toArray();

@@ -5,19 +5,20 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Head-averaged attention of every layer of one sequence, for the flow graph; 6 bytes a pair.
+ * Head-averaged attention of every layer of one sequence, for the flow graph; 6 bytes per pair.
  *
  * <p>Kept while all layers fit the budget, 3·L·n² bytes for n positions; given up as a whole, with
  * a reason, as soon as they do not.
  */
-final class LayerMeans {
+public final class LayerMeans {
   private final int layerCount;
   private final long budget;
   private final List<Layer> layers = new ArrayList<>();
   private @Nullable String stopped;
 
   /** A layer's rows by position; null where a position's row was never shown. */
-  record Layer(int index, List<float @Nullable []> means, List<short @Nullable []> leaders) {}
+  private record Layer(
+      int index, List<float @Nullable []> means, List<short @Nullable []> leaders) {}
 
   LayerMeans(int layerCount, long budget) {
     this.layerCount = layerCount;
@@ -57,6 +58,10 @@ final class LayerMeans {
     return layer;
   }
 
+  LayerMeans copy() {
+    return prefix(Integer.MAX_VALUE);
+  }
+
   /** The first positions of this sequence, as the begin of another one. */
   LayerMeans prefix(int positions) {
     var next = new LayerMeans(layerCount, budget);
@@ -73,22 +78,22 @@ final class LayerMeans {
   }
 
   /** Why there is no flow, or null. */
-  @Nullable String stopped() {
+  public @Nullable String stopped() {
     return stopped;
   }
 
   /** Number of layers with attention. */
-  int depth() {
+  public int depth() {
     return layers.size();
   }
 
   /** Index in the model of the d-th layer with attention. */
-  int index(int d) {
+  public int index(int d) {
     return layers.get(d).index;
   }
 
   /** Number of positions that every layer knows. */
-  int positions() {
+  public int positions() {
     return layers.stream().mapToInt(layer -> layer.means.size()).min().orElse(0);
   }
 
@@ -96,7 +101,7 @@ final class LayerMeans {
    * Row of Â = 0.5 Ā + 0.5 I, made to sum to 1, over keys 0 to {@code position}; a position whose
    * row was not shown keeps to itself.
    */
-  double[] mixed(int d, int position) {
+  public double[] mixed(int d, int position) {
     double[] row = new double[position + 1];
     float[] mean = layers.get(d).means.get(position);
     if (mean == null) {
@@ -114,14 +119,21 @@ final class LayerMeans {
     return row;
   }
 
-  /** Head-averaged weight of a position on a key, without the residual. */
-  double weight(int d, int position, int key) {
+  /** Entropy of a position's head-averaged row over the largest possible, in [0, 1]. */
+  public double normalizedEntropy(int d, int position) {
     float[] mean = layers.get(d).means.get(position);
-    return mean == null ? 0 : mean[key];
+    if (mean == null || position == 0) {
+      return 0;
+    }
+    double h = 0;
+    for (double a : mean) {
+      if (a > 0) h -= a * Math.log(a);
+    }
+    return h / Math.log(position + 1.0);
   }
 
   /** Head with the largest weight of a position on a key. */
-  int leader(int d, int position, int key) {
+  public int leader(int d, int position, int key) {
     short[] heads = layers.get(d).leaders.get(position);
     return heads == null ? 0 : heads[key];
   }

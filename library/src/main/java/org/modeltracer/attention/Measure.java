@@ -8,6 +8,12 @@ package org.modeltracer.attention;
  * @param rows number of rows behind the mean
  */
 public record Measure(double mean, double std, long rows) {
+  /** The measure of at least one row, from sums. */
+  static Measure of(long rows, double sum, double squares) {
+    double mean = sum / rows;
+    return new Measure(mean, Math.sqrt(Math.max(0, squares / rows - mean * mean)), rows);
+  }
+
   /** Standard error of the mean, rows taken as independent; 0 for a single row. */
   public double standardError() {
     return rows > 1 ? std / Math.sqrt(rows - 1.0) : 0;

@@ -1,38 +1,30 @@
 package org.modeltracer.attention;
 
 import java.util.Arrays;
-import org.modeltracer.model.AttentionRow;
 
 /**
- * Where one head looks: mass by distance and by key position, 32 bytes a position.
+ * Where one head looks: mass by distance and by key position, 32 bytes per position.
  *
  * <p>Rows with a single visible key have no choice and do not count.
  *
  * <p>"Seen" counts are kept as differences, so that a row of visible keys costs two additions
- * whatever its length. Beyond the cap only total mass and number of hits remain.
+ * whatever its length. Distances and keys beyond the cap are not counted.
  */
-final class PositionCounters {
+public final class PositionCounters {
   private final int cap;
   private int room;
-  double[] byDistance = {};
-  double[] received = {};
-  int[] argmaxAt = {};
-  int[] connected = {};
+  private double[] byDistance = {};
+  private double[] received = {};
+  private int[] argmaxAt = {};
+  private int[] connected = {};
   private int[] seenAt = {0};
   private int[] seenKey = {0};
-  double massBeyond;
-  int argmaxBeyond;
 
   PositionCounters(int cap) {
     this.cap = cap;
   }
 
-  /** Number of positions and of distances that have counters. */
-  int room() {
-    return room;
-  }
-
-  void add(RowMeasure row, AttentionRow window, float connectedAbove) {
+  void add(RowMeasure row, float connectedAbove) {
     int q = row.query;
     int n = row.size;
     if (n < 2) {
@@ -40,28 +32,26 @@ final class PositionCounters {
     }
     grow(q + 1);
     for (int i = 0; i < n; i++) {
-      int key = window.key(i);
+      int key = row.key(i);
       float w = row.weights[i];
       int d = q - key;
       if (d < room) byDistance[d] += w;
-      else massBeyond += w;
       if (d > 0 && key < room) {
         received[key] += w;
         if (w > connectedAbove) connected[key]++;
       }
     }
-    int first = window.key(0);
-    int last = window.key(n - 1);
+    int first = row.key(0);
+    int last = row.key(n - 1);
     if (last - first == n - 1) {
       seen(q, first, last);
     } else {
       for (int i = 0; i < n; i++) {
-        seen(q, window.key(i), window.key(i));
+        seen(q, row.key(i), row.key(i));
       }
     }
     int back = q - row.argmax;
     if (back < room) argmaxAt[back]++;
-    else argmaxBeyond++;
   }
 
   private void seen(int q, int first, int last) {
@@ -91,7 +81,7 @@ final class PositionCounters {
     room = size;
   }
 
-  void merge(PositionCounters other) {
+  PositionCounters merge(PositionCounters other) {
     grow(other.room);
     for (int i = 0; i < other.room; i++) {
       byDistance[i] += other.byDistance[i];
@@ -103,17 +93,44 @@ final class PositionCounters {
       seenAt[i] += other.seenAt[i];
       seenKey[i] += other.seenKey[i];
     }
-    massBeyond += other.massBeyond;
-    argmaxBeyond += other.argmaxBeyond;
+    return this;
+  }
+
+  PositionCounters copy() {
+    return new PositionCounters(cap).merge(this);
+  }
+
+  /** Rows whose largest weight lies at a distance. */
+  public int argmaxAt(int distance) {
+    return distance < room ? argmaxAt[distance] : 0;
+  }
+
+  /** The distance at which most rows have their largest weight, the nearest of several. */
+  public int commonOffset() {
+    int offset = 0;
+    for (int d = 1; d < room; d++) {
+      if (argmaxAt[d] > argmaxAt[offset]) offset = d;
+    }
+    return offset;
+  }
+
+  /** Later queries that give a key more than the significance threshold. */
+  public int connected(int key) {
+    return connected[key];
+  }
+
+  /** Mass at each distance, over all rows. */
+  public double[] massByDistance() {
+    return byDistance.clone();
   }
 
   /** Rows that see a key at each distance. */
-  int[] rowsAtDistance() {
+  public int[] rowsAtDistance() {
     return sums(seenAt);
   }
 
   /** Rows of later queries that see each key. */
-  int[] rowsSeeingKey() {
+  public int[] rowsSeeingKey() {
     return sums(seenKey);
   }
 
@@ -128,12 +145,12 @@ final class PositionCounters {
   }
 
   /** Mean weight at each distance over the rows that see that far; 0 where none does. */
-  double[] profile() {
+  public double[] profile() {
     return ratio(byDistance, rowsAtDistance());
   }
 
   /** α_k, mean weight that later queries put on each key; 0 where none sees it. Gu et al. 2024. */
-  double[] sinkScores() {
+  public double[] sinkScores() {
     return ratio(received, rowsSeeingKey());
   }
 

@@ -1,16 +1,14 @@
 package org.modeltracer.attention;
 
-import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.ModelShape;
 
 /** One sequence in flight: its tokens, the layer being averaged, its rollout and flow. */
 final class PromptTrace {
   final long id;
   final TokenTrack tokens;
-  Rollout rollout;
-  LayerMeans flow;
+  RunningRollout rollout;
+  LayerMeans layers;
   private final RolloutTotals totals;
   private final @Nullable TokenScores @Nullable [] scores;
   private final HeadMean mean = new HeadMean();
@@ -26,15 +24,15 @@ final class PromptTrace {
     this.id = id;
     this.tokens = tokens;
     this.totals = totals;
-    this.rollout = new Rollout(shape.layers(), options.layerBytes());
-    this.flow = new LayerMeans(shape.layers(), options.layerBytes());
+    this.rollout = new RunningRollout(shape.layers(), options.bounds().layerBytes());
+    this.layers = new LayerMeans(shape.layers(), options.bounds().layerBytes());
     this.scores = options.tokenScores() ? new TokenScores[shape.layers() * shape.heads()] : null;
   }
 
   /** Goes on from the first {@code reused} positions of the prompt before. */
   void resume(PromptTrace before, int reused) {
     rollout = before.rollout.prefix(reused);
-    flow = before.flow.prefix(reused);
+    layers = before.layers.prefix(reused);
     newest = reused - 1;
   }
 
@@ -47,19 +45,14 @@ final class PromptTrace {
     return true;
   }
 
-  /** Number of positions seen. */
-  int length() {
-    return newest + 1;
-  }
-
-  void add(RowMeasure row, AttentionRow window, int head) {
+  void add(RowMeasure row, int head) {
     if (scores != null) {
       TokenScores own = scores[head];
       if (own == null) {
         own = new TokenScores();
         scores[head] = own;
       }
-      own.add(row, window);
+      own.add(row);
     }
     if (passing && row.layer < mean.layer) {
       endForward();
@@ -67,18 +60,22 @@ final class PromptTrace {
     if (!passing || mean.layer != row.layer) {
       finishLayer();
       int firstQuery = passing ? Math.min(mean.first, row.query) : row.query;
-      mean.start(row.layer, firstQuery, flow.stopped() == null);
+      mean.start(row.layer, firstQuery, layers.stopped() == null);
       passing = true;
     }
     if (row.query >= mean.first && rollout.accepts(mean.first, row.query)) {
-      mean.add(row, window);
+      mean.add(row);
     }
   }
 
   /** Scores token by token of a head, or null when they are not kept. */
-  @Nullable List<AttentionLayer.TokenScore> scores(int head) {
+  @Nullable TokenScores scores(int head) {
     TokenScores own = scores == null ? null : scores[head];
-    return own == null ? null : own.scores(tokens);
+    return own == null ? null : own.copy();
+  }
+
+  CollectedPrompt collected() {
+    return new CollectedPrompt(id, tokens.texts(), rollout.collected(), layers.copy());
   }
 
   private void finishLayer() {
@@ -86,7 +83,7 @@ final class PromptTrace {
       mean.finish();
       totals.add(mean);
       rollout.layer(mean);
-      flow.layer(mean);
+      layers.layer(mean);
     }
   }
 
@@ -98,7 +95,7 @@ final class PromptTrace {
     for (int q = known; q < rollout.positions(); q++) {
       totals.add(rollout.row(q));
     }
-    if (rollout.stopped() != null) {
+    if (rollout.isStopped()) {
       mean.release();
     }
   }

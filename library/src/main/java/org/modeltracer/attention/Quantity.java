@@ -1,7 +1,5 @@
 package org.modeltracer.attention;
 
-import java.util.Locale;
-
 /**
  * What is measured in each row of attention weights; a head reports mean, spread and row count.
  *
@@ -67,12 +65,5 @@ public enum Quantity {
   /** Distance under the same norm-weighted weights, in tokens. */
   NORM_WEIGHTED_DISTANCE,
   /** Share of position 0 in the same norm-weighted weights; rows after it that see it. */
-  NORM_WEIGHTED_SINK;
-
-  private final String id = name().toLowerCase(Locale.ROOT);
-
-  /** Name in JSON, such as {@code normalized_entropy}. */
-  public String id() {
-    return id;
-  }
+  NORM_WEIGHTED_SINK
 }

@@ -1,6 +1,5 @@
 package org.modeltracer.attention;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
 import java.util.function.IntToLongFunction;
@@ -19,12 +18,9 @@ final class QuerySample {
   private final long budget;
   private final IntToLongFunction cost;
   private final long seed;
-  private final TreeMap<Long, Entry> entries = new TreeMap<>();
+  private final TreeMap<Long, SampledQuery> entries = new TreeMap<>();
   private long spent;
   private long cutoff = Long.MAX_VALUE;
-
-  /** Vectors of one query by global head index, null where a head showed none. */
-  record Entry(int query, float[] @Nullable [] vectors) {}
 
   QuerySample(int heads, long budget, IntToLongFunction cost, long seed) {
     this.heads = heads;
@@ -33,20 +29,22 @@ final class QuerySample {
     this.seed = seed;
   }
 
-  /** The slots of a query, one a head, to be filled; null when the sample leaves the query out. */
+  /**
+   * The slots of a query, one per head, to be filled; null when the sample leaves the query out.
+   */
   float @Nullable [] @Nullable [] slots(long prompt, int query) {
     long hash = hash(seed, prompt, query);
     if (hash >= cutoff) {
       return null;
     }
-    Entry entry = entries.get(hash);
+    SampledQuery entry = entries.get(hash);
     if (entry == null) {
-      entry = new Entry(query, new float[heads][]);
+      entry = new SampledQuery(query, new float[heads][]);
       entries.put(hash, entry);
       spent += cost.applyAsLong(query);
       trim();
     }
-    return hash >= cutoff ? null : entry.vectors;
+    return hash >= cutoff ? null : entry.vectors();
   }
 
   private void trim() {
@@ -58,8 +56,8 @@ final class QuerySample {
   private void cut(long from) {
     cutoff = Math.min(cutoff, from);
     var beyond = entries.tailMap(from, true);
-    for (Entry entry : beyond.values()) {
-      spent -= cost.applyAsLong(entry.query);
+    for (SampledQuery entry : beyond.values()) {
+      spent -= cost.applyAsLong(entry.position());
     }
     beyond.clear();
   }
@@ -68,16 +66,18 @@ final class QuerySample {
     other.entries.forEach(
         (hash, entry) -> {
           if (entries.putIfAbsent(hash, entry) == null) {
-            spent += cost.applyAsLong(entry.query);
+            spent += cost.applyAsLong(entry.position());
           }
         });
     cut(Math.min(cutoff, other.cutoff));
     trim();
   }
 
-  /** Sampled queries in hash order. */
-  List<Entry> entries() {
-    return new ArrayList<>(entries.values());
+  /** Sampled queries in hash order, as they are now. */
+  List<SampledQuery> collected() {
+    return entries.values().stream()
+        .map(entry -> new SampledQuery(entry.position(), entry.vectors().clone()))
+        .toList();
   }
 
   /** A well-mixed 63-bit hash of (seed, prompt, position): SplitMix64's finalizer, twice. */

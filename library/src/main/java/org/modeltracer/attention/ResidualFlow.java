@@ -40,15 +40,13 @@ final class ResidualFlow {
         });
   }
 
-  Map<Integer, AttentionFlow.LayerStats> means() {
-    var means = new TreeMap<Integer, AttentionFlow.LayerStats>();
+  Map<Integer, LayerFlow> means() {
+    var means = new TreeMap<Integer, LayerFlow>();
     sums.forEach(
         (layer, s) -> {
           double n = s[4];
           means.put(
-              layer,
-              new AttentionFlow.LayerStats(
-                  s[0] / n, s[1] / n, s[2] / n, s[3] / n, 1 - s[2] / n, (long) n));
+              layer, new LayerFlow(s[0] / n, s[1] / n, s[2] / n, s[3] / n, 1 - s[2] / n, (long) n));
         });
     return means;
   }

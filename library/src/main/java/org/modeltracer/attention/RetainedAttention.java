@@ -4,33 +4,30 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Locale;
 import java.util.NavigableMap;
 import java.util.NavigableSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.modeltracer.model.AttentionRow;
+import org.modeltracer.model.HeadId;
 
 /**
  * Attention matrices of one sequence, kept for questions after the run, within a byte budget.
  *
  * <p>Rows are kept as float32; when they exceed the budget all become float16, and beyond that only
  * the largest weights of each row stay, 64 first, then half as many each time room is needed. When
- * even single weights do not fit, later rows are left out and counted. What a row lost is told by
- * {@link #rest}.
+ * even single weights do not fit, later rows are left out and counted. {@link #rest} says what a
+ * row lost.
  */
 public final class RetainedAttention {
-  private static final int FIRST_TOP = 64;
-
   /** A key position and the weight on it. */
   public record Attended(int position, float weight) {}
 
   private final long budget;
-  private final TreeMap<Integer, NavigableMap<Integer, NavigableMap<Integer, KeptRow>>> layers =
-      new TreeMap<>();
-  private KeptRow.Form form = KeptRow.Form.F32;
-  private int top = FIRST_TOP;
+  private final NavigableMap<HeadId, NavigableMap<Integer, KeptRow>> heads = new TreeMap<>();
+  private KeptForm form = KeptForm.EXACT;
   private long bytes;
   private long leftOut;
 
@@ -45,54 +42,61 @@ public final class RetainedAttention {
    * @throws IllegalArgumentException when the query sees a later key, as in encoders
    */
   public void row(AttentionRow row) {
-    if (row.size() > 0 && row.key(row.size() - 1) > row.query()) {
+    var head = new HeadId(row.layer(), row.head());
+    if (!row.causal()) {
       throw new IllegalArgumentException(
           "position %d of %s attends to the later %d: only causal rows are kept"
-              .formatted(row.query(), name(row.layer(), row.head()), row.key(row.size() - 1)));
+              .formatted(row.query(), head, row.key(row.size() - 1)));
     }
     float[] weights = new float[row.query() + 1];
     for (int i = 0; i < row.size(); i++) {
       weights[row.key(i)] = row.weight(i);
     }
-    KeptRow kept = KeptRow.of(weights, 0, form, top);
+    KeptRow kept = KeptRow.of(weights, 0, form);
     while (bytes + kept.bytes() > budget && shrink()) {
-      kept = KeptRow.of(weights, 0, form, top);
+      kept = KeptRow.of(weights, 0, form);
     }
     if (bytes + kept.bytes() > budget) {
       leftOut++;
       return;
     }
-    KeptRow old =
-        layers
-            .computeIfAbsent(row.layer(), l -> new TreeMap<>())
-            .computeIfAbsent(row.head(), h -> new TreeMap<>())
-            .put(row.query(), kept);
+    KeptRow old = heads.computeIfAbsent(head, h -> new TreeMap<>()).put(row.query(), kept);
     bytes += kept.bytes() - (old == null ? 0 : old.bytes());
   }
 
   private boolean shrink() {
-    if (form == KeptRow.Form.TOP && top == 1) {
+    KeptForm smaller = form.smaller();
+    if (smaller == null) {
       return false;
     }
-    if (form == KeptRow.Form.TOP) {
-      top /= 2;
-    }
-    form = form == KeptRow.Form.F32 ? KeptRow.Form.F16 : KeptRow.Form.TOP;
+    form = smaller;
     bytes = 0;
-    for (var heads : layers.values()) {
-      for (var rows : heads.values()) {
-        rows.replaceAll((query, row) -> KeptRow.of(row.weights(query + 1), row.rest(), form, top));
-        for (KeptRow row : rows.values()) {
-          bytes += row.bytes();
-        }
+    for (var rows : heads.values()) {
+      rows.replaceAll((query, row) -> KeptRow.of(row.weights(query + 1), row.rest(), smaller));
+      for (KeptRow row : rows.values()) {
+        bytes += row.bytes();
       }
     }
     return true;
   }
 
+  RetainedAttention copy() {
+    var copy = new RetainedAttention(budget);
+    heads.forEach((head, rows) -> copy.heads.put(head, new TreeMap<>(rows)));
+    copy.form = form;
+    copy.bytes = bytes;
+    copy.leftOut = leftOut;
+    return copy;
+  }
+
   /** How rows are kept now: {@code f32}, {@code f16} or {@code top-k}. */
   public String precision() {
-    return form == KeptRow.Form.TOP ? "top-" + top : form.name().toLowerCase(Locale.ROOT);
+    return form.toString();
+  }
+
+  /** Whether every row is kept, with every weight exact. */
+  public boolean whole() {
+    return leftOut == 0 && form.equals(KeptForm.EXACT);
   }
 
   /** Bytes of weights held. */
@@ -107,17 +111,28 @@ public final class RetainedAttention {
 
   /** Layers with at least one row, ascending. */
   public NavigableSet<Integer> layers() {
-    return new TreeSet<>(layers.keySet());
+    return heads.keySet().stream()
+        .map(HeadId::layer)
+        .collect(Collectors.toCollection(TreeSet::new));
   }
 
   /** Heads of a layer with at least one row, ascending. */
   public NavigableSet<Integer> heads(int layer) {
-    return new TreeSet<>(layer(layer).keySet());
+    var captured =
+        heads.keySet().stream()
+            .filter(id -> id.layer() == layer)
+            .map(HeadId::head)
+            .collect(Collectors.toCollection(TreeSet::new));
+    if (captured.isEmpty()) {
+      throw new IndexOutOfBoundsException(
+          "layer " + layer + " was not captured; captured are " + layers());
+    }
+    return captured;
   }
 
   /** Whether a head has at least one row. */
   public boolean captured(int layer, int head) {
-    return layers.containsKey(layer) && layer(layer).containsKey(head);
+    return heads.containsKey(new HeadId(layer, head));
   }
 
   /** Query positions kept for a head, ascending. */
@@ -163,7 +178,7 @@ public final class RetainedAttention {
           "position "
               + position
               + " is not among the keys of "
-              + name(layer, head)
+              + new HeadId(layer, head)
               + ", 0 to "
               + last);
     }
@@ -178,11 +193,11 @@ public final class RetainedAttention {
   /** Weights on a position by query, averaged over all heads of the layer. */
   public float[] to(int layer, int position) {
     float[] mean = {};
-    var heads = heads(layer);
-    for (int head : heads) {
+    var captured = heads(layer);
+    for (int head : captured) {
       float[] column = to(layer, head, position);
       if (mean.length < column.length) mean = Arrays.copyOf(mean, column.length);
-      for (int q = 0; q < column.length; q++) mean[q] += column[q] / heads.size();
+      for (int q = 0; q < column.length; q++) mean[q] += column[q] / captured.size();
     }
     return mean;
   }
@@ -212,39 +227,23 @@ public final class RetainedAttention {
     return rows;
   }
 
-  private NavigableMap<Integer, NavigableMap<Integer, KeptRow>> layer(int layer) {
-    var heads = layers.get(layer);
-    if (heads == null) {
-      throw new IndexOutOfBoundsException(
-          "layer " + layer + " was not captured; captured are " + layers.keySet());
-    }
-    return heads;
-  }
-
   private NavigableMap<Integer, KeptRow> head(int layer, int head) {
-    var rows = layer(layer).get(head);
+    var rows = heads.get(new HeadId(layer, head));
     if (rows == null) {
       throw new IndexOutOfBoundsException(
-          name(layer, head) + " was not captured; captured are heads " + layer(layer).keySet());
+          new HeadId(layer, head) + " was not captured; captured are heads " + heads(layer));
     }
     return rows;
   }
 
   private KeptRow row(int layer, int head, int position) {
-    KeptRow row = head(layer, head).get(position);
+    var rows = head(layer, head);
+    KeptRow row = rows.get(position);
     if (row == null) {
       throw new IndexOutOfBoundsException(
           "position %d of %s was not captured; captured are %d to %d"
-              .formatted(
-                  position,
-                  name(layer, head),
-                  head(layer, head).firstKey(),
-                  head(layer, head).lastKey()));
+              .formatted(position, new HeadId(layer, head), rows.firstKey(), rows.lastKey()));
     }
     return row;
-  }
-
-  private static String name(int layer, int head) {
-    return "L" + layer + "H" + head;
   }
 }

@@ -1,13 +1,7 @@
 package org.modeltracer.attention;
 
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Objects;
-import org.jspecify.annotations.Nullable;
-
 /** Sums over head-averaged rows and rollout rows of all prompts; two merge. */
 final class RolloutTotals {
-  private long prompts;
   private long pairs;
   private double weight;
   private double largest;
@@ -17,10 +11,6 @@ final class RolloutTotals {
   private long rolloutRows;
   private double rolloutEntropy;
   private double rolloutLargest;
-
-  void beginPrompt() {
-    prompts++;
-  }
 
   /** Adds the head-averaged rows of a layer. */
   void add(HeadMean mean) {
@@ -37,7 +27,7 @@ final class RolloutTotals {
         largest = Math.max(largest, max);
         rows++;
         concentration += max;
-        entropy += Rollout.entropy(row);
+        entropy += Entropy.of(row);
       }
     }
   }
@@ -45,14 +35,13 @@ final class RolloutTotals {
   /** Adds a final row of a rollout. */
   void add(float[] rollout) {
     rolloutRows++;
-    rolloutEntropy += Rollout.entropy(rollout);
+    rolloutEntropy += Entropy.of(rollout);
     for (int j = 0; j < rollout.length - 1; j++) {
       rolloutLargest = Math.max(rolloutLargest, rollout[j]);
     }
   }
 
   void merge(RolloutTotals other) {
-    prompts += other.prompts;
     pairs += other.pairs;
     weight += other.weight;
     largest = Math.max(largest, other.largest);
@@ -64,39 +53,15 @@ final class RolloutTotals {
     rolloutLargest = Math.max(rolloutLargest, other.rolloutLargest);
   }
 
-  long prompts() {
-    return prompts;
-  }
-
-  RolloutAttribution attribution(@Nullable PromptTrace example) {
-    if (example == null || rolloutRows == 0) {
-      return null == example
-          ? RolloutAttribution.absent("no prompt was traced")
-          : RolloutAttribution.absent(
-              Objects.requireNonNullElse(
-                  example.rollout.stopped(), "no row of attention was traced"));
-    }
-    List<RolloutAttribution.Token> tokens = new ArrayList<>();
-    int last = example.rollout.positions() - 1;
-    if (last >= 0) {
-      float[] row = example.rollout.row(last);
-      double[] uniform = Rollout.uniformRow(last, example.rollout.depth());
-      for (int j = 0; j <= last; j++) {
-        tokens.add(
-            new RolloutAttribution.Token(j, example.tokens.text(j), row[j], row[j] - uniform[j]));
-      }
-    }
-    return new RolloutAttribution(
+  /** The means so far. */
+  RolloutMeans means() {
+    return new RolloutMeans(
         pairs == 0 ? null : (Double) (weight / pairs),
         rows == 0 ? null : (Double) largest,
         rows == 0 ? null : (Double) (entropy / rows),
         rows == 0 ? null : (Double) (concentration / rows),
-        rolloutLargest,
-        rolloutEntropy / rolloutRows,
-        prompts,
-        last + 1,
-        rolloutRows,
-        tokens,
-        example.rollout.stopped());
+        rolloutRows == 0 ? null : (Double) rolloutLargest,
+        rolloutRows == 0 ? null : (Double) (rolloutEntropy / rolloutRows),
+        rolloutRows);
   }
 }

@@ -6,22 +6,19 @@ import org.modeltracer.model.AttentionRow;
 /**
  * All quantities of one row, computed in one pass over its weights and reused from row to row.
  *
- * <p>A quantity that a row does not define is NaN. Mass of the largest weights comes from a
- * histogram of sixteenths of an octave down to 2^−31: only the order inside one bin is unknown, so
- * the number of keys for 95 % is exact but for weights that differ by less than 6 %.
+ * <p>A quantity that a row does not define is NaN.
  */
 final class RowMeasure {
-  private static final int BIN_SHIFT = 19;
-  private static final int LOWEST = (127 - 31) << (23 - BIN_SHIFT);
-  private static final int BINS = (0x3f800000 >>> BIN_SHIFT) - LOWEST + 17;
+  private static final double MOST = 0.95;
 
-  private final AttentionOptions options;
-  private final int[] binCount = new int[BINS];
-  private final double[] binMass = new double[BINS];
+  private final AttentionOptions.Thresholds thresholds;
+  private final WeightHistogram histogram = new WeightHistogram();
+  private AttentionRow source = new AttentionRow();
   final double[] values = new double[Quantity.values().length];
   float[] weights = new float[256];
   int size;
   int layer;
+  int head;
   int query;
   double sum;
   double squares;
@@ -30,22 +27,31 @@ final class RowMeasure {
   float max;
   int argmax;
 
-  RowMeasure(AttentionOptions options) {
-    this.options = options;
+  RowMeasure(AttentionOptions.Thresholds thresholds) {
+    this.thresholds = thresholds;
   }
 
-  /** Measures a row; false when a weight is not finite, and then nothing else may be used. */
+  /**
+   * Measures a row, which must stay as it is while this is read; false when a weight is not finite,
+   * and then nothing else may be used.
+   */
   boolean read(AttentionRow row, TokenTrack tokens) {
+    source = row;
     size = row.size();
     query = row.query();
     layer = row.layer();
+    head = row.head();
     if (weights.length < size) {
       weights = new float[Math.max(size, 2 * weights.length)];
     }
-    Arrays.fill(binCount, 0);
-    Arrays.fill(binMass, 0);
+    histogram.clear();
     Arrays.fill(values, Double.NaN);
     return size > 0 && pass(row, tokens);
+  }
+
+  /** Position of the i-th visible key; its weight is {@code weights[i]}. */
+  int key(int i) {
+    return source.key(i);
   }
 
   private boolean pass(AttentionRow row, TokenTrack tokens) {
@@ -70,8 +76,8 @@ final class RowMeasure {
     float top = -1;
     int best = -1;
     int segment = tokens.segment(query);
-    float sparse = (float) options.sparseBelow();
-    float connected = (float) options.connectedAbove();
+    float sparse = (float) thresholds.sparseBelow();
+    float connected = (float) thresholds.connectedAbove();
     for (int i = 0; i < size; i++) {
       float w = row.weight(i);
       int key = row.key(i);
@@ -87,26 +93,22 @@ final class RowMeasure {
       }
       if (w < sparse) few++;
       else if (w > connected) many++;
-      if (w >= 0) {
-        int bin = Math.clamp((Float.floatToRawIntBits(w) >>> BIN_SHIFT) - LOWEST, 0, BINS - 1);
-        binCount[bin]++;
-        binMass[bin] += w;
-      }
+      histogram.add(w);
       distance += (double) w * d;
       uniform += d;
       if (d == 0) self = w;
       else if (d == 1) previous = w;
-      if (d >= 1 && d <= options.localReach()) near += w;
-      else if (d > options.globalBeyond()) far += w;
-      int kind = tokens.kind(key);
+      if (d >= 1 && d <= thresholds.localReach()) near += w;
+      else if (d > thresholds.globalBeyond()) far += w;
+      TokenKind kind = tokens.kind(key);
       if (key == 0) {
         sink = w;
         sinkTerm = term;
         special += w;
-      } else if (kind == 2) {
+      } else if (kind == TokenKind.SPECIAL) {
         special += w;
       }
-      if (kind == 1) {
+      if (kind == TokenKind.STRUCTURAL) {
         structural += w;
         structuralKeys++;
       }
@@ -136,7 +138,7 @@ final class RowMeasure {
       set(Quantity.SPECIAL, special);
       set(Quantity.PREVIOUS_TOKEN, previous);
       if (query > 0) set(Quantity.SINK, sink);
-      if (query - row.key(0) > options.globalBeyond()) set(Quantity.GLOBAL, far);
+      if (query - row.key(0) > thresholds.globalBeyond()) set(Quantity.GLOBAL, far);
     }
     withoutSink(sink, -(minusH - sinkTerm));
     if (structuralKeys > 0 && structuralKeys < size) {
@@ -147,8 +149,9 @@ final class RowMeasure {
       set(Quantity.INSIDE, inside);
       set(Quantity.INSIDE_BASE, (double) insideKeys / size);
     }
-    largest();
-    matches(row, tokens);
+    set(Quantity.KEYS_FOR_95, histogram.needed(MOST * sum));
+    set(Quantity.TAIL_MASS, Math.max(0, sum - histogram.largest(thresholds.tailAfter())));
+    matches(tokens);
     return true;
   }
 
@@ -164,50 +167,24 @@ final class RowMeasure {
     }
   }
 
-  private void largest() {
-    double enough = 0.95 * sum;
-    double mass = 0;
-    double head = 0;
-    int keys = 0;
-    int left = options.tailAfter();
-    double needed = Double.NaN;
-    for (int b = BINS - 1; b >= 0 && (left > 0 || needed != needed); b--) {
-      int n = binCount[b];
-      if (n == 0) continue;
-      double mean = binMass[b] / n;
-      if (left > 0) {
-        int taken = Math.min(left, n);
-        head += taken * mean;
-        left -= taken;
-      }
-      if (needed != needed && mass + binMass[b] >= enough) {
-        needed = keys + (mean > 0 ? Math.ceil((enough - mass) / mean - 1e-9) : n);
-      }
-      mass += binMass[b];
-      keys += n;
-    }
-    set(Quantity.KEYS_FOR_95, needed);
-    set(Quantity.TAIL_MASS, Math.max(0, sum - head));
-  }
-
-  private void matches(AttentionRow row, TokenTrack tokens) {
+  private void matches(TokenTrack tokens) {
     int copy = tokens.earlier(query);
     if (copy < 0) {
       return;
     }
-    set(Quantity.DUPLICATE_TOKEN, weightAt(row, copy));
-    set(Quantity.INDUCTION, copy + 1 < query ? weightAt(row, copy + 1) : Double.NaN);
+    set(Quantity.DUPLICATE_TOKEN, weightAt(copy));
+    set(Quantity.INDUCTION, copy + 1 < query ? weightAt(copy + 1) : Double.NaN);
     double copies = 0;
     double followers = 0;
     boolean comesNext = false;
     boolean hit = false;
     int next = tokens.id(query + 1);
     for (; copy >= 0; copy = tokens.earlier(copy)) {
-      copies += weightAt(row, copy);
+      copies += weightAt(copy);
       int follower = copy + 1;
       if (follower < query) {
-        followers += weightAt(row, follower);
-        if (next >= 0 && tokens.id(follower) == next && row.indexOf(follower) >= 0) {
+        followers += weightAt(follower);
+        if (next >= 0 && tokens.id(follower) == next && source.indexOf(follower) >= 0) {
           comesNext = true;
           hit |= argmax == follower;
         }
@@ -220,21 +197,21 @@ final class RowMeasure {
     }
   }
 
-  private double weightAt(AttentionRow row, int position) {
-    int i = row.indexOf(position);
+  private double weightAt(int position) {
+    int i = source.indexOf(position);
     return i < 0 ? 0 : weights[i];
   }
 
   /** Adds the norm-weighted quantities; {@code norms} holds ‖f(x_j)‖ by key position. */
-  void normWeighted(AttentionRow row, float[] norms) {
-    if (size < 2 || row.key(size - 1) >= norms.length) {
+  void normWeighted(float[] norms) {
+    if (size < 2 || source.key(size - 1) >= norms.length) {
       return;
     }
     double total = 0;
     double entropy = 0;
     double distance = 0;
     for (int i = 0; i < size; i++) {
-      int key = row.key(i);
+      int key = source.key(i);
       double w = (double) weights[i] * norms[key];
       total += w;
       distance += w * (query - key);
@@ -245,7 +222,7 @@ final class RowMeasure {
     if (total > 0 && total - total == 0) {
       set(Quantity.NORM_WEIGHTED_ENTROPY, Math.max(0, entropy / total + Math.log(total)));
       set(Quantity.NORM_WEIGHTED_DISTANCE, distance / total);
-      if (row.key(0) == 0) {
+      if (source.key(0) == 0) {
         set(Quantity.NORM_WEIGHTED_SINK, weights[0] * norms[0] / total);
       }
     }

@@ -3,10 +3,9 @@ package org.modeltracer.attention;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.modeltracer.model.AttentionRow;
 
-/** What one head gives and takes token by token, for one prompt; 36 bytes a position. */
-final class TokenScores {
+/** What one head gives and takes token by token, for one prompt; 36 bytes per position. */
+public final class TokenScores {
   private static final int TOP = 3;
   private double[] received = {};
   private float[] given = {};
@@ -15,13 +14,13 @@ final class TokenScores {
   private float[] weights = {};
   private int size;
 
-  void add(RowMeasure row, AttentionRow window) {
+  void add(RowMeasure row) {
     grow(row.query + 1);
     int q = row.query;
     Arrays.fill(weights, TOP * q, TOP * (q + 1), 0);
     float own = 0;
     for (int i = 0; i < row.size; i++) {
-      int key = window.key(i);
+      int key = row.key(i);
       float w = row.weights[i];
       if (key == q) own = w;
       else received[key] += w;
@@ -54,16 +53,43 @@ final class TokenScores {
     size = Math.max(size, needed);
   }
 
-  List<AttentionLayer.TokenScore> scores(TokenTrack tokens) {
-    var scores = new ArrayList<AttentionLayer.TokenScore>();
-    for (int q = 0; q < size; q++) {
-      var most = new ArrayList<AttentionLayer.Attended>();
-      for (int i = TOP * q; i < TOP * (q + 1) && weights[i] > 0; i++) {
-        most.add(new AttentionLayer.Attended(keys[i], tokens.text(keys[i]), weights[i]));
-      }
-      scores.add(
-          new AttentionLayer.TokenScore(tokens.text(q), q, received[q], given[q], self[q], most));
+  TokenScores copy() {
+    var copy = new TokenScores();
+    copy.received = received.clone();
+    copy.given = given.clone();
+    copy.self = self.clone();
+    copy.keys = keys.clone();
+    copy.weights = weights.clone();
+    copy.size = size;
+    return copy;
+  }
+
+  /** Number of positions. */
+  public int size() {
+    return size;
+  }
+
+  /** Weight of later queries on a position, summed. */
+  public double received(int position) {
+    return received[position];
+  }
+
+  /** Weight of a position on others, summed. */
+  public double given(int position) {
+    return given[position];
+  }
+
+  /** Weight of a position on itself. */
+  public double self(int position) {
+    return self[position];
+  }
+
+  /** The keys that a position attends to most, three at most, largest first. */
+  public List<RetainedAttention.Attended> most(int position) {
+    var most = new ArrayList<RetainedAttention.Attended>();
+    for (int i = TOP * position; i < TOP * (position + 1) && weights[i] > 0; i++) {
+      most.add(new RetainedAttention.Attended(keys[i], weights[i]));
     }
-    return scores;
+    return most;
   }
 }

@@ -19,18 +19,9 @@ public final class TokenTrack {
   private int[] ids = new int[64];
   private int[] earlier = new int[64];
   private int[] segments = new int[64];
-  private byte[] kinds = new byte[64];
+  private TokenKind[] kinds = new TokenKind[64];
   private int segment;
   private int size;
-
-  /** A track of tokens of which only the ids are known. */
-  public static TokenTrack ofIds(int... ids) {
-    var track = new TokenTrack();
-    for (int id : ids) {
-      track.append(id, "", TokenKind.CONTENT);
-    }
-    return track;
-  }
 
   /** Adds the token of the next position. */
   public void append(int id, String text, TokenKind kind) {
@@ -45,7 +36,7 @@ public final class TokenTrack {
     ids[size] = id;
     earlier[size] = before == null ? -1 : before;
     segments[size] = segment;
-    kinds[size] = (byte) kind.ordinal();
+    kinds[size] = kind;
     texts.add(text);
     size++;
     String trimmed = text.stripTrailing();
@@ -80,8 +71,13 @@ public final class TokenTrack {
     return position < size ? segments[position] : -1;
   }
 
-  /** Ordinal of the {@link TokenKind} at a position; content when it is not known. */
-  int kind(int position) {
-    return position < size ? kinds[position] : 0;
+  /** Kind of the token at a position; content when it is not known. */
+  TokenKind kind(int position) {
+    return position < size ? kinds[position] : TokenKind.CONTENT;
+  }
+
+  /** Texts by position. */
+  List<String> texts() {
+    return List.copyOf(texts);
   }
 }

@@ -8,7 +8,7 @@ public interface ValueNorms {
   /**
    * Norms by position, {@code [position]}, of a head in a sequence; null when they are not known.
    *
-   * <p>Asked once a row, so it should hand out an array that it keeps.
+   * <p>Called once per row: hand out an array that is kept.
    */
   float @Nullable [] of(int sequence, int layer, int head);
 }

@@ -1,10 +1,11 @@
 /**
- * Analyses over streamed attention rows: statistics, specialization, patterns, clusters,
- * redundancy, rollout, flow.
+ * What attention shows while it streams: rows reduced as they are made, never kept but for capped
+ * samples.
  *
- * <p>{@link org.modeltracer.attention.AttentionAnalyzer} takes rows as they are made and reduces
- * each at once; its result is a tree of plain records, written by {@link
- * org.modeltracer.trace.Json}'s mapper in snake case.
+ * <p>{@link org.modeltracer.attention.AttentionCollector} takes rows; {@link
+ * org.modeltracer.attention.CollectedAttention} is what it has at any time. Nothing here labels,
+ * compares or formats: that is {@code org.modeltracer.attention.report}, which this package does
+ * not know.
  */
 @NullMarked
 package org.modeltracer.attention;

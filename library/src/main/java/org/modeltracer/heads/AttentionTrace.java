@@ -5,11 +5,12 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.attention.AttentionAnalysis;
-import org.modeltracer.attention.AttentionAnalyzer;
+import org.modeltracer.attention.AttentionCollector;
 import org.modeltracer.attention.AttentionOptions;
 import org.modeltracer.attention.TokenKind;
 import org.modeltracer.attention.TokenTrack;
+import org.modeltracer.attention.report.AnalysisContext;
+import org.modeltracer.attention.report.AttentionAnalysis;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.Vocabulary;
@@ -23,8 +24,8 @@ import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TraceListener;
 
 /**
- * An attention analysis of a session: feeds an {@link AttentionAnalyzer} with all that one model at
- * work shows, tokens with their texts, rows, head outputs, value norms, the residual stream.
+ * An attention analysis of a session: feeds an {@link AttentionCollector} with all that one model
+ * at work shows, tokens with their texts, rows, head outputs, value norms, the residual stream.
  *
  * <p>What a head writes is its mixed value times its slice of the output matrix; what it could move
  * from a position is that position's value times the same (Kobayashi et al. 2020). The bias of the
@@ -37,8 +38,9 @@ public final class AttentionTrace implements TraceListener, RowListener, ShiftLi
   private final Vocabulary vocabulary;
   private final HeadLayout layout;
   private final OutputFactors factors;
-  private final AttentionAnalyzer analyzer;
+  private final AttentionCollector collector;
   private final ValueNormTable norms;
+  private AnalysisContext context = AnalysisContext.defaults();
   private TokenTrack tokens = new TokenTrack();
   private float[] scratch = {};
   private long number;
@@ -57,13 +59,13 @@ public final class AttentionTrace implements TraceListener, RowListener, ShiftLi
     vocabulary = model.vocabulary();
     layout = new HeadLayout(file);
     var shape = layout.shape(model.layers(), vocabulary.size());
-    analyzer = new AttentionAnalyzer(shape, options);
+    collector = new AttentionCollector(shape, options);
     norms = new ValueNormTable(shape.layers(), shape.heads());
     var costs = new TensorCosts(layout);
     if (costs.known()) {
-      analyzer.costs(costs);
+      context = context.withCosts(costs);
     } else {
-      analyzer.absent(
+      absent(
           "head_specialization.redundancy_analysis.pruning_recommendations",
           "the file names no attention output matrix, so what a head costs is not known");
     }
@@ -71,7 +73,7 @@ public final class AttentionTrace implements TraceListener, RowListener, ShiftLi
     factors =
         work > largest ? OutputFactors.none() : OutputFactors.read(layout, file, model.runtime());
     if (factors.isEmpty()) {
-      analyzer.absent(
+      absent(
           "measures.norm_weighted",
           work > largest
               ? "reading the output matrices takes %.0f billion multiplications first; the"
@@ -79,24 +81,36 @@ public final class AttentionTrace implements TraceListener, RowListener, ShiftLi
                   + " attention command does it"
               : "the file has no attention output matrix of a known layout");
     } else {
-      analyzer.valueNorms(norms);
+      collector.valueNorms(norms);
     }
   }
 
-  /** Has this told of everything that a tracer and its session see from now on. */
+  /** Listens to everything that a tracer and its session see from now on. */
   public AttentionTrace attach(ModelTracer tracer, TracedSession session) {
     tracer.addListener(this);
     session.onRow(SITES, this);
     session.cache().onShift(this);
     if (session.sites().stream().noneMatch(site -> site.place().site() == Site.VALUE)) {
-      analyzer.absent("measures.norm_weighted", "the graph has no values of single tokens");
+      absent("measures.norm_weighted", "the graph has no values of single tokens");
     }
     return this;
   }
 
-  /** The analysis at work. */
-  public AttentionAnalyzer analyzer() {
-    return analyzer;
+  /** What collects for the analysis. */
+  public AttentionCollector collector() {
+    return collector;
+  }
+
+  /** Notes that something cannot be computed, by field name of the analysis, and why. */
+  public void absent(String field, String reason) {
+    context = context.withAbsent(field, reason);
+    analysis = null;
+  }
+
+  /** Adds what another trace of the same model has seen. */
+  public void merge(AttentionTrace other) {
+    collector.merge(other.collector);
+    analysis = null;
   }
 
   /** A prompt is about to run in sequence 0; what is generated becomes part of it. */
@@ -131,23 +145,23 @@ public final class AttentionTrace implements TraceListener, RowListener, ShiftLi
   public void onForward(int forward, int firstPosition, int count) {
     if (pending) {
       // What was moved into place was computed in sight of other tokens: nothing to go on from.
-      analyzer.beginPrompt(0, number, tokens, moved ? 0 : firstPosition);
+      collector.beginPrompt(0, number, tokens, moved ? 0 : firstPosition);
       pending = false;
       moved = false;
     }
     analysis = null;
-    analyzer.onForward(forward, firstPosition, count);
+    collector.onForward(forward, firstPosition, count);
   }
 
   @Override
   public void onAttentionRow(AttentionRow row) {
-    analyzer.onAttentionRow(row);
+    collector.onAttentionRow(row);
   }
 
   @Override
   public void onResidual(
       int layer, int rows, double normIn, double normDelta, double normOut, double cosine) {
-    analyzer.onResidual(layer, rows, normIn, normDelta, normOut, cosine);
+    collector.onResidual(layer, rows, normIn, normDelta, normOut, cosine);
   }
 
   @Override
@@ -178,7 +192,7 @@ public final class AttentionTrace implements TraceListener, RowListener, ShiftLi
 
   @Override
   public void onForwardEnd(int forward) {
-    analyzer.onForwardEnd(forward);
+    collector.onForwardEnd(forward);
     analysis = null;
   }
 
@@ -220,7 +234,7 @@ public final class AttentionTrace implements TraceListener, RowListener, ShiftLi
       } else {
         MemorySegment.copy(values, ValueLayout.JAVA_FLOAT_UNALIGNED, at, written, 0, each);
       }
-      analyzer.headOutput(sequence, layer, h, position, written, 0, each);
+      collector.headOutput(sequence, layer, h, position, written, 0, each);
     }
   }
 
@@ -235,7 +249,7 @@ public final class AttentionTrace implements TraceListener, RowListener, ShiftLi
   public synchronized AttentionAnalysis analysis() {
     AttentionAnalysis known = analysis;
     if (known == null) {
-      known = analyzer.result();
+      known = AttentionAnalysis.of(collector.collected(), context);
       analysis = known;
     }
     return known;

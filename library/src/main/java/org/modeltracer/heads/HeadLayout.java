@@ -31,7 +31,7 @@ final class HeadLayout {
     kvHeads = perLayer(metadata, arch + ".attention.head_count_kv", heads);
   }
 
-  /** A number that is the same in all layers, or one a layer. */
+  /** A number that is the same in all layers, or one per layer. */
   private int[] perLayer(Metadata metadata, String key, int[] otherwise) {
     var each = metadata.integers(key);
     if (each.isPresent()) {

@@ -6,11 +6,11 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
-import org.modeltracer.attention.AttentionAnalyzer;
+import org.modeltracer.attention.AttentionCollector;
 import org.modeltracer.attention.AttentionOptions;
-import org.modeltracer.attention.HeadScores;
 import org.modeltracer.attention.TokenKind;
 import org.modeltracer.attention.TokenTrack;
+import org.modeltracer.attention.report.HeadScores;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaModel;
@@ -114,8 +114,8 @@ public final class HeadProbe {
           listener.evaluate(session, s, sequence());
           progress.at(s + 1, sequences);
         }
-        Map<HeadId, HeadScores> scores = listener.analyzer.headScores();
-        listener.analyzer = analyzer();
+        Map<HeadId, HeadScores> scores = HeadScores.of(listener.collector.collected());
+        listener.collector = collector();
         if (text.length > 0) {
           listener.evaluate(session, sequences, text);
         }
@@ -123,7 +123,7 @@ public final class HeadProbe {
             sequences,
             period(),
             scores,
-            text.length > 0 ? listener.analyzer.headScores() : Map.of(),
+            text.length > 0 ? HeadScores.of(listener.collector.collected()) : Map.of(),
             text.length,
             listener.masks,
             withoutAttention(session));
@@ -131,9 +131,9 @@ public final class HeadProbe {
     }
   }
 
-  private AttentionAnalyzer analyzer() {
+  private AttentionCollector collector() {
     // Scores need counters only, no sample of rows and no triangles.
-    return new AttentionAnalyzer(shape, AttentionOptions.defaults().withBytes(0, 0));
+    return new AttentionCollector(shape, AttentionOptions.defaults().withBytes(0, 0));
   }
 
   private int period() {
@@ -175,7 +175,7 @@ public final class HeadProbe {
   /** Rows of the sequence in progress, and what they tell of the mask. */
   private final class Listener implements TraceListener {
     private final Map<Integer, Mask> masks = new TreeMap<>();
-    private AttentionAnalyzer analyzer = analyzer();
+    private AttentionCollector collector = collector();
 
     void evaluate(TracedSession session, long number, int[] tokens) {
       var track = new TokenTrack();
@@ -183,21 +183,21 @@ public final class HeadProbe {
       for (int token : tokens) {
         track.append(token, "", TokenKind.of("", vocabulary.isControl(token)));
       }
-      analyzer.beginPrompt(0, number, track);
+      collector.beginPrompt(0, number, track);
       session.evaluate(tokens, false);
     }
 
     @Override
     public void onAttentionRow(AttentionRow row) {
-      if (row.head() == 0 && analyzer.covers(row)) {
+      if (row.head() == 0 && collector.covers(row)) {
         masks.merge(row.layer(), Mask.of(row), Mask::and);
       }
-      analyzer.onAttentionRow(row);
+      collector.onAttentionRow(row);
     }
 
     @Override
     public void onForwardEnd(int forward) {
-      analyzer.onForwardEnd(forward);
+      collector.onForwardEnd(forward);
     }
   }
 }

@@ -1,6 +1,5 @@
 package org.modeltracer.heads;
 
-import java.util.Locale;
 import org.modeltracer.model.AttentionRow;
 
 /**
@@ -17,20 +16,13 @@ public record Mask(Kind kind, int widest) {
     /** The latest positions only; a window longer than the probe looks causal. */
     SLIDING_WINDOW,
     /** Later positions too; scores that compare with the past are not taken. */
-    BIDIRECTIONAL;
-
-    private final String id = name().toLowerCase(Locale.ROOT);
-
-    /** Name in JSON, such as {@code sliding_window}. */
-    public String id() {
-      return id;
-    }
+    BIDIRECTIONAL
   }
 
   /** What one row shows. */
   static Mask of(AttentionRow row) {
     int n = row.size();
-    if (n > 0 && row.key(n - 1) > row.query()) {
+    if (!row.causal()) {
       return new Mask(Kind.BIDIRECTIONAL, n);
     }
     return new Mask(n > 0 && row.key(0) > 0 ? Kind.SLIDING_WINDOW : Kind.CAUSAL, n);

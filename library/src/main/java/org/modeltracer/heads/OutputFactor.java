@@ -7,7 +7,7 @@ import java.lang.foreign.ValueLayout;
  * What the heads of one layer write into the residual stream, up to a rotation.
  *
  * <p>Head h writes z W_O,h for a mixed value z. With R_hᵀ R_h = W_O,h W_O,hᵀ the short vector R_h z
- * has the norms and inner products of those writes, and costs d²/2 a token instead of d times the
+ * has the norms and inner products of those writes, and costs d²/2 per token instead of d times the
  * width of the model. R_h is the Cholesky factor of the Gram matrix, whose pivots that vanish (a
  * head that ignores a direction) leave a row of zeros; no library at hand factors such matrices.
  */

@@ -17,7 +17,7 @@ final class OutputFactors {
 
   private OutputFactors() {}
 
-  /** None: head outputs are then told by their mixed values. */
+  /** None: head outputs are then their mixed values. */
   static OutputFactors none() {
     return new OutputFactors();
   }

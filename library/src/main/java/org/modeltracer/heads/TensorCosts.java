@@ -2,7 +2,7 @@ package org.modeltracer.heads;
 
 import java.util.ArrayList;
 import java.util.List;
-import org.modeltracer.attention.HeadCosts;
+import org.modeltracer.attention.report.HeadCosts;
 import org.modeltracer.gguf.TensorInfo;
 import org.modeltracer.model.HeadId;
 
@@ -52,7 +52,7 @@ final class TensorCosts implements HeadCosts {
 
   @Override
   public double flops(int layer, int group) {
-    // A multiplication and an addition a weight.
+    // A multiplication and an addition per weight.
     return 2.0
         * tensors(layer).stream().mapToLong(TensorInfo::elements).sum()
         / Math.max(1, groups(layer));

@@ -97,6 +97,11 @@ public final class AttentionRow {
     return weights.get(ValueLayout.JAVA_FLOAT_UNALIGNED, offset + 4L * i);
   }
 
+  /** Whether no visible key lies after the query. */
+  public boolean causal() {
+    return size == 0 || key(size - 1) <= query;
+  }
+
   /** Index of the key at a token position, or -1 when the query does not see that position. */
   public int indexOf(int position) {
     if (contiguous) {

@@ -22,23 +22,23 @@ class AttentionMemoryTest {
   @CsvSource({"256, 256", "512, 512", "1024, 1024", "2048, 2048", "512, 64", "1024, 64"})
   void heldHeapStaysWithinTheDocumentedBound(int positions, int batch) {
     long before = used();
-    var analyzer =
-        new AttentionAnalyzer(Matrices.shape(LAYERS, HEADS), AttentionOptions.defaults());
-    analyzer.beginPrompt(0, 0, new TokenTrack());
+    var collector =
+        new AttentionCollector(Matrices.shape(LAYERS, HEADS), AttentionOptions.defaults());
+    collector.beginPrompt(0, 0, new TokenTrack());
     float[] weights = new float[positions];
     for (int first = 0; first < positions; first += batch) {
-      pass(analyzer, weights, first, Math.min(positions, first + batch));
+      pass(collector, weights, first, Math.min(positions, first + batch));
       if (first + batch < positions) {
-        analyzer.endForward();
+        collector.endForward();
       }
     }
     double held = (used() - before) / MIB;
-    analyzer.endForward();
+    collector.endForward();
     System.out.printf(
         "%d layers, %d heads, %d positions, %d a batch: %.0f MiB (bound %.0f)%n",
         LAYERS, HEADS, positions, batch, held, bound(positions));
     assertThat(held).isLessThan(bound(positions) + 2);
-    assertThat(analyzer.rollout(0).positions()).isEqualTo(positions);
+    assertThat(collector.rollout(0).positions()).isEqualTo(positions);
   }
 
   /** Counters, the sample of rows, the triangles while they fit, and the matrices of the pass. */
@@ -53,14 +53,14 @@ class AttentionMemoryTest {
     return (counters + sample + rollout + flow + matrices) / MIB;
   }
 
-  private static void pass(AttentionAnalyzer analyzer, float[] weights, int from, int to) {
+  private static void pass(AttentionCollector collector, float[] weights, int from, int to) {
     var row = new AttentionRow();
     var segment = MemorySegment.ofArray(weights);
     for (int l = 0; l < LAYERS; l++) {
       for (int h = 0; h < HEADS; h++) {
         for (int q = from; q < to; q++) {
           Arrays.fill(weights, 0, q + 1, 1f / (q + 1));
-          analyzer.row(row.at(l, h, 0, q, 0, q + 1, segment, 0));
+          collector.row(row.at(l, h, 0, q, 0, q + 1, segment, 0));
         }
       }
     }

@@ -6,31 +6,34 @@ import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.modeltracer.testing.Golden;
 import tools.jackson.databind.JsonNode;
 
 class GoldenMetricsTest {
-  static List<Golden> goldens() {
-    return Golden.all();
+  static List<GoldenAttention> goldens() {
+    return GoldenAttention.all();
   }
 
   @ParameterizedTest
   @MethodSource("goldens")
-  void headsMeasureWhatPyTorchMeasures(Golden golden) {
-    var analyzer = golden.analyzed(AttentionOptions.defaults());
+  void headsMeasureWhatPyTorchMeasures(GoldenAttention attention) {
+    Golden golden = attention.golden();
+    var heads = attention.collect(AttentionOptions.defaults()).collected().heads();
+    assertThat(heads).hasSize(golden.layers() * golden.heads());
     for (int l = 0; l < golden.layers(); l++) {
       for (int h = 0; h < golden.heads(); h++) {
-        var stats = Objects.requireNonNull(analyzer.heads[l * golden.heads() + h]);
-        JsonNode want = golden.metrics().get("heads").get(l).get(h);
-        String where = golden.model() + " " + golden.prompt() + " L" + l + "H" + h + " ";
-        near(where, stats.mean(Quantity.ENTROPY), want, "entropy_mean_nats");
-        near(where, stats.mean(Quantity.NORMALIZED_ENTROPY), want, "entropy_mean_normalized");
-        near(where, stats.sparsity(), want, "sparsity_lt_0.01_causal");
-        near(where, stats.mean(Quantity.DISTANCE), want, "mean_distance");
-        near(where, stats.mean(Quantity.PREVIOUS_TOKEN), want, "prev_token_score");
-        near(where, stats.mean(Quantity.SELF), want, "self_score");
-        near(where, stats.mean(Quantity.SINK), want, "sink_mass");
-        near(where, stats.mean(Quantity.CONCENTRATION), want, "row_max_mean");
-        near(where, stats.maxWeight, want, "max_offdiag0");
+        RowTotals rows = heads.get(l * golden.heads() + h).rows();
+        JsonNode want = attention.metrics().get("heads").get(l).get(h);
+        String where = attention + " L" + l + "H" + h + " ";
+        near(where, rows.mean(Quantity.ENTROPY), want, "entropy_mean_nats");
+        near(where, rows.mean(Quantity.NORMALIZED_ENTROPY), want, "entropy_mean_normalized");
+        near(where, rows.sparsity(), want, "sparsity_lt_0.01_causal");
+        near(where, rows.mean(Quantity.DISTANCE), want, "mean_distance");
+        near(where, rows.mean(Quantity.PREVIOUS_TOKEN), want, "prev_token_score");
+        near(where, rows.mean(Quantity.SELF), want, "self_score");
+        near(where, rows.mean(Quantity.SINK), want, "sink_mass");
+        near(where, rows.mean(Quantity.CONCENTRATION), want, "row_max_mean");
+        near(where, rows.maxWeight(), want, "max_offdiag0");
       }
     }
   }
@@ -45,31 +48,33 @@ class GoldenMetricsTest {
 
   @ParameterizedTest
   @MethodSource("goldens")
-  void rolloutIsThatOfPyTorch(Golden golden) {
-    var rollout = Objects.requireNonNull(golden.analyzed(AttentionOptions.defaults()).rollout(0));
-    requireGolden(golden, rollout);
+  void rolloutIsThatOfPyTorch(GoldenAttention attention) {
+    requireGolden(attention, attention.collect(AttentionOptions.defaults()));
   }
 
   @ParameterizedTest
   @MethodSource("goldens")
-  void rolloutTokenByTokenIsThatOfPyTorch(Golden golden) {
-    var analyzer = new AttentionAnalyzer(golden.shape(), AttentionOptions.defaults());
-    analyzer.beginPrompt(0, 7, golden.tokens());
-    golden.feed(analyzer, 0, 0, 5);
-    for (int q = 5; q < golden.ids().length; q++) {
-      golden.feed(analyzer, 0, q, q + 1);
+  void rolloutTokenByTokenIsThatOfPyTorch(GoldenAttention attention) {
+    var collector = new AttentionCollector(attention.shape(), AttentionOptions.defaults());
+    collector.beginPrompt(0, 7, attention.tokens());
+    attention.feed(collector, 0, 0, 5);
+    for (int q = 5; q < attention.golden().ids().length; q++) {
+      attention.feed(collector, 0, q, q + 1);
     }
-    requireGolden(golden, Objects.requireNonNull(analyzer.rollout(0)));
+    requireGolden(attention, collector);
   }
 
-  private static void requireGolden(Golden golden, Rollout rollout) {
+  private static void requireGolden(GoldenAttention attention, AttentionCollector collector) {
+    Golden golden = attention.golden();
+    Rollout rollout = Objects.requireNonNull(collector.rollout(0));
     assertThat(rollout.positions()).isEqualTo(golden.ids().length);
     for (int i = 0; i < rollout.positions(); i++) {
       float[] row = rollout.row(i);
       for (int j = 0; j <= i; j++) {
-        assertThat(Math.abs(row[j] - golden.rollout(i, j))).isLessThan(1e-5);
+        assertThat(Math.abs(row[j] - golden.number("rollout", i, j))).isLessThan(1e-5);
       }
-      assertThat(Math.abs(Rollout.entropy(row) - golden.rolloutEntropy(i))).isLessThan(1e-4);
+      assertThat(Math.abs(Entropy.of(row) - golden.number("rollout_row_entropy", i)))
+          .isLessThan(1e-4);
     }
   }
 }

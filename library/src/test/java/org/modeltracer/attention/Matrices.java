@@ -6,15 +6,25 @@ import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.ModelShape;
 
 /** Constructed attention, {@code [layer][head][query][key]}, and how to feed it. */
-final class Matrices {
+public final class Matrices {
   private Matrices() {}
 
-  static ModelShape shape(int layers, int heads) {
+  /** Sizes of a model of so many layers and heads. */
+  public static ModelShape shape(int layers, int heads) {
     return new ModelShape("test", layers, heads, heads, 64, 384, 256);
   }
 
+  /** Tokens of which only the ids are known. */
+  public static TokenTrack tokens(int... ids) {
+    var track = new TokenTrack();
+    for (int id : ids) {
+      track.append(id, "", TokenKind.CONTENT);
+    }
+    return track;
+  }
+
   /** A causal matrix from a rule that gives each row's unnormalized weight on a key. */
-  static float[][] matrix(int n, Rule rule) {
+  public static float[][] matrix(int n, Rule rule) {
     float[][] a = new float[n][];
     for (int q = 0; q < n; q++) {
       double[] w = new double[q + 1];
@@ -31,11 +41,14 @@ final class Matrices {
     return a;
   }
 
-  static float[][] random(int n, Random random, double sharpness) {
+  /** Rows drawn at random; the sharper, the farther from uniform. */
+  public static float[][] random(int n, Random random, double sharpness) {
     return matrix(n, (q, k) -> Math.exp(sharpness * random.nextGaussian()));
   }
 
-  static float[][][][] random(int layers, int heads, int n, Random random, double sharpness) {
+  /** Random matrices of every layer and head. */
+  public static float[][][][] random(
+      int layers, int heads, int n, Random random, double sharpness) {
     var all = new float[layers][heads][][];
     for (float[][][] layer : all) {
       for (int h = 0; h < heads; h++) {
@@ -45,44 +58,49 @@ final class Matrices {
     return all;
   }
 
-  static void feed(AttentionAnalyzer analyzer, float[][][][] attention, int from, int to) {
-    feed(analyzer, 0, attention, from, to);
+  /** Feeds queries {@code from} to {@code to} as one forward pass of sequence 0. */
+  public static void feed(AttentionCollector collector, float[][][][] attention, int from, int to) {
+    feed(collector, 0, attention, from, to);
   }
 
-  static void feed(
-      AttentionAnalyzer analyzer, int sequence, float[][][][] attention, int from, int to) {
-    rows(analyzer, sequence, attention, from, to);
-    analyzer.endForward();
+  /** Feeds queries {@code from} to {@code to} as one forward pass. */
+  public static void feed(
+      AttentionCollector collector, int sequence, float[][][][] attention, int from, int to) {
+    rows(collector, sequence, attention, from, to);
+    collector.endForward();
   }
 
   /** The rows alone, as a ubatch inside a longer pass shows them. */
-  static void rows(
-      AttentionAnalyzer analyzer, int sequence, float[][][][] attention, int from, int to) {
+  public static void rows(
+      AttentionCollector collector, int sequence, float[][][][] attention, int from, int to) {
     var row = new AttentionRow();
     for (int l = 0; l < attention.length; l++) {
       for (int h = 0; h < attention[l].length; h++) {
         for (int q = from; q < to; q++) {
           var weights = MemorySegment.ofArray(attention[l][h][q]);
-          analyzer.row(row.at(l, h, sequence, q, 0, q + 1, weights, 0));
+          collector.row(row.at(l, h, sequence, q, 0, q + 1, weights, 0));
         }
       }
     }
   }
 
-  static AttentionAnalyzer analyze(TokenTrack tokens, float[][][]... layers) {
-    var analyzer =
-        new AttentionAnalyzer(shape(layers.length, layers[0].length), AttentionOptions.defaults());
-    analyzer.beginPrompt(0, 1, tokens);
-    feed(analyzer, layers, 0, layers[0][0].length);
-    return analyzer;
+  /** Collects one prompt, {@code [layer][head][query][key]}. */
+  public static AttentionCollector collect(TokenTrack tokens, float[][][]... layers) {
+    var collector =
+        new AttentionCollector(shape(layers.length, layers[0].length), AttentionOptions.defaults());
+    collector.beginPrompt(0, 1, tokens);
+    feed(collector, layers, 0, layers[0][0].length);
+    return collector;
   }
 
   /** One layer, one head. */
-  static AttentionAnalyzer analyze(float[][] matrix) {
-    return analyze(new TokenTrack(), new float[][][] {matrix});
+  public static AttentionCollector collect(float[][] matrix) {
+    return collect(new TokenTrack(), new float[][][] {matrix});
   }
 
-  interface Rule {
+  /** Unnormalized weight of a query on a key. */
+  public interface Rule {
+    /** The weight, 0 or more. */
     double weight(int query, int key);
   }
 }

@@ -16,37 +16,24 @@ class RolloutTest {
       int layers = 1 + random.nextInt(4);
       var attention = Matrices.random(layers, 1 + random.nextInt(3), n, random, 2);
       Rollout whole = run(attention, n, n, AttentionOptions.defaults());
-      var analyzer =
-          new AttentionAnalyzer(
+      var collector =
+          new AttentionCollector(
               Matrices.shape(layers, attention[0].length), AttentionOptions.defaults());
-      analyzer.beginPrompt(0, 0, new TokenTrack());
+      collector.beginPrompt(0, 0, new TokenTrack());
       for (int from = 0; from < n; ) {
         int to = Math.min(n, from + 1 + random.nextInt(6));
-        Matrices.rows(analyzer, 0, attention, from, to);
+        Matrices.rows(collector, 0, attention, from, to);
         // ubatches of one call follow each other without an end in between
-        if (layers == 1 || to == n || random.nextBoolean()) analyzer.endForward();
+        if (layers == 1 || to == n || random.nextBoolean()) collector.endForward();
         from = to;
       }
-      Rollout split = Objects.requireNonNull(analyzer.rollout(0));
+      Rollout split = Objects.requireNonNull(collector.rollout(0));
       double[][] brute = brute(attention, n);
       for (int i = 0; i < n; i++) {
         for (int j = 0; j <= i; j++) {
           assertThat(split.row(i)[j]).isEqualTo(whole.row(i)[j]);
           assertThat((double) whole.row(i)[j]).isEqualTo(brute[i][j], within(1e-6));
         }
-      }
-    }
-  }
-
-  @Test
-  void uniformRolloutInLinearTimeIsThatOfUniformMatrices() {
-    int n = 17;
-    var uniform = Matrices.matrix(n, (q, k) -> 1);
-    double[][] brute = brute(new float[][][][] {{uniform}, {uniform}, {uniform}}, n);
-    for (int q = 0; q < n; q++) {
-      double[] row = Rollout.uniformRow(q, 3);
-      for (int j = 0; j <= q; j++) {
-        assertThat(row[j]).isEqualTo(brute[q][j], within(1e-7));
       }
     }
   }
@@ -82,25 +69,24 @@ class RolloutTest {
     var attention = Matrices.random(6, 2, n, new Random(1), 1);
     long twoMatrices = 4L * n * (n + 1);
     var tight = AttentionOptions.defaults().withBytes(1 << 20, twoMatrices);
-    var analyzer = new AttentionAnalyzer(Matrices.shape(6, 2), tight);
-    analyzer.beginPrompt(0, 0, new TokenTrack());
-    Matrices.feed(analyzer, attention, 0, n - 1);
-    Rollout rollout = Objects.requireNonNull(analyzer.rollout(0));
-    assertThat(rollout.stopped()).isNull();
-    assertThat(rollout.bytes()).isEqualTo(2L * n * (n - 1));
-    Matrices.feed(analyzer, attention, n - 1, n);
+    var collector = new AttentionCollector(Matrices.shape(6, 2), tight);
+    collector.beginPrompt(0, 0, new TokenTrack());
+    Matrices.feed(collector, attention, 0, n - 1);
+    assertThat(Objects.requireNonNull(collector.rollout(0)).stopped()).isNull();
+    Matrices.feed(collector, attention, n - 1, n);
+    Rollout rollout = Objects.requireNonNull(collector.rollout(0));
     assertThat(rollout.stopped()).contains("position " + (n - 1)).contains(twoMatrices + " bytes");
     assertThat(rollout.positions()).isEqualTo(n - 1);
   }
 
   private static Rollout run(float[][][][] attention, int n, int batch, AttentionOptions options) {
-    var analyzer =
-        new AttentionAnalyzer(Matrices.shape(attention.length, attention[0].length), options);
-    analyzer.beginPrompt(0, 0, new TokenTrack());
+    var collector =
+        new AttentionCollector(Matrices.shape(attention.length, attention[0].length), options);
+    collector.beginPrompt(0, 0, new TokenTrack());
     for (int from = 0; from < n; from += batch) {
-      Matrices.feed(analyzer, attention, from, Math.min(n, from + batch));
+      Matrices.feed(collector, attention, from, Math.min(n, from + batch));
     }
-    return Objects.requireNonNull(analyzer.rollout(0));
+    return Objects.requireNonNull(collector.rollout(0));
   }
 
   private static double[][] brute(float[][][][] attention, int n) {

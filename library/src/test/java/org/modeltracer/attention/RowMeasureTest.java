@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.modeltracer.model.AttentionRow;
 
 class RowMeasureTest {
-  private final RowMeasure measure = new RowMeasure(AttentionOptions.defaults());
+  private final RowMeasure measure = new RowMeasure(AttentionOptions.defaults().thresholds());
 
   @Test
   void uniformRow() {
@@ -60,7 +60,7 @@ class RowMeasureTest {
   @Test
   void contentMatchingFindsCopiesAndWhatFollowedThem() {
     // a b c a b: the query is the second b; its copy is 1, what followed is 2
-    var tokens = TokenTrack.ofIds(1, 2, 3, 1, 2, 3);
+    var tokens = Matrices.tokens(1, 2, 3, 1, 2, 3);
     read(tokens, 4, new float[] {0.1f, 0.2f, 0.4f, 0.1f, 0.2f});
     assertThat(value(Quantity.DUPLICATE_TOKEN)).isEqualTo(0.2, within(1e-7));
     assertThat(value(Quantity.INDUCTION)).isEqualTo(0.4, within(1e-7));
@@ -88,7 +88,7 @@ class RowMeasureTest {
     var weights = MemorySegment.ofArray(new float[] {0.8f, 0.1f, 0.1f});
     row.at(0, 0, 0, 2, 0, 3, weights, 0);
     measure.read(row, new TokenTrack());
-    measure.normWeighted(row, new float[] {0, 3, 3});
+    measure.normWeighted(new float[] {0, 3, 3});
     assertThat(value(Quantity.NORM_WEIGHTED_SINK)).isZero();
     assertThat(value(Quantity.NORM_WEIGHTED_ENTROPY)).isEqualTo(Math.log(2), within(1e-6));
     assertThat(value(Quantity.NORM_WEIGHTED_DISTANCE)).isEqualTo(0.5, within(1e-6));

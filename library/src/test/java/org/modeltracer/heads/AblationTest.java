@@ -12,7 +12,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.modeltracer.attention.AttentionLayer;
+import org.modeltracer.attention.report.AttentionLayer;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.testing.Golden;
 import tools.jackson.databind.JsonNode;

@@ -10,10 +10,11 @@ import java.util.Objects;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.modeltracer.attention.AttentionAnalysis;
-import org.modeltracer.attention.AttentionLayer;
 import org.modeltracer.attention.Measure;
+import org.modeltracer.attention.Quantity;
 import org.modeltracer.attention.Rollout;
+import org.modeltracer.attention.report.AttentionAnalysis;
+import org.modeltracer.attention.report.AttentionLayer;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Runtimes;
@@ -22,15 +23,15 @@ import tools.jackson.databind.JsonNode;
 
 /** Measures of heads and rollout, from llama.cpp's rows, against PyTorch's. */
 class GoldenTraceTest {
-  private static final Map<String, String> FIELDS =
+  private static final Map<Quantity, String> FIELDS =
       Map.of(
-          "entropy", "entropy_mean_nats",
-          "normalized_entropy", "entropy_mean_normalized",
-          "distance", "mean_distance",
-          "previous_token", "prev_token_score",
-          "self", "self_score",
-          "sink", "sink_mass",
-          "concentration", "row_max_mean");
+          Quantity.ENTROPY, "entropy_mean_nats",
+          Quantity.NORMALIZED_ENTROPY, "entropy_mean_normalized",
+          Quantity.DISTANCE, "mean_distance",
+          Quantity.PREVIOUS_TOKEN, "prev_token_score",
+          Quantity.SELF, "self_score",
+          Quantity.SINK, "sink_mass",
+          Quantity.CONCENTRATION, "row_max_mean");
 
   static List<Arguments> goldens() {
     var all = new ArrayList<Arguments>();
@@ -104,7 +105,7 @@ class GoldenTraceTest {
               analysis.begin(ids);
               session.evaluate(ids, false);
             });
-    rollout(Objects.requireNonNull(trace.analyzer().rollout(0)), golden);
+    rollout(Objects.requireNonNull(trace.collector().rollout(0)), golden);
     assertThat(trace.analysis().prompts()).isEqualTo(2);
     int rows = first.length + ids.length - common;
     assertThat(head(trace.analysis(), 0, 0).rows()).isEqualTo(rows);
@@ -132,16 +133,16 @@ class GoldenTraceTest {
         JsonNode reference = want.get("heads").get(l).get(h);
         String where = golden + " L" + l + "H" + h + " ";
         int later = golden.ids().length - 1;
-        long seen = Objects.requireNonNull(head.measures().get("sink")).rows();
+        long seen = Objects.requireNonNull(head.measures().get(Quantity.SINK)).rows();
         for (var field : FIELDS.entrySet()) {
-          if (seen < later && field.getKey().equals("normalized_entropy")) {
+          if (seen < later && field.getKey() == Quantity.NORMALIZED_ENTROPY) {
             // PyTorch's numbers divide by ln(q + 1) and count keys that a window hides.
             continue;
           }
           Measure measure = Objects.requireNonNull(head.measures().get(field.getKey()));
           // PyTorch counts queries whose window hides position 0 as not attending to it.
           double mean =
-              field.getKey().equals("sink") ? measure.mean() * seen / later : measure.mean();
+              field.getKey() == Quantity.SINK ? measure.mean() * seen / later : measure.mean();
           near(where + field.getKey(), mean, reference.get(field.getValue()).asDouble(), golden);
         }
         if (seen == later) {
@@ -152,7 +153,7 @@ class GoldenTraceTest {
         }
       }
     }
-    rollout(Objects.requireNonNull(trace.analyzer().rollout(0)), golden);
+    rollout(Objects.requireNonNull(trace.collector().rollout(0)), golden);
     near(
         golden + " rollout entropy",
         Objects.requireNonNull(analysis.rollout().rolloutEntropy()),
@@ -162,7 +163,7 @@ class GoldenTraceTest {
   }
 
   private static AttentionLayer.Head head(AttentionAnalysis analysis, int layer, int head) {
-    AttentionLayer in = analysis.attentionWeights().get(String.valueOf(layer));
+    AttentionLayer in = analysis.attentionWeights().get(layer);
     return Objects.requireNonNull(Objects.requireNonNull(in).heads().get(head));
   }
 

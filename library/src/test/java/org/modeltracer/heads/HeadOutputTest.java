@@ -11,8 +11,9 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.modeltracer.attention.AttentionLayer;
 import org.modeltracer.attention.Measure;
+import org.modeltracer.attention.Quantity;
+import org.modeltracer.attention.report.AttentionLayer;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.model.HeadId;
@@ -143,21 +144,21 @@ class HeadOutputTest {
     Measure norm = Objects.requireNonNull(found.outputNorm());
     assertThat(norm.rows()).isEqualTo(n);
     near(where + " output", norm.mean(), output);
-    near(where + " entropy", measure(found, "norm_weighted_entropy"), entropy);
-    near(where + " distance", measure(found, "norm_weighted_distance"), distance);
-    near(where + " sink", measure(found, "norm_weighted_sink"), sink);
+    near(where + " entropy", measure(found, Quantity.NORM_WEIGHTED_ENTROPY), entropy);
+    near(where + " distance", measure(found, Quantity.NORM_WEIGHTED_DISTANCE), distance);
+    near(where + " sink", measure(found, Quantity.NORM_WEIGHTED_SINK), sink);
   }
 
   private static void near(String what, double found, double want) {
     assertThat(found).as(what).isEqualTo(want, within(2e-4 + 2e-3 * Math.abs(want)));
   }
 
-  private static double measure(AttentionLayer.Head head, String name) {
-    return Objects.requireNonNull(head.measures().get(name)).mean();
+  private static double measure(AttentionLayer.Head head, Quantity quantity) {
+    return Objects.requireNonNull(head.measures().get(quantity)).mean();
   }
 
   private static AttentionLayer.Head head(AttentionTrace trace, int layer, int head) {
-    AttentionLayer in = trace.analysis().attentionWeights().get(String.valueOf(layer));
+    AttentionLayer in = trace.analysis().attentionWeights().get(layer);
     return Objects.requireNonNull(Objects.requireNonNull(in).heads().get(head));
   }
 
@@ -272,7 +273,7 @@ class HeadOutputTest {
                     .forEach(
                         head -> {
                           assertThat(Objects.requireNonNull(head.outputNorm()).mean()).isPositive();
-                          assertThat(head.measures().containsKey("norm_weighted_entropy"))
+                          assertThat(head.measures().containsKey(Quantity.NORM_WEIGHTED_ENTROPY))
                               .isEqualTo(!kind.equals("latent"));
                         }));
   }

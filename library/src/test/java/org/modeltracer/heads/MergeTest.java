@@ -27,7 +27,7 @@ class MergeTest {
     AttentionTrace whole = trace(0, TEXTS.size());
     AttentionTrace left = trace(0, 2);
     AttentionTrace right = trace(2, TEXTS.size());
-    left.analyzer().merge(right.analyzer());
+    left.merge(right);
     Map<String, Double> want = numbers(whole);
     Map<String, Double> have = numbers(left);
     assertThat(have.keySet()).isEqualTo(want.keySet());
@@ -60,7 +60,7 @@ class MergeTest {
 
   private static Map<String, Double> numbers(AttentionTrace trace) {
     var numbers = new TreeMap<String, Double>();
-    collect(Json.mapper().valueToTree(trace.analyzer().result()), "", numbers);
+    collect(Json.mapper().valueToTree(trace.analysis()), "", numbers);
     return numbers;
   }
 

@@ -5,13 +5,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
 import java.util.stream.Collectors;
-import org.modeltracer.attention.AttentionAnalysis;
-import org.modeltracer.attention.AttentionFlow;
-import org.modeltracer.attention.AttentionInsight;
-import org.modeltracer.attention.AttentionPatterns;
-import org.modeltracer.attention.HeadCluster;
-import org.modeltracer.attention.HeadRedundancy;
-import org.modeltracer.attention.RolloutAttribution;
+import org.modeltracer.attention.report.AttentionAnalysis;
+import org.modeltracer.attention.report.AttentionFlow;
+import org.modeltracer.attention.report.AttentionInsight;
+import org.modeltracer.attention.report.AttentionPatterns;
+import org.modeltracer.attention.report.HeadCluster;
+import org.modeltracer.attention.report.HeadRedundancy;
+import org.modeltracer.attention.report.RolloutAttribution;
 import org.modeltracer.model.HeadId;
 
 /** What stands out in an attention analysis, for a person at a terminal. */

@@ -8,10 +8,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
-import org.modeltracer.attention.AttentionAnalysis;
-import org.modeltracer.attention.AttentionLayer;
-import org.modeltracer.attention.HeadLabel;
-import org.modeltracer.attention.HeadSpecializationType;
+import org.modeltracer.attention.report.AttentionAnalysis;
+import org.modeltracer.attention.report.AttentionLayer;
+import org.modeltracer.attention.report.HeadLabel;
+import org.modeltracer.attention.report.HeadSpecializationType;
 import org.modeltracer.model.HeadId;
 
 /** Layers × heads, a coloured letter each: what every head does, at a glance. */

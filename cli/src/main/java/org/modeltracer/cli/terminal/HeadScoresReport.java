@@ -4,8 +4,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.modeltracer.attention.HeadScores;
+import org.modeltracer.attention.report.HeadScores;
 import org.modeltracer.heads.HeadProbe;
+import org.modeltracer.heads.Mask;
 import org.modeltracer.model.HeadId;
 
 /** What the standard probe found, as JSON or as a table and a map. */
@@ -17,12 +18,7 @@ public record HeadScoresReport(HeadProbe.Result result) {
     var heads = new ArrayList<Map<String, Object>>();
     result.scores().forEach((id, scores) -> heads.add(head(id, scores)));
     var masks = new ArrayList<Map<String, Object>>();
-    result
-        .masks()
-        .forEach(
-            (layer, mask) ->
-                masks.add(
-                    Map.of("layer", layer, "mask", mask.kind(), "widest_row", mask.widest())));
+    result.masks().forEach((layer, mask) -> masks.add(mask(layer, mask)));
     var all = new LinkedHashMap<String, Object>();
     all.put("heads", heads);
     all.put("sequences", result.sequences());
@@ -47,6 +43,14 @@ public record HeadScoresReport(HeadProbe.Result result) {
       head.put("text", scores(text));
     }
     return head;
+  }
+
+  private static Map<String, Object> mask(int layer, Mask seen) {
+    var mask = new LinkedHashMap<String, Object>();
+    mask.put("layer", layer);
+    mask.put("mask", seen.kind());
+    mask.put("widest_row", seen.widest());
+    return mask;
   }
 
   private static Map<String, Object> scores(HeadScores s) {

@@ -1,0 +1,289 @@
+package org.modeltracer.attention;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.model.AttentionRow;
+import org.modeltracer.model.HeadId;
+import org.modeltracer.model.ModelShape;
+import org.modeltracer.trace.TraceListener;
+
+/**
+ * Reduces attention rows as they are made.
+ *
+ * <p>Rows come layer by layer within a forward pass, queries of a head in ascending order, and are
+ * never kept but for capped samples. Two collectors of the same model and options merge: halves
+ * collected apart give what the whole would have given. Not thread-safe.
+ */
+public final class AttentionCollector implements TraceListener {
+  private final ModelShape shape;
+  private final AttentionOptions options;
+  private final @Nullable Head[] heads;
+  private final QuerySample rows;
+  private final HeadOutputs outputs;
+  private final CopyDistances copies;
+  private final ResidualFlow residual = new ResidualFlow();
+  private final RolloutTotals rollout = new RolloutTotals();
+  private final RowMeasure measure;
+  private final Map<Integer, PromptTrace> open = new HashMap<>();
+  private final NavigableMap<Integer, Integer> leftOut = new TreeMap<>();
+  private @Nullable ValueNorms valueNorms;
+  private @Nullable PromptTrace example;
+  private @Nullable RetainedAttention matrices;
+  private long prompts;
+
+  /** What one head accumulates. */
+  private record Head(RowTotals rows, PositionCounters positions) {}
+
+  /** A collector for one model. */
+  public AttentionCollector(ModelShape shape, AttentionOptions options) {
+    this.shape = shape;
+    this.options = options;
+    var bounds = options.bounds();
+    int count = shape.layers() * shape.heads();
+    this.heads = new Head[count];
+    this.rows =
+        new QuerySample(count, bounds.sampleBytes(), q -> 4L * count * (q + 1), options.seed());
+    this.outputs = new HeadOutputs(count, options);
+    this.copies = new CopyDistances(bounds.maxPositions());
+    this.measure = new RowMeasure(options.thresholds());
+  }
+
+  /** Takes norms of projected values from here on, for norm-weighted attention. */
+  public void valueNorms(ValueNorms norms) {
+    valueNorms = norms;
+  }
+
+  /**
+   * Starts a prompt: rows of this sequence belong to it until another one starts.
+   *
+   * @param sequence sequence id of the rows
+   * @param prompt number that no other prompt has, also not one merged later
+   * @param tokens its tokens; may grow while it runs
+   */
+  public void beginPrompt(int sequence, long prompt, TokenTrack tokens) {
+    begin(sequence, prompt, tokens);
+  }
+
+  /**
+   * Starts a prompt whose first tokens need not be computed again, since the sequence's last prompt
+   * began with them and the cache still holds them.
+   *
+   * <p>Their rows are not counted a second time; rollout and flow go on from what is known of them.
+   *
+   * @param reused number of those tokens
+   */
+  public void beginPrompt(int sequence, long prompt, TokenTrack tokens, int reused) {
+    PromptTrace before = open.get(sequence);
+    PromptTrace now = begin(sequence, prompt, tokens);
+    if (before != null && reused > 0) {
+      now.resume(before, reused);
+    }
+  }
+
+  private PromptTrace begin(int sequence, long id, TokenTrack tokens) {
+    var prompt = new PromptTrace(id, tokens, shape, options, rollout);
+    open.put(sequence, prompt);
+    prompts++;
+    if (preferred(prompt)) {
+      example = prompt;
+      long bytes = options.bounds().matrixBytes();
+      matrices = bytes >= 0 ? new RetainedAttention(bytes) : null;
+    }
+    return prompt;
+  }
+
+  private boolean preferred(PromptTrace candidate) {
+    return example == null || order(candidate.id) <= order(example.id);
+  }
+
+  private long order(long prompt) {
+    return QuerySample.hash(options.seed(), prompt, -1);
+  }
+
+  @Override
+  public void onAttentionRow(AttentionRow row) {
+    row(row);
+  }
+
+  @Override
+  public void onForwardEnd(int forward) {
+    endForward();
+  }
+
+  @Override
+  public void onResidual(
+      int layer, int rows, double normIn, double normDelta, double normOut, double cosine) {
+    if (layer < shape.layers()) {
+      residual.add(layer, rows, normIn, normOut, cosine, normDelta);
+    }
+  }
+
+  /** Whether a row is one of those that are collected: not an encoder's beside the decoder. */
+  public boolean covers(AttentionRow row) {
+    return row.layer() < shape.layers();
+  }
+
+  /** Takes one row; it is read only during the call. A row that sees later keys is left out. */
+  public void row(AttentionRow row) {
+    if (!covers(row) || !row.causal()) {
+      leftOut.putIfAbsent(row.layer(), row.query());
+      return;
+    }
+    PromptTrace prompt = open.get(row.sequence());
+    if (prompt == null) {
+      prompt = begin(row.sequence(), row.sequence(), new TokenTrack());
+    }
+    if (matrices != null && prompt == example) {
+      matrices.row(row);
+    }
+    int index = index(row.layer(), row.head());
+    Head head = head(index);
+    if (!measure.read(row, prompt.tokens)) {
+      head.rows.addBad();
+      return;
+    }
+    float[] norms =
+        valueNorms == null ? null : valueNorms.of(row.sequence(), row.layer(), row.head());
+    if (norms != null) {
+      measure.normWeighted(norms);
+    }
+    head.rows.add(measure);
+    head.positions.add(measure, (float) options.thresholds().connectedAbove());
+    if (row.size() > 1) {
+      keepSample(prompt.id, index);
+    }
+    if (prompt.first(row.query())) {
+      copies.add(prompt.tokens, row.query());
+    }
+    prompt.add(measure, index);
+  }
+
+  private void keepSample(long prompt, int index) {
+    var slots = rows.slots(prompt, measure.query);
+    if (slots != null) {
+      float[] copy = new float[measure.query + 1];
+      for (int i = 0; i < measure.size; i++) {
+        copy[measure.key(i)] = measure.weights[i];
+      }
+      slots[index] = copy;
+    }
+  }
+
+  /**
+   * Takes what a head wrote for one token: {@code length} floats from {@code offset} of a vector.
+   */
+  public void headOutput(
+      int sequence, int layer, int head, int position, float[] vector, int offset, int length) {
+    PromptTrace prompt = open.get(sequence);
+    long id = prompt == null ? sequence : prompt.id;
+    outputs.add(id, index(layer, head), position, vector, offset, length);
+  }
+
+  /**
+   * Takes norms of the residual stream of one token through one layer.
+   *
+   * @param layer the layer
+   * @param in ‖x_in‖
+   * @param out ‖x_out‖
+   * @param cosine of x_in and x_out
+   * @param change ‖x_out − x_in‖
+   */
+  public void residual(int layer, double in, double out, double cosine, double change) {
+    residual.add(layer, 1, in, out, cosine, change);
+  }
+
+  /** Ends a forward pass: the last layer's rows are complete. */
+  public void endForward() {
+    open.values().forEach(PromptTrace::endForward);
+  }
+
+  private int index(int layer, int head) {
+    if (layer < 0 || layer >= shape.layers() || head < 0 || head >= shape.heads()) {
+      throw new IndexOutOfBoundsException(
+          "no head %s in a model of %d layers and %d heads"
+              .formatted(new HeadId(layer, head), shape.layers(), shape.heads()));
+    }
+    return layer * shape.heads() + head;
+  }
+
+  private Head head(int index) {
+    Head head = heads[index];
+    if (head == null) {
+      head = new Head(new RowTotals(), new PositionCounters(options.bounds().maxPositions()));
+      heads[index] = head;
+    }
+    return head;
+  }
+
+  /** Adds everything another collector has seen. */
+  public void merge(AttentionCollector other) {
+    if (!shape.equals(other.shape) || !options.equals(other.options)) {
+      throw new IllegalArgumentException(
+          "attention of different models or options cannot be merged; collect both with the same");
+    }
+    for (int i = 0; i < heads.length; i++) {
+      Head theirs = other.heads[i];
+      if (theirs != null) {
+        Head own = head(i);
+        own.rows.merge(theirs.rows);
+        own.positions.merge(theirs.positions);
+      }
+    }
+    rows.merge(other.rows);
+    outputs.merge(other.outputs);
+    copies.merge(other.copies);
+    residual.merge(other.residual);
+    rollout.merge(other.rollout);
+    prompts += other.prompts;
+    other.leftOut.forEach(leftOut::putIfAbsent);
+    if (other.example != null && preferred(other.example)) {
+      example = other.example;
+      matrices = other.matrices;
+    }
+  }
+
+  /** Rollout of the prompt that a sequence is running, or null when it runs none. */
+  public @Nullable Rollout rollout(int sequence) {
+    PromptTrace prompt = open.get(sequence);
+    return prompt == null ? null : prompt.rollout.collected();
+  }
+
+  /** All that was collected so far. */
+  public CollectedAttention collected() {
+    return new CollectedAttention(
+        shape,
+        prompts,
+        collectedHeads(),
+        rows.collected(),
+        outputs.collected(),
+        copies.copy(),
+        rollout.means(),
+        residual.means(),
+        example == null ? null : example.collected(),
+        matrices == null ? null : matrices.copy(),
+        new TreeMap<>(leftOut));
+  }
+
+  private List<CollectedHead> collectedHeads() {
+    var collected = new ArrayList<CollectedHead>();
+    for (int i = 0; i < heads.length; i++) {
+      Head head = heads[i];
+      if (head != null) {
+        collected.add(
+            new CollectedHead(
+                new HeadId(i / shape.heads(), i % shape.heads()),
+                i,
+                new RowTotals().merge(head.rows),
+                head.positions.copy(),
+                outputs.norm(i),
+                example == null ? null : example.scores(i)));
+      }
+    }
+    return collected;
+  }
+}

@@ -1,0 +1,31 @@
+package org.modeltracer.attention;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One query of a sample, with a vector from every head.
+ *
+ * @param position of the query
+ * @param vectors by {@link CollectedHead#index}, null where a head showed none
+ */
+public record SampledQuery(int position, float[] @Nullable [] vectors) {
+  /** Whether all of these heads have a vector. */
+  public boolean has(Iterable<CollectedHead> heads) {
+    for (CollectedHead head : heads) {
+      if (vectors[head.index()] == null) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** The vector of a head that has one. */
+  public float[] of(CollectedHead head) {
+    float[] vector = vectors[head.index()];
+    if (vector == null) {
+      throw new IllegalArgumentException(
+          head.id() + " has no vector of the sampled position " + position);
+    }
+    return vector;
+  }
+}

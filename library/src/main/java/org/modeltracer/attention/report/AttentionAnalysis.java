@@ -1,0 +1,135 @@
+package org.modeltracer.attention.report;
+
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.attention.CollectedAttention;
+import org.modeltracer.attention.CollectedPrompt;
+import org.modeltracer.attention.RetainedAttention;
+import org.modeltracer.attention.RowTotals;
+
+/**
+ * All that attention says about a model, ready to be written as JSON.
+ *
+ * <p>What describes one prompt (flow, attribution and scores by token) is about the example prompt:
+ * the only one, or else the one whose number hashes lowest, so that merging keeps it.
+ *
+ * @param prompts prompts analysed
+ * @param examplePrompt number of the example prompt, null when there is none
+ * @param attentionWeights layers by index
+ * @param attentionPatterns shapes in attention matrices
+ * @param headSpecialization what heads are for
+ * @param attentionFlow how information travels to the last position
+ * @param attentionStats the whole in a few numbers
+ * @param rollout where the last position's information comes from
+ * @param absent what could not be computed, by field name, and why
+ */
+public record AttentionAnalysis(
+    long prompts,
+    @Nullable Long examplePrompt,
+    Map<Integer, AttentionLayer> attentionWeights,
+    AttentionPatterns attentionPatterns,
+    Specialization headSpecialization,
+    AttentionFlow attentionFlow,
+    AttentionStatistics attentionStats,
+    RolloutAttribution rollout,
+    Map<String, String> absent) {
+  /**
+   * What heads are for.
+   *
+   * @param layerSpecialization labels of a layer's heads, in order
+   * @param headClusters heads that attend alike
+   * @param specializationEvolution how labels change with depth
+   * @param redundancyAnalysis heads that do what others do
+   */
+  public record Specialization(
+      Map<Integer, List<HeadSpecializationType>> layerSpecialization,
+      List<HeadCluster> headClusters,
+      SpecializationEvolution specializationEvolution,
+      HeadRedundancy redundancyAnalysis) {}
+
+  private static final String CLUSTERS = "head_specialization.head_clusters";
+  private static final String PRUNING =
+      "head_specialization.redundancy_analysis.pruning_recommendations";
+
+  /** The analysis of collected attention; what cannot be computed is absent, with a reason. */
+  public static AttentionAnalysis of(CollectedAttention collected, AnalysisContext context) {
+    CollectedPrompt example = collected.example();
+    List<LabelledHead> heads = LabelledHead.all(collected);
+    NavigableMap<Integer, List<LabelledHead>> layers = LabelledHead.byLayer(heads);
+    NavigableMap<Integer, RowTotals> totals = collected.layers();
+    var distances = HeadDistances.of(collected, context.bounds().pairWork());
+    var redundancy = HeadRedundancy.of(collected, distances, context.costs());
+    var flow = FlowAnalysis.of(collected, context.bounds());
+    var patterns = AttentionPatterns.of(collected.heads());
+    var rollout = RolloutAttribution.of(collected);
+    return new AttentionAnalysis(
+        collected.prompts(),
+        example == null ? null : (Long) example.id(),
+        AttentionLayer.of(layers, totals, distances, collected),
+        patterns,
+        new Specialization(
+            labels(layers),
+            HeadCluster.of(heads, distances),
+            SpecializationEvolution.of(layers),
+            redundancy),
+        flow,
+        AttentionStatistics.of(collected, totals, Insights.of(layers, patterns, redundancy, flow)),
+        rollout,
+        absent(collected, context, distances, flow, rollout));
+  }
+
+  private static Map<Integer, List<HeadSpecializationType>> labels(
+      NavigableMap<Integer, List<LabelledHead>> layers) {
+    var labels = new TreeMap<Integer, List<HeadSpecializationType>>();
+    layers.forEach(
+        (layer, own) -> labels.put(layer, own.stream().map(LabelledHead::label).toList()));
+    return labels;
+  }
+
+  private static Map<String, String> absent(
+      CollectedAttention collected,
+      AnalysisContext context,
+      HeadDistances distances,
+      AttentionFlow flow,
+      RolloutAttribution rollout) {
+    var absent = new TreeMap<String, String>(context.absent());
+    collected
+        .leftOut()
+        .forEach(
+            (layer, query) ->
+                absent.putIfAbsent(
+                    "attention_weights." + layer,
+                    layer >= collected.shape().layers()
+                        ? "a layer of the encoder: attention is not causal"
+                        : "attention is not causal: position " + query + " sees later ones"));
+    RetainedAttention kept = collected.matrices();
+    if (kept != null && !kept.whole()) {
+      absent.put(
+          "attention_weights.attention_matrix",
+          "kept as %s in %d bytes, %d rows left out; a larger --keep-attention keeps more"
+              .formatted(kept.precision(), kept.bytes(), kept.leftOut()));
+    }
+    if (distances.rows() == 0) {
+      absent.putIfAbsent(
+          CLUSTERS, "no sampled query has rows of all heads; raise the sample's budget");
+    }
+    if (context.costs() == null) {
+      absent.putIfAbsent(PRUNING, "the model's tensors were not handed in");
+    } else if (collected.outputs().isEmpty()) {
+      absent.putIfAbsent(PRUNING, "no head output was seen");
+    }
+    if (flow.reason() != null) {
+      absent.putIfAbsent("attention_flow.flow_paths", flow.reason());
+    }
+    if (flow.layerFlowStats().isEmpty()) {
+      absent.putIfAbsent("attention_flow.layer_flow_stats", "no residual norms were handed in");
+    }
+    if (rollout.reason() != null) {
+      absent.putIfAbsent("rollout", rollout.reason());
+    }
+    return absent;
+  }
+}

@@ -1,0 +1,119 @@
+package org.modeltracer.attention.report;
+
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.attention.LayerFlow;
+import org.modeltracer.model.HeadId;
+
+/**
+ * How attention carries information from positions to the last one; correlational.
+ *
+ * @param flowPaths strongest path from the last position to each of the sources that matter most
+ * @param bottlenecks layers where it is narrow, most severe first
+ * @param efficiencyMetrics the whole in four numbers, null without a flow graph
+ * @param layerFlowStats the residual stream through each layer, where norms were handed in
+ * @param reason why paths are absent, null when they are there
+ */
+public record AttentionFlow(
+    List<Path> flowPaths,
+    List<Bottleneck> bottlenecks,
+    @Nullable Efficiency efficiencyMetrics,
+    Map<Integer, LayerFlow> layerFlowStats,
+    @Nullable String reason) {
+  /** What a layer does to the flow at one step of a path. */
+  public enum Transformation {
+    /** It stays where it is, by the residual stream. */
+    DIRECT,
+    /** It leaves a row whose entropy is at least 0.7 of the largest. */
+    DIFFUSION,
+    /** It leaves a row whose entropy is at most 0.3 of the largest. */
+    CONCENTRATION,
+    /** It leaves a row between the two. */
+    ROUTING
+  }
+
+  /** In what sense a layer is narrow. */
+  public enum BottleneckType {
+    /** Largest drop of exp H of the rollout's rows: fewer positions are still told apart. */
+    INFORMATION,
+    /** Head-averaged rows of least entropy: few keys are read. */
+    ATTENTION,
+    /** Smallest effective rank of Â. Roy and Vetterli 2007. */
+    CAPACITY,
+    /** Most of a minimum cut. Abnar and Zuidema 2020. */
+    FLOW
+  }
+
+  /**
+   * One step of a path, down through one layer.
+   *
+   * @param layerIndex the layer
+   * @param headIndex head with the largest weight on the pair, null for a step that stays
+   * @param strength Â of the step
+   * @param transformation what the layer does
+   * @param involvedTokens the position it leaves and the position it reaches
+   */
+  public record Step(
+      int layerIndex,
+      @Nullable Integer headIndex,
+      double strength,
+      Transformation transformation,
+      List<Integer> involvedTokens) {}
+
+  /**
+   * The path of largest product from a target, above the last layer, to a source below the first.
+   *
+   * @param pathId {@code target-source}
+   * @param startPosition the source
+   * @param endPosition the target
+   * @param flowSteps one per layer with attention, last layer first
+   * @param totalStrength product of the steps
+   * @param pathLength steps that change position
+   * @param maxFlow maximum flow over all paths, at most 1
+   * @param rollout rollout weight: sum of the products of all paths
+   * @param keptCapacity share of capacity in the graph; below 1 the flow is a lower bound
+   */
+  public record Path(
+      String pathId,
+      int startPosition,
+      int endPosition,
+      List<Step> flowSteps,
+      double totalStrength,
+      int pathLength,
+      double maxFlow,
+      double rollout,
+      double keptCapacity) {}
+
+  /**
+   * A narrow layer.
+   *
+   * @param location the layer, with the head that leads most often there for {@code ATTENTION}
+   * @param layer the layer
+   * @param bottleneckType in what sense
+   * @param severity in [0, 1]: share of the cut, or what is missing to the largest possible value
+   * @param affectedPaths ids of the paths that move in this layer or are cut there
+   */
+  public record Bottleneck(
+      @Nullable HeadId location,
+      int layer,
+      BottleneckType bottleneckType,
+      double severity,
+      List<String> affectedPaths) {}
+
+  /**
+   * The flow in four numbers.
+   *
+   * @param overallEfficiency mean maximum flow of the paths
+   * @param informationPreservation effective rank of the rollout over its order; null when too long
+   * @param flowRedundancy mean share of rollout that does not run along the strongest path
+   * @param bottleneckImpact mean share of the end capacities that inner layers hold back
+   * @param paths paths behind the means
+   */
+  public record Efficiency(
+      double overallEfficiency,
+      @Nullable Double informationPreservation,
+      double flowRedundancy,
+      double bottleneckImpact,
+      int paths) {}
+}

@@ -1,0 +1,85 @@
+package org.modeltracer.attention.report;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.modeltracer.model.HeadId;
+import org.modeltracer.trace.SummarySection;
+
+/**
+ * The analysis in short, for the summary: a map of heads and what stands out.
+ *
+ * @param analysis gives the analysis so far
+ */
+public record AttentionSection(Supplier<AttentionAnalysis> analysis) implements SummarySection {
+  /**
+   * One head in short.
+   *
+   * @param head the head
+   * @param specializationType its label
+   * @param entropy mean entropy in nats
+   * @param maxAttention largest weight of any row with more than one key
+   * @param sparsity share of visible keys below the threshold
+   * @param rows rows seen
+   */
+  public record Head(
+      HeadId head,
+      HeadSpecializationType specializationType,
+      double entropy,
+      double maxAttention,
+      double sparsity,
+      long rows) {}
+
+  /**
+   * The whole in short.
+   *
+   * @param prompts prompts analysed
+   * @param heads every head that has shown a row
+   * @param avgEntropy mean entropy in nats over the rows of all heads
+   * @param overallSparsity share of visible keys below the threshold, all heads
+   * @param rollout attribution of the example prompt's last position
+   * @param insights what stands out, with evidence
+   * @param absent what could not be computed, by field name, and why
+   */
+  public record Brief(
+      long prompts,
+      List<Head> heads,
+      double avgEntropy,
+      double overallSparsity,
+      RolloutAttribution rollout,
+      List<AttentionInsight> insights,
+      Map<String, String> absent) {}
+
+  @Override
+  public String name() {
+    return "attention";
+  }
+
+  @Override
+  public Object toJson() {
+    AttentionAnalysis whole = analysis.get();
+    var heads = new ArrayList<Head>();
+    for (AttentionLayer layer : whole.attentionWeights().values()) {
+      for (AttentionLayer.Head head : layer.heads().values()) {
+        heads.add(
+            new Head(
+                new HeadId(layer.layerIndex(), head.headIndex()),
+                head.specializationType(),
+                head.entropy(),
+                head.maxAttention(),
+                head.sparsity(),
+                head.rows()));
+      }
+    }
+    AttentionStatistics stats = whole.attentionStats();
+    return new Brief(
+        whole.prompts(),
+        heads,
+        stats.avgEntropy(),
+        stats.sparsityDistribution().overallSparsity(),
+        whole.rollout(),
+        stats.insights(),
+        whole.absent());
+  }
+}

@@ -1,0 +1,68 @@
+package org.modeltracer.attention.report;
+
+import java.util.List;
+import org.ejml.data.FMatrixRMaj;
+import org.ejml.dense.row.factory.DecompositionFactory_FDRM;
+
+/** Effective numbers: exponentials of entropies of normalized spectra. */
+final class EffectiveRank {
+  /** Largest order whose spectrum is computed; the cost grows with its cube. */
+  static final int LARGEST = 512;
+
+  private EffectiveRank() {}
+
+  /**
+   * exp H(σ / Σσ) of the singular values of a lower triangular matrix over its order, in [1 / n,
+   * 1]. Roy and Vetterli 2007.
+   *
+   * @param rows each {@code [row + 1]}
+   */
+  static double share(List<float[]> rows) {
+    int n = rows.size();
+    var matrix = new FMatrixRMaj(n, n);
+    for (int i = 0; i < n; i++) {
+      System.arraycopy(rows.get(i), 0, matrix.data, i * n, i + 1);
+    }
+    var svd = DecompositionFactory_FDRM.svd(n, n, false, false, true);
+    if (!svd.decompose(matrix)) {
+      return Double.NaN;
+    }
+    return effective(svd.getSingularValues(), svd.numberOfSingularValues()) / n;
+  }
+
+  /**
+   * exp H of the eigenvalues of a similarity matrix over its order, in [1 / n, 1]: how many of n
+   * items are really different. Vendi score, Friedman and Dieng 2023.
+   */
+  static double diversity(double[][] similarity) {
+    int n = similarity.length;
+    var matrix = new FMatrixRMaj(n, n);
+    for (int a = 0; a < n; a++) {
+      for (int b = 0; b < n; b++) {
+        matrix.set(a, b, (float) similarity[a][b]);
+      }
+    }
+    var eigen = DecompositionFactory_FDRM.eig(n, false, true);
+    if (!eigen.decompose(matrix)) {
+      return Double.NaN;
+    }
+    float[] values = new float[n];
+    for (int i = 0; i < n; i++) {
+      values[i] = Math.max(0, eigen.getEigenvalue(i).getReal());
+    }
+    return effective(values, n) / n;
+  }
+
+  private static double effective(float[] values, int n) {
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+      sum += values[i];
+    }
+    double h = 0;
+    for (int i = 0; i < n; i++) {
+      double p = values[i] / sum;
+      if (p > 0) h -= p * Math.log(p);
+    }
+    return Math.exp(h);
+  }
+}

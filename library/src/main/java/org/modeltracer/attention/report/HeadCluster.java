@@ -1,0 +1,104 @@
+package org.modeltracer.attention.report;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.modeltracer.model.HeadId;
+
+/**
+ * Heads that attend alike.
+ *
+ * @param clusterId number from 0, by first member
+ * @param heads its members
+ * @param centroidPattern mean share of mass at distance 0, 1, 2–3, 4–7, 8–15, … over the members
+ * @param cohesion mean silhouette of its members in [−1, 1]
+ * @param specialization the members' most frequent label
+ * @param rows sampled rows behind the distances
+ */
+public record HeadCluster(
+    int clusterId,
+    List<HeadId> heads,
+    List<Double> centroidPattern,
+    double cohesion,
+    HeadSpecializationType specialization,
+    int rows) {
+  private static final int MOST_CLUSTERS = 16;
+
+  /**
+   * Average-linkage clusters; their number is the one, from 2 to 16, with the largest mean
+   * silhouette. Fewer than 3 heads are one cluster.
+   */
+  static List<HeadCluster> of(List<LabelledHead> heads, HeadDistances distances) {
+    int n = heads.size();
+    if (n == 0 || distances.rows() == 0) {
+      return List.of();
+    }
+    int[][] cuts = AverageLinkage.cuts(distances.divergence());
+    int[] best = cuts[0];
+    double[] silhouettes = new double[n];
+    double top = 0;
+    for (int k = 2; k <= Math.min(MOST_CLUSTERS, n - 1); k++) {
+      double[] values = AverageLinkage.silhouettes(distances.divergence(), cuts[k - 1]);
+      double mean = Arrays.stream(values).average().orElse(0);
+      if (mean > top) {
+        top = mean;
+        best = cuts[k - 1];
+        silhouettes = values;
+      }
+    }
+    var clusters = new ArrayList<HeadCluster>();
+    int count = Arrays.stream(best).max().orElse(-1) + 1;
+    for (int c = 0; c < count; c++) {
+      int id = c;
+      int[] clusterOf = best;
+      int[] members = IntStream.range(0, n).filter(i -> clusterOf[i] == id).toArray();
+      double cohesion = 0;
+      for (int i : members) cohesion += silhouettes[i];
+      clusters.add(
+          cluster(
+              id,
+              Arrays.stream(members).mapToObj(heads::get).toList(),
+              cohesion / members.length,
+              distances.rows()));
+    }
+    return clusters;
+  }
+
+  private static HeadCluster cluster(
+      int id, List<LabelledHead> members, double cohesion, int rows) {
+    var votes = new EnumMap<HeadSpecializationType, Integer>(HeadSpecializationType.class);
+    double[] centroid = {};
+    for (LabelledHead head : members) {
+      votes.merge(head.label(), 1, Integer::sum);
+      double[] shares = logShares(head.collected().positions().massByDistance());
+      if (shares.length > centroid.length) centroid = Arrays.copyOf(centroid, shares.length);
+      for (int b = 0; b < shares.length; b++) centroid[b] += shares[b];
+    }
+    return new HeadCluster(
+        id,
+        members.stream().map(LabelledHead::id).toList(),
+        Arrays.stream(centroid).mapToObj(share -> share / members.size()).toList(),
+        cohesion,
+        votes.entrySet().stream().max(Map.Entry.comparingByValue()).orElseThrow().getKey(),
+        rows);
+  }
+
+  /** Share of mass at distance 0, 1, 2–3, 4–7, …, up to the farthest with any. */
+  private static double[] logShares(double[] byDistance) {
+    double[] bins = new double[33];
+    double total = 0;
+    int used = 0;
+    for (int d = 0; d < byDistance.length; d++) {
+      int bin = 32 - Integer.numberOfLeadingZeros(d);
+      bins[bin] += byDistance[d];
+      total += byDistance[d];
+      if (byDistance[d] > 0) used = bin + 1;
+    }
+    double[] shares = Arrays.copyOf(bins, used);
+    for (int b = 0; b < used; b++) shares[b] /= total;
+    return shares;
+  }
+}

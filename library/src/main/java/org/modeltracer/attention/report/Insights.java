@@ -1,0 +1,265 @@
+package org.modeltracer.attention.report;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.modeltracer.attention.Quantity;
+import org.modeltracer.attention.RowTotals;
+
+/**
+ * Finds what stands out and says how sure one can be.
+ *
+ * <p>Confidence is 1 − p of a stated test, rows taken as independent; rows of one prompt are not
+ * quite, so it flatters.
+ */
+final class Insights {
+  private static final int EACH = 5;
+  private static final int FEWEST_LAYERS = 4;
+
+  private final List<AttentionInsight> insights = new ArrayList<>();
+
+  private Insights() {}
+
+  static List<AttentionInsight> of(
+      NavigableMap<Integer, List<LabelledHead>> layers,
+      AttentionPatterns patterns,
+      HeadRedundancy redundancy,
+      AttentionFlow flow) {
+    var found = new Insights();
+    found.specialization(layers);
+    found.patterns(patterns);
+    found.flow(flow);
+    found.redundancy(redundancy);
+    found.depth(layers);
+    return found.insights;
+  }
+
+  private void specialization(NavigableMap<Integer, List<LabelledHead>> layers) {
+    layers.values().stream()
+        .flatMap(List::stream)
+        .flatMap(head -> specialization(head).stream())
+        .sorted(Comparator.comparingDouble(insight -> -insight.confidence()))
+        .limit(EACH)
+        .forEach(insights::add);
+  }
+
+  private static Optional<AttentionInsight> specialization(LabelledHead head) {
+    RowTotals rows = head.collected().rows();
+    return switch (head.label()) {
+      case POSITIONAL -> Optional.of(positional(head));
+      case SPECIAL_TOKEN -> mass(head, Quantity.SPECIAL, 0.5);
+      case LOCAL -> mass(head, Quantity.LOCAL, 0.5);
+      case GLOBAL -> mass(head, Quantity.GLOBAL, 0.5);
+      case SEMANTIC ->
+          mass(
+              head,
+              rows.mean(Quantity.FOLLOWERS) > rows.mean(Quantity.COPIES)
+                  ? Quantity.FOLLOWERS
+                  : Quantity.COPIES,
+              0.3);
+      case SYNTACTIC -> mass(head, Quantity.STRUCTURAL, rows.mean(Quantity.STRUCTURAL_BASE));
+      case MIXED -> Optional.empty();
+    };
+  }
+
+  private static AttentionInsight positional(LabelledHead head) {
+    HeadSpecialization scores = head.specialization();
+    double chance = head.collected().rows().chanceOfOneKey();
+    return tested(
+        AttentionInsight.Type.HEAD_SPECIALIZATION,
+        text(
+            "%s looks %d tokens back in %.1f %% of %d rows",
+            head.id(), scores.offset(), 100 * scores.positional(), scores.rows()),
+        Significance.shareAbove(scores.positional(), chance, scores.rows()),
+        "1 - p, binomial, argmax at random among visible keys",
+        Map.of(
+            "head", head.id().toString(),
+            "offset", scores.offset(),
+            "share", scores.positional(),
+            "chance", chance,
+            "rows", scores.rows()));
+  }
+
+  private static Optional<AttentionInsight> mass(
+      LabelledHead head, Quantity quantity, double bound) {
+    return Optional.ofNullable(head.collected().rows().measure(quantity))
+        .map(
+            mass ->
+                tested(
+                    AttentionInsight.Type.HEAD_SPECIALIZATION,
+                    text(
+                        "%s is %s: %.1f %% of its mass over %d rows",
+                        head.id(), head.label().id(), 100 * mass.mean(), mass.rows()),
+                    Significance.meanAbove(mass, bound),
+                    "1 - p, normal, mean mass above the bound",
+                    Map.of(
+                        "head", head.id().toString(),
+                        "mass", mass.mean(),
+                        "std", mass.std(),
+                        "bound", bound,
+                        "rows", mass.rows())));
+  }
+
+  private void patterns(AttentionPatterns patterns) {
+    patterns.blockPatterns().stream()
+        .min(Comparator.comparingDouble(AttentionPatterns.Block::pValue))
+        .map(Insights::block)
+        .ifPresent(insights::add);
+    patterns.repetitivePatterns().stream()
+        .max(Comparator.comparingDouble(AttentionPatterns.Repetitive::z))
+        .map(Insights::repetitive)
+        .ifPresent(insights::add);
+  }
+
+  private static AttentionInsight block(AttentionPatterns.Block block) {
+    return tested(
+        AttentionInsight.Type.PATTERN_DISCOVERY,
+        text(
+            "%s stays inside text segments %.2f times as much as chance",
+            block.layerHead(), block.internalStrength()),
+        block.pValue(),
+        "1 - p, normal, mass inside above its share of keys",
+        Map.of(
+            "head", block.layerHead().toString(),
+            "lift", block.internalStrength(),
+            "leakage", block.externalAttention(),
+            "rows", block.rows()));
+  }
+
+  private static AttentionInsight repetitive(AttentionPatterns.Repetitive repeat) {
+    return tested(
+        AttentionInsight.Type.PATTERN_DISCOVERY,
+        text("%s repeats every %d tokens", repeat.layerHead(), repeat.period()),
+        repeat.pValue(),
+        "1 - p, normal, autocorrelation of the distance profile, all lags counted",
+        Map.of(
+            "head", repeat.layerHead().toString(),
+            "period", repeat.period(),
+            "autocorrelation", repeat.strength(),
+            "z", repeat.z(),
+            "rows", repeat.rows()));
+  }
+
+  private void flow(AttentionFlow flow) {
+    for (AttentionFlow.Bottleneck neck : flow.bottlenecks()) {
+      if (neck.bottleneckType() == AttentionFlow.BottleneckType.FLOW) {
+        insights.add(
+            sized(
+                AttentionInsight.Type.FLOW_ANALYSIS,
+                text(
+                    "layer %d holds %.1f %% of the minimum cuts to the last position",
+                    neck.layer(), 100 * neck.severity()),
+                neck.severity(),
+                "share of cut capacity, an effect size",
+                Map.of(
+                    "layer", neck.layer(),
+                    "cut_share", neck.severity(),
+                    "paths", flow.flowPaths().size())));
+      }
+    }
+  }
+
+  private void redundancy(HeadRedundancy redundancy) {
+    redundancy.redundantPairs().stream()
+        .limit(EACH)
+        .map(pair -> alike(pair, redundancy.rows()))
+        .forEach(insights::add);
+    redundancy.pruningRecommendations().stream()
+        .limit(1)
+        .map(Insights::removable)
+        .forEach(insights::add);
+  }
+
+  private static AttentionInsight alike(HeadRedundancy.Pair pair, int rows) {
+    var evidence = new TreeMap<String, Object>();
+    evidence.put("head1", pair.head1().toString());
+    evidence.put("head2", pair.head2().toString());
+    evidence.put("similarity", pair.similarity());
+    evidence.put("correlation", pair.correlation());
+    evidence.put("rows", rows);
+    if (pair.cka() != null) evidence.put("cka", pair.cka());
+    return tested(
+        AttentionInsight.Type.REDUNDANCY_DETECTION,
+        text(
+            "%s and %s are %s, %.3f",
+            pair.head1(),
+            pair.head2(),
+            pair.redundancyType().name().toLowerCase(Locale.ROOT),
+            pair.similarity()),
+        Significance.correlationBeyond(pair.correlation(), rows),
+        "1 - p, Fisher z of the rows' correlation, one degree of freedom a row",
+        evidence);
+  }
+
+  private static AttentionInsight removable(Pruning.Recommendation advice) {
+    return sized(
+        AttentionInsight.Type.OPTIMIZATION_OPPORTUNITY,
+        "the KV group of " + advice.headToPrune() + " " + advice.reason(),
+        advice.confidence(),
+        "how far below half of an even share, an effect size",
+        Map.of(
+            "head", advice.headToPrune().toString(),
+            "norm_share", advice.normShare(),
+            "performance_drop", advice.expectedImpact().performanceDrop(),
+            "bytes", advice.expectedImpact().memorySavings(),
+            "rows", advice.rows()));
+  }
+
+  /** Does attention narrow or widen with depth? */
+  private void depth(NavigableMap<Integer, List<LabelledHead>> layers) {
+    double[] means = layers.values().stream().mapToDouble(Insights::meanEntropy).toArray();
+    if (means.length < FEWEST_LAYERS) {
+      return;
+    }
+    double trend = Significance.trend(means);
+    insights.add(
+        tested(
+            AttentionInsight.Type.BEHAVIOR_EXPLANATION,
+            text(
+                "attention %s with depth (rank correlation %.2f over %d layers)",
+                trend > 0 ? "spreads" : "narrows", trend, means.length),
+            Significance.correlationBeyond(trend, means.length),
+            "1 - p, Fisher z of the rank correlation of entropy with depth",
+            Map.of(
+                "normalized_entropy_by_layer", means, "spearman", trend, "layers", means.length)));
+  }
+
+  private static double meanEntropy(List<LabelledHead> heads) {
+    double sum = 0;
+    for (LabelledHead head : heads) {
+      sum += head.collected().rows().meanOrZero(Quantity.NORMALIZED_ENTROPY);
+    }
+    return sum / heads.size();
+  }
+
+  private static String text(String format, Object... values) {
+    return String.format(Locale.ROOT, format, values);
+  }
+
+  /** What a test found; the confidence is 1 − p. */
+  private static AttentionInsight tested(
+      AttentionInsight.Type type,
+      String text,
+      double p,
+      String means,
+      Map<String, Object> evidence) {
+    var numbers = new TreeMap<String, Object>(evidence);
+    numbers.put("p_value", p);
+    return sized(type, text, Math.clamp(1 - p, 0, 1), means, numbers);
+  }
+
+  /** What is as sure as its effect is large. */
+  private static AttentionInsight sized(
+      AttentionInsight.Type type,
+      String text,
+      double effect,
+      String means,
+      Map<String, Object> evidence) {
+    return new AttentionInsight(type, text, effect, means, true, new TreeMap<>(evidence));
+  }
+}

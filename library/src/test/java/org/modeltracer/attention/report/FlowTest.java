@@ -1,0 +1,161 @@
+package org.modeltracer.attention.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.ArrayList;
+import java.util.Objects;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.modeltracer.attention.AttentionCollector;
+import org.modeltracer.attention.AttentionOptions;
+import org.modeltracer.attention.LayerMeans;
+import org.modeltracer.attention.Matrices;
+import org.modeltracer.attention.TokenTrack;
+
+class FlowTest {
+  /** Max-flow equals the smallest cut over all subsets of nodes. */
+  @Test
+  void maxFlowIsTheMinimumOverAllCuts() {
+    var random = new Random(21);
+    for (int round = 0; round < 60; round++) {
+      int n = 2 + random.nextInt(3);
+      int layers = 1 + random.nextInt(3);
+      var means = means(Matrices.random(layers, 2, n, random, 2), n);
+      int source = random.nextInt(n);
+      var flow = MaxFlow.between(means, n - 1, source, 1_000_000);
+      double brute = smallestCut(means, n, source);
+      assertThat(flow.value()).isEqualTo(brute, within(1e-6));
+      double cut = 0;
+      for (double capacity : flow.cutByDepth()) cut += capacity;
+      assertThat(cut).isEqualTo(brute, within(1e-6));
+      assertThat(flow.value()).isLessThanOrEqualTo(flow.limit() + 1e-9);
+      assertThat(flow.keptCapacity()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void droppedEdgesGiveALowerBoundAndSaySo() {
+    var means = means(Matrices.random(3, 1, 30, new Random(2), 1), 30);
+    var whole = MaxFlow.between(means, 29, 3, 1_000_000);
+    var part = MaxFlow.between(means, 29, 3, 300);
+    assertThat(part.keptCapacity()).isLessThan(1);
+    assertThat(part.value()).isLessThanOrEqualTo(whole.value() + 1e-9);
+  }
+
+  @Test
+  void strongestPathBeatsEveryOther() {
+    var random = new Random(4);
+    for (int round = 0; round < 30; round++) {
+      int n = 2 + random.nextInt(5);
+      var means = means(Matrices.random(3, 2, n, random, 2), n);
+      var paths = StrongestPath.from(n - 1, means);
+      for (int source = 0; source < n; source++) {
+        double best = 0;
+        for (int a = source; a < n; a++) {
+          for (int b = source; b <= a; b++) {
+            best =
+                Math.max(best, new StrongestPath(new int[] {n - 1, a, b, source}).strength(means));
+          }
+        }
+        assertThat(paths.get(source).positions()[3]).isEqualTo(source);
+        assertThat(paths.get(source).strength(means)).isEqualTo(best, within(1e-12));
+      }
+    }
+  }
+
+  @Test
+  void aSingleRoadIsFoundWithItsHeadAndItsBottleneck() {
+    // layer 0: head 1 reads position 2 from everywhere; layer 1: head 0 reads position 2
+    int n = 12;
+    var self = Matrices.matrix(n, (q, k) -> k == q ? 1 : 0);
+    var two = Matrices.matrix(n, (q, k) -> k == Math.min(q, 2) ? 1 : 0);
+    var narrow = Matrices.matrix(n, (q, k) -> k == Math.min(q, 2) ? 0.1 : k == q ? 0.9 : 0);
+    var collector =
+        Matrices.collect(
+            new TokenTrack(), new float[][][] {self, self}, new float[][][] {self, two});
+    var flow = Reported.of(collector).attentionFlow();
+    var path = flow.flowPaths().get(0);
+    assertThat(path.startPosition()).isEqualTo(2);
+    assertThat(path.pathLength()).isEqualTo(1);
+    assertThat(path.flowSteps().get(0).layerIndex()).isEqualTo(1);
+    assertThat(path.flowSteps().get(0).headIndex()).isEqualTo(1);
+    assertThat(path.flowSteps().get(1).transformation())
+        .isEqualTo(AttentionFlow.Transformation.DIRECT);
+    // Â of the step: half of the mean 0.5
+    assertThat(path.maxFlow()).isEqualTo(0.25, within(1e-6));
+    assertThat(path.totalStrength()).isEqualTo(0.25, within(1e-6));
+    assertThat(path.rollout()).isEqualTo(0.25, within(1e-6));
+    var narrower =
+        Matrices.collect(
+            new TokenTrack(), new float[][][] {self, self}, new float[][][] {self, narrow});
+    assertThat(Reported.of(narrower).attentionFlow().flowPaths().get(0).maxFlow())
+        .isEqualTo(0.025, within(1e-6));
+    var cut =
+        Reported.of(narrower).attentionFlow().bottlenecks().stream()
+            .filter(neck -> neck.bottleneckType() == AttentionFlow.BottleneckType.FLOW)
+            .findFirst()
+            .orElseThrow();
+    assertThat(cut.layer()).isEqualTo(1);
+  }
+
+  @Test
+  void effectiveRankOfTheIdentityIsItsOrderAndOfOneColumnOne() {
+    var rows = new ArrayList<float[]>();
+    var column = new ArrayList<float[]>();
+    double[][] identity = new double[5][5];
+    for (int i = 0; i < 5; i++) {
+      identity[i][i] = 1;
+      rows.add(new float[i + 1]);
+      rows.get(i)[i] = 1;
+      column.add(new float[i + 1]);
+      column.get(i)[0] = 1;
+    }
+    assertThat(EffectiveRank.share(rows)).isEqualTo(1, within(1e-4));
+    assertThat(EffectiveRank.share(column)).isEqualTo(0.2, within(1e-4));
+    assertThat(EffectiveRank.diversity(identity)).isEqualTo(1, within(1e-4));
+  }
+
+  @Test
+  void layerFlowIsTheMeanOfWhatWasHandedIn() {
+    var collector = new AttentionCollector(Matrices.shape(2, 1), AttentionOptions.defaults());
+    collector.residual(1, 2, 4, 0.5, 3);
+    collector.residual(1, 4, 6, 0.7, 2);
+    var flow = Reported.of(collector).attentionFlow();
+    assertThat(flow.reason()).isNotNull();
+    var layer = Objects.requireNonNull(flow.layerFlowStats().get(1));
+    assertThat(layer.incomingFlow()).isEqualTo(3);
+    assertThat(layer.outgoingFlow()).isEqualTo(5);
+    assertThat(layer.retentionRatio()).isEqualTo(0.6, within(1e-12));
+    assertThat(layer.transformationRatio()).isEqualTo(1, within(1e-12));
+    assertThat(layer.rows()).isEqualTo(2);
+  }
+
+  private static LayerMeans means(float[][][][] attention, int n) {
+    var collector = Matrices.collect(new TokenTrack(), attention);
+    assertThat(n).isEqualTo(attention[0][0].length);
+    return Objects.requireNonNull(collector.collected().example()).layers();
+  }
+
+  private static double smallestCut(LayerMeans means, int n, int source) {
+    int depth = means.depth();
+    int nodes = (depth + 1) * n;
+    int top = depth * n + n - 1;
+    double best = Double.POSITIVE_INFINITY;
+    for (int set = 0; set < 1 << nodes; set++) {
+      if ((set >> top & 1) == 0 || (set >> source & 1) == 1) continue;
+      double cut = 0;
+      for (int d = 0; d < depth && cut < best; d++) {
+        for (int i = 0; i < n; i++) {
+          if ((set >> ((d + 1) * n + i) & 1) == 0) continue;
+          double[] row = means.mixed(d, i);
+          for (int j = 0; j <= i; j++) {
+            if ((set >> (d * n + j) & 1) == 0) cut += row[j];
+          }
+        }
+      }
+      best = Math.min(best, cut);
+    }
+    return best;
+  }
+}

@@ -82,7 +82,7 @@ public final class NodeCatalogue {
   /** Numbers per token, 0 where a node has no row for each token. */
   private int width(GraphNode node) {
     TokenAxis axis = map.tokens(node);
-    return axis == null || axis.outputs() ? 0 : axis.rowWidth(node.ne());
+    return axis == null ? 0 : axis.rowWidth(node.ne());
   }
 
   /** The matrix that made a node, through what only scales, shifts, rotates or rearranges. */

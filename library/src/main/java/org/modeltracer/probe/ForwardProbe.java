@@ -245,7 +245,7 @@ public final class ForwardProbe implements TensorObserver {
     statistics(node, watched);
     if (rowListener != null && rowSites.contains(place.site())) {
       ubatch.map(submitted);
-      int first = TokenRows.firstDimension(node, watched.axis, ubatch.size());
+      int first = TokenRows.firstDimension(node, watched.axis, ubatch);
       if (first >= 0) {
         rows.read(node, first, data, place, ubatch, rowListener);
       }

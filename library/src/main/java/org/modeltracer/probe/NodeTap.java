@@ -123,7 +123,7 @@ public final class NodeTap implements TensorObserver, TraceListener {
 
   private void dense(Entry entry, Tensor node, Ubatch tokens) {
     int rows = tokens.size();
-    int first = TokenRows.firstDimension(node, entry.axis, rows);
+    int first = TokenRows.firstDimension(node, entry.axis, tokens);
     if (rows == 0 || first < 0) {
       return;
     }

@@ -56,12 +56,13 @@ final class TokenRows {
 
   /**
    * First dimension that counts tokens rather than parts of a row; -1 where a tensor has no row for
-   * each of so many tokens.
+   * each of the graph's tokens.
    */
-  static int firstDimension(Tensor t, @Nullable TokenAxis axis, int tokens) {
+  static int firstDimension(Tensor t, @Nullable TokenAxis axis, Ubatch ubatch) {
+    int tokens = ubatch.size();
     if (axis != null) {
-      boolean each = !axis.outputs() && axis.rowByRow(t) && axis.rows(t) == tokens;
-      return each ? axis.dimension() : -1;
+      boolean all = !axis.outputs() || ubatch.outputs() == tokens;
+      return all && axis.rowByRow(t) && axis.rows(t) == tokens ? axis.dimension() : -1;
     }
     // Where no axis is known, all of a graph of one token is that token's.
     int last = Tensor.DIMS - 1;

@@ -14,7 +14,6 @@ import org.modeltracer.probe.ProbeCost;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.ModelTracer;
-import org.modeltracer.trace.TraceListener;
 import org.modeltracer.trace.TracerConfig;
 
 /**
@@ -73,9 +72,8 @@ final class Contender implements AutoCloseable {
   /** The model with a hook, under a tracer. */
   Contender(String name, LlamaModel model, ContextOptions options, TracerConfig config) {
     this.name = name;
-    tracer = new ModelTracer(config);
-    // Findings are not what is measured; without a listener they would be logged.
-    tracer.addListener(new TraceListener() {});
+    // Findings are not what is measured.
+    tracer = ModelTracer.quiet(config);
     session = TracedSession.open(model, SessionOptions.defaults().withContext(options), tracer);
     context = session.context();
     sampler = new Sampler(model.runtime(), SamplerOptions.greedy());

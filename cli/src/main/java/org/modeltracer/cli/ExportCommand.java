@@ -17,6 +17,7 @@ import org.modeltracer.cli.export.ExportPlan.What;
 import org.modeltracer.cli.terminal.AnomalyPrinter;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
+import org.modeltracer.cli.terminal.PromptProgress;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.model.ModelShape;
@@ -91,7 +92,7 @@ final class ExportCommand implements Callable<Integer> {
       refuseEncoderDecoder(loaded.model());
       try (var session = TracedSession.open(loaded.model(), options, tracer)) {
         interrupt.cancels(session::cancel);
-        session.onPrompt((done, all) -> terminal.progress("prompt", done, all));
+        session.listen(new PromptProgress(terminal));
         tracer.addListener(new AnomalyPrinter(terminal));
         session.check(tokens);
         var plan = new ExportPlan(session.sites(), what, tokens.length, layers, heads);
@@ -130,8 +131,7 @@ final class ExportCommand implements Callable<Integer> {
     try (var folder = new ExportFolder(out, plan.bytes())) {
       var arrays = new ArrayWriter(plan, tokens.length, folder);
       tracer.addListener(arrays);
-      session.onState(arrays);
-      session.onLogits(arrays);
+      session.listen(arrays);
       arrays.tokens(tokens);
       if (what.contains(What.ROLLOUT)) {
         var collector = new AttentionCollector(shape(plan, loaded), rolloutOptions(plan, tokens));

@@ -7,6 +7,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.cli.terminal.AnomalyPrinter;
+import org.modeltracer.cli.terminal.PromptProgress;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.lens.LensOptions;
 import org.modeltracer.lens.LensTrace;
@@ -112,7 +113,7 @@ final class LensCommand implements Callable<Integer> {
         var trace = LensTrace.attach(session, lens, readings::add)) {
       tracer.addListener(new AnomalyPrinter(terminal));
       session.check(tokens);
-      session.onPrompt((done, all) -> terminal.progress("prompt", done, all));
+      session.listen(new PromptProgress(terminal));
       trace.begin(tokens);
       Generation generation = session.generate(tokens, allPositions, predict, token -> true);
       return new LensReport(

@@ -17,6 +17,7 @@ import org.modeltracer.cache.CacheStatistics;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.cli.terminal.AnomalyPrinter;
 import org.modeltracer.cli.terminal.ExitCode;
+import org.modeltracer.cli.terminal.PromptProgress;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.diagnose.Diagnosis;
 import org.modeltracer.heads.AttentionTrace;
@@ -79,7 +80,7 @@ final class TracedRun implements AutoCloseable {
       tracer.addSection(new AttentionSection(attention::analysis));
     }
     diagnosis = Diagnosis.attach(session, tracer, model.file());
-    session.onPrompt((done, all) -> terminal.progress("prompt", done, all));
+    session.listen(new PromptProgress(terminal));
     description = new RunDescription(model.file(), session, options);
     model.runtime().onAbort(this::aborted);
     Runtime.getRuntime().addShutdownHook(onExit);

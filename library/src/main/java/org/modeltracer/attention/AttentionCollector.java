@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.HeadId;
 import org.modeltracer.model.ModelShape;
+import org.modeltracer.model.ResidualChange;
 import org.modeltracer.trace.TraceListener;
 
 /**
@@ -26,7 +27,7 @@ public final class AttentionCollector implements TraceListener {
   private final QuerySample rows;
   private final HeadOutputs outputs;
   private final CopyDistances copies;
-  private final ResidualFlow residual = new ResidualFlow();
+  private final LayerFlows residual = new LayerFlows();
   private final RolloutTotals rollout = new RolloutTotals();
   private final RowMeasure measure;
   private final Map<Integer, PromptTrace> open = new HashMap<>();
@@ -116,10 +117,9 @@ public final class AttentionCollector implements TraceListener {
   }
 
   @Override
-  public void onResidual(
-      int layer, int rows, double normIn, double normDelta, double normOut, double cosine) {
+  public void onResidual(int layer, ResidualChange change) {
     if (layer < shape.layers()) {
-      residual.add(layer, rows, normIn, normOut, cosine, normDelta);
+      residual.add(layer, change);
     }
   }
 
@@ -182,19 +182,6 @@ public final class AttentionCollector implements TraceListener {
     PromptTrace prompt = open.get(sequence);
     long id = prompt == null ? sequence : prompt.id;
     outputs.add(id, index(layer, head), position, vector, offset, length);
-  }
-
-  /**
-   * Takes norms of the residual stream of one token through one layer.
-   *
-   * @param layer the layer
-   * @param in ‖x_in‖
-   * @param out ‖x_out‖
-   * @param cosine of x_in and x_out
-   * @param change ‖x_out − x_in‖
-   */
-  public void residual(int layer, double in, double out, double cosine, double change) {
-    residual.add(layer, 1, in, out, cosine, change);
   }
 
   /** Ends a forward pass: the last layer's rows are complete. */

@@ -13,7 +13,6 @@ import org.modeltracer.session.Replay;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.ModelTracer;
-import org.modeltracer.trace.TraceListener;
 import org.modeltracer.trace.TracerConfig;
 
 /**
@@ -23,6 +22,7 @@ import org.modeltracer.trace.TracerConfig;
  * <p>The model is loaded a second time for it; the operating system shares the file's pages.
  */
 record CpuOpinion(Replay replay) implements Explanation.SecondOpinion {
+
   @Override
   public Optional<Boolean> finite() {
     int[] tokens = replay.history();
@@ -39,10 +39,9 @@ record CpuOpinion(Replay replay) implements Explanation.SecondOpinion {
             .withFlashAttention(FlashAttention.OFF)
             .withCacheTypes(CacheType.F32, CacheType.F32);
     try (var again = model.runtime().open(model.file(), plain);
-        var tracer = new ModelTracer(TracerConfig.lightweight());
+        var tracer = ModelTracer.quiet(TracerConfig.lightweight());
         var session =
             TracedSession.open(again, SessionOptions.defaults().withContext(options), tracer)) {
-      tracer.addListener(new TraceListener() {});
       session.evaluate(tokens, false);
       return Optional.of(
           tracer.anomalies().stream()

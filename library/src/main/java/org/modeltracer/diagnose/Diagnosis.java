@@ -15,7 +15,9 @@ import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.model.Subscription;
 import org.modeltracer.session.Replay;
+import org.modeltracer.session.SessionListener;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.weights.WeightPeers;
@@ -29,7 +31,7 @@ import org.modeltracer.weights.Weights;
  * inputs are finite is the root, and the anomalies of the pass get the cause that explains it. That
  * happens at most {@link Thresholds#replays()} times in a run; a healthy run costs nothing.
  */
-public final class Diagnosis implements AutoCloseable {
+public final class Diagnosis implements SessionListener, AutoCloseable {
   private static final Set<AnomalyKind> NUMERIC =
       EnumSet.of(
           AnomalyKind.NAN,
@@ -48,6 +50,7 @@ public final class Diagnosis implements AutoCloseable {
   private final Weights weights;
   private final WeightPeers peers;
   private final ZeroWeights zeros;
+  private final Subscription subscription;
   private final BitSet badPasses = new BitSet();
   private int replays;
 
@@ -59,6 +62,7 @@ public final class Diagnosis implements AutoCloseable {
     weights = new Weights(gguf, runtime);
     peers = new WeightPeers(weights, limits);
     zeros = new ZeroWeights(weights);
+    subscription = session.listen(this);
   }
 
   /**
@@ -68,12 +72,11 @@ public final class Diagnosis implements AutoCloseable {
    * @param gguf the file the session's model was loaded from
    */
   public static Diagnosis attach(TracedSession session, ModelTracer tracer, GgufFile gguf) {
-    var diagnosis = new Diagnosis(session, tracer, gguf);
-    session.onAnomalousPass(diagnosis::examine);
-    return diagnosis;
+    return new Diagnosis(session, tracer, gguf);
   }
 
-  private void examine(Anomaly worst, Replay replay) {
+  @Override
+  public void onAnomalousPass(Anomaly worst, Replay replay) {
     List<Anomaly> fresh =
         tracer.anomalies().stream()
             .filter(a -> Objects.equals(a.forward(), replay.forward()))
@@ -179,7 +182,7 @@ public final class Diagnosis implements AutoCloseable {
   /** Stops explaining. */
   @Override
   public void close() {
-    session.onAnomalousPass((worst, replay) -> {});
+    subscription.close();
     weights.close();
   }
 }

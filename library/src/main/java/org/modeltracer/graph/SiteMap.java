@@ -30,7 +30,7 @@ public final class SiteMap {
   private final Map<GraphNode, Place> places = new LinkedHashMap<>();
   private final Map<Place, GraphNode> nodes = new HashMap<>();
   private final Set<GraphNode> attended = new HashSet<>();
-  private final ResidualStream residual;
+  private final ResidualPath residual;
   private final int first;
 
   /**
@@ -51,7 +51,7 @@ public final class SiteMap {
     graph.nodes().forEach(this::outputs);
     graph.nodes().forEach(this::attention);
     graph.nodes().forEach(this::cacheWrites);
-    residual = new ResidualStream(graph, node -> layers.getOrDefault(node, -1));
+    residual = new ResidualPath(graph, node -> layers.getOrDefault(node, -1));
     put(Site.EMBEDDING, Place.BEFORE_LAYERS, residual.embedding());
     graph.nodes().forEach(this::layerOut);
     residual();
@@ -254,7 +254,7 @@ public final class SiteMap {
 
   /** A product after the scale and bias tensors that follow it. */
   private GraphNode biased(GraphNode product) {
-    return ResidualStream.affine(graph, product);
+    return ResidualPath.affine(graph, product);
   }
 
   private static boolean isNorm(GraphNode node) {
@@ -281,8 +281,8 @@ public final class SiteMap {
   }
 
   private void residual() {
-    var byLayer = new HashMap<Integer, List<ResidualStream.Step>>();
-    for (ResidualStream.Step step : residual.steps()) {
+    var byLayer = new HashMap<Integer, List<ResidualPath.Step>>();
+    for (ResidualPath.Step step : residual.steps()) {
       int layer = layers.getOrDefault(step.after(), -1);
       byLayer.computeIfAbsent(layer, l -> new ArrayList<>()).add(step);
     }
@@ -306,9 +306,9 @@ public final class SiteMap {
     }
   }
 
-  private void block(int layer, List<ResidualStream.Step> steps) {
+  private void block(int layer, List<ResidualPath.Step> steps) {
     put(Site.LAYER_OUT, layer, steps.getLast().after());
-    for (ResidualStream.Step step : steps) {
+    for (ResidualPath.Step step : steps) {
       contribution(layer, step.contribution());
     }
     for (int i = 1; i < steps.size(); i++) {

@@ -16,9 +16,9 @@ import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.Place;
+import org.modeltracer.model.ResidualChange;
 import org.modeltracer.model.Site;
-import org.modeltracer.probe.RowListener;
-import org.modeltracer.session.ShiftListener;
+import org.modeltracer.session.SessionListener;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TraceListener;
@@ -31,7 +31,7 @@ import org.modeltracer.trace.TraceListener;
  * from a position is that position's value times the same (Kobayashi et al. 2020). The bias of the
  * values is part of both, the bias of the output matrix, which no head owns, of neither.
  */
-public final class AttentionTrace implements TraceListener, RowListener, ShiftListener {
+public final class AttentionTrace implements TraceListener, SessionListener {
   /** Places that a session must watch for this. */
   public static final Set<Site> SITES = Set.of(Site.CONTEXT, Site.VALUE);
 
@@ -88,8 +88,7 @@ public final class AttentionTrace implements TraceListener, RowListener, ShiftLi
   /** Listens to everything that a tracer and its session see from now on. */
   public AttentionTrace attach(ModelTracer tracer, TracedSession session) {
     tracer.addListener(this);
-    session.onRow(SITES, this);
-    session.cache().onShift(this);
+    session.listen(this);
     if (session.sites().stream().noneMatch(site -> site.place().site() == Site.VALUE)) {
       absent("measures.norm_weighted", "the graph has no values of single tokens");
     }
@@ -159,9 +158,8 @@ public final class AttentionTrace implements TraceListener, RowListener, ShiftLi
   }
 
   @Override
-  public void onResidual(
-      int layer, int rows, double normIn, double normDelta, double normOut, double cosine) {
-    collector.onResidual(layer, rows, normIn, normDelta, normOut, cosine);
+  public void onResidual(int layer, ResidualChange change) {
+    collector.onResidual(layer, change);
   }
 
   @Override
@@ -194,6 +192,11 @@ public final class AttentionTrace implements TraceListener, RowListener, ShiftLi
   public void onForwardEnd(int forward) {
     collector.onForwardEnd(forward);
     analysis = null;
+  }
+
+  @Override
+  public Set<Site> rows() {
+    return SITES;
   }
 
   @Override

@@ -10,7 +10,8 @@ import java.util.Set;
 import java.util.function.Consumer;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.model.Site;
-import org.modeltracer.probe.StateListener;
+import org.modeltracer.model.Subscription;
+import org.modeltracer.session.SessionListener;
 import org.modeltracer.session.TracedSession;
 
 /**
@@ -20,7 +21,7 @@ import org.modeltracer.session.TracedSession;
  * done. Held at most: layers × width × positions of one batch, and the scores of one position. It
  * looks at sequence 0, and is to be closed before its session.
  */
-public final class LensTrace implements StateListener, TracedSession.LogitsListener, AutoCloseable {
+public final class LensTrace implements SessionListener, AutoCloseable {
   /** Places that a session must watch for this. */
   public static final Set<Site> SITES = Set.of(Site.EMBEDDING, Site.LAYER_OUT);
 
@@ -33,6 +34,7 @@ public final class LensTrace implements StateListener, TracedSession.LogitsListe
   private final Arena arena = Arena.ofShared();
   private final Deque<MemorySegment> free = new ArrayDeque<>();
   private final Map<Integer, MemorySegment> states = new HashMap<>();
+  private final Subscription subscription;
   private int[] prompt = {};
 
   /** The token at the next position, once the prompt is over; -1 before. */
@@ -52,8 +54,7 @@ public final class LensTrace implements StateListener, TracedSession.LogitsListe
     for (int i = 0; i < lens.layers().size(); i++) {
       rows.put(lens.layers().get(i), i);
     }
-    session.onState(this);
-    session.onLogits(this);
+    subscription = session.listen(this);
   }
 
   /**
@@ -78,6 +79,11 @@ public final class LensTrace implements StateListener, TracedSession.LogitsListe
     generated = -1;
     free.addAll(states.values());
     states.clear();
+  }
+
+  @Override
+  public boolean states() {
+    return true;
   }
 
   @Override
@@ -107,11 +113,6 @@ public final class LensTrace implements StateListener, TracedSession.LogitsListe
   }
 
   @Override
-  public void onLogits(int sequence, int position, MemorySegment logits) {
-    onLogits(sequence, position, logits, -1);
-  }
-
-  @Override
   public void onLogits(int sequence, int position, MemorySegment logits, int chosen) {
     MemorySegment block = sequence == 0 ? states.remove(position) : null;
     if (block == null) {
@@ -131,8 +132,7 @@ public final class LensTrace implements StateListener, TracedSession.LogitsListe
   /** Takes the lens off. */
   @Override
   public void close() {
-    session.onState(null);
-    session.onLogits(null);
+    subscription.close();
     lens.close();
     arena.close();
   }

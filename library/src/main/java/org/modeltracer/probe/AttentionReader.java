@@ -12,7 +12,7 @@ import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.model.AttentionRow;
-import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.TracerConfig;
 
 /**
  * Rows of attention from a layer's attention node, by token position.
@@ -25,7 +25,8 @@ final class AttentionReader {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final int SINKS = 2;
 
-  private final ModelTracer tracer;
+  private final TracerConfig config;
+  private final RowSink sink;
   private final Tensor source;
   private final Tensor keySource;
   private final Tensor cacheView;
@@ -42,19 +43,25 @@ final class AttentionReader {
   private boolean learnedSink;
   private long dropped;
 
-  AttentionReader(LlamaRuntime runtime, ModelTracer tracer, CacheLayout caches, boolean forceCopy) {
-    this.tracer = tracer;
+  AttentionReader(
+      LlamaRuntime runtime,
+      TracerConfig config,
+      RowSink sink,
+      CacheLayout caches,
+      boolean forceCopy) {
+    this.config = config;
+    this.sink = sink;
     source = new Tensor(runtime);
     keySource = new Tensor(runtime);
     cacheView = new Tensor(runtime);
     weights = new TensorData(runtime, forceCopy);
     flash = new FlashRows(runtime, forceCopy);
     mask = new MaskRow(runtime, forceCopy);
-    accessed = new AccessedPositions(caches, tracer.config().weightThreshold());
+    accessed = new AccessedPositions(caches, config.weightThreshold());
   }
 
   /**
-   * Hands all wanted rows of an attention node to the tracer.
+   * Hands all wanted rows of an attention node to the sink.
    *
    * @param map what the layer's key cache holds, or null where keys are the tokens themselves
    */
@@ -95,7 +102,7 @@ final class AttentionReader {
           mask.row(q, inner, slice);
           known = visible(groups > 1 ? 0 : slice, ubatch) && ubatch.position(token) >= 0;
         }
-        if (!known || !tracer.config().wantsHead(h)) {
+        if (!known || !config.wantsHead(h)) {
           continue;
         }
         if (fused) {
@@ -183,7 +190,7 @@ final class AttentionReader {
         keys.size(),
         values,
         offset);
-    tracer.recordAttention(row, learnedSink);
+    sink.onRow(row, learnedSink);
     CellMap map = cells;
     if (map != null) {
       accessed.add(row, keys, map, firstCell);

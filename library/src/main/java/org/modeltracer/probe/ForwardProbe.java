@@ -20,6 +20,7 @@ import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorObserver;
 import org.modeltracer.llama.TensorType;
+import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
 import org.modeltracer.trace.ModelTracer;
@@ -31,10 +32,11 @@ import org.modeltracer.trace.Observation;
  * <p>In steady state nothing is allocated: nodes are recognised by number, statistics and rows are
  * windows that are used again.
  */
-public final class ForwardProbe implements TensorObserver {
+public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Visitor {
   private static final int COMPUTED = 16;
 
   private final ModelTracer tracer;
+  private final PassSink sink;
   private final CacheLayout caches;
   private final NodeTable<WatchedNode> table = new NodeTable<>();
   private final NodeTable<TokenAxis> axes;
@@ -43,7 +45,7 @@ public final class ForwardProbe implements TensorObserver {
   private final Observation observation = new Observation();
   private final TensorData data;
   private final AttentionReader attention;
-  private final ResidualFlow residual = new ResidualFlow();
+  private final ResidualReader residual = new ResidualReader();
   private final ExpertReader experts;
   private final Tensor source;
   private final Arena arena = Arena.ofShared();
@@ -53,9 +55,7 @@ public final class ForwardProbe implements TensorObserver {
   private final boolean separateStreams;
   private final long[] shape = new long[Tensor.DIMS];
   private final TokenRows rows = new TokenRows();
-  private Set<Site> rowSites = Set.of();
-  private @Nullable RowListener rowListener;
-  private @Nullable StateListener states;
+  private @Nullable RowSink rowTap;
   private @Nullable Batch batch;
   private @Nullable WatchedNode current;
   private boolean embeddingTold;
@@ -69,14 +69,16 @@ public final class ForwardProbe implements TensorObserver {
       ModelSurvey survey,
       CacheLayout caches,
       ModelTracer tracer,
+      PassSink sink,
       Set<Site> sites,
       boolean forceCopy) {
     this.tracer = tracer;
+    this.sink = sink;
     this.caches = caches;
     identity = new NodeIdentity(runtime);
     source = new Tensor(runtime);
     data = new TensorData(runtime, forceCopy);
-    attention = new AttentionReader(runtime, tracer, caches, forceCopy);
+    attention = new AttentionReader(runtime, tracer.config(), this, caches, forceCopy);
     experts = new ExpertReader(runtime, tracer, forceCopy);
     axes = survey.axes();
     firstLayer = survey.prompt().first();
@@ -87,15 +89,19 @@ public final class ForwardProbe implements TensorObserver {
     }
   }
 
-  /** Sets who receives the residual stream; null for nobody. */
-  public void states(@Nullable StateListener listener) {
-    states = listener;
+  /** Sets who takes rows of attention beside the tracer; null for nobody. */
+  void tapRows(@Nullable RowSink rows) {
+    rowTap = rows;
   }
 
-  /** Sets who receives the rows of these places; null for nobody. */
-  public void rows(Set<Site> sites, @Nullable RowListener listener) {
-    rowSites = Set.copyOf(sites);
-    rowListener = listener;
+  /** Hands a row of attention to the tracer, and to who taps it. */
+  @Override
+  public void onRow(AttentionRow row, boolean learnedSink) {
+    tracer.recordAttention(row, learnedSink);
+    RowSink tap = rowTap;
+    if (tap != null) {
+      tap.onRow(row, learnedSink);
+    }
   }
 
   /** A batch is about to be decoded, in the pass of that number. */
@@ -243,11 +249,11 @@ public final class ForwardProbe implements TensorObserver {
       return;
     }
     statistics(node, watched);
-    if (rowListener != null && rowSites.contains(place.site())) {
+    if (sink.wantsRows(place.site())) {
       ubatch.map(submitted);
       int first = TokenRows.firstDimension(node, watched.axis, ubatch);
       if (first >= 0) {
-        rows.read(node, first, data, place, ubatch, rowListener);
+        rows.read(node, first, data, ubatch.size(), this);
       }
     }
     if (place.site() == Site.EMBEDDING && isState(node, watched.axis)) {
@@ -257,6 +263,15 @@ public final class ForwardProbe implements TensorObserver {
       if (isState(node, watched.axis)) {
         layerOut(node, watched);
       }
+    }
+  }
+
+  @Override
+  public void onTokenRow(int token, MemorySegment values, long offset, int width) {
+    WatchedNode watched = current;
+    if (watched != null) {
+      sink.onRow(
+          watched.place, ubatch.sequence(token), ubatch.position(token), values, offset, width);
     }
   }
 
@@ -304,14 +319,13 @@ public final class ForwardProbe implements TensorObserver {
   }
 
   private void emit(int layer, MemorySegment values, long rows, int width, boolean outputs) {
-    StateListener listener = states;
-    if (listener == null) {
+    if (!sink.wantsStates()) {
       return;
     }
     for (int r = 0; r < rows; r++) {
       int row = ubatch.rowOf(r, outputs);
       if (row >= 0 && ubatch.position(row) >= 0) {
-        listener.onState(
+        sink.onState(
             layer, ubatch.sequence(row), ubatch.position(row), values, 4L * width * r, width);
       }
     }

@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.graph.ModelSurvey;
 import org.modeltracer.graph.NodeCatalogue;
@@ -24,14 +25,13 @@ import org.modeltracer.llama.TensorObserver;
 import org.modeltracer.llama.TensorType;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.Site;
-import org.modeltracer.trace.TraceListener;
 
 /**
  * Hands out whole nodes of a pass, those chosen, beside what the session's own probe does.
  *
- * <p>Rows of attention come through the tracer, which must be set up for them.
+ * <p>Rows of attention come from that probe, which must watch them.
  */
-public final class NodeTap implements TensorObserver, TraceListener {
+public final class NodeTap implements TensorObserver, RowSink {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final long LARGEST = 1L << 28;
 
@@ -44,8 +44,8 @@ public final class NodeTap implements TensorObserver, TraceListener {
   private final TokenRows tokenRows = new TokenRows();
   private final NodeTable<Entry> table = new NodeTable<>();
   private final List<NodeInfo> nodes;
-  private Set<String> wanted = Set.of();
-  private NodeListener listener = values -> {};
+  private final Supplier<Set<String>> wanted;
+  private final PassSink sink;
   private float[] buffer = {};
   private @Nullable NodeValues window;
   private @Nullable Entry current;
@@ -55,8 +55,21 @@ public final class NodeTap implements TensorObserver, TraceListener {
   private int heads;
   private int positions;
 
-  public NodeTap(LlamaRuntime runtime, ModelSurvey survey, ForwardProbe probe) {
+  /**
+   * A tap beside a probe.
+   *
+   * @param wanted keys of the nodes that are wanted, asked for each node
+   */
+  public NodeTap(
+      LlamaRuntime runtime,
+      ModelSurvey survey,
+      ForwardProbe probe,
+      Supplier<Set<String>> wanted,
+      PassSink sink) {
     this.probe = probe;
+    this.wanted = wanted;
+    this.sink = sink;
+    probe.tapRows(this);
     identity = new NodeIdentity(runtime);
     data = new TensorData(runtime, false);
     nodes = List.copyOf(new NodeCatalogue(survey.prompt()).all());
@@ -80,12 +93,6 @@ public final class NodeTap implements TensorObserver, TraceListener {
     return nodes;
   }
 
-  /** Sets which nodes are wanted, by key, and by whom. */
-  public void choose(Set<String> keys, NodeListener who) {
-    wanted = Set.copyOf(keys);
-    listener = who;
-  }
-
   @Override
   public boolean wants(Tensor node) {
     inner = probe.wants(node);
@@ -94,7 +101,7 @@ public final class NodeTap implements TensorObserver, TraceListener {
       table.restart();
     }
     Entry found = table.next(identity.of(node));
-    boolean mine = found != null && wanted.contains(found.info.key()) && probe.computes(node);
+    boolean mine = found != null && wanted.get().contains(found.info.key()) && probe.computes(node);
     current = mine ? found : null;
     return inner || mine;
   }
@@ -132,15 +139,13 @@ public final class NodeTap implements TensorObserver, TraceListener {
     MemorySegment values = data.open(node);
     if (node.type() != TensorType.F32 || !node.isContiguous()) {
       reserve(rows * width);
-      int[] row = {0};
       tokenRows.read(
           node,
           first,
           data,
-          entry.info.place(),
-          tokens,
-          (place, sequence, position, from, offset, n) ->
-              MemorySegment.copy(from, FLOAT, offset, buffer, width * row[0]++, n));
+          rows,
+          (token, from, offset, n) ->
+              MemorySegment.copy(from, FLOAT, offset, buffer, width * token, n));
       values = MemorySegment.ofArray(buffer);
     }
     hand(entry.info, node, rows, width, values);
@@ -164,7 +169,7 @@ public final class NodeTap implements TensorObserver, TraceListener {
   }
 
   @Override
-  public void onAttentionRow(AttentionRow row) {
+  public void onRow(AttentionRow row, boolean learnedSink) {
     if (current == null || current.info.place().layer() != row.layer() || row.head() >= heads) {
       return;
     }
@@ -187,7 +192,7 @@ public final class NodeTap implements TensorObserver, TraceListener {
       shown = new NodeValues(info, node);
       window = shown;
     }
-    listener.onNode(shown.at(info, node, firstPosition, rows, width, values));
+    sink.onNode(shown.at(info, node, firstPosition, rows, width, values));
   }
 
   public void close() {

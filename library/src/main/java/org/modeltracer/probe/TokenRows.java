@@ -6,7 +6,6 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.graph.TensorData;
 import org.modeltracer.graph.TokenAxis;
 import org.modeltracer.llama.Tensor;
-import org.modeltracer.model.Place;
 
 /**
  * The rows of a tensor, one a token, whatever dimensions a row has and whether it lies dense.
@@ -20,13 +19,17 @@ final class TokenRows {
   private float[] scratch = {};
   private MemorySegment scratchSegment = MemorySegment.ofArray(scratch);
 
+  /** Takes the row of one token: {@code width} float32 values from byte {@code offset} on. */
+  interface Visitor {
+    void onTokenRow(int token, MemorySegment values, long offset, int width);
+  }
+
   /**
    * Hands out all rows of a tensor that {@code data} has opened.
    *
    * @param first see {@link #firstDimension}
    */
-  void read(
-      Tensor t, int first, TensorData data, Place place, Ubatch ubatch, RowListener listener) {
+  void read(Tensor t, int first, TensorData data, int tokens, Visitor visitor) {
     int width = 1;
     for (int d = 0; d < first; d++) {
       width *= (int) t.ne(d);
@@ -35,21 +38,19 @@ final class TokenRows {
       scratch = new float[width];
       scratchSegment = MemorySegment.ofArray(scratch);
     }
-    for (int token = 0; token < ubatch.size(); token++) {
+    for (int token = 0; token < tokens; token++) {
       long offset = 0;
       long rest = token;
       for (int d = first; d < Tensor.DIMS; d++) {
         offset += rest % t.ne(d) * t.nb(d);
         rest /= t.ne(d);
       }
-      int sequence = ubatch.sequence(token);
-      int position = ubatch.position(token);
       if (first == 1 && t.nb(0) == data.type().blockBytes()) {
         MemorySegment row = data.floats(offset, width);
-        listener.onRow(place, sequence, position, row, data.rowOffset(), width);
+        visitor.onTokenRow(token, row, data.rowOffset(), width);
       } else {
         collect(t, data, first, offset, width);
-        listener.onRow(place, sequence, position, scratchSegment, 0, width);
+        visitor.onTokenRow(token, scratchSegment, 0, width);
       }
     }
   }

@@ -16,6 +16,8 @@ import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.model.Site;
+import org.modeltracer.model.Subscription;
+import org.modeltracer.session.SessionListener;
 
 /**
  * Two models, or one model on two runtimes or with two settings, on the same tokens.
@@ -178,8 +180,16 @@ public final class Comparison implements AutoCloseable {
       }
       tally.begin(tokens, done);
       long before = run * size + done;
-      reference.session().onPrompt((read, of) -> progress.at(before + read, runs * size));
-      lockstep.run(tokens);
+      var listener =
+          new SessionListener() {
+            @Override
+            public void onPrompt(int read, int of) {
+              progress.at(before + read, runs * size);
+            }
+          };
+      try (Subscription following = reference.session().listen(listener)) {
+        lockstep.run(tokens);
+      }
       done += tokens.length;
     }
     mostKept = Math.max(mostKept, lockstep.mostKept());

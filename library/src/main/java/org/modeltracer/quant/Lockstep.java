@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.probe.NodeListener;
 import org.modeltracer.probe.NodeValues;
 
 /**
@@ -17,7 +16,7 @@ import org.modeltracer.probe.NodeValues;
  * same node. One node is in memory at a time; where the two compute in another order, the few that
  * came early are kept until their twins come.
  */
-final class Lockstep implements NodeListener {
+final class Lockstep {
   /** Receives both models' values of a node. */
   interface Comparator {
     /**
@@ -92,15 +91,14 @@ final class Lockstep implements NodeListener {
     over = false;
     partner.begin(tokens, others, steered);
     try {
-      reference.read(tokens, own, this);
+      reference.read(tokens, own, this::show);
       finish();
     } finally {
       partner.abandon();
     }
   }
 
-  @Override
-  public void onNode(NodeValues values) {
+  private void show(NodeValues values) {
     NodePair pair = byReference.get(values.node().index());
     if (pair == null) {
       return;

@@ -1,16 +1,18 @@
 package org.modeltracer.quant;
 
 import java.util.Set;
+import java.util.function.Consumer;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.ModelOptions;
-import org.modeltracer.probe.NodeListener;
+import org.modeltracer.model.Subscription;
+import org.modeltracer.probe.NodeValues;
+import org.modeltracer.session.SessionListener;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.ModelTracer;
-import org.modeltracer.trace.TraceListener;
 import org.modeltracer.trace.TracerConfig;
 
 /** A model ready to show its nodes while it reads a text. */
@@ -22,7 +24,7 @@ final class OpenModel implements AutoCloseable {
   OpenModel(LlamaRuntime runtime, Setup setup) {
     var options = ModelOptions.defaults().withGpuLayers(setup.gpuLayers());
     model = runtime.open(setup.model(), options);
-    tracer = new ModelTracer(TracerConfig.builder().attention(true).build());
+    tracer = ModelTracer.quiet(TracerConfig.builder().attention(true).build());
     try {
       if (model.hasEncoder() && model.hasDecoder()) {
         throw new LlamaException(
@@ -41,14 +43,30 @@ final class OpenModel implements AutoCloseable {
       model.close();
       throw e;
     }
-    // Anomalies are another command's business; without a listener they would be logged.
-    tracer.addListener(new TraceListener() {});
   }
 
-  /** Reads a text from its beginning; blocks until it is read. */
-  void read(int[] tokens, Set<String> wanted, NodeListener listener) {
-    session.onNode(wanted, listener);
-    session.evaluate(tokens, true);
+  /**
+   * Reads a text from its beginning; blocks until it is read.
+   *
+   * @param wanted keys of the nodes that are shown
+   * @param show takes each of them as it is computed
+   */
+  void read(int[] tokens, Set<String> wanted, Consumer<NodeValues> show) {
+    var listener =
+        new SessionListener() {
+          @Override
+          public Set<String> nodes() {
+            return wanted;
+          }
+
+          @Override
+          public void onNode(NodeValues values) {
+            show.accept(values);
+          }
+        };
+    try (Subscription following = session.listen(listener)) {
+      session.evaluate(tokens, true);
+    }
   }
 
   LlamaModel model() {

@@ -43,6 +43,7 @@ final class EncoderPass {
             encoder,
             none,
             tracer,
+            new Listeners(),
             options.sites(tracer.config()),
             options.copyBuffers());
   }

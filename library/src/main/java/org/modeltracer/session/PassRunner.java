@@ -21,24 +21,25 @@ final class PassRunner {
 
   private final LlamaContext context;
   private final ModelTracer tracer;
+  private final Listeners listeners;
   private final ForwardProbe probe;
   private final TracedCache cache;
   private final Choice choice;
   private @Nullable NodeTap tap;
   private final boolean hasLogits;
   private final int most;
-  private TracedSession.@Nullable LogitsListener logitsListener;
-  private AnomalyListener anomalyListener = (worst, replay) -> {};
 
   PassRunner(
       LlamaContext context,
       ModelSurvey survey,
       ModelTracer tracer,
+      Listeners listeners,
       ForwardProbe probe,
       TracedCache cache,
       Choice choice) {
     this.context = context;
     this.tracer = tracer;
+    this.listeners = listeners;
     this.probe = probe;
     this.cache = cache;
     this.choice = choice;
@@ -47,17 +48,9 @@ final class PassRunner {
     most = whole ? context.microBatchTokens() : Integer.MAX_VALUE;
   }
 
-  void onLogits(TracedSession.@Nullable LogitsListener listener) {
-    logitsListener = listener;
-  }
-
   /** Sets what observes beside the probe. */
   void tap(NodeTap observer) {
     tap = observer;
-  }
-
-  void onAnomalousPass(AnomalyListener listener) {
-    anomalyListener = listener;
   }
 
   /**
@@ -121,7 +114,7 @@ final class PassRunner {
   /** Tells of a pass in which something was wrong. */
   void examine(Anomaly worst, Replay replay) {
     try {
-      anomalyListener.onAnomalousPass(worst, replay);
+      listeners.anomalousPass(worst, replay);
     } catch (LlamaException e) {
       cache.afterFailure();
       throw e;
@@ -139,9 +132,7 @@ final class PassRunner {
       MemorySegment logits = context.logits(i);
       int vocabulary = context.model().vocabulary().size();
       tracer.recordLogits(batch.position(i), logits, 0, vocabulary, chosen);
-      if (logitsListener != null) {
-        logitsListener.onLogits(batch.sequence(i), batch.position(i), logits, chosen);
-      }
+      listeners.logits(batch.sequence(i), batch.position(i), logits, chosen);
     }
     return chosen;
   }

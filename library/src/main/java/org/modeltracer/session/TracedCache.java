@@ -2,7 +2,6 @@ package org.modeltracer.session;
 
 import java.util.List;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 import org.modeltracer.cache.CacheContents;
 import org.modeltracer.cache.CacheGroup;
 import org.modeltracer.cache.CacheLayout;
@@ -13,6 +12,7 @@ import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.KvCache;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.trace.KvCacheStateTrace;
 import org.modeltracer.trace.KvCacheTrace;
 import org.modeltracer.trace.ModelTracer;
 
@@ -29,24 +29,20 @@ public final class TracedCache {
   private final int sequences;
   private final int sequenceTokens;
   private final CacheContents contents;
+  private final Listeners listeners;
   private final HeldTokens held = new HeldTokens();
-  private @Nullable ShiftListener listener;
   private long reused;
   private long lookedUp;
   private int step;
 
-  TracedCache(LlamaContext context, CacheLayout layout) {
+  TracedCache(LlamaContext context, CacheLayout layout, Listeners listeners) {
+    this.listeners = listeners;
     model = context.model();
     cache = context.cache();
     this.layout = layout;
     sequences = context.options().sequences();
     sequenceTokens = context.sequenceTokens();
     contents = new CacheContents(model.runtime(), layout, sequences);
-  }
-
-  /** Sets who is told of positions that move; null for nobody. */
-  public void onShift(@Nullable ShiftListener told) {
-    listener = told;
   }
 
   /** Forgets everything. */
@@ -151,10 +147,7 @@ public final class TracedCache {
    * @throws org.modeltracer.llama.LlamaException when {@link #canShift} says no
    */
   public void shift(int sequence, int from, int to, int delta) {
-    ShiftListener told = listener;
-    if (told != null) {
-      told.onShift(sequence, from, to, delta);
-    }
+    listeners.shift(sequence, from, to, delta);
     cache.shift(sequence, from, to, delta);
     layout.all().forEach(g -> g.evict(g.cells().shift(sequence, from, to, delta)));
     if (sequence == 0) {
@@ -282,15 +275,16 @@ public final class TracedCache {
       bytes += layout.all().get(i).bytesUsed();
     }
     tracer.recordKvState(
-        step++,
-        main.cells().used(),
-        main.cells().cells(),
-        bytes,
-        main.evicted(),
-        lookedUp == 0 ? Double.NaN : (double) reused / lookedUp,
-        main.cells().oldest(),
-        main.fragmentation(),
-        accessed);
+        new KvCacheStateTrace(
+            step++,
+            main.cells().used(),
+            main.cells().cells(),
+            bytes,
+            main.evicted(),
+            lookedUp == 0 ? Double.NaN : (double) reused / lookedUp,
+            main.cells().oldest(),
+            main.fragmentation(),
+            accessed));
     reused = lookedUp = 0;
     for (int i = 0; i < layout.all().size(); i++) {
       layout.all().get(i).endStep();

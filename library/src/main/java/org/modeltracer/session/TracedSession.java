@@ -1,6 +1,5 @@
 package org.modeltracer.session;
 
-import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -18,12 +17,10 @@ import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
+import org.modeltracer.model.Subscription;
 import org.modeltracer.probe.ForwardProbe;
-import org.modeltracer.probe.NodeListener;
 import org.modeltracer.probe.NodeTap;
 import org.modeltracer.probe.ProbeCost;
-import org.modeltracer.probe.RowListener;
-import org.modeltracer.probe.StateListener;
 import org.modeltracer.trace.ModelTracer;
 
 /**
@@ -33,23 +30,6 @@ import org.modeltracer.trace.ModelTracer;
  * one thread at a time; only {@link #cancel} may come from elsewhere.
  */
 public final class TracedSession implements AutoCloseable {
-  /** Receives the logits of a position: {@code [vocabulary]} float32, valid during the call. */
-  public interface LogitsListener {
-    /** Scores of the token that follows {@code position}. */
-    void onLogits(int sequence, int position, MemorySegment logits);
-
-    /** The same with the token that was chosen by them, -1 where none was. */
-    default void onLogits(int sequence, int position, MemorySegment logits, int chosen) {
-      onLogits(sequence, position, logits);
-    }
-  }
-
-  /** Told how much of a long prompt has been computed. */
-  public interface PromptListener {
-    /** {@code done} of {@code all} tokens. */
-    void onPrompt(int done, int all);
-  }
-
   private static final CachePolicy NO_REUSE = CachePolicy.defaults().withReusePrefix(false);
 
   private final LlamaModel model;
@@ -59,12 +39,12 @@ public final class TracedSession implements AutoCloseable {
   private final ModelSurvey survey;
   private final ForwardProbe probe;
   private final TracedCache cache;
+  private final Listeners listeners = new Listeners();
   private final CacheSection cacheSection;
   private final Choice choice;
   private final PassRunner passes;
   private final @Nullable EncoderPass encoder;
   private @Nullable NodeTap tap;
-  private PromptListener promptListener = (done, all) -> {};
 
   private TracedSession(LlamaModel model, SessionOptions options, ModelTracer tracer) {
     this.model = model;
@@ -80,15 +60,16 @@ public final class TracedSession implements AutoCloseable {
             survey,
             layout,
             tracer,
+            listeners,
             options.sites(tracer.config()),
             options.copyBuffers());
-    cache = new TracedCache(context, layout);
+    cache = new TracedCache(context, layout, listeners);
     cacheSection = new CacheSection(cache);
     if (tracer.config().kvCache() && !layout.all().isEmpty()) {
       tracer.addSection(cacheSection);
     }
     choice = new Choice(model.runtime(), options.sampler());
-    passes = new PassRunner(context, survey, tracer, probe, cache, choice);
+    passes = new PassRunner(context, survey, tracer, listeners, probe, cache, choice);
     encoder = EncoderPass.of(context, survey, tracer, options, cache, passes);
   }
 
@@ -101,34 +82,12 @@ public final class TracedSession implements AutoCloseable {
     return model.runtime().call(() -> new TracedSession(model, options, tracer));
   }
 
-  /** Sets who receives the residual stream, that of the decoder; null for nobody. */
-  public void onState(@Nullable StateListener listener) {
-    probe.states(listener);
-  }
-
-  /**
-   * Sets who receives the rows of places, which must be among those watched; null for nobody. Those
-   * of an encoder before the decoder are left out.
-   *
-   * @param sites kinds of places whose rows are wanted
-   */
-  public void onRow(Set<Site> sites, @Nullable RowListener listener) {
-    probe.rows(sites, listener);
-  }
-
-  /** Sets who receives logits; null for nobody. */
-  public void onLogits(@Nullable LogitsListener listener) {
-    passes.onLogits(listener);
-  }
-
-  /** Sets who is told of a prompt's progress. */
-  public void onPrompt(PromptListener listener) {
-    promptListener = listener;
-  }
-
-  /** Sets who is told of passes in which something was wrong. */
-  public void onAnomalousPass(AnomalyListener listener) {
-    passes.onAnomalousPass(listener);
+  /** Has a listener follow everything from now on; closing what is returned takes it off. */
+  public Subscription listen(SessionListener listener) {
+    if (!listener.nodes().isEmpty()) {
+      tap();
+    }
+    return listeners.add(listener);
   }
 
   /** Tokens of a text as the model wants them, BOS included where it is. */
@@ -281,7 +240,7 @@ public final class TracedSession implements AutoCloseable {
         batch.add(prompt[i], i, 0, allLogits || i == prompt.length - 1);
       }
       chosen = passes.run(batch, choose && done + n == prompt.length);
-      promptListener.onPrompt(done + n, prompt.length);
+      listeners.prompt(done + n, prompt.length);
     }
     return chosen;
   }
@@ -341,20 +300,10 @@ public final class TracedSession implements AutoCloseable {
     return tap().nodes();
   }
 
-  /**
-   * Sets who sees whole nodes of every pass; rows of attention only where the tracer traces them.
-   *
-   * @param keys of the nodes wanted
-   */
-  public void onNode(Set<String> keys, NodeListener listener) {
-    tap().choose(keys, listener);
-  }
-
   private NodeTap tap() {
     NodeTap known = tap;
     if (known == null) {
-      known = new NodeTap(model.runtime(), survey, probe);
-      tracer.addListener(known);
+      known = new NodeTap(model.runtime(), survey, probe, listeners::nodes, listeners);
       passes.tap(known);
       tap = known;
     }

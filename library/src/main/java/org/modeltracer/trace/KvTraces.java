@@ -1,10 +1,10 @@
 package org.modeltracer.trace;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Finding;
 import org.modeltracer.anomaly.KvRule;
@@ -16,7 +16,7 @@ final class KvTraces {
   static final int STEPS = 256;
 
   private final KvRule rule;
-  private final Slot[] ring = new Slot[STEPS];
+  private final @Nullable KvCacheStateTrace[] ring = new KvCacheStateTrace[STEPS];
   private long steps;
   private long evictions;
   private long peakBytes;
@@ -24,51 +24,20 @@ final class KvTraces {
   private double hitSum;
   private long lookups;
 
-  private static final class Slot {
-    int step;
-    int used;
-    int capacity;
-    long bytes;
-    int evictions;
-    double hitRate;
-    int oldest;
-    double fragmentation;
-    int accessed;
-  }
-
   KvTraces(Thresholds limits) {
     rule = new KvRule(limits);
-    Arrays.setAll(ring, i -> new Slot());
   }
 
-  @Nullable Finding record(
-      int step,
-      int used,
-      int capacity,
-      long bytes,
-      int evicted,
-      double hitRate,
-      int oldest,
-      double fragmentation,
-      int accessed) {
-    Slot slot = ring[(int) (steps++ % STEPS)];
-    slot.step = step;
-    slot.used = used;
-    slot.capacity = capacity;
-    slot.bytes = bytes;
-    slot.evictions = evicted;
-    slot.hitRate = hitRate;
-    slot.oldest = oldest;
-    slot.fragmentation = fragmentation;
-    slot.accessed = accessed;
-    evictions += evicted;
-    peakBytes = Math.max(peakBytes, bytes);
-    peakUsed = Math.max(peakUsed, used);
-    if (!Double.isNaN(hitRate)) {
-      hitSum += hitRate;
+  @Nullable Finding record(KvCacheStateTrace state) {
+    ring[(int) (steps++ % STEPS)] = state;
+    evictions += state.evictions();
+    peakBytes = Math.max(peakBytes, state.bytes());
+    peakUsed = Math.max(peakUsed, state.cellsUsed());
+    if (!Double.isNaN(state.hitRate())) {
+      hitSum += state.hitRate();
       lookups++;
     }
-    return rule.accept(used, capacity, evicted, hitRate);
+    return rule.accept(state.cellsUsed(), state.capacity(), state.evictions(), state.hitRate());
   }
 
   long steps() {
@@ -87,7 +56,7 @@ final class KvTraces {
   Map<String, @Nullable Object> toJson() {
     List<Map<String, @Nullable Object>> last = new ArrayList<>();
     for (long i = Math.max(0, steps - STEPS); i < steps; i++) {
-      last.add(json(ring[(int) (i % STEPS)]));
+      last.add(json(Objects.requireNonNull(ring[(int) (i % STEPS)])));
     }
     Map<String, @Nullable Object> object = new LinkedHashMap<>();
     object.put("steps", steps);
@@ -101,29 +70,18 @@ final class KvTraces {
     return object;
   }
 
-  private static Map<String, @Nullable Object> json(Slot s) {
-    var state =
-        new KvCacheStateTrace(
-            s.step,
-            s.used,
-            s.capacity,
-            s.bytes,
-            s.evictions,
-            s.hitRate,
-            s.oldest,
-            s.fragmentation,
-            s.accessed);
+  private static Map<String, @Nullable Object> json(KvCacheStateTrace s) {
     Map<String, @Nullable Object> object = new LinkedHashMap<>();
-    object.put("step", s.step);
-    object.put("cells_used", s.used);
-    object.put("capacity", s.capacity);
-    object.put("utilization", state.utilization());
-    object.put("bytes", s.bytes);
-    object.put("evictions", s.evictions);
-    object.put("hit_rate", s.hitRate);
-    object.put("oldest_position", s.oldest < 0 ? null : s.oldest);
-    object.put("fragmentation", s.fragmentation);
-    object.put("accessed_positions", s.accessed < 0 ? null : s.accessed);
+    object.put("step", s.step());
+    object.put("cells_used", s.cellsUsed());
+    object.put("capacity", s.capacity());
+    object.put("utilization", s.utilization());
+    object.put("bytes", s.bytes());
+    object.put("evictions", s.evictions());
+    object.put("hit_rate", s.hitRate());
+    object.put("oldest_position", s.oldestPosition() < 0 ? null : s.oldestPosition());
+    object.put("fragmentation", s.fragmentation());
+    object.put("accessed_positions", s.accessedPositions() < 0 ? null : s.accessedPositions());
     return object;
   }
 }

@@ -6,15 +6,16 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.model.Place;
+import org.modeltracer.model.ResidualChange;
 import org.modeltracer.model.Site;
 
 /** The view by layer of what was seen by place. */
 final class LayerTraces {
   private final Activations activations;
-  private final ResidualStream residual;
+  private final ResidualTraces residual;
   private final AnomalyBook anomalies;
 
-  LayerTraces(Activations activations, ResidualStream residual, AnomalyBook anomalies) {
+  LayerTraces(Activations activations, ResidualTraces residual, AnomalyBook anomalies) {
     this.activations = activations;
     this.residual = residual;
     this.anomalies = anomalies;
@@ -34,7 +35,7 @@ final class LayerTraces {
     PlaceTrace attention = activations.trace(Site.ATTN_OUT, layer);
     PlaceTrace ffn = activations.trace(Site.FFN_OUT, layer);
     PlaceTrace output = activations.trace(Site.LAYER_OUT, layer);
-    ResidualStream.Sum sum = residual.of(layer);
+    ResidualChange sum = residual.of(layer);
     return new LayerActivationTrace(
         layer,
         input,
@@ -42,10 +43,10 @@ final class LayerTraces {
         attention,
         ffn,
         output,
-        sum == null ? null : sum.ratio(),
-        sum == null ? null : sum.cosine / sum.tokens,
-        sum == null ? null : sum.out / sum.in,
-        sum == null ? 0 : sum.tokens,
+        sum == null ? null : sum.kept(),
+        sum == null ? null : sum.cosine() / sum.rows(),
+        sum == null ? null : sum.normOut() / sum.normIn(),
+        sum == null ? 0 : sum.rows(),
         headroom(input, norm, attention, ffn, output),
         anomalies.inLayer(layer));
   }

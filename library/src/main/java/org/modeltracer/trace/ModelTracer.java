@@ -12,7 +12,9 @@ import org.modeltracer.anomaly.QuantizationLevel;
 import org.modeltracer.anomaly.RootCause;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.Place;
+import org.modeltracer.model.ResidualChange;
 import org.modeltracer.model.Site;
+import org.modeltracer.model.Subscription;
 
 /**
  * Turns what a model's forward passes show into numbers and anomalies, in bounded memory.
@@ -23,7 +25,7 @@ import org.modeltracer.model.Site;
  *
  * <p>An anomaly is told to the listeners when it shows first; when it shows again it is counted.
  * Without a listener it is logged as a warning by {@code System.Logger} {@code org.modeltracer},
- * with one at debug level, so that nobody is told twice. It is a JFR event either way.
+ * with one, or where the tracer is {@link #quiet}, at debug level. It is a JFR event either way.
  *
  * <p>Meant to be fed by one thread; others may ask for the summary at any time.
  */
@@ -33,7 +35,7 @@ public final class ModelTracer implements AutoCloseable {
   private final TracerConfig config;
   private final LogitScan scan = new LogitScan();
   private final TopK top;
-  private final Announcer announcer = new Announcer();
+  private final Announcer announcer;
   private final SummaryJson summary = new SummaryJson();
   private final AttentionTraces.HeadReport headReport = this::foundHead;
   private Recording run;
@@ -43,9 +45,19 @@ public final class ModelTracer implements AutoCloseable {
 
   /** A tracer that records what the configuration asks for. */
   public ModelTracer(TracerConfig config) {
+    this(config, false);
+  }
+
+  private ModelTracer(TracerConfig config, boolean quiet) {
     this.config = config;
+    announcer = new Announcer(quiet);
     top = new TopK(config.logitTopK());
     run = new Recording(config);
+  }
+
+  /** A tracer that logs nothing, though nobody may listen to it. */
+  public static ModelTracer quiet(TracerConfig config) {
+    return new ModelTracer(config, true);
   }
 
   /** What is traced. */
@@ -58,9 +70,12 @@ public final class ModelTracer implements AutoCloseable {
     return config.isEnabled();
   }
 
-  /** Has a listener told of everything from now on. */
-  public synchronized void addListener(TraceListener listener) {
-    announcer.add(listener);
+  /**
+   * Has a listener follow everything from now on, after those added before; closing what is
+   * returned takes it off.
+   */
+  public Subscription addListener(TraceListener listener) {
+    return announcer.add(listener);
   }
 
   /** Begins a pass over so many tokens; returns its index from 0, or -1 when nothing is traced. */
@@ -72,7 +87,7 @@ public final class ModelTracer implements AutoCloseable {
     this.tokens = tokens;
     int forward = run.forwards++;
     announcer.events.beginForward();
-    for (TraceListener listener : announcer.listeners) {
+    for (TraceListener listener : announcer.listeners()) {
       listener.onForward(forward, position, tokens);
     }
     return forward;
@@ -97,33 +112,19 @@ public final class ModelTracer implements AutoCloseable {
     }
   }
 
-  /** Records the residual stream of one layer over all tokens of the pass; call once a pass. */
-  public synchronized void recordResidual(
-      int layer, double normIn, double normDelta, double normOut, double cosine) {
-    recordResidual(layer, tokens, normIn, normDelta, normOut, cosine);
-  }
-
-  /**
-   * Records how some tokens passed one layer.
-   *
-   * @param layer layer index, from 0
-   * @param rows number of tokens behind the sums
-   * @param normIn sum over tokens of ‖x_in‖
-   * @param normDelta sum over tokens of ‖x_out − x_in‖
-   * @param normOut sum over tokens of ‖x_out‖
-   * @param cosine sum over tokens of cos(x_in, x_out)
-   */
-  public synchronized void recordResidual(
-      int layer, int rows, double normIn, double normDelta, double normOut, double cosine) {
-    if (!config.activations() || rows == 0) {
+  /** Records what a layer, from 0, did to the residual stream of some tokens. */
+  public synchronized void recordResidual(int layer, ResidualChange change) {
+    if (!config.activations() || change.rows() == 0) {
       return;
     }
-    Finding finding = run.residual.record(layer, rows, normIn, normDelta, normOut, cosine);
+    Finding finding = run.residual.record(layer, change);
     if (finding != null) {
       Place place = new Place(Site.LAYER_OUT, layer);
       found(Anomaly.of(finding.at(place.toString())).place(place).position(firstPosition));
     }
-    announcer.residual(layer, rows, normIn, normDelta, normOut, cosine);
+    for (TraceListener listener : announcer.listeners()) {
+      listener.onResidual(layer, change);
+    }
   }
 
   /** Records that the router of a layer chose an expert for a token. */
@@ -162,7 +163,7 @@ public final class ModelTracer implements AutoCloseable {
               .head(row.head())
               .position(row.query()));
     }
-    for (TraceListener listener : announcer.listeners) {
+    for (TraceListener listener : announcer.listeners()) {
       listener.onAttentionRow(row);
     }
   }
@@ -218,7 +219,7 @@ public final class ModelTracer implements AutoCloseable {
     announcer.events.token(step, token);
     foundInText(run.repetition.accept(step, token));
     foundInText(run.utf8.accept(step, piece));
-    for (TraceListener listener : announcer.listeners) {
+    for (TraceListener listener : announcer.listeners()) {
       listener.onToken(step, token, piece);
     }
   }
@@ -231,46 +232,13 @@ public final class ModelTracer implements AutoCloseable {
   }
 
   /** Records the state of the KV cache. */
-  public synchronized void recordKvState(KvCacheStateTrace s) {
-    recordKvState(
-        s.step(),
-        s.cellsUsed(),
-        s.capacity(),
-        s.bytes(),
-        s.evictions(),
-        s.hitRate(),
-        s.oldestPosition(),
-        s.fragmentation(),
-        s.accessedPositions());
-  }
-
-  /** Records the state of the KV cache, as in {@link KvCacheStateTrace}, without an object. */
-  public synchronized void recordKvState(
-      int step,
-      int cellsUsed,
-      int capacity,
-      long bytes,
-      int evictions,
-      double hitRate,
-      int oldestPosition,
-      double fragmentation,
-      int accessedPositions) {
+  public synchronized void recordKvState(KvCacheStateTrace state) {
     if (!config.kvCache()) {
       return;
     }
-    Finding finding =
-        run.kv.record(
-            step,
-            cellsUsed,
-            capacity,
-            bytes,
-            evictions,
-            hitRate,
-            oldestPosition,
-            fragmentation,
-            accessedPositions);
+    Finding finding = run.kv.record(state);
     if (finding != null) {
-      found(Anomaly.of(finding.at("KV cache, step " + step)));
+      found(Anomaly.of(finding.at("KV cache, step " + state.step())));
     }
   }
 
@@ -302,7 +270,7 @@ public final class ModelTracer implements AutoCloseable {
     }
     int forward = run.forwards - 1;
     announcer.events.endForward(forward, firstPosition, tokens, run.anomalies.total());
-    for (TraceListener listener : announcer.listeners) {
+    for (TraceListener listener : announcer.listeners()) {
       listener.onForwardEnd(forward);
     }
     Anomaly first = announcer.takeWorst();
@@ -335,7 +303,7 @@ public final class ModelTracer implements AutoCloseable {
   public synchronized void attachRootCause(int anomalyId, RootCause cause) {
     Anomaly known = run.anomalies.attach(anomalyId, cause);
     if (known != null) {
-      for (TraceListener listener : announcer.listeners) {
+      for (TraceListener listener : announcer.listeners()) {
         listener.onRootCause(known);
       }
     }
@@ -392,7 +360,7 @@ public final class ModelTracer implements AutoCloseable {
   public synchronized void close() {
     if (!closed) {
       closed = true;
-      for (TraceListener listener : announcer.listeners) {
+      for (TraceListener listener : announcer.listeners()) {
         listener.onEnd(anomalies());
       }
     }

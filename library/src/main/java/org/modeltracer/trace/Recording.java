@@ -8,7 +8,7 @@ import org.modeltracer.anomaly.Utf8Rule;
 /** Everything recorded since the start or the last {@link ModelTracer#clear()}. */
 final class Recording {
   final Activations activations;
-  final ResidualStream residual;
+  final ResidualTraces residual;
   final ExpertCounts experts;
   final AttentionTraces attention;
   final LogitTraces logits;
@@ -24,7 +24,7 @@ final class Recording {
   Recording(TracerConfig config) {
     limits = config.thresholds();
     activations = new Activations(limits);
-    residual = new ResidualStream(limits);
+    residual = new ResidualTraces(limits);
     experts = new ExpertCounts(limits);
     attention = new AttentionTraces(config);
     logits = new LogitTraces(config);

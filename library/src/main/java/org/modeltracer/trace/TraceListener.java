@@ -3,6 +3,7 @@ package org.modeltracer.trace;
 import java.util.List;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.model.AttentionRow;
+import org.modeltracer.model.ResidualChange;
 
 /**
  * Follows a run as it happens. All methods are called by the thread that feeds the tracer, inside
@@ -24,18 +25,8 @@ public interface TraceListener {
   /** A row of attention; it may be read during the call only. */
   default void onAttentionRow(AttentionRow row) {}
 
-  /**
-   * Some tokens passed one layer.
-   *
-   * @param layer layer index, from 0
-   * @param rows number of tokens behind the sums
-   * @param normIn sum over tokens of ‖x_in‖
-   * @param normDelta sum over tokens of ‖x_out − x_in‖
-   * @param normOut sum over tokens of ‖x_out‖
-   * @param cosine sum over tokens of cos(x_in, x_out)
-   */
-  default void onResidual(
-      int layer, int rows, double normIn, double normDelta, double normOut, double cosine) {}
+  /** Some tokens passed a layer, from 0; the change may be read during the call only. */
+  default void onResidual(int layer, ResidualChange change) {}
 
   /** A token was generated: step from 0, token id, and its bytes. */
   default void onToken(int step, int token, byte[] piece) {}

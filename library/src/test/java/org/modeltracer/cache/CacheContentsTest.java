@@ -31,6 +31,7 @@ import org.modeltracer.model.RunningStats;
 import org.modeltracer.model.Site;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
+import org.modeltracer.testing.Listening;
 import org.modeltracer.testing.SummarySchema;
 import org.modeltracer.testing.TinyModels;
 import org.modeltracer.trace.ModelTracer;
@@ -81,16 +82,17 @@ class CacheContentsTest {
         var tracer = new ModelTracer(TracerConfig.full());
         TracedSession session = TracedSession.open(model, options(type, flash), tracer)) {
       Map<String, RunningStats> wanted = new HashMap<>();
-      session.onRow(
-          Set.of(Site.KEY, Site.VALUE),
-          (place, sequence, position, values, offset, width) -> {
-            if (sequence == 0 && position < 5 || sequence == 1) {
-              String part = place.site() == Site.KEY ? "k" : "v";
-              wanted
-                  .computeIfAbsent(place.layer() + part, p -> new RunningStats())
-                  .add(values, offset, width);
-            }
-          });
+      session.listen(
+          Listening.rows(
+              Set.of(Site.KEY, Site.VALUE),
+              (place, sequence, position, values, offset, width) -> {
+                if (sequence == 0 && position < 5 || sequence == 1) {
+                  String part = place.site() == Site.KEY ? "k" : "v";
+                  wanted
+                      .computeIfAbsent(place.layer() + part, p -> new RunningStats())
+                      .add(values, offset, width);
+                }
+              }));
       feed(session, 0);
       feed(session, 1);
       session.cache().remove(0, 5, CellMap.END);

@@ -28,6 +28,7 @@ import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.SamplerOptions;
 import org.modeltracer.session.Generation;
 import org.modeltracer.session.SessionOptions;
+import org.modeltracer.testing.Listening;
 import org.modeltracer.trace.AnomalyLog;
 import org.modeltracer.trace.TraceListener;
 import org.modeltracer.trace.TracerConfig;
@@ -128,9 +129,10 @@ class GenerationTest {
             .write(folder, "sharp");
     try (var run = run(file, GREEDY)) {
       Map<Integer, Double> entropies = new HashMap<>();
-      run.session.onLogits(
-          (sequence, position, logits) ->
-              entropies.put(position, entropy(logits.toArray(ValueLayout.JAVA_FLOAT))));
+      run.session.listen(
+          Listening.logits(
+              (sequence, position, logits) ->
+                  entropies.put(position, entropy(logits.toArray(ValueLayout.JAVA_FLOAT)))));
       generate(run);
       Anomaly logits = only(run, AnomalyKind.LOGITS);
       assertThat(logits.severity()).isEqualTo(Severity.WARNING);

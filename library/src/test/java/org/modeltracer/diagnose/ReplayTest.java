@@ -19,6 +19,7 @@ import org.modeltracer.llama.TensorObserver;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.testing.Architectures;
+import org.modeltracer.testing.Listening;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
 import tools.jackson.databind.JsonNode;
@@ -46,16 +47,18 @@ class ReplayTest {
         var session = TracedSession.open(model, options, tracer)) {
       List<float[]> logits = new ArrayList<>();
       int[] replays = {0};
-      session.onLogits((s, p, values) -> logits.add(values.toArray(ValueLayout.JAVA_FLOAT)));
-      session.onAnomalousPass(
-          (worst, replay) -> {
-            if (again) {
-              Thorough watch = new Thorough();
-              assertThat(replay.run(watch)).isTrue();
-              assertThat(watch.nodes).isPositive();
-              replays[0]++;
-            }
-          });
+      session.listen(
+          Listening.logits((s, p, values) -> logits.add(values.toArray(ValueLayout.JAVA_FLOAT))));
+      session.listen(
+          Listening.passes(
+              (worst, replay) -> {
+                if (again) {
+                  Thorough watch = new Thorough();
+                  assertThat(replay.run(watch)).isTrue();
+                  assertThat(watch.nodes).isPositive();
+                  replays[0]++;
+                }
+              }));
       session.evaluate(PROMPT, true);
       for (int i = 0; i < STEPS.length; i++) {
         int step = i;

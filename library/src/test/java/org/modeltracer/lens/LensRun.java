@@ -14,6 +14,7 @@ import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.ModelOptions;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
+import org.modeltracer.testing.Listening;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
 
@@ -56,14 +57,16 @@ record LensRun(
       var readings = new ArrayList<PositionReading>();
       var states = new TreeMap<Integer, List<float[]>>();
       try (LensTrace trace = LensTrace.attach(session, options, readings::add)) {
-        session.onState(
-            (layer, sequence, position, values, offset, width) -> {
-              states
-                  .computeIfAbsent(position, p -> new ArrayList<>())
-                  .add(
-                      values.asSlice(offset, 4L * width).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED));
-              trace.onState(layer, sequence, position, values, offset, width);
-            });
+        session.listen(
+            Listening.states(
+                (layer, sequence, position, values, offset, width) -> {
+                  states
+                      .computeIfAbsent(position, p -> new ArrayList<>())
+                      .add(
+                          values
+                              .asSlice(offset, 4L * width)
+                              .toArray(ValueLayout.JAVA_FLOAT_UNALIGNED));
+                }));
         trace.begin(ids);
         session.generate(ids, options.everyPosition(), generate, token -> true);
         return new LensRun(readings, states, trace.lens().steps());

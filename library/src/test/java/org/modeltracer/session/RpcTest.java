@@ -28,6 +28,7 @@ import org.modeltracer.llama.Runtimes;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
 import org.modeltracer.testing.Architectures;
+import org.modeltracer.testing.Listening;
 import org.modeltracer.testing.RpcServer;
 import org.modeltracer.testing.TinyModels;
 import org.modeltracer.trace.ModelTracer;
@@ -185,13 +186,14 @@ class RpcTest {
       seen.clear();
       session.cache().clear();
       var stop = new boolean[] {true};
-      session.onState(
-          (layer, sequence, position, values, offset, width) -> {
-            if (stop[0] && layer == at) {
-              stop[0] = false;
-              session.cancel();
-            }
-          });
+      session.listen(
+          Listening.states(
+              (layer, sequence, position, values, offset, width) -> {
+                if (stop[0] && layer == at) {
+                  stop[0] = false;
+                  session.cancel();
+                }
+              }));
       assertThatThrownBy(() -> session.evaluate(ids, true))
           .isInstanceOfSatisfying(
               LlamaException.class,

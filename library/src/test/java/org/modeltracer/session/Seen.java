@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import org.modeltracer.model.AttentionRow;
+import org.modeltracer.testing.Listening;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TraceListener;
 
@@ -38,20 +39,22 @@ final class Seen implements TraceListener {
     var seen = new Seen();
     tracer.addListener(seen);
     statesOf(session, seen);
-    session.onLogits(
-        (sequence, position, values) ->
-            seen.logits.put(
-                new StateId(0, sequence, position), values.toArray(ValueLayout.JAVA_FLOAT)));
+    session.listen(
+        Listening.logits(
+            (sequence, position, values) ->
+                seen.logits.put(
+                    new StateId(0, sequence, position), values.toArray(ValueLayout.JAVA_FLOAT))));
     return seen;
   }
 
   /** Listens to a session's states from now on. */
   static void statesOf(TracedSession session, Seen seen) {
-    session.onState(
-        (layer, sequence, position, values, offset, width) ->
-            seen.states.put(
-                new StateId(layer, sequence, position),
-                values.asSlice(offset, 4L * width).toArray(ValueLayout.JAVA_FLOAT)));
+    session.listen(
+        Listening.states(
+            (layer, sequence, position, values, offset, width) ->
+                seen.states.put(
+                    new StateId(layer, sequence, position),
+                    values.asSlice(offset, 4L * width).toArray(ValueLayout.JAVA_FLOAT))));
   }
 
   /** What has been seen so far. */

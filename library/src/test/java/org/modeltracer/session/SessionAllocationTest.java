@@ -85,7 +85,9 @@ class SessionAllocationTest {
           () -> {
             ModelSurvey survey = ModelSurvey.of(context);
             var layout = new CacheLayout(survey, context.contextTokens(), 1);
-            var probe = new ForwardProbe(runtime, survey, layout, tracer, sites(config), false);
+            var probe =
+                new ForwardProbe(
+                    runtime, survey, layout, tracer, new Listeners(), sites(config), false);
             var counting = new Counting(probe);
             context.observe(counting);
             long least = Long.MAX_VALUE;

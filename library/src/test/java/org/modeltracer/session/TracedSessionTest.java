@@ -21,7 +21,9 @@ import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.SamplerOptions;
+import org.modeltracer.model.Subscription;
 import org.modeltracer.testing.Golden;
+import org.modeltracer.testing.Listening;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
 
@@ -331,18 +333,20 @@ class TracedSessionTest {
         OPTIONS.withContext(EXACT.withBatch(64, 8)),
         (session, seen) -> {
           int[] prompt = Golden.load("tinyllama-mha", "text64").ids();
-          session.onState(
-              (layer, sequence, position, values, offset, width) -> {
-                if (layer == 1 && position == 20) {
-                  session.cancel();
-                }
-              });
+          Subscription cancelling =
+              session.listen(
+                  Listening.states(
+                      (layer, sequence, position, values, offset, width) -> {
+                        if (layer == 1 && position == 20) {
+                          session.cancel();
+                        }
+                      }));
           assertThatThrownBy(() -> session.evaluate(prompt, true))
               .isInstanceOfSatisfying(
                   LlamaException.class,
                   e -> assertThat(e.kind()).isEqualTo(LlamaException.Kind.CANCELLED));
           assertThat(session.cache().cellsUsed()).isLessThanOrEqualTo(16);
-          session.onState(null);
+          cancelling.close();
           seen.clear();
           session.evaluate(prompt, true);
           assertThat(seen.rows).hasSize(4 * 4 * 64);
@@ -357,12 +361,14 @@ class TracedSessionTest {
         runtime,
         OPTIONS,
         (session, seen) -> {
-          session.onState(
-              (layer, sequence, position, values, offset, width) -> {
-                throw new IllegalStateException("enough");
-              });
+          Subscription throwing =
+              session.listen(
+                  Listening.states(
+                      (layer, sequence, position, values, offset, width) -> {
+                        throw new IllegalStateException("enough");
+                      }));
           assertThatThrownBy(() -> session.evaluate(PROMPT, true)).hasMessage("enough");
-          session.onState(null);
+          throwing.close();
           session.evaluate(PROMPT, true);
           assertThat(seen.logits).hasSize(PROMPT.length);
         });
@@ -376,7 +382,7 @@ class TracedSessionTest {
         OPTIONS.withContext(EXACT.withBatch(32, 32)),
         (session, seen) -> {
           var progress = new ArrayList<Integer>();
-          session.onPrompt((done, all) -> progress.add(1000 * all + done));
+          session.listen(Listening.prompts((done, all) -> progress.add(1000 * all + done)));
           int[] prompt = Golden.load("tinyllama-mha", "text64").ids();
           session.evaluate(prompt, false);
           // b4916 makes small batches larger.
@@ -385,10 +391,16 @@ class TracedSessionTest {
               .last()
               .isEqualTo(64064);
           assertThat(seen.logits.keySet()).containsExactly(new Seen.StateId(0, 0, 63));
-          seen.clear();
-          session.onLogits(null);
+          var counted = new ArrayList<Integer>();
+          Subscription counting =
+              session.listen(
+                  Listening.logits((sequence, position, logits) -> counted.add(position)));
           session.evaluate(prompt, true);
-          assertThat(seen.logits).isEmpty();
+          assertThat(counted).hasSize(prompt.length);
+          counting.close();
+          counting.close();
+          session.evaluate(prompt, true);
+          assertThat(counted).hasSize(prompt.length);
         });
   }
 }

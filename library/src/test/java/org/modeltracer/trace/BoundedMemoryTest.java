@@ -22,7 +22,7 @@ class BoundedMemoryTest {
     try (ModelTracer tracer = new ModelTracer(TracerConfig.lightweight())) {
       Anomaly nan =
           Anomaly.of(AnomalyKind.NAN, "bad").place(new Place(Site.FFN_OUT, 2)).forward(0).build();
-      tracer.addListener(new TraceListener() {});
+
       for (int i = 0; i < MILLION; i++) {
         tracer.report(nan);
       }

@@ -16,6 +16,7 @@ import org.modeltracer.anomaly.QuantizationLevel;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.Place;
+import org.modeltracer.model.ResidualChange;
 import org.modeltracer.model.Site;
 
 class ModelTracerTest {
@@ -104,7 +105,7 @@ class ModelTracerTest {
   @Test
   void aLayerThatAddsNothingAndADeadHead() {
     tracer.beginForward(0, 10);
-    tracer.recordResidual(1, 1000, 1, 1000, 10);
+    tracer.recordResidual(1, new ResidualChange().of(10, 1000, 1, 1000, 10));
     Observation head =
         new Observation()
             .of(new Place(Site.CONTEXT, 1), "kqv_out-1", "CONT", new long[] {8, 1, 1, 1})

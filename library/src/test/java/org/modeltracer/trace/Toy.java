@@ -5,6 +5,7 @@ import java.util.Random;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.Place;
+import org.modeltracer.model.ResidualChange;
 import org.modeltracer.model.Site;
 
 /** A model of four layers, four heads and made-up numbers, run under a tracer. */
@@ -51,7 +52,7 @@ final class Toy {
       for (int i = 0; i < SITES.length; i++) {
         observe(places[layer][i], names[layer][i]);
       }
-      tracer.recordResidual(layer, 1, 10, 3, 11, 0.95);
+      tracer.recordResidual(layer, new ResidualChange().of(1, 10, 3, 11, 0.95));
       tracer.recordExpert(layer, 2, step % 2);
       if (tracer.config().attention()) {
         attend(layer);
@@ -60,7 +61,8 @@ final class Toy {
     observe(LOGITS, "result_output");
     fill(logits);
     tracer.recordLogits(step, logitSegment, 0, VOCABULARY, random.nextInt(VOCABULARY));
-    tracer.recordKvState(step, step + 1, 1 << 20, 64L * step, 0, Double.NaN, 0, 0, -1);
+    tracer.recordKvState(
+        new KvCacheStateTrace(step, step + 1, 1 << 20, 64L * step, 0, Double.NaN, 0, 0, -1));
     tracer.recordToken(step + 1, random.nextInt(VOCABULARY), piece);
     step++;
     return tracer.endForward().orElse(null);

@@ -10,12 +10,11 @@ import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.Place;
-import org.modeltracer.probe.StateListener;
-import org.modeltracer.session.TracedSession.LogitsListener;
+import org.modeltracer.session.SessionListener;
 import org.modeltracer.trace.TraceListener;
 
 /** Puts what a session shows into the arrays of an export, as it is shown. */
-public final class ArrayWriter implements TraceListener, StateListener, LogitsListener {
+public final class ArrayWriter implements TraceListener, SessionListener {
   private record Attention(NpyFile file, int[] slots) {}
 
   private final int positions;
@@ -88,6 +87,11 @@ public final class ArrayWriter implements TraceListener, StateListener, LogitsLi
   }
 
   @Override
+  public boolean states() {
+    return !states.isEmpty();
+  }
+
+  @Override
   public void onState(
       int layer, int sequence, int position, MemorySegment values, long offset, int width) {
     NpyFile file = states.get(layer);
@@ -97,7 +101,7 @@ public final class ArrayWriter implements TraceListener, StateListener, LogitsLi
   }
 
   @Override
-  public void onLogits(int sequence, int position, MemorySegment values) {
+  public void onLogits(int sequence, int position, MemorySegment values, int chosen) {
     if (logits != null) {
       logits.row(position, values, 0);
     }

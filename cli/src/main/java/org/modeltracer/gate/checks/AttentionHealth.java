@@ -66,7 +66,7 @@ final class AttentionHealth implements Check {
     return anomalies.stream().filter(a -> a.kind() == kind).map(Evidence::of).toList();
   }
 
-  private static Evidence of(HeadOutputs.Dead head) {
+  private static Evidence of(LiveHeads.Dead head) {
     return new Evidence(
         AnomalyKind.DEAD_HEAD.id(),
         Severity.WARNING,

@@ -5,6 +5,7 @@ import java.util.List;
 import org.modeltracer.llama.KvCache;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.model.Site;
+import org.modeltracer.model.Subscription;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.ModelTracer;
@@ -101,11 +102,8 @@ final class BareRuns implements AutoCloseable {
 
   private Logits collect(Runnable run) {
     var logits = new Logits();
-    session.onLogits(logits);
-    try {
+    try (Subscription following = session.listen(logits)) {
       run.run();
-    } finally {
-      session.onLogits(null);
     }
     return logits;
   }

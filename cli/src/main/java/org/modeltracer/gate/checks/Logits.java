@@ -5,10 +5,10 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;
-import org.modeltracer.session.TracedSession.LogitsListener;
+import org.modeltracer.session.SessionListener;
 
 /** Logits of some positions, kept: {@code [position, vocabulary]}. */
-final class Logits implements LogitsListener {
+final class Logits implements SessionListener {
   private final Map<Integer, float[]> rows = new TreeMap<>();
 
   /**
@@ -33,7 +33,7 @@ final class Logits implements LogitsListener {
       double sameTop) {}
 
   @Override
-  public void onLogits(int sequence, int position, MemorySegment logits) {
+  public void onLogits(int sequence, int position, MemorySegment logits, int chosen) {
     rows.put(position, logits.toArray(ValueLayout.JAVA_FLOAT));
   }
 

@@ -45,7 +45,7 @@ record TracedPrompts(
     List<Generation> texts,
     List<Anomaly> anomalies,
     int replays,
-    List<HeadOutputs.Dead> dead,
+    List<LiveHeads.Dead> dead,
     Map<String, @Nullable Object> summary) {
 
   private static final SamplerOptions SAMPLER = new SamplerOptions(0.8f, 40, 0.95f, 0);
@@ -68,14 +68,14 @@ record TracedPrompts(
             SAMPLER.temperature(), SAMPLER.topK(), SAMPLER.topP(), (int) policy.seed());
     SessionOptions options =
         SessionOptions.defaults().withContext(Prompts.context(subject)).withSampler(sampler);
-    var outputs = new HeadOutputs();
+    var outputs = new LiveHeads();
     var texts = new ArrayList<Generation>();
     try (var tracer = new ModelTracer(config);
         var session = TracedSession.open(model, options, tracer);
         var diagnosis = Diagnosis.attach(session, tracer, subject.file())) {
       var description = new RunDescription(subject.file(), session, options);
       Runnable tell = () -> onTrace.accept(summary(tracer, description, subject, texts));
-      session.onRow(HeadOutputs.SITES, outputs);
+      session.listen(outputs);
       tell.run();
       boolean generates = session.sites().stream().anyMatch(s -> s.place().site() == Site.LOGITS);
       for (int[] prompt : subject.prompts().tokens()) {

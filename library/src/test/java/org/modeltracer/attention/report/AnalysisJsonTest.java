@@ -20,6 +20,7 @@ import org.modeltracer.attention.Matrices;
 import org.modeltracer.attention.TokenKind;
 import org.modeltracer.attention.TokenTrack;
 import org.modeltracer.model.HeadId;
+import org.modeltracer.model.ResidualChange;
 import org.modeltracer.trace.Json;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -259,12 +260,10 @@ class AnalysisJsonTest {
           };
           collector.headOutput(0, l, h, p, out, 0, 2);
         }
-        collector.residual(
-            l,
-            1 + random.nextDouble(),
-            2 + random.nextDouble(),
-            random.nextDouble(),
-            random.nextDouble());
+        double in = 1 + random.nextDouble();
+        double out = 2 + random.nextDouble();
+        double cosine = random.nextDouble();
+        collector.onResidual(l, new ResidualChange().of(1, in, random.nextDouble(), out, cosine));
       }
     }
   }

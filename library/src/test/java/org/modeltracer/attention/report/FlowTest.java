@@ -12,6 +12,7 @@ import org.modeltracer.attention.AttentionOptions;
 import org.modeltracer.attention.LayerMeans;
 import org.modeltracer.attention.Matrices;
 import org.modeltracer.attention.TokenTrack;
+import org.modeltracer.model.ResidualChange;
 
 class FlowTest {
   /** Max-flow equals the smallest cut over all subsets of nodes. */
@@ -119,8 +120,8 @@ class FlowTest {
   @Test
   void layerFlowIsTheMeanOfWhatWasHandedIn() {
     var collector = new AttentionCollector(Matrices.shape(2, 1), AttentionOptions.defaults());
-    collector.residual(1, 2, 4, 0.5, 3);
-    collector.residual(1, 4, 6, 0.7, 2);
+    collector.onResidual(1, new ResidualChange().of(1, 2, 3, 4, 0.5));
+    collector.onResidual(1, new ResidualChange().of(1, 4, 2, 6, 0.7));
     var flow = Reported.of(collector).attentionFlow();
     assertThat(flow.reason()).isNotNull();
     var layer = Objects.requireNonNull(flow.layerFlowStats().get(1));

@@ -15,7 +15,7 @@ import org.modeltracer.llama.Op;
  * <p>Works for sequential blocks (attention, then feed-forward), for parallel ones, for recurrent
  * layers that add once, and for post-norm models, where the stream goes on from the norm's output.
  */
-final class ResidualStream {
+final class ResidualPath {
   /**
    * One addition to the stream.
    *
@@ -36,7 +36,7 @@ final class ResidualStream {
    *
    * @param layer the layer that a node belongs to, -1 for none
    */
-  ResidualStream(Graph graph, ToIntFunction<GraphNode> layer) {
+  ResidualPath(Graph graph, ToIntFunction<GraphNode> layer) {
     this.graph = graph;
     this.layer = layer;
     embedding = before();

@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.modeltracer.llama.Tensor;
+import org.modeltracer.model.ResidualChange;
 import org.modeltracer.trace.ModelTracer;
 
 /**
@@ -12,7 +13,7 @@ import org.modeltracer.trace.ModelTracer;
  * <p>The state before a layer is overwritten while the layer runs; one copy of it is kept here, of
  * the size of a micro-batch.
  */
-final class ResidualFlow {
+final class ResidualReader {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
   private final Arena arena = Arena.ofShared();
@@ -24,6 +25,7 @@ final class ResidualFlow {
   private double out;
   private double delta;
   private double cosine;
+  private final ResidualChange change = new ResidualChange();
 
   /** A new graph begins. */
   void forget() {
@@ -62,8 +64,8 @@ final class ResidualFlow {
       int from = picked ? ubatch.rowOf(r, true) : r;
       compare(4L * width * from, values, 4L * width * r);
     }
-    if (Double.isFinite(in + out + delta)) {
-      tracer.recordResidual(leaving, (int) outRows, in, delta, out, cosine);
+    if (change.of(outRows, in, delta, out, cosine).isFinite()) {
+      tracer.recordResidual(leaving, change);
     }
     enter(leaving, values, t);
   }

@@ -10,17 +10,22 @@ import java.util.Set;
 import java.util.TreeMap;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
-import org.modeltracer.probe.RowListener;
+import org.modeltracer.session.SessionListener;
 
 /** Which heads ever put out anything but zero: what each feature of the context has held. */
-final class HeadOutputs implements RowListener {
+final class LiveHeads implements SessionListener {
   /** What is to be listened to: the context of each layer, {@code [head, value width]}. */
-  static final Set<Site> SITES = Set.of(Site.CONTEXT);
+  private static final Set<Site> SITES = Set.of(Site.CONTEXT);
 
   /** A head whose output was zero for every token. */
   record Dead(int layer, int head) {}
 
   private final Map<Integer, boolean[]> alive = new TreeMap<>();
+
+  @Override
+  public Set<Site> rows() {
+    return SITES;
+  }
 
   @Override
   public void onRow(

@@ -15,7 +15,7 @@ import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gate.Baseline;
 import org.modeltracer.gate.Gate;
-import org.modeltracer.gate.Judgement;
+import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.checks.Catalogue;
 import org.modeltracer.gate.checks.Check;
 import org.modeltracer.gate.checks.CheckResult;
@@ -136,7 +136,7 @@ final class CheckCommand implements Callable<Integer> {
 
   private GateReport judge(Path file, Policy asked, @Nullable Baseline known, Terminal terminal) {
     var progress = new Stopwatch(terminal);
-    Judgement judgement = Gate.judge(file, reference, library, asked, progress);
+    GateResult judgement = Gate.judge(file, reference, library, asked, progress);
     terminal.progress("", 1, 1);
     return new GateReport(known == null ? judgement : known.forgive(judgement), progress.seconds);
   }
@@ -211,7 +211,7 @@ final class CheckCommand implements Callable<Integer> {
     return ExitCode.PASS;
   }
 
-  private static ExitCode exitCode(Judgement judgement) {
+  private static ExitCode exitCode(GateResult judgement) {
     if (judgement.unreadable()) {
       return ExitCode.BAD_FILE;
     }

@@ -64,8 +64,8 @@ public final class Baseline {
   }
 
   /** The judgement without what was known before. */
-  public Judgement forgive(Judgement judgement) {
-    return new Judgement(
+  public GateResult forgive(GateResult judgement) {
+    return new GateResult(
         judgement.file(),
         judgement.reference(),
         judgement.policy(),

@@ -65,7 +65,7 @@ public final class Gate {
    * @param reference file to compare with, null for none
    * @param library llama.cpp's library, null for the embedded one
    */
-  public static Judgement judge(
+  public static GateResult judge(
       Path file,
       @Nullable Path reference,
       @Nullable Path library,
@@ -74,7 +74,7 @@ public final class Gate {
     return new Gate(file, reference, library, policy, progress).judge();
   }
 
-  private Judgement judge() {
+  private GateResult judge() {
     var forWorker = new ArrayList<Check>();
     try (var subject = new Subject(file, reference, library, policy)) {
       var patience = new Patience(deadline);
@@ -93,7 +93,7 @@ public final class Gate {
     Map<String, @Nullable Object> trace = forWorker.isEmpty() ? null : work(forWorker);
     List<CheckResult> inOrder =
         Catalogue.names().stream().map(results::get).map(Objects::requireNonNull).toList();
-    return new Judgement(file, reference, policy, inOrder, trace);
+    return new GateResult(file, reference, policy, inOrder, trace);
   }
 
   private @Nullable String reasonToSkip(Check check) {

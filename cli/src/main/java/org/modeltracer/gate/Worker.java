@@ -49,7 +49,7 @@ final class Worker implements Subject.Listener {
       watch.setDaemon(true);
       watch.start();
       logToStandardError();
-      new Worker(out, Wire.job(line)).work();
+      new Worker(out, WorkerLines.job(line)).work();
     }
     // Nothing is left to be freed, and destructors of native code may still crash.
     Runtime.getRuntime().halt(0);
@@ -123,7 +123,7 @@ final class Worker implements Subject.Listener {
   }
 
   private synchronized void tell(Message message) {
-    byte[] bytes = Wire.line(job.token(), message).getBytes(StandardCharsets.UTF_8);
+    byte[] bytes = WorkerLines.line(job.token(), message).getBytes(StandardCharsets.UTF_8);
     out.write(bytes, 0, bytes.length);
     out.flush();
   }

@@ -48,10 +48,10 @@ final class WorkerProcess implements AutoCloseable {
         follow(
             process.getInputStream(),
             LONGEST_MESSAGE,
-            line -> Wire.message(job.token(), line).ifPresent(messages::add));
+            line -> WorkerLines.message(job.token(), line).ifPresent(messages::add));
     errors = follow(process.getErrorStream(), LONGEST_LINE, said::accept);
     // A process that never reads must not hold up the one that writes.
-    daemon("job", () -> write(Wire.line(job)));
+    daemon("job", () -> write(WorkerLines.line(job)));
   }
 
   private Thread follow(InputStream in, int longest, Consumer<String> consumer) {

@@ -44,7 +44,7 @@ class GateCrashTest {
   private record Killer(String signal, String check) implements Gate.Progress {
     private static int sent;
 
-    static Judgement judge(String signal, String check, Policy policy) {
+    static GateResult judge(String signal, String check, Policy policy) {
       sent = 0;
       return Gate.judge(MODEL, null, null, policy, new Killer(signal, check));
     }
@@ -70,7 +70,7 @@ class GateCrashTest {
   @ParameterizedTest
   @ValueSource(strings = {"KILL", "SEGV", "ABRT", "BUS", "FPE"})
   void aSignalIsNamedAndTheRestIsStillChecked(String signal) {
-    Judgement judgement = Killer.judge("-" + signal, "forward.finite", Policies.PATIENT);
+    GateResult judgement = Killer.judge("-" + signal, "forward.finite", Policies.PATIENT);
     assertThat(Judged.exitCode(judgement)).isEqualTo(5);
     CheckResult hit = Judged.result(judgement, "forward.finite");
     assertThat(hit.verdict()).isEqualTo(Verdict.ERROR);
@@ -86,7 +86,7 @@ class GateCrashTest {
 
   @Test
   void whatWasTracedBeforeIsKept() {
-    Judgement judgement = Killer.judge("-KILL", "determinism.repeat", Policies.PATIENT);
+    GateResult judgement = Killer.judge("-KILL", "determinism.repeat", Policies.PATIENT);
     assertThat(Judged.ids(judgement, Verdict.ERROR)).containsExactly("determinism.repeat");
     assertThat(Judged.ids(judgement, Verdict.PASS))
         .contains("forward.finite", "generation.sanity", "determinism.batch");
@@ -96,7 +96,7 @@ class GateCrashTest {
   @Test
   void aWorkerThatStopsRunsIntoTheTimeLimit() {
     Policy policy = Policies.within(Policies.PATIENT, Duration.ofSeconds(6), 0);
-    Judgement judgement = Killer.judge("-STOP", "forward.finite", policy);
+    GateResult judgement = Killer.judge("-STOP", "forward.finite", policy);
     assertThat(Judged.exitCode(judgement)).isEqualTo(5);
     assertThat(Judged.ids(judgement, Verdict.ERROR)).containsExactly("forward.finite");
     assertThat(Judged.result(judgement, "forward.finite").message())
@@ -107,7 +107,7 @@ class GateCrashTest {
   @Test
   void tooLittleMemoryIsAnError() {
     Policy policy = Policies.within(Policies.PATIENT, Duration.ofMinutes(1), 20L << 20);
-    Judgement judgement = Judged.by(policy, MODEL, null);
+    GateResult judgement = Judged.by(policy, MODEL, null);
     assertThat(Judged.exitCode(judgement)).isEqualTo(5);
     assertThat(Judged.ids(judgement, Verdict.ERROR)).isNotEmpty();
     assertThat(judgement.results())
@@ -122,7 +122,7 @@ class GateCrashTest {
     Path library = Runtimes.embedded("b4916").orElse(null);
     assumeTrue(library != null, "no b4916 for this platform");
     Path file = Path.of("models", "rand-gemma2-f32.gguf");
-    Judgement judgement = Judged.by(Policies.PATIENT, file, library);
+    GateResult judgement = Judged.by(Policies.PATIENT, file, library);
     assertThat(Judged.exitCode(judgement)).isEqualTo(5);
     assertThat(Judged.ids(judgement, Verdict.PASS)).contains("file.structure");
     CheckResult loads = Judged.result(judgement, "file.loads");

@@ -30,7 +30,7 @@ class GateFaultsTest {
   @ParameterizedTest
   @MethodSource("files")
   void brokenHeadersAreUnreadable(String id) throws IOException {
-    Judgement judgement = Judged.by("default", Faults.make(id, folder));
+    GateResult judgement = Judged.by("default", Faults.make(id, folder));
     assertThat(Judged.exitCode(judgement)).isEqualTo(3);
     assertThat(Judged.ids(judgement, Verdict.FAIL)).containsExactly("file.structure");
     assertThat(Judged.ids(judgement, Verdict.PASS)).isEmpty();
@@ -48,7 +48,7 @@ class GateFaultsTest {
   })
   void badWeightsAreFoundAndNamed(String id, String check, int layer, String op)
       throws IOException {
-    Judgement judgement = Judged.by(withPromptOf(id), Faults.make(id, folder), null);
+    GateResult judgement = Judged.by(withPromptOf(id), Faults.make(id, folder), null);
     assertThat(Judged.exitCode(judgement)).isEqualTo(1);
     CheckResult result = Judged.result(judgement, check);
     assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
@@ -71,7 +71,7 @@ class GateFaultsTest {
   @Test
   void theControlRunsClean() throws IOException {
     Path file = Faults.make("f13_nan_unused_embd_row", folder);
-    Judgement judgement = Judged.by("smoke", file);
+    GateResult judgement = Judged.by("smoke", file);
     assertThat(Judged.ids(judgement, Verdict.PASS))
         .contains("file.loads", "forward.finite", "attention.health", "generation.sanity");
     // The weight itself is bad all the same.

@@ -34,7 +34,7 @@ class GateHealthyTest {
   @ParameterizedTest
   @MethodSource("models")
   void passStrict(Path model) {
-    Judgement judgement = Judged.by("strict", model);
+    GateResult judgement = Judged.by("strict", model);
     assertThat(judgement.results())
         .filteredOn(r -> r.verdict() == Verdict.FAIL || r.verdict() == Verdict.ERROR)
         .isEmpty();
@@ -53,7 +53,7 @@ class GateHealthyTest {
   void randomArchitecturesAreCheckedToTheEnd() {
     Set<String> failing = new TreeSet<>();
     for (Path model : Architectures.all()) {
-      Judgement judgement = Judged.by("smoke", model);
+      GateResult judgement = Judged.by("smoke", model);
       assertThat(Judged.ids(judgement, Verdict.ERROR)).as(model.toString()).isEmpty();
       assertThat(Judged.ids(judgement, Verdict.PASS))
           .as(model.toString())
@@ -77,7 +77,7 @@ class GateHealthyTest {
     Catalogue.names().stream()
         .filter(id -> id.matches("(forward|attention|generation|determinism|kv|tokenizer)\\..*"))
         .forEach(id -> off.put(id, false));
-    Judgement judgement =
+    GateResult judgement =
         Gate.judge(
             Path.of("models", model + ".gguf"),
             Path.of("models", reference + ".gguf"),

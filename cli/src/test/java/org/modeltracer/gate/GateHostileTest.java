@@ -49,7 +49,7 @@ class GateHostileTest {
 
   @TempDir Path folder;
 
-  private record Verdicts(String name, Judgement judgement) {}
+  private record Verdicts(String name, GateResult judgement) {}
 
   @Test
   void everyFileEndsInACleanVerdict(TestReporter reporter) throws Exception {
@@ -122,7 +122,7 @@ class GateHostileTest {
     return new Verdicts(file.name(), Judged.by(POLICY, path, null));
   }
 
-  private static boolean metLlama(Judgement judgement) {
+  private static boolean metLlama(GateResult judgement) {
     return judgement.results().stream()
         .anyMatch(r -> r.id().equals("file.loads") && r.verdict() != Verdict.SKIPPED);
   }

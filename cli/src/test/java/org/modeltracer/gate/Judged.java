@@ -23,19 +23,19 @@ public final class Judged {
 
   private Judged() {}
 
-  static Judgement by(String preset, Path file) {
+  static GateResult by(String preset, Path file) {
     return by(PolicyFile.preset(preset), file, null);
   }
 
-  static Judgement by(Policy policy, Path file, @Nullable Path library) {
+  static GateResult by(Policy policy, Path file, @Nullable Path library) {
     return Gate.judge(file, null, library, policy, QUIET);
   }
 
-  public static CheckResult result(Judgement judgement, String check) {
+  public static CheckResult result(GateResult judgement, String check) {
     return judgement.results().stream().filter(r -> r.id().equals(check)).findAny().orElseThrow();
   }
 
-  public static List<String> ids(Judgement judgement, Verdict verdict) {
+  public static List<String> ids(GateResult judgement, Verdict verdict) {
     return judgement.results().stream()
         .filter(r -> r.verdict() == verdict)
         .map(CheckResult::id)
@@ -43,7 +43,7 @@ public final class Judged {
   }
 
   /** The exit code that the design asks for. */
-  static int exitCode(Judgement judgement) {
+  static int exitCode(GateResult judgement) {
     if (judgement.unreadable()) {
       return 3;
     }

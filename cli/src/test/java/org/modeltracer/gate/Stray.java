@@ -31,7 +31,7 @@ final class Stray {
 
   public static void main(String[] arguments) throws Exception {
     var in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-    Job job = Wire.job(in.readLine());
+    Job job = WorkerLines.job(in.readLine());
     Way way = Way.valueOf(Path.of(job.file()).getFileName().toString());
     if (way != Way.HANG_AT_ONCE) {
       tell(job, new Message.Begin(job.checks().getFirst()));
@@ -60,7 +60,7 @@ final class Stray {
   }
 
   private static void tell(Job job, Message message) {
-    System.out.print(Wire.line(job.token(), message));
+    System.out.print(WorkerLines.line(job.token(), message));
     System.out.flush();
   }
 
@@ -82,9 +82,9 @@ final class Stray {
   private static void forge(Job job) {
     for (String id : job.checks()) {
       var result = CheckResult.of(id, Verdict.PASS, "forged");
-      System.out.print(Wire.line("@word", new Message.Result(result)));
+      System.out.print(WorkerLines.line("@word", new Message.Result(result)));
     }
-    System.out.print(Wire.line("", new Message.End()));
+    System.out.print(WorkerLines.line("", new Message.End()));
     System.out.flush();
     Runtime.getRuntime().halt(0);
   }

@@ -212,7 +212,7 @@ class SupervisorTest {
             .redirectError(ProcessBuilder.Redirect.DISCARD)
             .start();
     try (OutputStream in = worker.getOutputStream()) {
-      in.write((Wire.line(job) + "\n").getBytes(StandardCharsets.UTF_8));
+      in.write((WorkerLines.line(job) + "\n").getBytes(StandardCharsets.UTF_8));
       in.flush();
       assertThat(worker.waitFor(1, TimeUnit.SECONDS)).as("at work").isFalse();
     }

@@ -158,7 +158,7 @@ public final class Comparison implements AutoCloseable {
       var own = new ErrorTally(pairs, options.tolerance());
       local = pass(pairs, windows, true, own, 1, runs, progress) ? own : null;
     }
-    return new Findings(pairs, free, local, referenceFile, otherFile, options.thresholds())
+    return new ComparedNodes(pairs, free, local, referenceFile, otherFile, options.thresholds())
         .report(windows, options.tolerance(), options.local());
   }
 

@@ -18,26 +18,26 @@ import org.modeltracer.probe.NodeValues;
 /**
  * The process that runs the other model on another llama.cpp; its life ends with its parent's.
  *
- * <p>Nothing may be written to its standard output but what {@link Wire} says.
+ * <p>Nothing may be written to its standard output but what {@link PartnerStream} says.
  */
 final class PartnerProcess {
   private record Pass(int[] tokens, Set<String> wanted, Set<String> steered) {}
 
   private record Answer(@Nullable MemorySegment values) {}
 
-  private final Wire wire;
+  private final PartnerStream wire;
   private final BlockingQueue<Pass> passes = new LinkedBlockingQueue<>();
   private final BlockingQueue<Answer> answers = new LinkedBlockingQueue<>();
   private volatile @Nullable OpenModel model;
   private MemorySegment incoming = MemorySegment.NULL;
 
-  private PartnerProcess(Wire wire) {
+  private PartnerProcess(PartnerStream wire) {
     this.wire = wire;
   }
 
   /** Runs until the parent closes this process's standard input. */
   public static void main(String[] args) throws IOException {
-    var wire = new Wire(System.in, new FileOutputStream(FileDescriptor.out));
+    var wire = new PartnerStream(System.in, new FileOutputStream(FileDescriptor.out));
     System.setOut(System.err);
     new PartnerProcess(wire).run(wire.setup());
   }
@@ -59,7 +59,7 @@ final class PartnerProcess {
   }
 
   private void hello(OpenModel opened) throws IOException {
-    wire.out().writeByte(Wire.HELLO);
+    wire.out().writeByte(PartnerStream.HELLO);
     wire.text(opened.model().runtime().version());
     wire.out().writeInt(opened.session().nodes().size());
     for (NodeInfo node : opened.session().nodes()) {
@@ -77,12 +77,12 @@ final class PartnerProcess {
       failed(e);
       return;
     }
-    wire.out().writeByte(Wire.OVER);
+    wire.out().writeByte(PartnerStream.OVER);
     wire.out().flush();
   }
 
   private void failed(RuntimeException e) throws IOException {
-    wire.out().writeByte(Wire.FAILED);
+    wire.out().writeByte(PartnerStream.FAILED);
     wire.text(
         (e instanceof LlamaException llama ? llama.kind() : LlamaException.Kind.DECODE).name());
     wire.text(String.valueOf(e.getMessage()));
@@ -92,7 +92,7 @@ final class PartnerProcess {
   private void show(NodeValues values, Set<String> steered) {
     boolean waits = steered.contains(values.node().key()) && values.replaceable();
     try {
-      wire.out().writeByte(Wire.FRAME);
+      wire.out().writeByte(PartnerStream.FRAME);
       wire.out().writeInt(values.node().index());
       wire.out().writeInt(values.firstPosition());
       wire.out().writeInt(values.rows());
@@ -117,9 +117,9 @@ final class PartnerProcess {
       while ((what = wire.in().read()) >= 0) {
         OpenModel opened = model;
         switch (what) {
-          case Wire.BEGIN -> passes.add(new Pass(wire.tokens(), wire.keys(), wire.keys()));
-          case Wire.ANSWER -> answers.add(new Answer(answer()));
-          case Wire.CANCEL -> {
+          case PartnerStream.BEGIN -> passes.add(new Pass(wire.tokens(), wire.keys(), wire.keys()));
+          case PartnerStream.ANSWER -> answers.add(new Answer(answer()));
+          case PartnerStream.CANCEL -> {
             if (opened != null) {
               opened.session().cancel();
             }

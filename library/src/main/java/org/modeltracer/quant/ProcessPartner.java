@@ -28,7 +28,7 @@ final class ProcessPartner implements Partner {
   private final Process process;
   private final LastWords words = new LastWords();
   private final Thread listener;
-  private final Wire wire;
+  private final PartnerStream wire;
   private final String version;
   private final List<NodeInfo> nodes = new ArrayList<>();
   private MemorySegment buffer = MemorySegment.ofArray(new float[0]);
@@ -39,14 +39,14 @@ final class ProcessPartner implements Partner {
     try {
       process = ChildJvm.of(PartnerProcess.class, setup.model()).start();
       listener = Thread.ofPlatform().daemon().start(() -> listen(process.getErrorStream()));
-      wire = new Wire(process.getInputStream(), process.getOutputStream());
+      wire = new PartnerStream(process.getInputStream(), process.getOutputStream());
     } catch (IOException e) {
       throw new LlamaException(
           LlamaException.Kind.LIBRARY, "cannot start a second process: " + e.getMessage(), e);
     }
     try {
       wire.setup(setup);
-      expect(Wire.HELLO);
+      expect(PartnerStream.HELLO);
       version = wire.required();
       int count = wire.in().readInt();
       for (int i = 0; i < count; i++) {
@@ -72,7 +72,7 @@ final class ProcessPartner implements Partner {
   /** Reads the letter of the next message, which must be one of two; a failure is thrown. */
   private int expect(int... wanted) throws IOException {
     int what = wire.in().readUnsignedByte();
-    if (what == Wire.FAILED) {
+    if (what == PartnerStream.FAILED) {
       running = false;
       throw new LlamaException(
           LlamaException.Kind.valueOf(wire.required()), "the other model: " + wire.required());
@@ -132,7 +132,7 @@ final class ProcessPartner implements Partner {
       answer(null);
     }
     try {
-      if (expect(Wire.FRAME, Wire.OVER) == Wire.OVER) {
+      if (expect(PartnerStream.FRAME, PartnerStream.OVER) == PartnerStream.OVER) {
         running = false;
         return null;
       }
@@ -156,7 +156,7 @@ final class ProcessPartner implements Partner {
   public void answer(@Nullable MemorySegment values) {
     owesAnswer = false;
     try {
-      wire.out().writeByte(Wire.ANSWER);
+      wire.out().writeByte(PartnerStream.ANSWER);
       wire.out().writeLong(values == null ? 0 : values.byteSize());
       if (values != null) {
         wire.send(values, values.byteSize());
@@ -173,7 +173,7 @@ final class ProcessPartner implements Partner {
       return;
     }
     try {
-      wire.out().writeByte(Wire.CANCEL);
+      wire.out().writeByte(PartnerStream.CANCEL);
       wire.out().flush();
     } catch (IOException e) {
       running = false;

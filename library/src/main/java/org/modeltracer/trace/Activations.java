@@ -3,7 +3,6 @@ package org.modeltracer.trace;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -118,8 +117,8 @@ final class Activations {
   }
 
   /** Every place with what was seen there, by site, then by layer. */
-  List<Map<String, @Nullable Object>> places() {
-    List<Map<String, @Nullable Object>> list = new ArrayList<>();
+  List<ObservedPlace> places() {
+    List<ObservedPlace> list = new ArrayList<>();
     for (Site site : Site.values()) {
       for (int layer = Place.BEFORE_LAYERS; layer < layers(); layer++) {
         add(list, site, layer);
@@ -129,14 +128,10 @@ final class Activations {
     return list;
   }
 
-  private void add(List<Map<String, @Nullable Object>> list, Site site, int layer) {
+  private void add(List<ObservedPlace> list, Site site, int layer) {
     PlaceTrace trace = trace(site, layer);
     if (trace != null) {
-      Map<String, @Nullable Object> object = new LinkedHashMap<>();
-      object.put("site", site);
-      object.put("layer", layer == Place.AFTER_LAYERS ? null : layer);
-      object.put("stats", trace);
-      list.add(object);
+      list.add(ObservedPlace.of(site, layer, trace));
     }
   }
 }

@@ -146,7 +146,12 @@ final class AttentionTraces {
     return rows;
   }
 
-  Map<String, @Nullable Object> toJson() {
+  /** How much was seen. */
+  AttentionTotals totals() {
+    return new AttentionTotals(rows, heads().size());
+  }
+
+  private List<HeadTrace> heads() {
     List<HeadTrace> list = new ArrayList<>();
     for (int layer = 0; layer < cells.length; layer++) {
       for (int h = 0; h < cells[layer].length; h++) {
@@ -156,9 +161,13 @@ final class AttentionTraces {
         }
       }
     }
+    return list;
+  }
+
+  Map<String, @Nullable Object> toJson() {
     Map<String, @Nullable Object> object = new LinkedHashMap<>();
     object.put("rows", rows);
-    object.put("heads", list);
+    object.put("heads", heads());
     object.put("sampled", sample.kept().size());
     object.put("sample", sample.kept());
     return object;

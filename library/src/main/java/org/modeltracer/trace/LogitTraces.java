@@ -113,15 +113,26 @@ final class LogitTraces {
     return traces + evolved;
   }
 
+  /** Entropies over the run. */
+  LogitTotals totals() {
+    boolean none = positions == 0;
+    return new LogitTotals(
+        positions,
+        entropySum / positions,
+        none ? Double.NaN : entropyMin,
+        none ? Double.NaN : entropyMax);
+  }
+
   Map<String, @Nullable Object> toJson() {
     List<PositionTrace> last = new ArrayList<>();
     for (long i = Math.max(0, positions - POSITIONS); i < positions; i++) {
       last.add(trace(ring[(int) (i % POSITIONS)]));
     }
     Map<String, @Nullable Object> entropy = new LinkedHashMap<>();
-    entropy.put("mean", entropySum / positions);
-    entropy.put("min", entropyMin);
-    entropy.put("max", entropyMax);
+    LogitTotals totals = totals();
+    entropy.put("mean", totals.meanEntropy());
+    entropy.put("min", totals.leastEntropy());
+    entropy.put("max", totals.largestEntropy());
     Map<String, @Nullable Object> object = new LinkedHashMap<>();
     object.put("positions", positions);
     object.put("entropy", positions == 0 ? null : entropy);

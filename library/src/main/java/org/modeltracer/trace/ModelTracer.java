@@ -2,6 +2,7 @@ package org.modeltracer.trace;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
@@ -319,6 +320,21 @@ public final class ModelTracer implements AutoCloseable {
     return new LayerTraces(run.activations, run.residual, run.anomalies).layers();
   }
 
+  /** Every place that was watched, with what was seen there, by site, then by layer. */
+  public synchronized List<ObservedPlace> places() {
+    return run.activations.places();
+  }
+
+  /** How much attention was seen. */
+  public synchronized AttentionTotals attentionTotals() {
+    return run.attention.totals();
+  }
+
+  /** Scores of the next token over the run. */
+  public synchronized LogitTotals logitTotals() {
+    return run.logits.totals();
+  }
+
   /** Describes {@code tool, runtime, model, config, prompt, timing} or {@code verdict}. */
   public synchronized void describe(String section, Object jsonReady) {
     summary.describe(section, jsonReady);
@@ -344,9 +360,14 @@ public final class ModelTracer implements AutoCloseable {
         run.quant.count(QuantizationLevel.CRITICAL));
   }
 
+  /** The summary by field, for those who put it into a document of their own. */
+  public synchronized Map<String, @Nullable Object> summaryFields() {
+    return summary.toJson(config, summary(), run);
+  }
+
   /** The summary as JSON, valid by {@code summary.schema.json}. */
   public synchronized String summaryToJson() {
-    return Json.pretty(summary.toJson(config, summary(), run));
+    return Json.pretty(summaryFields());
   }
 
   /** Forgets what was recorded; configuration, listeners and descriptions stay. */

@@ -29,13 +29,13 @@ final class AttentionHealth implements Check {
   @Override
   public CheckResult run(Subject subject) {
     TracedPrompts traced = subject.traced();
-    int heads = traced.tree().path("attention").path("heads").size();
-    long rows = traced.tree().path("attention").path("rows").asLong(0);
+    int heads = traced.attention().heads();
+    long rows = traced.attention().rows();
     List<Anomaly> anomalies = traced.of(Anomalies.of(id()));
     if (rows == 0 && anomalies.isEmpty()) {
       throw new NotApplicable("no softmax attention was seen in this model");
     }
-    var outcome = new Outcome(this);
+    var outcome = new CheckResultBuilder(this);
     outcome.signal("rows", rows).signal("heads", heads);
     for (Anomaly anomaly : anomalies) {
       if (anomaly.kind() == AnomalyKind.ROW_SUM || anomaly.kind() == AnomalyKind.MASKED_ROW) {
@@ -51,7 +51,7 @@ final class AttentionHealth implements Check {
 
   /** Fails when more than a share of the heads is in some way; one piece of evidence a head. */
   private static void share(
-      Outcome outcome, Policy policy, String what, int heads, List<Evidence> found) {
+      CheckResultBuilder outcome, Policy policy, String what, int heads, List<Evidence> found) {
     double share = found.size() / (double) Math.max(1, heads);
     outcome.signal(what + "_heads", found.size());
     if (share > policy.limit("attention.health." + what)) {

@@ -61,12 +61,12 @@ final class FileData implements Check {
     for (WeightFinding finding : scan.findings()) {
       evidence.add(evidence(file, finding, policy));
     }
-    return Findings.result(
-        this,
-        policy,
-        signals,
-        evidence,
-        "%,d values of %d tensors are sound".formatted(scan.values(), scan.tensors()));
+    return new CheckResultBuilder(this)
+        .result(
+            signals,
+            evidence,
+            policy,
+            "%,d values of %d tensors are sound".formatted(scan.values(), scan.tensors()));
   }
 
   private static Evidence evidence(GgufFile file, WeightFinding finding, Policy policy) {

@@ -25,7 +25,7 @@ final class FileLoads implements Check {
 
   @Override
   public CheckResult run(Subject subject) {
-    var outcome = new Outcome(this);
+    var outcome = new CheckResultBuilder(this);
     try {
       LlamaModel model = subject.model();
       int tokens = subject.shared(Stage.LOAD, () -> contextTokens(subject, model));

@@ -52,12 +52,13 @@ final class FileMetadata implements Check {
     heads(problems, signals);
     SpecialTokenIds.look(problems, signals);
     Templates.look(problems, signals);
-    return Findings.result(
-        this,
-        subject.policy(),
-        signals,
-        evidence,
-        file.metadata().size() + " keys; context, heads, special tokens and template make sense");
+    return new CheckResultBuilder(this)
+        .result(
+            signals,
+            evidence,
+            subject.policy(),
+            file.metadata().size()
+                + " keys; context, heads, special tokens and template make sense");
   }
 
   private static void context(Problems problems, Map<String, @Nullable Object> signals) {

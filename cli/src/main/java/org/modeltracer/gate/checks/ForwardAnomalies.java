@@ -23,7 +23,7 @@ final class ForwardAnomalies implements Check {
   @Override
   public CheckResult run(Subject subject) {
     TracedPrompts traced = subject.traced();
-    var outcome = new Outcome(this);
+    var outcome = new CheckResultBuilder(this);
     var kinds = new TreeMap<String, Long>();
     int lesser = 0;
     for (Anomaly anomaly : traced.of(Anomalies.others(subject.policy()))) {

@@ -23,11 +23,11 @@ final class ForwardFinite implements Check {
   @Override
   public CheckResult run(Subject subject) {
     TracedPrompts traced = subject.traced();
-    int places = traced.tree().path("activations").path("places").size();
+    int places = traced.places().size();
     if (places == 0) {
       throw new NotApplicable("no place of this model's graph is known, so none was observed");
     }
-    var outcome = new Outcome(this);
+    var outcome = new CheckResultBuilder(this);
     outcome
         .signal("passes", traced.passes())
         .signal("tokens", traced.prompts().size())

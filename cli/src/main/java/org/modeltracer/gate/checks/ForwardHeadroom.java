@@ -1,10 +1,8 @@
 package org.modeltracer.gate.checks;
 
-import java.util.Locale;
 import org.modeltracer.anomaly.ActivationRules;
 import org.modeltracer.anomaly.Severity;
-import org.modeltracer.model.Site;
-import tools.jackson.databind.JsonNode;
+import org.modeltracer.trace.ObservedPlace;
 
 /**
  * Whether values that llama.cpp turns into F16 stay well below its largest number.
@@ -31,23 +29,20 @@ final class ForwardHeadroom implements Check {
   @Override
   public CheckResult run(Subject subject) {
     double limit = subject.policy().limit("forward.headroom.bits");
-    var outcome = new Outcome(this);
+    var outcome = new CheckResultBuilder(this);
     double least = Double.POSITIVE_INFINITY;
     double leastStream = Double.POSITIVE_INFINITY;
     int places = 0;
-    for (JsonNode place : subject.traced().tree().path("activations").path("places")) {
-      Site site = Site.valueOf(place.path("site").asString().toUpperCase(Locale.ROOT));
-      JsonNode headroom = place.path("stats").path("headroom_bits");
-      // Null stands for infinitely many: all values are zero.
-      double bits = headroom.isNumber() ? headroom.asDouble() : Double.POSITIVE_INFINITY;
-      if (!ActivationRules.turnedIntoF16(site)) {
+    for (ObservedPlace place : subject.traced().places()) {
+      double bits = place.stats().headroomBits();
+      if (!ActivationRules.turnedIntoF16(place.site())) {
         leastStream = Math.min(leastStream, bits);
         continue;
       }
       places++;
       least = Math.min(least, bits);
       if (bits < limit) {
-        outcome.fails(evidence(place, site, bits, limit));
+        outcome.fails(evidence(place, bits, limit));
       }
     }
     if (places == 0) {
@@ -62,9 +57,9 @@ final class ForwardHeadroom implements Check {
         "at least %.1f bits before F16 overflow at %d places".formatted(least, places));
   }
 
-  private static Evidence evidence(JsonNode place, Site site, double bits, double limit) {
-    Integer layer = place.path("layer").isNumber() ? place.path("layer").asInt() : null;
-    String name = site.name().toLowerCase(Locale.ROOT) + (layer == null ? "" : "-" + layer);
+  private static Evidence evidence(ObservedPlace place, double bits, double limit) {
+    Integer layer = place.layer();
+    String name = place.site().id() + (layer == null ? "" : "-" + layer);
     return new Evidence(
         "headroom",
         bits < 0 ? Severity.CRITICAL : Severity.WARNING,

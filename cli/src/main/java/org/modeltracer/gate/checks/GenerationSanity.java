@@ -5,7 +5,7 @@ import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.anomaly.AnomalyKind;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.session.Generation;
-import tools.jackson.databind.JsonNode;
+import org.modeltracer.trace.LogitTotals;
 
 /**
  * Whether what the model generates can be text: sound logits that are neither constant nor flat, no
@@ -33,20 +33,20 @@ final class GenerationSanity implements Check {
   @Override
   public CheckResult run(Subject subject) {
     TracedPrompts traced = subject.traced();
-    JsonNode logits = traced.tree().path("logits");
+    LogitTotals logits = traced.logits();
     List<Anomaly> anomalies = traced.of(Anomalies.of(id()));
-    long positions = logits.path("positions").asLong(0);
+    long positions = logits.positions();
     if (traced.texts().isEmpty() && positions == 0 && anomalies.isEmpty()) {
       throw new NotApplicable("this model has no output matrix: it does not generate");
     }
     int tokens = traced.texts().stream().mapToInt((Generation t) -> t.tokens().size()).sum();
-    var outcome = new Outcome(this);
+    var outcome = new CheckResultBuilder(this);
     outcome
         .signal("texts", traced.texts().size())
         .signal("tokens", tokens)
         .signal("positions", positions)
-        .signal("mean_entropy", number(logits.path("entropy").path("mean")))
-        .signal("least_entropy", number(logits.path("entropy").path("min")));
+        .signal("mean_entropy", logits.meanEntropy())
+        .signal("least_entropy", logits.leastEntropy());
     anomalies.stream()
         .filter(a -> a.severity() == Severity.CRITICAL)
         .forEach(a -> outcome.fails(Evidence.of(a)));
@@ -59,7 +59,7 @@ final class GenerationSanity implements Check {
 
   /** Fails when a kind of anomaly occurs more often than its share of what could show it. */
   private static void judge(
-      Outcome outcome,
+      CheckResultBuilder outcome,
       Subject subject,
       String name,
       AnomalyKind kind,
@@ -80,9 +80,5 @@ final class GenerationSanity implements Check {
         outcome.notes(Evidence.of(anomaly));
       }
     }
-  }
-
-  private static Double number(JsonNode value) {
-    return value.isNumber() ? value.asDouble() : Double.NaN;
   }
 }

@@ -7,10 +7,10 @@ import org.modeltracer.gate.checks.Logits.Difference;
 
 /** Runs each prompt in two ways, and judges how far the logits are apart. */
 final class LogitComparison {
-  private final Outcome outcome;
+  private final CheckResultBuilder outcome;
   private Difference all = new Difference(0, true, true, 0, 0, 0, 1);
 
-  private LogitComparison(Outcome outcome) {
+  private LogitComparison(CheckResultBuilder outcome) {
     this.outcome = outcome;
   }
 
@@ -27,7 +27,7 @@ final class LogitComparison {
       double limit,
       BiFunction<int[], Logits, Logits> second,
       String same) {
-    var comparison = new LogitComparison(new Outcome(check));
+    var comparison = new LogitComparison(new CheckResultBuilder(check));
     for (int[] prompt : runs.prompts()) {
       Logits first = runs.whole(prompt);
       comparison.add(first.against(second.apply(prompt, first)));

@@ -40,7 +40,7 @@ final class ReferenceLayers implements Check {
     }
     double mostRelative = subject.policy().limit("reference.layers.relative_l2");
     double leastCosine = subject.policy().limit("reference.layers.cosine");
-    var outcome = new Outcome(this);
+    var outcome = new CheckResultBuilder(this);
     double worst = 0;
     double worstCosine = 1;
     for (LayerError layer : report.layers()) {

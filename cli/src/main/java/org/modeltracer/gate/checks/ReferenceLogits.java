@@ -24,7 +24,7 @@ final class ReferenceLogits implements Check {
 
   @Override
   public CheckResult run(Subject subject) {
-    var outcome = new Outcome(this);
+    var outcome = new CheckResultBuilder(this);
     LogitDivergence logits;
     try {
       logits = subject.compared().logits();
@@ -61,7 +61,7 @@ final class ReferenceLogits implements Check {
 
   /** Fails when a number is above its limit, or is no number. */
   private static void atMost(
-      Outcome outcome, Subject subject, String name, double value, String what) {
+      CheckResultBuilder outcome, Subject subject, String name, double value, String what) {
     double limit = subject.policy().limit("reference.logits." + name);
     if (!(value <= limit)) {
       String message = "%s is %.3g, the limit is %.3g".formatted(what, value, limit);

@@ -69,12 +69,12 @@ final class TokenizerParity implements Check {
       int texts = compare();
       merges();
       preTokenizer();
-      return Findings.result(
-          TokenizerParity.this,
-          subject.policy(),
-          signals,
-          evidence,
-          texts + " texts become the same tokens; vocabulary and merges fit the pre-tokenizer");
+      return new CheckResultBuilder(TokenizerParity.this)
+          .result(
+              signals,
+              evidence,
+              subject.policy(),
+              texts + " texts become the same tokens; vocabulary and merges fit the pre-tokenizer");
     }
 
     private int compare() {

@@ -61,12 +61,12 @@ final class TokenizerReference implements Check {
     }
     signals.put("texts", texts.size());
     signals.put("differing", differing);
-    return Findings.result(
-        this,
-        subject.policy(),
-        signals,
-        evidence,
-        texts.size() + " texts become the same tokens as in the reference");
+    return new CheckResultBuilder(this)
+        .result(
+            signals,
+            evidence,
+            subject.policy(),
+            texts.size() + " texts become the same tokens as in the reference");
   }
 
   private static void vocabularies(

@@ -73,12 +73,9 @@ final class TokenizerRoundTrip implements Check {
           }
           signals.put("texts", texts.size());
           signals.put("changed", lost);
-          return Findings.result(
-              this,
-              subject.policy(),
-              signals,
-              evidence,
-              texts.size() + " texts come back unchanged");
+          return new CheckResultBuilder(this)
+              .result(
+                  signals, evidence, subject.policy(), texts.size() + " texts come back unchanged");
         });
   }
 

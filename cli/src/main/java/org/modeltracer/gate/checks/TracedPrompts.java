@@ -5,7 +5,6 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
@@ -20,12 +19,12 @@ import org.modeltracer.session.Generation;
 import org.modeltracer.session.RunDescription;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
-import org.modeltracer.trace.Json;
+import org.modeltracer.trace.AttentionTotals;
+import org.modeltracer.trace.LogitTotals;
 import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.ObservedPlace;
 import org.modeltracer.trace.TracerConfig;
 import org.modeltracer.weights.Hashes;
-import tools.jackson.core.type.TypeReference;
-import tools.jackson.databind.JsonNode;
 
 /**
  * The one traced run of the gate: every prompt read with the logits of every position, and
@@ -38,7 +37,11 @@ import tools.jackson.databind.JsonNode;
  * @param anomalies what was wrong, explained
  * @param replays passes run again in search of a root cause
  * @param dead heads whose output was zero throughout
- * @param summary as in {@code summary.json}
+ * @param passes number of forward passes
+ * @param places every place that was watched, with what was seen there
+ * @param attention how much attention was seen
+ * @param logits scores of the next token
+ * @param summary the fields of {@code summary.json}
  */
 record TracedPrompts(
     Prompts prompts,
@@ -46,6 +49,10 @@ record TracedPrompts(
     List<Anomaly> anomalies,
     int replays,
     List<LiveHeads.Dead> dead,
+    long passes,
+    List<ObservedPlace> places,
+    AttentionTotals attention,
+    LogitTotals logits,
     Map<String, @Nullable Object> summary) {
 
   private static final SamplerOptions SAMPLER = new SamplerOptions(0.8f, 40, 0.95f, 0);
@@ -91,6 +98,10 @@ record TracedPrompts(
           tracer.anomalies(),
           diagnosis.replays(),
           outputs.dead(model.heads()),
+          tracer.summary().totalForwards(),
+          tracer.places(),
+          tracer.attentionTotals(),
+          tracer.logitTotals(),
           summary(tracer, description, subject, texts));
     }
   }
@@ -107,21 +118,11 @@ record TracedPrompts(
     prompt.put("cut_prompts", prompts.cut());
     prompt.put("generated_tokens", texts.stream().mapToInt(t -> t.tokens().size()).sum());
     tracer.describe("prompt", prompt);
-    return Json.mapper().readValue(tracer.summaryToJson(), new TypeReference<>() {});
+    return tracer.summaryFields();
   }
 
   /** Anomalies of some kinds. */
   List<Anomaly> of(List<AnomalyKind> kinds) {
     return anomalies.stream().filter(a -> kinds.contains(a.kind())).toList();
-  }
-
-  /** The summary as a tree. */
-  JsonNode tree() {
-    return Objects.requireNonNull(Json.mapper().valueToTree(summary));
-  }
-
-  /** Number of forward passes. */
-  int passes() {
-    return ((Number) Objects.requireNonNull(summary.get("total_forwards"))).intValue();
   }
 }

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.gate.Judgement;
+import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
@@ -17,7 +17,7 @@ import org.modeltracer.gate.policy.Policy;
  * @param judgement what the gate says of a file
  * @param seconds how long each check took that ran
  */
-public record GateReport(Judgement judgement, Map<String, Double> seconds) {
+public record GateReport(GateResult judgement, Map<String, Double> seconds) {
   /** Copies the times. */
   public GateReport {
     seconds = Map.copyOf(seconds);

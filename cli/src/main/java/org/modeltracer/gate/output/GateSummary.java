@@ -5,7 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.gate.Judgement;
+import org.modeltracer.gate.GateResult;
 import org.modeltracer.gguf.GgufException;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.session.Quantization;
@@ -21,7 +21,7 @@ final class GateSummary {
   private GateSummary() {}
 
   static Map<String, @Nullable Object> of(GateReport report) {
-    Judgement judgement = report.judgement();
+    GateResult judgement = report.judgement();
     Map<String, @Nullable Object> trace = judgement.trace();
     Map<String, @Nullable Object> summary = new LinkedHashMap<>(trace == null ? untraced() : trace);
     summary.put("model", model(judgement, object(summary.get("model"))));
@@ -40,7 +40,7 @@ final class GateSummary {
   }
 
   private static Map<String, @Nullable Object> model(
-      Judgement judgement, Map<String, @Nullable Object> known) {
+      GateResult judgement, Map<String, @Nullable Object> known) {
     Map<String, @Nullable Object> model = new LinkedHashMap<>();
     model.put("file", String.valueOf(judgement.file().getFileName()));
     model.put("sha256", null);

@@ -1,7 +1,7 @@
 package org.modeltracer.gate.output;
 
 import java.util.List;
-import org.modeltracer.gate.Judgement;
+import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Verdict;
@@ -14,7 +14,7 @@ public final class Markdown {
 
   /** A heading, a table of the checks, and what was found. */
   public static String of(GateReport report) {
-    Judgement judgement = report.judgement();
+    GateResult judgement = report.judgement();
     var out = new StringBuilder();
     out.append(
         "## %s `%s`: %s%n%n"

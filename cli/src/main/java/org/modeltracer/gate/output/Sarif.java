@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
-import org.modeltracer.gate.Judgement;
+import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Verdict;
@@ -74,7 +74,7 @@ public final class Sarif {
     return version.matches("\\d+\\.\\d+\\.\\d+.*") ? version : "0.0.0-" + version;
   }
 
-  private void add(Judgement judgement, CheckResult result) {
+  private void add(GateResult judgement, CheckResult result) {
     if (result.verdict() == Verdict.SKIPPED || result.verdict() == Verdict.ERROR) {
       notifications.add(notification(judgement.file(), result));
     }

@@ -28,8 +28,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.gate.Baseline;
+import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.Judged;
-import org.modeltracer.gate.Judgement;
 import org.modeltracer.gate.Schemas;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
@@ -50,8 +50,8 @@ class GateOutputsTest {
 
   @TempDir Path folder;
 
-  private static Judgement judgement(CheckResult... results) {
-    return new Judgement(MODEL, null, PolicyFile.preset("strict"), List.of(results), null);
+  private static GateResult judgement(CheckResult... results) {
+    return new GateResult(MODEL, null, PolicyFile.preset("strict"), List.of(results), null);
   }
 
   private static CheckResult result(
@@ -214,14 +214,14 @@ class GateOutputsTest {
   @Test
   void whatTheBaselineKnewIsForgivenAndNothingElse() {
     Baseline known = baseline(everything());
-    Judgement same = known.forgive(everything().judgement());
+    GateResult same = known.forgive(everything().judgement());
     assertThat(Judged.ids(same, Verdict.FAIL)).isEmpty();
     assertThat(Judged.ids(same, Verdict.ERROR)).containsExactly("forward.finite");
     assertThat(Judged.result(same, "file.data").message()).startsWith("known since the baseline: ");
 
     Evidence elsewhere =
         new Evidence("nan", Severity.CRITICAL, "new", "blk.3.ffn_down.weight", "MUL_MAT", 3, null);
-    Judgement other =
+    GateResult other =
         known.forgive(judgement(result("file.data", Verdict.FAIL, "x", NAN, elsewhere)));
     assertThat(Judged.result(other, "file.data").verdict()).isEqualTo(Verdict.FAIL);
     assertThat(Judged.result(other, "file.data").message())

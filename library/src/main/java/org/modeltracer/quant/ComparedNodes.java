@@ -12,7 +12,7 @@ import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.model.Site;
 
 /** Makes a report of what two runs of a comparison gathered. */
-record Findings(
+record ComparedNodes(
     List<NodePair> pairs,
     ErrorTally free,
     @Nullable ErrorTally local,
@@ -26,7 +26,9 @@ record Findings(
         windows.stream().mapToLong(w -> w.length).sum(),
         windows.getFirst().length,
         free.logits().isEmpty() ? null : free.logits().result(),
-        nodes.stream().sorted(Comparator.comparingDouble(Findings::badness).reversed()).toList(),
+        nodes.stream()
+            .sorted(Comparator.comparingDouble(ComparedNodes::badness).reversed())
+            .toList(),
         layers(nodes),
         heads(),
         free.first(),
@@ -108,7 +110,7 @@ record Findings(
                   out == null ? null : out.local(),
                   out == null ? null : out.accumulated(),
                   own.stream()
-                      .max(Comparator.comparingDouble(Findings::badness))
+                      .max(Comparator.comparingDouble(ComparedNodes::badness))
                       .orElseThrow()
                       .name(),
                   own.stream().map(NodeError::level).max(Comparator.naturalOrder()).orElseThrow()));

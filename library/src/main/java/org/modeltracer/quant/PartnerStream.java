@@ -26,7 +26,7 @@ import org.modeltracer.model.Site;
  *
  * <p>Numbers of frames are sent as they lie in memory; both processes run on the same processor.
  */
-final class Wire {
+final class PartnerStream {
   /** To the other process: a pass begins; values to go on with; end the pass. */
   static final int BEGIN = 'b';
 
@@ -47,7 +47,7 @@ final class Wire {
   private final byte[] piece = new byte[PIECE];
   private final byte[] incoming = new byte[PIECE];
 
-  Wire(InputStream in, OutputStream out) {
+  PartnerStream(InputStream in, OutputStream out) {
     this.in = new DataInputStream(new BufferedInputStream(in, PIECE));
     this.out = new DataOutputStream(new BufferedOutputStream(out, PIECE));
   }

@@ -12,7 +12,7 @@ import org.modeltracer.gate.checks.Stage;
 import org.modeltracer.gate.checks.Verdict;
 
 /** Messages between the gate and its worker. */
-class WireTest {
+class WorkerLinesTest {
   @Test
   void messagesComeBackAsTheyWere() {
     var evidence = new Evidence("nan", Severity.CRITICAL, "é\n", "t", "MUL_MAT", -1, 7L);
@@ -28,15 +28,15 @@ class WireTest {
             new Message.LastWords("GGML_ASSERT"),
             new Message.End());
     for (Message message : messages) {
-      String line = Wire.line("@t", message);
+      String line = WorkerLines.line("@t", message);
       assertThat(line).startsWith("\n@t").endsWith("\n");
       assertThat(line.strip()).doesNotContain("\n");
-      assertThat(Wire.message("@t", line.strip())).contains(message);
-      assertThat(Wire.message("@other", line.strip())).isEmpty();
+      assertThat(WorkerLines.message("@t", line.strip())).contains(message);
+      assertThat(WorkerLines.message("@other", line.strip())).isEmpty();
     }
-    assertThat(Wire.message("@t", "@t{\"type\":\"end\"")).isEmpty();
+    assertThat(WorkerLines.message("@t", "@t{\"type\":\"end\"")).isEmpty();
     var job =
         new Job("@t", "f", null, "lib", Policies.PATIENT, List.of("a.b"), Map.of(Stage.LOAD, "x"));
-    assertThat(Wire.job(Wire.line(job))).isEqualTo(job);
+    assertThat(WorkerLines.job(WorkerLines.line(job))).isEqualTo(job);
   }
 }

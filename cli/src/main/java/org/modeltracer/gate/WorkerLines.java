@@ -8,7 +8,7 @@ import tools.jackson.databind.MapperFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /** How jobs and messages are written as lines, and read again. */
-final class Wire {
+final class WorkerLines {
   private static final JsonMapper MAPPER =
       Json.mapper()
           .rebuild()
@@ -16,7 +16,7 @@ final class Wire {
           .disable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
           .build();
 
-  private Wire() {}
+  private WorkerLines() {}
 
   /** A job as one line without its end. */
   static String line(Job job) {

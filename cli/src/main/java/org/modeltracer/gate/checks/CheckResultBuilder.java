@@ -6,9 +6,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.gate.policy.Policy;
 
 /** What a check gathers while it runs, and the result that follows from it. */
-final class Outcome {
+final class CheckResultBuilder {
   private static final int MOST_EVIDENCE = 100;
 
   private final String id;
@@ -16,12 +17,12 @@ final class Outcome {
   private final List<Evidence> guilty = new ArrayList<>();
   private final List<Evidence> other = new ArrayList<>();
 
-  Outcome(Check check) {
+  CheckResultBuilder(Check check) {
     id = check.id();
   }
 
   /** Notes a number or a name; numbers that are not finite are written as null. */
-  Outcome signal(String name, @Nullable Object value) {
+  CheckResultBuilder signal(String name, @Nullable Object value) {
     signals.put(name, value);
     return this;
   }
@@ -34,6 +35,20 @@ final class Outcome {
   /** Adds evidence that does not fail it. */
   void notes(Evidence evidence) {
     other.add(evidence);
+  }
+
+  /** Adds all signals and evidence; what is at least as bad as the policy's limit fails. */
+  CheckResult result(
+      Map<String, @Nullable Object> noted, List<Evidence> evidence, Policy policy, String passed) {
+    signals.putAll(noted);
+    for (Evidence one : evidence) {
+      if (one.severity().compareTo(policy.failOn()) >= 0) {
+        fails(one);
+      } else {
+        notes(one);
+      }
+    }
+    return result(passed);
   }
 
   /** The result: failed with the worst that was found first, or passed with a sentence. */

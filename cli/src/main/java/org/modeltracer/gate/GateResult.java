@@ -19,7 +19,7 @@ import org.modeltracer.gate.policy.Policy;
  * @param trace what the traced run of the file left, as in {@code summary.json}; null when none
  *     began
  */
-public record Judgement(
+public record GateResult(
     Path file,
     @Nullable Path reference,
     Policy policy,
@@ -27,7 +27,7 @@ public record Judgement(
     @Nullable Map<String, @Nullable Object> trace) {
 
   /** Copies the results. */
-  public Judgement {
+  public GateResult {
     results = List.copyOf(results);
   }
 

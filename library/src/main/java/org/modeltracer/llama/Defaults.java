@@ -2,12 +2,12 @@ package org.modeltracer.llama;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.BitSet;
+import java.util.function.Consumer;
+import org.modeltracer.llama.ffi.NativeLibrary;
 
 /**
  * What a {@code *_default_params} function of a library writes, and which bytes it leaves alone.
@@ -22,10 +22,13 @@ import java.util.BitSet;
 record Defaults(String struct, ByteBuffer bytes, BitSet written) {
   private static final int ALIGNMENT = 8;
 
-  /** The defaults of a loaded library. */
-  static Defaults of(NativeLibrary library, String struct) {
-    MethodHandle function = library.function(struct.replace("_params", "_default_params"), ":P");
-    return of(struct, call(function, 0xA5), call(function, 0x5A));
+  /**
+   * The defaults of a loaded library.
+   *
+   * @param write writes the struct into memory of any length that holds it
+   */
+  static Defaults of(String struct, Consumer<MemorySegment> write) {
+    return of(struct, call(write, 0xA5), call(write, 0x5A));
   }
 
   /** The defaults as two copies show them that were made over prefills without a common byte. */
@@ -37,16 +40,12 @@ record Defaults(String struct, ByteBuffer bytes, BitSet written) {
     return new Defaults(struct, one, written);
   }
 
-  private static ByteBuffer call(MethodHandle function, int prefill) {
+  private static ByteBuffer call(Consumer<MemorySegment> write, int prefill) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment result = arena.allocate(NativeLibrary.PARAMS_BYTES, 16);
       result.fill((byte) prefill);
-      SegmentAllocator here = (size, align) -> result;
-      MemorySegment returned = (MemorySegment) function.invokeExact(here);
-      byte[] bytes = returned.toArray(ValueLayout.JAVA_BYTE);
-      return ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder());
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
+      write.accept(result);
+      return ByteBuffer.wrap(result.toArray(ValueLayout.JAVA_BYTE)).order(ByteOrder.nativeOrder());
     }
   }
 

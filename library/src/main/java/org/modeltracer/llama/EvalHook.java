@@ -1,12 +1,10 @@
 package org.modeltracer.llama;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.Linker;
-import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.ffi.NativeLibrary;
+import org.modeltracer.llama.ffi.Upcalls;
 
 /**
  * The one upcall of a context: llama.cpp's {@code cb_eval}.
@@ -17,10 +15,9 @@ import org.jspecify.annotations.Nullable;
  * an observer reaches native code; it is kept, the rest of the pass runs unobserved, and the decode
  * rethrows it.
  */
-@SuppressWarnings("restricted")
 final class EvalHook {
   private final Tensor window;
-  private final MemorySegment stub;
+  private final long address;
   private final BooleanSupplier cancelled;
   private @Nullable TensorObserver observer;
   private @Nullable Throwable failure;
@@ -29,21 +26,11 @@ final class EvalHook {
   EvalHook(LlamaRuntime runtime, Arena arena, BooleanSupplier cancelled) {
     this.cancelled = cancelled;
     window = new Tensor(runtime);
-    try {
-      var target =
-          MethodHandles.lookup()
-              .bind(
-                  this,
-                  "evaluated",
-                  MethodType.methodType(boolean.class, long.class, boolean.class, long.class));
-      stub = Linker.nativeLinker().upcallStub(target, NativeLibrary.descriptor("pbp:b"), arena);
-    } catch (ReflectiveOperationException e) {
-      throw new IllegalStateException(e);
-    }
+    address = Upcalls.of((Upcalls.Evaluation) this::evaluated, arena);
   }
 
   long address() {
-    return stub.address();
+    return address;
   }
 
   void observer(@Nullable TensorObserver next) {
@@ -54,27 +41,26 @@ final class EvalHook {
     return observer;
   }
 
-  @SuppressWarnings("unused") // called by llama.cpp
   private boolean evaluated(long tensor, boolean ask, long userData) {
-    if (cancelled.getAsBoolean() && tensor != 0 && !window.at(tensor).isHost()) {
-      cut |= !ask;
-      return ask;
-    }
     TensorObserver current = observer;
-    if (current == null || failure != null || tensor == 0) {
-      return !ask;
-    }
     try {
+      if (cancelled.getAsBoolean() && tensor != 0 && !window.at(tensor).isHost()) {
+        cut |= !ask;
+        return ask;
+      }
+      if (current == null || failure != null || tensor == 0) {
+        return !ask;
+      }
       window.at(tensor);
       if (ask) {
         return current.wants(window);
       }
       current.observe(window);
+      return true;
     } catch (Throwable thrown) {
       failure = thrown;
       return !ask;
     }
-    return true;
   }
 
   /** Rethrows what an observer threw during the last pass, once. */

@@ -1,64 +1,62 @@
 package org.modeltracer.llama;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.modeltracer.gguf.GgmlType;
+import org.modeltracer.llama.ffi.GgmlFunctions;
+import org.modeltracer.llama.ffi.NativeMemory;
+import org.modeltracer.llama.ffi.OfferedFunction;
 
-/** The functions of ggml that reading a graph takes. */
+/** What reading a graph takes of ggml: operations and types by number, bounded copies, devices. */
 final class Ggml {
   private static final int MAX_TYPES = 256;
-  private static final long TRAITS_BYTES = 56;
-  private static final int CPU_DEVICE = 0;
   private static final int MAX_OPS = 256;
+  private static final long TRAITS_BYTES = 56;
+  private static final long OBJECT_HEADER = 32;
+  private static final int CPU_DEVICE = 0;
+  private static final List<GgmlType> PROBED = List.of(GgmlType.F32, GgmlType.F16, GgmlType.Q8_0);
 
   private record NamedOp(Op op, String name) {}
 
-  private final NativeLibrary library;
-  private final MethodHandle opName;
-  private final MethodHandle opDesc;
-  private final MethodHandle nbytes;
-  private final MethodHandle isContiguous;
-  private final MethodHandle isHost;
-  private final MethodHandle tensorGet;
-  private final MethodHandle tensorSet;
-  private final MethodHandle typeTraits;
+  private final GgmlFunctions functions;
   private final AtomicReferenceArray<NamedOp> ops = new AtomicReferenceArray<>(MAX_OPS);
   private final AtomicReferenceArray<TensorType> types = new AtomicReferenceArray<>(MAX_TYPES);
 
-  Ggml(NativeLibrary library) {
-    this.library = library;
-    opName = library.function("ggml_op_name", "i:p");
-    opDesc = library.function("ggml_op_desc", "p:p");
-    nbytes = library.function("ggml_nbytes", "p:l");
-    isContiguous = library.function("ggml_is_contiguous", "p:b");
-    isHost = library.function("ggml_backend_buffer_is_host", "p:b");
-    tensorGet = library.function("ggml_backend_tensor_get", "ppll:v");
-    tensorSet = library.function("ggml_backend_tensor_set", "ppll:v");
-    typeTraits = library.function("ggml_get_type_traits", "i:p");
-    checkTensorSize();
-  }
-
-  private void checkTensorSize() {
-    // ggml_tensor_overhead is the tensor and the 32-byte object header before it.
-    long size = callLong(library.function("ggml_tensor_overhead", ":l")) - 32;
+  /**
+   * Checks that structs are laid out as they are read here.
+   *
+   * @throws LlamaException when one is not
+   */
+  Ggml(GgmlFunctions functions) {
+    this.functions = functions;
+    // ggml_tensor_overhead is the tensor and the object header before it.
+    long size = functions.tensorOverhead() - OBJECT_HEADER;
     if (size != Tensor.BYTES) {
-      throw new LlamaException(
-          LlamaException.Kind.LIBRARY,
-          "unknown layout of ggml_tensor: " + size + " bytes, known are " + Tensor.BYTES);
+      throw unknown("ggml_tensor", size + " bytes, known are " + Tensor.BYTES);
+    }
+    for (GgmlType expected : PROBED) {
+      TensorType read = type(expected.id());
+      boolean fits =
+          read.name().equalsIgnoreCase(expected.name())
+              && read.blockSize() == expected.blockSize()
+              && read.blockBytes() == expected.blockBytes()
+              && read.quantized() == expected.blockSize() > 1;
+      if (!fits) {
+        throw unknown("ggml_type_traits", "it says of %s: %s".formatted(expected, read));
+      }
     }
   }
 
-  private static long callLong(MethodHandle handle) {
-    try {
-      return (long) handle.invokeExact();
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+  static LlamaException unknown(String struct, String why) {
+    return new LlamaException(
+        LlamaException.Kind.LIBRARY, "unknown layout of %s: %s".formatted(struct, why));
+  }
+
+  GgmlFunctions functions() {
+    return functions;
   }
 
   Op op(int code) {
@@ -76,77 +74,37 @@ final class Ggml {
     }
     NamedOp known = ops.get(code);
     if (known == null) {
-      try {
-        String name = NativeMemory.text((long) opName.invokeExact(code));
-        known = new NamedOp(Op.named(name), name);
-      } catch (Throwable failure) {
-        throw NativeLibrary.unexpected(failure);
-      }
+      String name = functions.opName(code);
+      known = new NamedOp(Op.named(name), name);
       ops.set(code, known);
     }
     return known;
   }
 
-  String opDescription(long tensor) {
-    try {
-      return NativeMemory.text((long) opDesc.invokeExact(tensor));
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  long spanBytes(long tensor) {
-    try {
-      return (long) nbytes.invokeExact(tensor);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  boolean isContiguous(long tensor) {
-    try {
-      return (boolean) isContiguous.invokeExact(tensor);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
   boolean isHost(long buffer) {
-    try {
-      return buffer != 0 && (boolean) isHost.invokeExact(buffer);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+    return buffer != 0 && functions.isHostBuffer(buffer);
   }
 
   void read(long tensor, MemorySegment target, long offset, long bytes) {
     if (bytes == 0) {
       return;
     }
-    if (offset < 0 || bytes > target.byteSize() || offset + bytes > spanBytes(tensor)) {
+    if (offset < 0 || bytes > target.byteSize() || offset + bytes > functions.bytes(tensor)) {
       throw new IndexOutOfBoundsException(
           "reading " + bytes + " bytes at " + offset + " of a smaller tensor or into less room");
     }
-    try {
-      tensorGet.invokeExact(tensor, target.address(), offset, bytes);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+    functions.read(tensor, target, offset, bytes);
   }
 
   void write(long tensor, MemorySegment source, long offset, long bytes) {
     if (bytes == 0) {
       return;
     }
-    if (offset < 0 || bytes > source.byteSize() || offset + bytes > spanBytes(tensor)) {
+    if (offset < 0 || bytes > source.byteSize() || offset + bytes > functions.bytes(tensor)) {
       throw new IndexOutOfBoundsException(
           "writing " + bytes + " bytes at " + offset + " of a smaller tensor or from fewer");
     }
-    try {
-      tensorSet.invokeExact(tensor, source.address(), offset, bytes);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+    functions.write(tensor, source, offset, bytes);
   }
 
   TensorType type(int id) {
@@ -162,77 +120,45 @@ final class Ggml {
   }
 
   private TensorType readType(int id) {
-    try {
-      MemorySegment traits = NativeMemory.at((long) typeTraits.invokeExact(id), TRAITS_BYTES);
-      long toFloat = traits.get(ValueLayout.JAVA_LONG, 40);
-      return new TensorType(
-          id,
-          NativeMemory.text(traits.get(ValueLayout.JAVA_LONG, 0)),
-          (int) Math.max(1, traits.get(ValueLayout.JAVA_LONG, 8)),
-          (int) traits.get(ValueLayout.JAVA_LONG, 24),
-          traits.get(ValueLayout.JAVA_BOOLEAN, 32),
-          toFloat == 0 ? null : NativeLibrary.function(toFloat, "ppl:v"));
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+    MemorySegment traits = NativeMemory.at(functions.typeTraits(id), TRAITS_BYTES);
+    var toFloat = new OfferedFunction(traits.get(ValueLayout.JAVA_LONG, 40));
+    return new TensorType(
+        id,
+        NativeMemory.text(traits.get(ValueLayout.JAVA_LONG, 0)),
+        (int) Math.max(1, traits.get(ValueLayout.JAVA_LONG, 8)),
+        (int) traits.get(ValueLayout.JAVA_LONG, 24),
+        traits.get(ValueLayout.JAVA_BOOLEAN, 32),
+        toFloat.exists() ? toFloat.dequantization() : null);
   }
 
   /** Makes backends available that lie in files of their own beside the library. */
-  void loadBackends(Path folder) {
-    if (cpuDevice() != 0 || !library.has("ggml_backend_load_all_from_path")) {
+  void loadBackends(String folder) {
+    if (cpuDevice() != 0) {
       return;
     }
-    try (var arena = Arena.ofConfined()) {
-      library
-          .function("ggml_backend_load_all_from_path", "p:v")
-          .invokeExact(arena.allocateFrom(folder.toString()).address());
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+    functions.loadBackends(folder);
     if (cpuDevice() == 0) {
       throw new LlamaException(
           LlamaException.Kind.LIBRARY,
-          "no CPU backend (libggml-cpu*) beside " + library.path() + " runs on this processor");
+          "no CPU backend (libggml-cpu*) in " + folder + " runs on this processor");
     }
   }
 
   long cpuDevice() {
-    try {
-      return (long) library.function("ggml_backend_dev_by_type", "i:p").invokeExact(CPU_DEVICE);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+    return functions.deviceByType(CPU_DEVICE);
   }
 
   /** Names of the compute devices, such as {@code CPU}. */
   List<String> devices() {
     var names = new ArrayList<String>();
-    try {
-      long n = (long) library.function("ggml_backend_dev_count", ":l").invokeExact();
-      MethodHandle get = library.function("ggml_backend_dev_get", "l:p");
-      MethodHandle name = library.function("ggml_backend_dev_name", "p:p");
-      for (long i = 0; i < n; i++) {
-        names.add(NativeMemory.text((long) name.invokeExact((long) get.invokeExact(i))));
-      }
-      return names;
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
+    for (long i = 0; i < functions.devices(); i++) {
+      names.add(functions.deviceName(functions.device(i)));
     }
+    return names;
   }
 
-  /** A function that the CPU backend offers by name, 0 when it offers none. */
-  long cpuFunction(String name) {
-    try (var arena = Arena.ofConfined()) {
-      long registry =
-          (long) library.function("ggml_backend_dev_backend_reg", "p:p").invokeExact(cpuDevice());
-      long found =
-          (long)
-              library
-                  .function("ggml_backend_reg_get_proc_address", "pp:p")
-                  .invokeExact(registry, arena.allocateFrom(name).address());
-      return found != 0 ? found : library.address(name);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+  /** A function that the CPU backend offers by name. */
+  OfferedFunction cpuFunction(String name) {
+    return functions.offered(functions.deviceRegistry(cpuDevice()), name);
   }
 }

@@ -1,7 +1,8 @@
 package org.modeltracer.llama;
 
-import java.lang.invoke.MethodHandle;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.ffi.LlamaFunctions;
 
 /** Operations on what a context remembers, by sequence and position. */
 public final class KvCache {
@@ -11,20 +12,13 @@ public final class KvCache {
   private final LlamaContext context;
   private final int sequences;
   private final boolean streams;
-  private final boolean recent;
+  private final LlamaFunctions llama;
   private final boolean shiftable;
   private final long handle;
-  private final MethodHandle clear;
-  private final MethodHandle remove;
-  private final MethodHandle copy;
-  private final MethodHandle keep;
-  private final MethodHandle add;
-  private final MethodHandle positionMax;
-  private final MethodHandle canShift;
-  private final MethodHandle stateSize;
 
-  KvCache(LlamaContext context, NativeLibrary library, long contextAddress) {
+  KvCache(LlamaContext context, LlamaFunctions llama, long contextAddress) {
     this.context = context;
+    this.llama = llama;
     sequences = context.options().sequences();
     CStruct layout = context.model().runtime().layouts().context();
     streams =
@@ -32,26 +26,7 @@ public final class KvCache {
             && !context.options().unifiedCache()
             && layout.field("kv_unified").isPresent();
     shiftable = isShiftable(context.options().keyType(), layout);
-    // Recent generations have a memory object; older ones take the context itself.
-    boolean memory = library.has("llama_get_memory");
-    String prefix = memory ? "llama_memory_" : "llama_kv_self_";
-    try {
-      handle =
-          memory
-              ? (long) library.function("llama_get_memory", "p:p").invokeExact(contextAddress)
-              : contextAddress;
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-    recent = memory;
-    clear = library.function(prefix + "clear", memory ? "pb:v" : "p:v");
-    remove = library.function(prefix + "seq_rm", "piii:b");
-    copy = library.function(prefix + "seq_cp", "piiii:v");
-    keep = library.function(prefix + "seq_keep", "pi:v");
-    add = library.function(prefix + "seq_add", "piiii:v");
-    positionMax = library.function(prefix + "seq_pos_max", "pi:i");
-    canShift = library.function(prefix + "can_shift", "p:b");
-    stateSize = library.function("llama_state_seq_get_size", "pi:l");
+    handle = llama.memoryOf(contextAddress);
   }
 
   /** Whether the context has a memory at all; encoders have none. */
@@ -63,11 +38,7 @@ public final class KvCache {
   public void clear() {
     run(
         () -> {
-          if (recent) {
-            clear.invokeExact(handle, true);
-          } else {
-            clear.invokeExact(handle);
-          }
+          llama.clear(handle);
           return null;
         });
   }
@@ -79,7 +50,7 @@ public final class KvCache {
    */
   public boolean remove(int sequence, int from, int to) {
     int checked = check(sequence);
-    return run(() -> (boolean) remove.invokeExact(handle, checked, from, to));
+    return run(() -> llama.remove(handle, checked, from, to));
   }
 
   /**
@@ -98,7 +69,7 @@ public final class KvCache {
     }
     run(
         () -> {
-          copy.invokeExact(handle, checkedSource, checkedTarget, from, to);
+          llama.copy(handle, checkedSource, checkedTarget, from, to);
           return null;
         });
   }
@@ -117,7 +88,7 @@ public final class KvCache {
     }
     run(
         () -> {
-          keep.invokeExact(handle, checked);
+          llama.keep(handle, checked);
           return null;
         });
   }
@@ -135,7 +106,7 @@ public final class KvCache {
     }
     run(
         () -> {
-          add.invokeExact(handle, checked, from, to, delta);
+          llama.shift(handle, checked, from, to, delta);
           return null;
         });
   }
@@ -145,20 +116,20 @@ public final class KvCache {
     int checked = check(sequence);
     return run(
         () -> {
-          int last = (int) positionMax.invokeExact(handle, checked);
-          return last != 0 || recent || holdsAny(checked) ? last : -1;
+          int last = llama.lastPosition(handle, checked);
+          return last != 0 || llama.hasMemoryObject() || holdsAny(checked) ? last : -1;
         });
   }
 
   /** Whether a sequence is not empty, which old generations do not tell from its being at 0. */
-  private boolean holdsAny(int sequence) throws Throwable {
-    long nothing = (long) stateSize.invokeExact(context.address(), sequences);
-    return (long) stateSize.invokeExact(context.address(), sequence) > nothing;
+  private boolean holdsAny(int sequence) {
+    long nothing = llama.stateBytes(context.address(), sequences);
+    return llama.stateBytes(context.address(), sequence) > nothing;
   }
 
   /** Whether positions can be moved. */
   public boolean canShift() {
-    return shiftable && run(() -> (boolean) canShift.invokeExact(handle));
+    return shiftable && run(() -> llama.canShift(handle));
   }
 
   /** Whether cached keys of that type can be rotated, as llama.cpp itself does not check. */
@@ -180,11 +151,7 @@ public final class KvCache {
     return sequence;
   }
 
-  private interface NativeCall<T extends @Nullable Object> {
-    T run() throws Throwable;
-  }
-
-  private <T extends @Nullable Object> T run(NativeCall<T> call) {
+  private <T extends @Nullable Object> T run(Supplier<T> call) {
     if (!exists()) {
       throw new LlamaException(
           LlamaException.Kind.ARGUMENT, "this model has no memory of earlier tokens");
@@ -192,11 +159,7 @@ public final class KvCache {
     return context.call(
         () -> {
           context.address();
-          try {
-            return call.run();
-          } catch (Throwable failure) {
-            throw NativeLibrary.unexpected(failure);
-          }
+          return call.get();
         });
   }
 }

@@ -1,35 +1,31 @@
 package org.modeltracer.llama;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandle;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.ffi.LlamaFunctions;
+import org.modeltracer.llama.ffi.NativeMemory;
+import org.modeltracer.llama.ffi.Upcalls;
 
 /**
  * A model at work: its KV cache, its batch, its hook.
  *
  * <p>Calls may come from any thread, one at a time; they run on the runtime's native thread.
  */
-@SuppressWarnings("restricted")
 public final class LlamaContext implements AutoCloseable {
   private static final int CANCELLED = 2;
   private static final String NO_SLOT = "failed to prepare ubatch";
 
   private final LlamaModel model;
   private final LlamaRuntime runtime;
+  private final LlamaFunctions llama;
   private final ContextOptions options;
   private final Arena arena = Arena.ofShared();
   private final @Nullable EvalHook hook;
   private final ThreadPool threadPool;
   private final Batch batch;
   private final KvCache cache;
-  private final MethodHandle decode;
-  private final MethodHandle encode;
-  private final MethodHandle logitsAt;
   private final int contextTokens;
   private final int sequenceTokens;
   private final int microBatch;
@@ -41,11 +37,11 @@ public final class LlamaContext implements AutoCloseable {
     this.model = model;
     this.runtime = model.runtime();
     this.options = options;
-    NativeLibrary library = runtime.library();
+    llama = runtime.functions();
     refuseWhatAborts();
     hook = options.hooked() ? new EvalHook(runtime, arena, () -> cancelled) : null;
     runtime.log().clear();
-    address = create(library);
+    address = create();
     if (address == 0) {
       arena.close();
       throw new LlamaException(
@@ -53,16 +49,13 @@ public final class LlamaContext implements AutoCloseable {
           "llama.cpp cannot set up a context: "
               + runtime.log().firstError("it gave no reason (not enough memory?)"));
     }
-    decode = library.function("llama_decode", "pB:i");
-    encode = library.function("llama_encode", "pB:i");
-    logitsAt = library.function("llama_get_logits_ith", "pi:p");
     threadPool = ThreadPool.attach(runtime, address, options);
-    installAbortCallback(library);
-    contextTokens = intOf("llama_n_ctx");
-    sequenceTokens = library.has("llama_n_ctx_seq") ? intOf("llama_n_ctx_seq") : contextTokens;
-    microBatch = intOf("llama_n_ubatch");
-    batch = new Batch(arena, intOf("llama_n_batch"));
-    cache = new KvCache(this, library, address);
+    llama.pollWith(address, Upcalls.of((Upcalls.Poll) userData -> cancelled, arena));
+    contextTokens = llama.contextTokens(address);
+    sequenceTokens = llama.sequenceTokens(address);
+    microBatch = llama.microBatchTokens(address);
+    batch = new Batch(arena, llama.batchTokens(address));
+    cache = new KvCache(this, llama, address);
   }
 
   /** Settings that llama.cpp would not answer with an error but with the end of the process. */
@@ -88,12 +81,8 @@ public final class LlamaContext implements AutoCloseable {
     }
   }
 
-  private long create(NativeLibrary library) {
-    var params =
-        new Params(
-            arena,
-            runtime.layouts().context(),
-            library.function("llama_context_default_params", ":P"));
+  private long create() {
+    var params = new Params(arena, runtime.layouts().context(), llama::contextDefaults);
     params
         .set("n_ctx", options.contextTokens())
         .set("n_batch", options.batch())
@@ -122,43 +111,7 @@ public final class LlamaContext implements AutoCloseable {
     if (params.has("swa_full")) {
       params.set("swa_full", options.fullWindowCache());
     }
-    try {
-      return (long)
-          library
-              .function("llama_init_from_model", "pP:p")
-              .invokeExact(model.address(), params.memory());
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  private void installAbortCallback(NativeLibrary library) {
-    try {
-      var target =
-          MethodHandles.lookup()
-              .bind(this, "aborted", MethodType.methodType(boolean.class, long.class));
-      MemorySegment stub =
-          Linker.nativeLinker().upcallStub(target, NativeLibrary.descriptor("p:b"), arena);
-      library
-          .function("llama_set_abort_callback", "ppp:v")
-          .invokeExact(address, stub.address(), 0L);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  @SuppressWarnings("unused") // polled by llama.cpp between nodes
-  private boolean aborted(long userData) {
-    return cancelled;
-  }
-
-  private int intOf(String function) {
-    try {
-      String signature = "p:i";
-      return (int) runtime.library().function(function, signature).invokeExact(address());
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+    return llama.init(model.address(), params.memory());
   }
 
   /**
@@ -169,9 +122,9 @@ public final class LlamaContext implements AutoCloseable {
    */
   public void decode(Batch tokens) {
     if (runtime.onThread()) {
-      run(decode, tokens);
+      run(false, tokens);
     } else {
-      call(() -> run(decode, tokens));
+      call(() -> run(false, tokens));
     }
   }
 
@@ -187,16 +140,16 @@ public final class LlamaContext implements AutoCloseable {
           "an encoder reads all of a text at once: %d tokens take -b and -ub of as many, not %d"
               .formatted(tokens.size(), microBatchTokens()));
     }
-    call(() -> run(encode, tokens));
+    call(() -> run(true, tokens));
   }
 
-  private @Nullable Void run(MethodHandle function, Batch tokens) {
+  private @Nullable Void run(boolean encodes, Batch tokens) {
     if (tokens.size() == 0 || tokens.size() > batch.capacity()) {
       throw new LlamaException(
           LlamaException.Kind.ARGUMENT,
           tokens.size() + " tokens in a batch; this context takes 1 to " + batch.capacity());
     }
-    boolean whole = function == encode || !cache.exists();
+    boolean whole = encodes || !cache.exists();
     int graph = Math.min(options.microBatch(), options.batch());
     if (whole && tokens.size() > graph) {
       throw new LlamaException(
@@ -208,12 +161,10 @@ public final class LlamaContext implements AutoCloseable {
     }
     tokens.check(model.vocabulary().size(), options.sequences());
     runtime.log().clear();
-    int status;
-    try {
-      status = (int) function.invokeExact(address(), tokens.struct());
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+    int status =
+        encodes
+            ? llama.encode(address(), tokens.struct())
+            : llama.decode(address(), tokens.struct());
     if (hook != null) {
       if (hook.wasCut()) {
         takeBack(tokens);
@@ -293,22 +244,16 @@ public final class LlamaContext implements AutoCloseable {
    * @throws LlamaException when none were asked for at that index
    */
   public MemorySegment logits(int i) {
-    try {
-      long logits = (long) logitsAt.invokeExact(address(), i);
-      if (logits == 0) {
-        throw new LlamaException(
-            LlamaException.Kind.ARGUMENT, "no logits at index " + i + " of the last batch");
-      }
-      if (logits != lastLogits.address()) {
-        lastLogits =
-            MemorySegment.ofAddress(logits)
-                .reinterpret(4L * model.vocabulary().size(), arena, null)
-                .asReadOnly();
-      }
-      return lastLogits;
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
+    long logits = llama.logits(address(), i);
+    if (logits == 0) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT, "no logits at index " + i + " of the last batch");
     }
+    if (logits != lastLogits.address()) {
+      long bytes = 4L * model.vocabulary().size();
+      lastLogits = NativeMemory.at(logits, bytes, arena).asReadOnly();
+    }
+    return lastLogits;
   }
 
   /** The context's batch, to be cleared and filled for each decode. */
@@ -374,11 +319,7 @@ public final class LlamaContext implements AutoCloseable {
   }
 
   private void free() {
-    try {
-      runtime.library().function("llama_free", "p:v").invokeExact(address);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+    llama.free(address);
     address = 0;
     threadPool.close();
     arena.close();

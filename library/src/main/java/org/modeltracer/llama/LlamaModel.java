@@ -1,10 +1,7 @@
 package org.modeltracer.llama;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -14,9 +11,11 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufException;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.LoadChecks;
+import org.modeltracer.llama.ffi.LlamaFunctions;
+import org.modeltracer.llama.ffi.NativeLibrary;
+import org.modeltracer.llama.ffi.Upcalls;
 
 /** A loaded model: weights and vocabulary, shared by the contexts made from it. */
-@SuppressWarnings("restricted")
 public final class LlamaModel implements AutoCloseable {
   private final LlamaRuntime runtime;
   private final Path file;
@@ -61,32 +60,27 @@ public final class LlamaModel implements AutoCloseable {
     }
     runtime.rpc().opened(servers);
     // Read once: when llama.cpp ends the process, a summary is written without asking it again.
-    layers = (int) call("llama_model_n_layer", "p:i");
+    LlamaFunctions llama = runtime.functions();
+    layers = llama.layers(address);
     // Older releases end the process over the heads of a model without layers, as one is that has
     // only its vocabulary loaded.
-    heads = layers == 0 ? 0 : (int) call("llama_model_n_head", "p:i");
-    kvHeads = layers == 0 ? 0 : (int) call("llama_model_n_head_kv", "p:i");
-    width = (int) call("llama_model_n_embd", "p:i");
-    trainedContext = (int) call("llama_model_n_ctx_train", "p:i");
-    parameters = call("llama_model_n_params", "p:l");
-    bytes = call("llama_model_size", "p:l");
-    decoderStart = (int) call("llama_model_decoder_start_token", "p:i");
-    hasEncoder = call("llama_model_has_encoder", "p:b") != 0;
-    hasDecoder = call("llama_model_has_decoder", "p:b") != 0;
-    boolean hybrid =
-        runtime.library().has("llama_model_is_hybrid") && call("llama_model_is_hybrid", "p:b") != 0;
-    recurrent = hybrid || call("llama_model_is_recurrent", "p:b") != 0;
-    vocabulary = new Vocabulary(runtime, call("llama_model_get_vocab", "p:p"));
+    heads = layers == 0 ? 0 : llama.heads(address);
+    kvHeads = layers == 0 ? 0 : llama.kvHeads(address);
+    width = llama.width(address);
+    trainedContext = llama.trainedContext(address);
+    parameters = llama.parameters(address);
+    bytes = llama.modelBytes(address);
+    decoderStart = llama.decoderStart(address);
+    hasEncoder = llama.hasEncoder(address);
+    hasDecoder = llama.hasDecoder(address);
+    recurrent = llama.isRecurrent(address);
+    vocabulary = new Vocabulary(runtime, llama.vocabulary(address));
   }
 
   private long load(ModelOptions options, boolean plainWeights, Progress progress) {
-    NativeLibrary library = runtime.library();
+    LlamaFunctions llama = runtime.functions();
     try (Arena arena = Arena.ofConfined()) {
-      var params =
-          new Params(
-              arena,
-              runtime.layouts().model(),
-              library.function("llama_model_default_params", ":P"));
+      var params = new Params(arena, runtime.layouts().model(), llama::modelDefaults);
       params
           .set("vocab_only", options.vocabularyOnly())
           .set("check_tensors", options.checkTensors());
@@ -101,12 +95,7 @@ public final class LlamaModel implements AutoCloseable {
       }
       // Always set: without a callback b4916 prints dots to stderr.
       params.set("progress_callback", progress.stub(arena));
-      return (long)
-          library
-              .function("llama_model_load_from_file", "pP:p")
-              .invokeExact(arena.allocateFrom(file.toString()).address(), params.memory());
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
+      return llama.load(arena.allocateFrom(file.toString()).address(), params.memory());
     }
   }
 
@@ -147,16 +136,10 @@ public final class LlamaModel implements AutoCloseable {
       this.options = options;
     }
 
-    long stub(Arena arena) throws ReflectiveOperationException {
-      var target =
-          MethodHandles.lookup()
-              .bind(this, "loaded", MethodType.methodType(boolean.class, float.class, long.class));
-      return Linker.nativeLinker()
-          .upcallStub(target, NativeLibrary.descriptor("fp:b"), arena)
-          .address();
+    long stub(Arena arena) {
+      return Upcalls.of((Upcalls.Progress) this::loaded, arena);
     }
 
-    @SuppressWarnings("unused") // called by llama.cpp
     private boolean loaded(float share, long userData) {
       try {
         cancelled = options.progress() != null && !options.progress().test(share);
@@ -272,28 +255,8 @@ public final class LlamaModel implements AutoCloseable {
   public String description() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment text = arena.allocate(256);
-      int ignored =
-          (int)
-              runtime
-                  .library()
-                  .function("llama_model_desc", "ppl:i")
-                  .invokeExact(address(), text.address(), text.byteSize());
+      runtime.functions().description(address(), text);
       return text.getString(0);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  private long call(String function, String signature) {
-    var handle = runtime.library().function(function, signature);
-    try {
-      return switch (signature.charAt(signature.length() - 1)) {
-        case 'i' -> (int) handle.invokeExact(address());
-        case 'b' -> (boolean) handle.invokeExact(address()) ? 1 : 0;
-        default -> (long) handle.invokeExact(address());
-      };
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
     }
   }
 
@@ -318,13 +281,9 @@ public final class LlamaModel implements AutoCloseable {
   }
 
   private void free() {
-    try {
-      runtime.library().function("llama_model_free", "p:v").invokeExact(address);
-      address = 0;
-      runtime.rpc().closed(servers);
-      vocabulary.close();
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+    runtime.functions().freeModel(address);
+    address = 0;
+    runtime.rpc().closed(servers);
+    vocabulary.close();
   }
 }

@@ -1,11 +1,7 @@
 package org.modeltracer.llama;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandle;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -15,6 +11,12 @@ import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgmlType;
+import org.modeltracer.llama.ffi.GgmlFunctions;
+import org.modeltracer.llama.ffi.LinkException;
+import org.modeltracer.llama.ffi.LlamaFunctions;
+import org.modeltracer.llama.ffi.NativeLibrary;
+import org.modeltracer.llama.ffi.NativeMemory;
+import org.modeltracer.llama.ffi.Upcalls;
 import org.modeltracer.weights.Dequantizer;
 
 /**
@@ -23,11 +25,11 @@ import org.modeltracer.weights.Dequantizer;
  * <p>One runtime exists per library file and process. Its native calls run on one thread of its
  * own, with a stack deep enough for llama.cpp's tokenizers.
  */
-@SuppressWarnings("restricted")
 public final class LlamaRuntime implements AutoCloseable, Dequantizer {
   private static final Map<Path, LlamaRuntime> LOADED = new HashMap<>();
 
   private final NativeLibrary library;
+  private final LlamaFunctions functions;
   private final String origin;
   private final @Nullable String note;
   private final Ggml ggml;
@@ -46,23 +48,27 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
     library = NativeLibrary.load(located.file());
     origin = located.origin();
     note = located.note();
-    log = new NativeLog(library);
-    layouts = ParameterLayouts.of(library);
-    ggml = new Ggml(library);
+    functions = new LlamaFunctions(library);
+    log = new NativeLog(functions);
+    layouts = ParameterLayouts.of(functions);
+    // What may be offloaded became an argument of both structs and functions at once.
+    boolean offloads = layouts.context().field("op_offload").isPresent();
+    ggml = new Ggml(new GgmlFunctions(library, offloads));
     Path folder = located.file().getParent();
-    ggml.loadBackends(folder == null ? Path.of(".") : folder);
-    call("llama_backend_init", ":v");
-    installAbortCallback();
+    ggml.loadBackends(folder == null ? "." : folder.toString());
+    functions.backendInit();
+    ggml.functions().endWith(Upcalls.of((Upcalls.Ending) this::aborting, Arena.global()));
     version = readVersion();
-    systemInfo = NativeMemory.text((long) call("llama_print_system_info", ":p")).strip();
+    systemInfo = functions.systemInfo().strip();
     devices = List.copyOf(ggml.devices());
-    rpc = new RpcServers(library, version);
+    rpc = new RpcServers(ggml.functions(), library.path(), version);
   }
 
   /** The same library, with another thread. */
   private LlamaRuntime(LlamaRuntime other) {
     guest = true;
     library = other.library;
+    functions = other.functions;
     origin = other.origin;
     note = other.note;
     log = other.log;
@@ -103,15 +109,20 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
     LibraryLocator.Located located = LibraryLocator.locate(library);
     LlamaRuntime known = LOADED.get(located.file());
     if (known == null) {
-      known = new LlamaRuntime(located);
+      try {
+        known = new LlamaRuntime(located);
+      } catch (LinkException e) {
+        throw new LlamaException(LlamaException.Kind.LIBRARY, String.valueOf(e.getMessage()), e);
+      }
       LOADED.put(located.file(), known);
     }
     return known;
   }
 
   private String readVersion() {
-    if (library.has("llama_version")) {
-      return NativeMemory.text((long) call("llama_version", ":p"));
+    String told = functions.version();
+    if (!told.isEmpty()) {
+      return told;
     }
     return library
         .intVariable("LLAMA_BUILD_NUMBER")
@@ -120,29 +131,11 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
         .orElse("with the layout of " + layouts.context().generation());
   }
 
-  private void installAbortCallback() {
-    if (!library.has("ggml_set_abort_callback")) {
-      return;
-    }
-    try {
-      var target =
-          MethodHandles.lookup()
-              .bind(this, "aborting", MethodType.methodType(void.class, long.class));
-      MemorySegment stub =
-          Linker.nativeLinker().upcallStub(target, NativeLibrary.descriptor("p:v"), Arena.global());
-      long ignored =
-          (long) library.function("ggml_set_abort_callback", "p:p").invokeExact(stub.address());
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
   /** What ggml would have printed, had it not been given a callback instead. */
   private static void report(String message) {
     System.err.println("llama.cpp ends this process: " + message);
   }
 
-  @SuppressWarnings("unused") // called by ggml when an assertion of its own fails
   private void aborting(long message) {
     try {
       onAbort.accept(NativeMemory.text(message).strip());
@@ -243,15 +236,15 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
   }
 
   String opDescription(long tensor) {
-    return ggml.opDescription(tensor);
+    return ggml.functions().opDescription(tensor);
   }
 
   long spanBytes(long tensor) {
-    return ggml.spanBytes(tensor);
+    return ggml.functions().bytes(tensor);
   }
 
   boolean isContiguous(long tensor) {
-    return ggml.isContiguous(tensor);
+    return ggml.functions().isContiguous(tensor);
   }
 
   boolean isHostBuffer(long buffer) {
@@ -268,6 +261,10 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
 
   NativeLibrary library() {
     return library;
+  }
+
+  LlamaFunctions functions() {
+    return functions;
   }
 
   Ggml ggml() {
@@ -289,15 +286,6 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
   /** Whether the library makes a thread pool for each graph unless given one. */
   boolean wantsThreadPool() {
     return !systemInfo.contains("OPENMP = 1");
-  }
-
-  private Object call(String function, String signature) {
-    MethodHandle handle = library.function(function, signature);
-    try {
-      return signature.endsWith(":v") ? (Object) handle.invoke() : handle.invoke();
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
   }
 
   /**

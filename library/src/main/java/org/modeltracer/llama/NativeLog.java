@@ -2,14 +2,13 @@ package org.modeltracer.llama;
 
 import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
-import java.lang.foreign.Linker;
-import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import org.modeltracer.llama.ffi.LlamaFunctions;
+import org.modeltracer.llama.ffi.NativeMemory;
+import org.modeltracer.llama.ffi.Upcalls;
 
 /**
  * What llama.cpp has to say: kept for error messages, passed on to System.Logger.
@@ -17,7 +16,6 @@ import java.util.List;
  * <p>One log serves a library for the life of the process, as llama.cpp has one log callback. It is
  * called from any thread, in fragments of lines.
  */
-@SuppressWarnings("restricted")
 final class NativeLog {
   private static final System.Logger LOGGER = System.getLogger("org.modeltracer.llama");
   private static final int KEPT = 64;
@@ -30,24 +28,10 @@ final class NativeLog {
   private int level;
 
   /** Installs itself as the library's log. */
-  NativeLog(NativeLibrary library) {
-    try {
-      var target =
-          MethodHandles.lookup()
-              .bind(
-                  this,
-                  "receive",
-                  MethodType.methodType(void.class, int.class, long.class, long.class));
-      MemorySegment stub =
-          Linker.nativeLinker()
-              .upcallStub(target, NativeLibrary.descriptor("ipp:v"), Arena.global());
-      library.function("llama_log_set", "pp:v").invokeExact(stub.address(), 0L);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+  NativeLog(LlamaFunctions llama) {
+    llama.logTo(Upcalls.of((Upcalls.Log) this::receive, Arena.global()));
   }
 
-  @SuppressWarnings("unused") // called by llama.cpp
   private void receive(int newLevel, long text, long userData) {
     try {
       append(newLevel, NativeMemory.text(text));

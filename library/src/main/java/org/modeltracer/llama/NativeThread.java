@@ -7,6 +7,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.ffi.LinkException;
+import org.modeltracer.llama.ffi.NativeLibrary;
 
 /**
  * The one platform thread that runs a runtime's native code.
@@ -46,7 +48,7 @@ final class NativeThread {
           // Native code cannot be left half way: wait for it, remember the interrupt.
           interrupted = true;
         } catch (ExecutionException e) {
-          throw NativeLibrary.unexpected(Objects.requireNonNull(e.getCause()));
+          throw passedOn(Objects.requireNonNull(e.getCause()));
         }
       }
     } finally {
@@ -64,8 +66,14 @@ final class NativeThread {
     try {
       return task.call();
     } catch (Exception e) {
-      throw NativeLibrary.unexpected(e);
+      throw passedOn(e);
     }
+  }
+
+  private static RuntimeException passedOn(Throwable failure) {
+    return failure instanceof LinkException e
+        ? new LlamaException(LlamaException.Kind.LIBRARY, String.valueOf(e.getMessage()), e)
+        : NativeLibrary.unexpected(failure);
   }
 
   void close() {

@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import org.modeltracer.llama.ffi.LlamaFunctions;
 
 /**
  * The parameter structs of the loaded library: found by fingerprint, confirmed by the table.
@@ -21,10 +22,10 @@ record ParameterLayouts(CStruct model, CStruct context) {
    *
    * @throws LlamaException naming what did not match, when the layout is unknown or contradictory
    */
-  static ParameterLayouts of(NativeLibrary library) {
-    Defaults context = Defaults.of(library, "llama_context_params");
+  static ParameterLayouts of(LlamaFunctions llama) {
+    Defaults context = Defaults.of("llama_context_params", llama::contextDefaults);
     return new ParameterLayouts(
-        recognise(KnownLayouts.MODEL, Defaults.of(library, "llama_model_params")),
+        recognise(KnownLayouts.MODEL, Defaults.of("llama_model_params", llama::modelDefaults)),
         confirmed(Fingerprint.of(context), recognise(KnownLayouts.CONTEXT, context)));
   }
 

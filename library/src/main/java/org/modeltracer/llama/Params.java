@@ -2,25 +2,24 @@ package org.modeltracer.llama;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
+import java.util.function.Consumer;
+import org.modeltracer.llama.ffi.NativeLibrary;
 
 /** A parameter struct being filled: the library's defaults, and what we set by field name. */
 final class Params {
   private final CStruct layout;
   private final MemorySegment memory;
 
-  /** The library's defaults, in memory that lives as long as {@code arena}. */
-  Params(Arena arena, CStruct layout, MethodHandle defaults) {
+  /**
+   * The library's defaults, in memory that lives as long as {@code arena}.
+   *
+   * @param defaults writes them
+   */
+  Params(Arena arena, CStruct layout, Consumer<MemorySegment> defaults) {
     this.layout = layout;
-    this.memory = arena.allocate(NativeLibrary.PARAMS_BYTES, 16);
-    try {
-      MemorySegment ignored =
-          (MemorySegment) defaults.invokeExact((SegmentAllocator) (size, align) -> memory);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+    memory = arena.allocate(NativeLibrary.PARAMS_BYTES, 16);
+    defaults.accept(memory);
   }
 
   MemorySegment memory() {

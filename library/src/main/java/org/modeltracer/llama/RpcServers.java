@@ -3,11 +3,14 @@ package org.modeltracer.llama;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.ffi.GgmlFunctions;
+import org.modeltracer.llama.ffi.OfferedFunction;
 
 /**
  * The machines that models of this process are spread over by llama.cpp's RPC backend.
@@ -19,13 +22,15 @@ final class RpcServers {
   private static final int GPU = 1;
   private static final int INTEGRATED = 2;
 
-  private final NativeLibrary library;
+  private final GgmlFunctions ggml;
+  private final Path file;
   private final String version;
   private final Map<RpcEndpoint, List<Long>> devices = new HashMap<>();
   private final Map<RpcEndpoint, Integer> inUse = new HashMap<>();
 
-  RpcServers(NativeLibrary library, String version) {
-    this.library = library;
+  RpcServers(GgmlFunctions ggml, Path file, String version) {
+    this.ggml = ggml;
+    this.file = file;
     this.version = version;
   }
 
@@ -58,7 +63,7 @@ final class RpcServers {
   }
 
   private List<Long> devicesOf(RpcEndpoint endpoint) {
-    boolean several = function("ggml_backend_rpc_add_server") != 0;
+    boolean several = function("ggml_backend_rpc_add_server").exists();
     // A server has one client at a time: the connection of an open model keeps all others waiting.
     if (inUse.getOrDefault(endpoint, 0) == 0) {
       RpcEndpoint.Protocol spoken = endpoint.require(several, RpcEndpoint.PATIENCE);
@@ -77,27 +82,18 @@ final class RpcServers {
   }
 
   private List<Long> addServer(RpcEndpoint endpoint) {
-    long server = call(function("ggml_backend_rpc_add_server"), endpoint.toString());
+    long server = function("ggml_backend_rpc_add_server").ofText(endpoint.toString());
     var found = new ArrayList<Long>();
-    try {
-      long n =
-          server == 0
-              ? 0
-              : (long) library.function("ggml_backend_reg_dev_count", "p:l").invokeExact(server);
-      var get = library.function("ggml_backend_reg_dev_get", "pl:p");
-      for (long i = 0; i < n; i++) {
-        found.add((long) get.invokeExact(server, i));
-      }
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
+    for (long i = 0; server != 0 && i < ggml.registryDevices(server); i++) {
+      found.add(ggml.registryDevice(server, i));
     }
     return require(endpoint, found);
   }
 
   /** Before servers could have several devices. */
   private List<Long> addDevice(RpcEndpoint endpoint) {
-    long add = function("ggml_backend_rpc_add_device");
-    long device = add == 0 ? 0 : call(add, endpoint.toString());
+    OfferedFunction add = function("ggml_backend_rpc_add_device");
+    long device = add.exists() ? add.ofText(endpoint.toString()) : 0;
     return require(endpoint, device == 0 ? List.of() : List.of(device));
   }
 
@@ -109,63 +105,35 @@ final class RpcServers {
     return List.copyOf(devices);
   }
 
-  private static long call(long function, String endpoint) {
-    try (Arena arena = Arena.ofConfined()) {
-      return (long)
-          NativeLibrary.function(function, "p:p")
-              .invokeExact(arena.allocateFrom(endpoint).address());
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
+  /** A function that the RPC backend offers by name. */
+  private OfferedFunction function(String name) {
+    long registry = ggml.registry("RPC");
+    if (registry == 0) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT,
+          "--rpc: llama.cpp %s in %s was built without the RPC backend; --llama-lib takes one with"
+                  .formatted(version, file)
+              + " it");
     }
-  }
-
-  /** A function that the RPC backend offers by name, 0 when it offers none. */
-  private long function(String name) {
-    try (Arena arena = Arena.ofConfined()) {
-      long registry =
-          (long)
-              library
-                  .function("ggml_backend_reg_by_name", "p:p")
-                  .invokeExact(arena.allocateFrom("RPC").address());
-      if (registry == 0) {
-        throw new LlamaException(
-            LlamaException.Kind.ARGUMENT,
-            "--rpc: llama.cpp %s in %s was built without the RPC backend; --llama-lib takes one with"
-                    .formatted(version, library.path())
-                + " it");
-      }
-      return (long)
-          library
-              .function("ggml_backend_reg_get_proc_address", "pp:p")
-              .invokeExact(registry, arena.allocateFrom(name).address());
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+    return ggml.offered(registry, name);
   }
 
   /** Graphics processors of this machine; integrated ones only where there are no others. */
   private List<Long> local() {
     List<Long> own = local(GPU);
     // Older generations number accelerators that are no devices of their own like this.
-    boolean integrated = function("ggml_backend_rpc_add_server") != 0;
+    boolean integrated = function("ggml_backend_rpc_add_server").exists();
     return own.isEmpty() && integrated ? local(INTEGRATED) : own;
   }
 
   private List<Long> local(int wanted) {
     var found = new ArrayList<Long>();
-    try {
-      long n = (long) library.function("ggml_backend_dev_count", ":l").invokeExact();
-      var get = library.function("ggml_backend_dev_get", "l:p");
-      var type = library.function("ggml_backend_dev_type", "p:i");
-      for (long i = 0; i < n; i++) {
-        long device = (long) get.invokeExact(i);
-        if ((int) type.invokeExact(device) == wanted) {
-          found.add(device);
-        }
+    for (long i = 0; i < ggml.devices(); i++) {
+      long device = ggml.device(i);
+      if (ggml.deviceType(device) == wanted) {
+        found.add(device);
       }
-      return found;
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
     }
+    return found;
   }
 }

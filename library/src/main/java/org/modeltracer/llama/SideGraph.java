@@ -3,11 +3,11 @@ package org.modeltracer.llama;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.ffi.GgmlFunctions;
 
 /**
  * A small graph of our own on a model's weights: a function of the columns of one matrix.
@@ -41,11 +41,9 @@ public final class SideGraph implements AutoCloseable {
 
   private final LlamaModel model;
   private final LlamaRuntime runtime;
-  private final NativeLibrary library;
+  private final GgmlFunctions ggml;
   private final Set<Long> weights = new LinkedHashSet<>();
   private final Set<Long> nodes = new LinkedHashSet<>();
-  private final MethodHandle newTensor;
-  private final MethodHandle set;
   private long arena;
   private long graph;
   private final Value input;
@@ -55,24 +53,22 @@ public final class SideGraph implements AutoCloseable {
   private SideGraph(LlamaModel model, int threads, int width, int columns, Recipe recipe) {
     this.model = model;
     runtime = model.runtime();
-    library = runtime.library();
-    newTensor = library.function("ggml_new_tensor_2d", "pill:p");
-    set = library.function("ggml_backend_tensor_set", "ppll:v");
+    ggml = runtime.ggml().functions();
     try {
       arena = arena();
       input = tensor(width, columns);
-      mark("ggml_set_input", input);
+      ggml.setInput(input.tensor());
       result = recipe.make(this, input);
       if (!nodes.contains(result.tensor())) {
         throw refused("it computes nothing");
       }
-      mark("ggml_set_output", result);
+      ggml.setOutput(result.tensor());
       graph = graph();
       backends = new Backends(runtime, List.copyOf(weights), threads);
       backends.allocate(graph, MOST_TENSORS, nodes);
-    } catch (Throwable failure) {
+    } catch (RuntimeException failure) {
       free();
-      throw NativeLibrary.unexpected(failure);
+      throw failure;
     }
   }
 
@@ -89,19 +85,14 @@ public final class SideGraph implements AutoCloseable {
     return model.runtime().call(() -> new SideGraph(model, threads, width, columns, recipe));
   }
 
-  private long arena() throws Throwable {
-    long overhead = (long) library.function("ggml_tensor_overhead", ":l").invokeExact();
-    long graphBytes =
-        (long)
-            library
-                .function("ggml_graph_overhead_custom", "lb:l")
-                .invokeExact((long) MOST_TENSORS, false);
+  private long arena() {
+    long bytes = MOST_TENSORS * ggml.tensorOverhead() + ggml.graphOverhead(MOST_TENSORS);
     try (var memory = Arena.ofConfined()) {
       // Memory size, no memory of ours, and no data beside the structs.
       MemorySegment params = memory.allocate(24, 8);
-      params.set(ValueLayout.JAVA_LONG, 0, MOST_TENSORS * overhead + graphBytes);
+      params.set(ValueLayout.JAVA_LONG, 0, bytes);
       params.set(ValueLayout.JAVA_BOOLEAN, 16, true);
-      long made = (long) library.function("ggml_init", "T:p").invokeExact(params);
+      long made = ggml.init(params);
       if (made == 0) {
         throw refused("there is no memory for it");
       }
@@ -109,13 +100,9 @@ public final class SideGraph implements AutoCloseable {
     }
   }
 
-  private long graph() throws Throwable {
-    long made =
-        (long)
-            library
-                .function("ggml_new_graph_custom", "plb:p")
-                .invokeExact(arena, (long) MOST_TENSORS, false);
-    library.function("ggml_build_forward_expand", "pp:v").invokeExact(made, result.tensor());
+  private long graph() {
+    long made = ggml.newGraph(arena, MOST_TENSORS);
+    ggml.expand(made, result.tensor());
     return made;
   }
 
@@ -123,16 +110,7 @@ public final class SideGraph implements AutoCloseable {
     if (nodes.size() + 2 > MOST_TENSORS) {
       throw refused("it has more than " + MOST_TENSORS + " nodes");
     }
-    try {
-      long made = (long) newTensor.invokeExact(arena, TensorType.F32, width, columns);
-      return new Value(made, width, columns);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  private void mark(String function, Value value) throws Throwable {
-    library.function(function, "p:v").invokeExact(value.tensor());
+    return new Value(ggml.newMatrix(arena, TensorType.F32, width, columns), width, columns);
   }
 
   /**
@@ -150,13 +128,7 @@ public final class SideGraph implements AutoCloseable {
   }
 
   private int usage(long buffer) {
-    try {
-      return buffer == 0
-          ? -1
-          : (int) library.function("ggml_backend_buffer_get_usage", "p:i").invokeExact(buffer);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+    return buffer == 0 ? -1 : ggml.bufferUsage(buffer);
   }
 
   /** The result of an operation, in float32. */
@@ -230,11 +202,7 @@ public final class SideGraph implements AutoCloseable {
     if (columns.byteSize() < bytes) {
       throw new IndexOutOfBoundsException("the input has fewer columns than the graph takes");
     }
-    try {
-      set.invokeExact(input.tensor(), columns.address(), 0L, bytes);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+    ggml.write(input.tensor(), columns, 0, bytes);
     backends.compute(graph);
     runtime.readTensor(result.tensor(), target, 0, 4 * result.width() * result.columns());
     return null;
@@ -246,11 +214,7 @@ public final class SideGraph implements AutoCloseable {
       backends = null;
     }
     if (arena != 0) {
-      try {
-        library.function("ggml_free", "p:v").invokeExact(arena);
-      } catch (Throwable failure) {
-        throw NativeLibrary.unexpected(failure);
-      }
+      ggml.free(arena);
       arena = 0;
     }
   }

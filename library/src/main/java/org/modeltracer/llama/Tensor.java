@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
+import org.modeltracer.llama.ffi.NativeMemory;
 
 /**
  * A window on one {@code ggml_tensor}, moved from tensor to tensor without allocating.

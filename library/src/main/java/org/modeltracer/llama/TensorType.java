@@ -1,8 +1,8 @@
 package org.modeltracer.llama;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandle;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.ffi.OfferedFunction.Dequantization;
 
 /**
  * An element type of ggml, quantized or not, with ggml's own conversion to float32.
@@ -20,7 +20,7 @@ public record TensorType(
     int blockSize,
     int blockBytes,
     boolean quantized,
-    @Nullable MethodHandle toFloat) {
+    @Nullable Dequantization toFloat) {
 
   /** Number of {@code F32}, stable in all generations. */
   public static final int F32 = 0;
@@ -71,10 +71,6 @@ public record TensorType(
     if (toFloat == null) {
       throw new IllegalArgumentException("ggml cannot convert " + name + " to float");
     }
-    try {
-      toFloat.invokeExact(source.address() + offset, target.address(), n);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+    toFloat.convert(source.address() + offset, target.address(), n);
   }
 }

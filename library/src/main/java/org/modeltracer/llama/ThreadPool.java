@@ -3,6 +3,8 @@ package org.modeltracer.llama;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.modeltracer.llama.ffi.GgmlFunctions;
+import org.modeltracer.llama.ffi.OfferedFunction;
 
 /**
  * Threads that outlive a graph.
@@ -27,25 +29,36 @@ final class ThreadPool implements AutoCloseable {
   /** Attaches a pool to a context where the library would go without; else an empty one. */
   static ThreadPool attach(LlamaRuntime runtime, long context, ContextOptions options) {
     int threads = Math.max(options.threads(), options.batchThreads());
-    long create = runtime.ggml().cpuFunction("ggml_threadpool_new");
-    if (threads < 2 || create == 0 || !runtime.wantsThreadPool()) {
+    OfferedFunction create = runtime.ggml().cpuFunction("ggml_threadpool_new");
+    if (threads < 2 || !create.exists() || !runtime.wantsThreadPool()) {
       return new ThreadPool(runtime, 0);
     }
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment params = arena.allocate(PARAMS_BYTES, 8);
-      params.set(ValueLayout.JAVA_INT, N_THREADS, threads);
-      params.set(ValueLayout.JAVA_INT, POLL, POLL_DEFAULT);
-      long pool = (long) NativeLibrary.function(create, "p:p").invokeExact(params.address());
+      long pool = create.ofStruct(params(runtime, arena, threads));
       if (pool != 0) {
-        runtime
-            .library()
-            .function("llama_attach_threadpool", "ppp:v")
-            .invokeExact(context, pool, pool);
+        runtime.functions().attachThreads(context, pool);
       }
       return new ThreadPool(runtime, pool);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
     }
+  }
+
+  /** What makes a pool; the library's own defaults tell whether fields are where they are known. */
+  private static MemorySegment params(LlamaRuntime runtime, Arena arena, int threads) {
+    MemorySegment params = arena.allocate(PARAMS_BYTES, 8);
+    GgmlFunctions ggml = runtime.ggml().functions();
+    if (ggml.knowsThreadPoolDefaults()) {
+      ggml.threadPoolDefaults(params, threads);
+      int read = params.get(ValueLayout.JAVA_INT, N_THREADS);
+      int poll = params.get(ValueLayout.JAVA_INT, POLL);
+      if (read != threads || poll != POLL_DEFAULT) {
+        throw Ggml.unknown(
+            "ggml_threadpool_params",
+            "defaults for %d threads read as %d threads, poll %d".formatted(threads, read, poll));
+      }
+    }
+    params.set(ValueLayout.JAVA_INT, N_THREADS, threads);
+    params.set(ValueLayout.JAVA_INT, POLL, POLL_DEFAULT);
+    return params;
   }
 
   boolean attached() {
@@ -58,12 +71,7 @@ final class ThreadPool implements AutoCloseable {
     if (address == 0) {
       return;
     }
-    try {
-      long free = runtime.ggml().cpuFunction("ggml_threadpool_free");
-      NativeLibrary.function(free, "p:v").invokeExact(address);
-      address = 0;
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+    runtime.ggml().cpuFunction("ggml_threadpool_free").run(address);
+    address = 0;
   }
 }

@@ -4,35 +4,26 @@ import java.io.ByteArrayOutputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import org.modeltracer.llama.ffi.LlamaFunctions;
 
 /** The tokens of a model, and llama.cpp's own tokenizer for them. */
 public final class Vocabulary {
   private static final int NONE = 0;
 
   private final LlamaRuntime runtime;
+  private final LlamaFunctions llama;
   private final int size;
   private final int type;
-  private final MethodHandle tokenize;
-  private final MethodHandle toPiece;
-  private final MethodHandle isEndOfGeneration;
-  private final MethodHandle isControl;
-  private final MethodHandle text;
   private volatile long address;
 
   Vocabulary(LlamaRuntime runtime, long address) {
     this.runtime = runtime;
     this.address = address;
-    NativeLibrary library = runtime.library();
-    tokenize = library.function("llama_tokenize", "ppipibb:i");
-    toPiece = library.function("llama_token_to_piece", "pipiib:i");
-    isEndOfGeneration = library.function("llama_vocab_is_eog", "pi:b");
-    isControl = library.function("llama_vocab_is_control", "pi:b");
-    text = library.function("llama_vocab_get_text", "pi:p");
-    size = number("llama_vocab_n_tokens", "p:i");
-    type = number("llama_vocab_type", "p:i");
+    llama = runtime.functions();
+    size = llama.vocabularySize(address);
+    type = llama.vocabularyType(address);
   }
 
   /** Number of tokens. */
@@ -47,27 +38,27 @@ public final class Vocabulary {
 
   /** Token that begins a text, -1 when there is none. */
   public int bos() {
-    return usable() ? number("llama_vocab_bos", "p:i") : -1;
+    return usable() ? llama.bos(address()) : -1;
   }
 
   /** Token that ends a text, -1 when there is none. */
   public int eos() {
-    return usable() ? number("llama_vocab_eos", "p:i") : -1;
+    return usable() ? llama.eos(address()) : -1;
   }
 
   /** Whether the tokenizer puts {@link #bos} before a text. */
   public boolean addsBos() {
-    return usable() && number("llama_vocab_get_add_bos", "p:b") != 0;
+    return usable() && llama.addsBos(address());
   }
 
   /** Whether a token ends generation. */
   public boolean endsGeneration(int token) {
-    return usable() && flag(isEndOfGeneration, check(token));
+    return usable() && llama.endsGeneration(address(), check(token));
   }
 
   /** Whether a token steers the model and has no text of its own. */
   public boolean isControl(int token) {
-    return usable() && flag(isControl, check(token));
+    return usable() && llama.isControl(address(), check(token));
   }
 
   /**
@@ -92,15 +83,8 @@ public final class Vocabulary {
             while (true) {
               MemorySegment ids = arena.allocate(ValueLayout.JAVA_INT, room);
               int n =
-                  (int)
-                      tokenize.invokeExact(
-                          address(),
-                          input.address(),
-                          bytes.length,
-                          ids.address(),
-                          room,
-                          addSpecial,
-                          parseSpecial);
+                  llama.tokenize(
+                      address(), input, bytes.length, ids, room, addSpecial, parseSpecial);
               if (n >= 0) {
                 return ids.asSlice(0, 4L * n).toArray(ValueLayout.JAVA_INT);
               }
@@ -110,8 +94,6 @@ public final class Vocabulary {
               }
               room = -n;
             }
-          } catch (Throwable failure) {
-            throw NativeLibrary.unexpected(failure);
           }
         });
   }
@@ -136,15 +118,12 @@ public final class Vocabulary {
             int room = 64;
             while (true) {
               MemorySegment target = arena.allocate(room);
-              int n =
-                  (int) toPiece.invokeExact(address(), token, target.address(), room, 0, special);
+              int n = llama.piece(address(), token, target, room, special);
               if (n >= 0) {
                 return target.asSlice(0, n).toArray(ValueLayout.JAVA_BYTE);
               }
               room = -n;
             }
-          } catch (Throwable failure) {
-            throw NativeLibrary.unexpected(failure);
           }
         });
   }
@@ -160,11 +139,7 @@ public final class Vocabulary {
     if (!usable()) {
       return "<" + token + ">";
     }
-    try {
-      return NativeMemory.text((long) text.invokeExact(address(), token));
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+    return llama.entry(address(), token);
   }
 
   /** Text of a run of tokens. */
@@ -194,24 +169,5 @@ public final class Vocabulary {
           "token " + token + " is outside the vocabulary of " + size + " tokens");
     }
     return token;
-  }
-
-  private boolean flag(MethodHandle function, int token) {
-    try {
-      return (boolean) function.invokeExact(address(), token);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  private int number(String function, String signature) {
-    MethodHandle handle = runtime.library().function(function, signature);
-    try {
-      return signature.endsWith("b")
-          ? ((boolean) handle.invokeExact(address()) ? 1 : 0)
-          : (int) handle.invokeExact(address());
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
   }
 }

@@ -11,6 +11,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.modeltracer.llama.ffi.Linked;
 
 /** What is left of a process in which ggml fails an assertion, seen from outside. */
 class AbortTest {
@@ -32,9 +33,7 @@ class AbortTest {
             });
       }
       try (Arena arena = Arena.ofConfined()) {
-        runtime
-            .library()
-            .function("ggml_abort", "pip:v")
+        Linked.function(runtime.library(), "ggml_abort", "pip:v")
             .invokeExact(
                 arena.allocateFrom("made-up.c").address(),
                 7,

@@ -7,6 +7,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
+import org.modeltracer.llama.ffi.Linked;
+import org.modeltracer.llama.ffi.NativeLibrary;
 
 /** What llama.cpp itself says of its cache's cells, in the state it would save of a sequence. */
 public final class CacheTruth {
@@ -35,8 +37,8 @@ public final class CacheTruth {
 
   private static byte[] state(LlamaContext context, int sequence, Arena arena) throws Throwable {
     NativeLibrary library = context.model().runtime().library();
-    var sizeOf = library.function("llama_state_seq_get_size", "pi:l");
-    var dataOf = library.function("llama_state_seq_get_data", "ppli:l");
+    var sizeOf = Linked.function(library, "llama_state_seq_get_size", "pi:l");
+    var dataOf = Linked.function(library, "llama_state_seq_get_data", "ppli:l");
     long size = (long) sizeOf.invokeExact(context.address(), sequence);
     MemorySegment data = arena.allocate(size, 8);
     long written = (long) dataOf.invokeExact(context.address(), data.address(), size, sequence);
@@ -93,10 +95,11 @@ public final class CacheTruth {
     return context.call(
         () -> {
           try {
-            var memory = library.function("llama_get_memory", "p:p");
+            var memory = Linked.function(library, "llama_get_memory", "p:p");
             long handle = (long) memory.invokeExact(context.address());
             return (int)
-                library.function("llama_memory_seq_pos_min", "pi:i").invokeExact(handle, sequence);
+                Linked.function(library, "llama_memory_seq_pos_min", "pi:i")
+                    .invokeExact(handle, sequence);
           } catch (Throwable failure) {
             throw NativeLibrary.unexpected(failure);
           }
@@ -105,7 +108,8 @@ public final class CacheTruth {
 
   /** Cells in use, where only old builds tell. */
   public static int usedCells(LlamaContext context) {
-    var used = context.model().runtime().library().function("llama_kv_self_used_cells", "p:i");
+    var used =
+        Linked.function(context.model().runtime().library(), "llama_kv_self_used_cells", "p:i");
     return context.call(
         () -> {
           try {

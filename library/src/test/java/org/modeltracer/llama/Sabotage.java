@@ -6,6 +6,8 @@ import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Predicate;
+import org.modeltracer.llama.ffi.Linked;
+import org.modeltracer.llama.ffi.NativeLibrary;
 
 /** Does to a running model what broken memory or a broken kernel would. */
 public final class Sabotage {
@@ -24,9 +26,7 @@ public final class Sabotage {
       runtime.call(
           () -> {
             try {
-              runtime
-                  .library()
-                  .function("ggml_backend_tensor_set", "ppll:v")
+              Linked.function(runtime.library(), "ggml_backend_tensor_set", "ppll:v")
                   .invokeExact(tensor, source.address(), offset, (long) bytes.length);
               return null;
             } catch (Throwable failure) {

@@ -1,4 +1,4 @@
-package org.modeltracer.llama;
+package org.modeltracer.llama.ffi;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.Linker;

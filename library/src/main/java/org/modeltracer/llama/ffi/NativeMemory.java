@@ -1,23 +1,29 @@
-package org.modeltracer.llama;
+package org.modeltracer.llama.ffi;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 
 /** Bounded reads of memory that native code owns. */
 @SuppressWarnings("restricted")
-final class NativeMemory {
+public final class NativeMemory {
   private static final long LONGEST_TEXT = 1 << 20;
 
   private NativeMemory() {}
 
   /** {@code bytes} bytes at an address; the caller vouches for the bound and for the lifetime. */
-  static MemorySegment at(long address, long bytes) {
+  public static MemorySegment at(long address, long bytes) {
     return MemorySegment.ofAddress(address).reinterpret(bytes);
   }
 
+  /** Memory at an address that lives as long as an arena. */
+  public static MemorySegment at(long address, long bytes, Arena arena) {
+    return MemorySegment.ofAddress(address).reinterpret(bytes, arena, null);
+  }
+
   /** A NUL-terminated string, empty for a null pointer. */
-  static String text(long address) {
+  public static String text(long address) {
     if (address == 0) {
       return "";
     }

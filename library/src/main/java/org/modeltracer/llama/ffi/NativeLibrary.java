@@ -1,4 +1,4 @@
-package org.modeltracer.llama;
+package org.modeltracer.llama.ffi;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -27,16 +27,18 @@ import java.util.stream.Stream;
  * unloading would pull the ground from under.
  */
 @SuppressWarnings("restricted")
-final class NativeLibrary {
+public final class NativeLibrary {
   /** Room for any generation's parameter struct, passed by value; only a prefix is ever used. */
-  static final long PARAMS_BYTES = 512;
+  public static final long PARAMS_BYTES = 512;
+
+  private static final long BATCH_BYTES = 56;
 
   private static final MemoryLayout PARAMS =
       MemoryLayout.structLayout(
           MemoryLayout.sequenceLayout(PARAMS_BYTES / 8, ValueLayout.JAVA_LONG));
   private static final MemoryLayout BATCH =
       MemoryLayout.structLayout(
-          MemoryLayout.sequenceLayout(Batch.BYTES / 8, ValueLayout.JAVA_LONG));
+          MemoryLayout.sequenceLayout(BATCH_BYTES / 8, ValueLayout.JAVA_LONG));
   private static final MemoryLayout THREE_WORDS =
       MemoryLayout.structLayout(MemoryLayout.sequenceLayout(3, ValueLayout.JAVA_LONG));
   private static final Map<Path, NativeLibrary> LOADED = new HashMap<>();
@@ -51,7 +53,7 @@ final class NativeLibrary {
   }
 
   /** Loads the library at {@code path}, once per process. */
-  static synchronized NativeLibrary load(Path path) {
+  public static synchronized NativeLibrary load(Path path) {
     return LOADED.computeIfAbsent(path, NativeLibrary::open);
   }
 
@@ -67,8 +69,7 @@ final class NativeLibrary {
       }
       return new NativeLibrary(path, lookup);
     } catch (IllegalArgumentException e) {
-      throw new LlamaException(
-          LlamaException.Kind.LIBRARY,
+      throw new LinkException(
           "cannot load "
               + path
               + ": not a shared library for this platform, or one it needs is missing",
@@ -83,8 +84,7 @@ final class NativeLibrary {
     for (Path file : ggml) {
       Path loaded = GGML.get(file.getFileName());
       if (loaded != null && !loaded.equals(file)) {
-        throw new LlamaException(
-            LlamaException.Kind.LIBRARY,
+        throw new LinkException(
             "cannot load "
                 + path
                 + ": this process already has another build's "
@@ -118,21 +118,22 @@ final class NativeLibrary {
   }
 
   /** File the library was loaded from. */
-  Path path() {
+  public Path path() {
     return path;
   }
 
-  boolean has(String name) {
+  /** Whether a symbol is exported. */
+  public boolean has(String name) {
     return symbols.find(name).isPresent();
   }
 
   /** Address of an exported symbol, 0 when there is none. */
-  long address(String name) {
+  public long address(String name) {
     return symbols.find(name).map(MemorySegment::address).orElse(0L);
   }
 
   /** Reads an exported 32-bit integer variable. */
-  Optional<Integer> intVariable(String name) {
+  public Optional<Integer> intVariable(String name) {
     return symbols.find(name).map(s -> s.reinterpret(4).get(ValueLayout.JAVA_INT, 0));
   }
 
@@ -143,35 +144,30 @@ final class NativeLibrary {
    *     l} int64 or size_t, {@code p} pointer, {@code f} float, {@code b} bool, {@code v} void,
    *     {@code P} parameter struct by value, {@code B} batch by value, {@code T} a struct of three
    *     words by value
-   * @throws LlamaException when the library lacks it
+   * @throws LinkException when the library lacks it
    */
-  MethodHandle function(String name, String signature) {
+  MethodHandle link(String name, String signature, Linker.Option... options) {
     MemorySegment symbol =
         symbols
             .find(name)
             .orElseThrow(
                 () ->
-                    new LlamaException(
-                        LlamaException.Kind.LIBRARY,
+                    new LinkException(
                         path
                             + " does not export "
                             + name
                             + ": not a llama.cpp this version knows"));
-    return handle(symbol, signature);
-  }
-
-  /** A function of the library, or of the second name when the first does not exist. */
-  MethodHandle function(String name, String otherName, String signature) {
-    return function(has(name) ? name : otherName, signature);
+    return handle(symbol, signature, options);
   }
 
   /** A function at an address, such as one that a backend registry hands out. */
-  static MethodHandle function(long address, String signature) {
+  static MethodHandle link(long address, String signature) {
     return handle(MemorySegment.ofAddress(address), signature);
   }
 
-  private static MethodHandle handle(MemorySegment symbol, String signature) {
-    return Linker.nativeLinker().downcallHandle(symbol, descriptor(signature));
+  private static MethodHandle handle(
+      MemorySegment symbol, String signature, Linker.Option... options) {
+    return Linker.nativeLinker().downcallHandle(symbol, descriptor(signature), options);
   }
 
   static FunctionDescriptor descriptor(String signature) {
@@ -202,7 +198,7 @@ final class NativeLibrary {
   }
 
   /** What a call that can only fail by a bug of ours turns into. */
-  static RuntimeException unexpected(Throwable failure) {
+  public static RuntimeException unexpected(Throwable failure) {
     if (failure instanceof Error error) {
       throw error;
     }

@@ -1,0 +1,83 @@
+package org.modeltracer.llama.ffi;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.Linker;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+
+/**
+ * Java methods as C function pointers, which live as long as their arena.
+ *
+ * <p>None may throw: an exception that reaches native code ends the process.
+ */
+@SuppressWarnings("restricted")
+public final class Upcalls {
+  private Upcalls() {}
+
+  /** {@code ggml_backend_sched_eval_callback}. */
+  public interface Evaluation {
+    /** Whether a node is wanted, or after it was computed whether to go on. */
+    boolean evaluated(long tensor, boolean ask, long userData);
+  }
+
+  /** {@code ggml_abort_callback}, polled between nodes. */
+  public interface Poll {
+    /** Whether the pass is to end. */
+    boolean aborted(long userData);
+  }
+
+  /** {@code llama_progress_callback}. */
+  public interface Progress {
+    /** Whether to go on loading, of which that share is done. */
+    boolean loaded(float share, long userData);
+  }
+
+  /** {@code ggml_log_callback}. */
+  public interface Log {
+    /** A part of a line: its level, and its text by address. */
+    void receive(int level, long text, long userData);
+  }
+
+  /** {@code ggml_abort_callback_t}, called when an assertion of ggml's own fails. */
+  public interface Ending {
+    /** ggml's last words by address. */
+    void aborting(long message);
+  }
+
+  /** The address of a callback. */
+  public static long of(Evaluation callback, Arena arena) {
+    return stub(Evaluation.class, "evaluated", callback, "pbp:b", arena);
+  }
+
+  /** The address of a callback. */
+  public static long of(Poll callback, Arena arena) {
+    return stub(Poll.class, "aborted", callback, "p:b", arena);
+  }
+
+  /** The address of a callback. */
+  public static long of(Progress callback, Arena arena) {
+    return stub(Progress.class, "loaded", callback, "fp:b", arena);
+  }
+
+  /** The address of a callback. */
+  public static long of(Log callback, Arena arena) {
+    return stub(Log.class, "receive", callback, "ipp:v", arena);
+  }
+
+  /** The address of a callback. */
+  public static long of(Ending callback, Arena arena) {
+    return stub(Ending.class, "aborting", callback, "p:v", arena);
+  }
+
+  private static <T> long stub(
+      Class<T> type, String method, T callback, String signature, Arena arena) {
+    var descriptor = NativeLibrary.descriptor(signature);
+    MethodType carried = descriptor.toMethodType();
+    try {
+      var target = MethodHandles.lookup().findVirtual(type, method, carried).bindTo(callback);
+      return Linker.nativeLinker().upcallStub(target, descriptor, arena).address();
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}

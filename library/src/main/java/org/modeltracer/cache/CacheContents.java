@@ -99,7 +99,7 @@ public final class CacheContents {
       row = window.elements() / cells.cells();
     }
 
-    public Part read() {
+    Part read() {
       for (int stream = 0; stream < group.streams(); stream++) {
         if (tensor.transposed()) {
           readTransposed(stream);

@@ -50,7 +50,7 @@ public final class LlamaContext implements AutoCloseable {
               + runtime.log().firstError("it gave no reason (not enough memory?)"));
     }
     threadPool = ThreadPool.attach(runtime, address, options);
-    llama.pollWith(address, Upcalls.of((Upcalls.Poll) userData -> cancelled, arena));
+    llama.pollWith(address, Upcalls.poll(userData -> cancelled, arena));
     contextTokens = llama.contextTokens(address);
     sequenceTokens = llama.sequenceTokens(address);
     microBatch = llama.microBatchTokens(address);

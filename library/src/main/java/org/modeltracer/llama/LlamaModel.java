@@ -137,7 +137,7 @@ public final class LlamaModel implements AutoCloseable {
     }
 
     long stub(Arena arena) {
-      return Upcalls.of((Upcalls.Progress) this::loaded, arena);
+      return Upcalls.progress(this::loaded, arena);
     }
 
     private boolean loaded(float share, long userData) {

@@ -57,7 +57,7 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
     Path folder = located.file().getParent();
     ggml.loadBackends(folder == null ? "." : folder.toString());
     functions.backendInit();
-    ggml.functions().endWith(Upcalls.of((Upcalls.Ending) this::aborting, Arena.global()));
+    ggml.functions().endWith(Upcalls.ending(this::aborting, Arena.global()));
     version = readVersion();
     systemInfo = functions.systemInfo().strip();
     devices = List.copyOf(ggml.devices());

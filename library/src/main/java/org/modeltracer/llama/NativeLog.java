@@ -29,7 +29,7 @@ final class NativeLog {
 
   /** Installs itself as the library's log. */
   NativeLog(LlamaFunctions llama) {
-    llama.logTo(Upcalls.of((Upcalls.Log) this::receive, Arena.global()));
+    llama.logTo(Upcalls.log(this::receive, Arena.global()));
   }
 
   private void receive(int newLevel, long text, long userData) {

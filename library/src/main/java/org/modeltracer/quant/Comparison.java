@@ -16,7 +16,6 @@ import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.model.Site;
-import org.modeltracer.model.Subscription;
 import org.modeltracer.session.SessionListener;
 
 /**
@@ -187,7 +186,7 @@ public final class Comparison implements AutoCloseable {
               progress.at(before + read, runs * size);
             }
           };
-      try (Subscription following = reference.session().listen(listener)) {
+      try (var _ = reference.session().listen(listener)) {
         lockstep.run(tokens);
       }
       done += tokens.length;

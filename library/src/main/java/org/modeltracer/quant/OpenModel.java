@@ -7,7 +7,6 @@ import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.ModelOptions;
-import org.modeltracer.model.Subscription;
 import org.modeltracer.probe.NodeValues;
 import org.modeltracer.session.SessionListener;
 import org.modeltracer.session.SessionOptions;
@@ -64,7 +63,7 @@ final class OpenModel implements AutoCloseable {
             show.accept(values);
           }
         };
-    try (Subscription following = session.listen(listener)) {
+    try (var _ = session.listen(listener)) {
       session.evaluate(tokens, true);
     }
   }

@@ -19,13 +19,12 @@ public final class KvCache {
   KvCache(LlamaContext context, LlamaFunctions llama, long contextAddress) {
     this.context = context;
     this.llama = llama;
-    sequences = context.options().sequences();
+    ContextOptions options = context.options();
+    sequences = options.sequences().count();
     CStruct layout = context.model().runtime().layouts().context();
     streams =
-        sequences > 1
-            && !context.options().unifiedCache()
-            && layout.field("kv_unified").isPresent();
-    shiftable = isShiftable(context.options().keyType(), layout);
+        sequences > 1 && !options.sequences().unified() && layout.field("kv_unified").isPresent();
+    shiftable = isShiftable(options.cache().keys(), layout);
     handle = llama.memoryOf(contextAddress);
   }
 

@@ -40,7 +40,7 @@ public final class LlamaModel implements AutoCloseable {
     this.runtime = runtime;
     this.file = file;
     this.options = options;
-    servers = RpcEndpoint.parse(options.rpcServers());
+    servers = RpcEndpoint.parse(options.placement().rpcServers());
     if (!Files.isReadable(file)) {
       throw new LlamaException(
           LlamaException.Kind.MODEL, file + ": no such file, or no permission to read it");
@@ -84,11 +84,12 @@ public final class LlamaModel implements AutoCloseable {
       params
           .set("vocab_only", options.vocabularyOnly())
           .set("check_tensors", options.checkTensors());
-      if (options.gpuLayers() >= 0) {
-        params.set("n_gpu_layers", options.gpuLayers());
+      ModelOptions.Placement placement = options.placement();
+      if (placement.gpuLayers() >= 0) {
+        params.set("n_gpu_layers", placement.gpuLayers());
       }
       if (params.has("use_extra_bufts")) {
-        params.set("use_extra_bufts", options.extraBuffers() && !plainWeights);
+        params.set("use_extra_bufts", placement.extraBuffers() && !plainWeights);
       }
       if (!servers.isEmpty()) {
         params.set("devices", runtime.rpc().devices(arena, servers));

@@ -219,7 +219,7 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
 
   @Override
   public boolean converts(GgmlType type) {
-    return type(type.id()).convertible();
+    return ggml.knows(type) && type(type.id()).convertible();
   }
 
   @Override

@@ -33,7 +33,6 @@ public final class SideGraph implements AutoCloseable {
   public record Value(long tensor, long width, long columns) {}
 
   private static final int MOST_TENSORS = 128;
-  private static final int WEIGHTS = 1;
   private static final Set<Op> OF_ONE =
       Set.of(
           Op.NORM, Op.RMS_NORM, Op.L2_NORM, Op.SCALE, Op.CLAMP, Op.SQR, Op.SQRT, Op.LOG, Op.UNARY);
@@ -120,15 +119,15 @@ public final class SideGraph implements AutoCloseable {
    */
   public Value weight(long address) {
     Tensor tensor = new Tensor(runtime).at(address);
-    if (tensor.ne(2) != 1 || tensor.ne(3) != 1 || usage(tensor.buffer()) != WEIGHTS) {
+    if (tensor.ne(2) != 1 || tensor.ne(3) != 1 || !holdsWeights(tensor.buffer())) {
       throw refused(tensor.name() + " is no matrix of weights");
     }
     weights.add(address);
     return new Value(address, tensor.ne(0), tensor.ne(1));
   }
 
-  private int usage(long buffer) {
-    return buffer == 0 ? -1 : ggml.bufferUsage(buffer);
+  private boolean holdsWeights(long buffer) {
+    return buffer != 0 && ggml.holdsWeights(buffer);
   }
 
   /** The result of an operation, in float32. */

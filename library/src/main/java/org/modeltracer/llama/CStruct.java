@@ -94,6 +94,10 @@ record CStruct(String since, String until, int size, Map<String, Field> fields) 
     return Optional.ofNullable(fields.get(name));
   }
 
+  boolean has(String field) {
+    return fields.containsKey(field);
+  }
+
   /** Whether every field of the other layout is in this one, at the same place. */
   boolean contains(CStruct other) {
     return other.fields.values().stream()

@@ -1,6 +1,7 @@
 package org.modeltracer.llama;
 
-import java.util.function.Supplier;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Executors;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.ffi.LlamaFunctions;
 
@@ -22,8 +23,7 @@ public final class KvCache {
     ContextOptions options = context.options();
     sequences = options.sequences().count();
     CStruct layout = context.model().runtime().layouts().context();
-    streams =
-        sequences > 1 && !options.sequences().unified() && layout.field("kv_unified").isPresent();
+    streams = sequences > 1 && !options.sequences().unified() && layout.has("kv_unified");
     shiftable = isShiftable(options.cache().keys(), layout);
     handle = llama.memoryOf(contextAddress);
   }
@@ -35,11 +35,7 @@ public final class KvCache {
 
   /** Forgets everything. */
   public void clear() {
-    run(
-        () -> {
-          llama.clear(handle);
-          return null;
-        });
+    change(() -> llama.clear(handle));
   }
 
   /**
@@ -66,11 +62,7 @@ public final class KvCache {
           "only a whole sequence can be copied between streams of cells;"
               + " a unified cache can copy parts");
     }
-    run(
-        () -> {
-          llama.copy(handle, checkedSource, checkedTarget, from, to);
-          return null;
-        });
+    change(() -> llama.copy(handle, checkedSource, checkedTarget, from, to));
   }
 
   /** Forgets all sequences but one. */
@@ -85,11 +77,7 @@ public final class KvCache {
       }
       return;
     }
-    run(
-        () -> {
-          llama.keep(handle, checked);
-          return null;
-        });
+    change(() -> llama.keep(handle, checked));
   }
 
   /**
@@ -103,11 +91,7 @@ public final class KvCache {
       throw new LlamaException(
           LlamaException.Kind.ARGUMENT, "the positions of this model's cache cannot be moved");
     }
-    run(
-        () -> {
-          llama.shift(handle, checked, from, to, delta);
-          return null;
-        });
+    change(() -> llama.shift(handle, checked, from, to, delta));
   }
 
   /** Highest position of a sequence, -1 when it has none. */
@@ -137,7 +121,7 @@ public final class KvCache {
       case F32, F16 -> true;
       case BF16 -> false;
       // From b9842 on llama.cpp follows a null pointer here unless heads are a multiple of 64 wide.
-      default -> layout.field("n_rs_seq").isEmpty();
+      default -> !layout.has("n_rs_seq");
     };
   }
 
@@ -150,7 +134,11 @@ public final class KvCache {
     return sequence;
   }
 
-  private <T extends @Nullable Object> T run(Supplier<T> call) {
+  private void change(Runnable call) {
+    run(Executors.callable(call));
+  }
+
+  private <T extends @Nullable Object> T run(Callable<T> call) {
     if (!exists()) {
       throw new LlamaException(
           LlamaException.Kind.ARGUMENT, "this model has no memory of earlier tokens");
@@ -158,7 +146,7 @@ public final class KvCache {
     return context.call(
         () -> {
           context.address();
-          return call.get();
+          return call.call();
         });
   }
 }

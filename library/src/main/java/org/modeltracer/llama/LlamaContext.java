@@ -60,7 +60,7 @@ public final class LlamaContext implements AutoCloseable {
 
   /** Settings that llama.cpp would not answer with an error but with the end of the process. */
   private void refuseWhatAborts() {
-    boolean old = runtime.layouts().context().field("op_offload").isEmpty();
+    boolean old = !runtime.layouts().context().has("op_offload");
     ContextOptions.Cache kept = options.cache();
     boolean f32 = kept.keys() == CacheType.F32 || kept.values() == CacheType.F32;
     if (old && f32 && options.flashAttention() == FlashAttention.ON) {
@@ -123,9 +123,9 @@ public final class LlamaContext implements AutoCloseable {
    */
   public void decode(Batch tokens) {
     if (runtime.onThread()) {
-      run(false, tokens);
+      compute(false, tokens);
     } else {
-      call(() -> run(false, tokens));
+      runtime.run(() -> compute(false, tokens));
     }
   }
 
@@ -141,10 +141,10 @@ public final class LlamaContext implements AutoCloseable {
           "an encoder reads all of a text at once: %d tokens take -b and -ub of as many, not %d"
               .formatted(tokens.size(), microBatchTokens()));
     }
-    call(() -> run(true, tokens));
+    runtime.run(() -> compute(true, tokens));
   }
 
-  private @Nullable Void run(boolean encodes, Batch tokens) {
+  private void compute(boolean encodes, Batch tokens) {
     if (tokens.size() == 0 || tokens.size() > batch.capacity()) {
       throw new LlamaException(
           LlamaException.Kind.ARGUMENT,
@@ -176,7 +176,6 @@ public final class LlamaContext implements AutoCloseable {
     if (status != 0) {
       throw failure(status, tokens);
     }
-    return null;
   }
 
   /** Forgets what a pass that was cut short has written: all of it may be wrong. */
@@ -310,12 +309,11 @@ public final class LlamaContext implements AutoCloseable {
   /** Frees the context and everything it holds. */
   @Override
   public void close() {
-    call(
+    runtime.run(
         () -> {
           if (address != 0) {
             free();
           }
-          return null;
         });
   }
 

@@ -96,7 +96,7 @@ public final class LlamaModel implements AutoCloseable {
       }
       // Always set: without a callback b4916 prints dots to stderr.
       params.set("progress_callback", progress.stub(arena));
-      return llama.load(arena.allocateFrom(file.toString()).address(), params.memory());
+      return llama.load(file.toString(), params.memory());
     }
   }
 
@@ -271,13 +271,12 @@ public final class LlamaModel implements AutoCloseable {
   /** Frees the model, and first the contexts that are still open on it. */
   @Override
   public void close() {
-    runtime.call(
+    runtime.run(
         () -> {
           if (address != 0) {
             Set.copyOf(contexts).forEach(LlamaContext::close);
             free();
           }
-          return null;
         });
   }
 

@@ -1,8 +1,6 @@
 package org.modeltracer.llama;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -86,17 +84,11 @@ public final class SideGraph implements AutoCloseable {
 
   private long arena() {
     long bytes = MOST_TENSORS * ggml.tensorOverhead() + ggml.graphOverhead(MOST_TENSORS);
-    try (var memory = Arena.ofConfined()) {
-      // Memory size, no memory of ours, and no data beside the structs.
-      MemorySegment params = memory.allocate(24, 8);
-      params.set(ValueLayout.JAVA_LONG, 0, bytes);
-      params.set(ValueLayout.JAVA_BOOLEAN, 16, true);
-      long made = ggml.init(params);
-      if (made == 0) {
-        throw refused("there is no memory for it");
-      }
-      return made;
+    long made = ggml.init(bytes);
+    if (made == 0) {
+      throw refused("there is no memory for it");
     }
+    return made;
   }
 
   private long graph() {
@@ -187,10 +179,10 @@ public final class SideGraph implements AutoCloseable {
    * @param target native memory for float32 {@code [column][width of the result]}
    */
   public void compute(MemorySegment columns, MemorySegment target) {
-    runtime.call(() -> run(columns, target));
+    runtime.run(() -> run(columns, target));
   }
 
-  private @Nullable Void run(MemorySegment columns, MemorySegment target) {
+  private void run(MemorySegment columns, MemorySegment target) {
     if (backends == null || model.address() == 0) {
       throw new IllegalStateException("this graph is closed");
     }
@@ -204,7 +196,6 @@ public final class SideGraph implements AutoCloseable {
     ggml.write(input.tensor(), columns, 0, bytes);
     backends.compute(graph);
     runtime.readTensor(result.tensor(), target, 0, 4 * result.width() * result.columns());
-    return null;
   }
 
   private void free() {
@@ -221,10 +212,6 @@ public final class SideGraph implements AutoCloseable {
   /** Frees the graph; the weights stay the model's. */
   @Override
   public void close() {
-    runtime.call(
-        () -> {
-          free();
-          return null;
-        });
+    runtime.run(this::free);
   }
 }

@@ -2,6 +2,7 @@ package org.modeltracer.llama.ffi;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /**
  * The functions of {@code ggml.h} and {@code ggml-backend.h} that are called here. Pointers are
@@ -9,6 +10,12 @@ import java.lang.foreign.MemorySegment;
  */
 public final class GgmlFunctions extends Functions {
   private static final int USAGE_WEIGHTS = 1;
+
+  /** Of {@code ggml_init_params}: size, memory of the caller's, whether there is no data. */
+  private static final long INIT_BYTES = 24;
+
+  private static final long INIT_SIZE = 0;
+  private static final long INIT_NO_DATA = 16;
 
   private final boolean offloads;
 
@@ -101,9 +108,14 @@ public final class GgmlFunctions extends Functions {
 
   private final CFunction init = function("ggml_init", "T:p");
 
-  /** Makes memory for tensor structs, of {@code ggml_init_params}; 0 when there is none. */
-  public long init(MemorySegment params) {
-    return init.toLong(params);
+  /** Makes memory for so many bytes of tensor structs, data not included; 0 when there is none. */
+  public long init(long count) {
+    try (var arena = Arena.ofConfined()) {
+      MemorySegment params = arena.allocate(INIT_BYTES, 8);
+      params.set(ValueLayout.JAVA_LONG, INIT_SIZE, count);
+      params.set(ValueLayout.JAVA_BOOLEAN, INIT_NO_DATA, true);
+      return init.toLong(params);
+    }
   }
 
   private final CFunction free = function("ggml_free", "p:v");

@@ -1,5 +1,6 @@
 package org.modeltracer.llama.ffi;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -60,8 +61,10 @@ public final class LlamaFunctions extends Functions {
   private final CFunction load = function("llama_model_load_from_file", "pP:p");
 
   /** Loads a model from a path, 0 when that fails. */
-  public long load(long path, MemorySegment params) {
-    return load.toLong(path, params);
+  public long load(String path, MemorySegment params) {
+    try (var arena = Arena.ofConfined()) {
+      return load.toLong(arena.allocateFrom(path).address(), params);
+    }
   }
 
   private final CFunction freeModel = function("llama_model_free", "p:v");

@@ -65,21 +65,6 @@ public final class KvCache {
     change(() -> llama.copy(handle, checkedSource, checkedTarget, from, to));
   }
 
-  /** Forgets all sequences but one. */
-  public void keep(int sequence) {
-    int checked = check(sequence);
-    if (streams) {
-      // llama.cpp looks only at the stream of the sequence itself.
-      for (int other = 0; other < sequences; other++) {
-        if (other != sequence) {
-          remove(other, 0, END);
-        }
-      }
-      return;
-    }
-    change(() -> llama.keep(handle, checked));
-  }
-
   /**
    * Moves positions {@code from <= p < to} of a sequence by {@code delta}.
    *

@@ -1,7 +1,6 @@
 package org.modeltracer.llama;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -250,15 +249,6 @@ public final class LlamaModel implements AutoCloseable {
   /** First token of an encoder-decoder model's decoder, -1 when it has none. */
   public int decoderStart() {
     return decoderStart;
-  }
-
-  /** llama.cpp's short description, such as {@code llama 7B Q4_K - Medium}. */
-  public String description() {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment text = arena.allocate(256);
-      runtime.functions().description(address(), text);
-      return text.getString(0);
-    }
   }
 
   long address() {

@@ -153,13 +153,6 @@ public final class LlamaFunctions extends Functions {
     return hybrid.exists() && hybrid.toBoolean(model) || recurrent.toBoolean(model);
   }
 
-  private final CFunction description = function("llama_model_desc", "ppl:i");
-
-  /** Writes a short description into memory. */
-  public void description(long model, MemorySegment text) {
-    int ignored = description.toInt(model, text.address(), text.byteSize());
-  }
-
   private final CFunction vocabulary = getter("llama_model_get_vocab", "p:p");
 
   /** A model's vocabulary. */
@@ -282,13 +275,6 @@ public final class LlamaFunctions extends Functions {
   /** Makes positions of one sequence part of another too. */
   public void copy(long cache, int source, int target, int from, int to) {
     copy.run(cache, source, target, from, to);
-  }
-
-  private final CFunction keep = function(cache + "seq_keep", "pi:v");
-
-  /** Forgets all sequences but one. */
-  public void keep(long cache, int sequence) {
-    keep.run(cache, sequence);
   }
 
   private final CFunction shift = function(cache + "seq_add", "piiii:v");

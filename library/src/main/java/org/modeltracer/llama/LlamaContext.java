@@ -49,7 +49,7 @@ public final class LlamaContext implements AutoCloseable {
           "llama.cpp cannot set up a context: "
               + runtime.log().firstError("it gave no reason (not enough memory?)"));
     }
-    threadPool = ThreadPool.attach(runtime, address, options.threads());
+    threadPool = ThreadPool.attach(runtime, address, options);
     llama.pollWith(address, Upcalls.of((Upcalls.Poll) userData -> cancelled, arena));
     contextTokens = llama.contextTokens(address);
     sequenceTokens = llama.sequenceTokens(address);

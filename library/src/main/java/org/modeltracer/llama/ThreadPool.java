@@ -24,7 +24,8 @@ final class ThreadPool implements AutoCloseable {
   }
 
   /** Attaches a pool to a context where the library would go without; else an empty one. */
-  static ThreadPool attach(LlamaRuntime runtime, long context, int threads) {
+  static ThreadPool attach(LlamaRuntime runtime, long context, ContextOptions options) {
+    int threads = options.threads();
     GgmlFunctions ggml = runtime.ggml().functions();
     OfferedFunction create = runtime.ggml().cpuFunction("ggml_threadpool_new");
     boolean possible = create.exists() && ggml.knowsThreadPoolDefaults();

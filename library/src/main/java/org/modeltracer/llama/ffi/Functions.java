@@ -16,8 +16,8 @@ abstract class Functions {
   }
 
   /**
-   * A function that reads a field or two and returns. Its thread does not leave the virtual
-   * machine's reach, which is quicker, and nothing may wait or call back in it.
+   * A function that reads a field or two and returns: the thread stays in its Java state, which
+   * makes the call cheaper, so the function must neither wait nor call back.
    */
   final CFunction getter(String name, String signature) {
     return new CFunction(library, name, signature, Linker.Option.critical(false));

@@ -54,8 +54,8 @@ record DiffRun(GgufFile model, GgufFile reference, List<String> versions, Setup 
     side.put("bytes", file.size());
     side.put("llama_cpp", version);
     side.put("flash_attention", context.flashAttention().name().toLowerCase(Locale.ROOT));
-    side.put("cache_type_k", context.keyType().id());
-    side.put("cache_type_v", context.valueType().id());
+    side.put("cache_type_k", context.cache().keys().id());
+    side.put("cache_type_v", context.cache().values().id());
     side.put("threads", context.threads());
     return side;
   }

@@ -130,6 +130,7 @@ final class LensCommand implements Callable<Integer> {
     LlamaModel of = loaded.model();
     long most = Math.max(LEAST_BATCH, STATES / (4L * (of.layers() + 1) * Math.max(1, of.width())));
     return given.withBatch(
-        (int) Math.min(given.batch(), most), (int) Math.min(given.microBatch(), most));
+        (int) Math.min(given.size().batch(), most),
+        (int) Math.min(given.size().microBatch(), most));
   }
 }

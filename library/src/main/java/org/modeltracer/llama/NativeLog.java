@@ -62,7 +62,7 @@ final class NativeLog {
       }
       errors.addLast(complete);
     }
-    Level to = level == ERROR ? Level.DEBUG : level == WARN ? Level.DEBUG : Level.TRACE;
+    Level to = level == ERROR || level == WARN ? Level.DEBUG : Level.TRACE;
     LOGGER.log(to, complete);
   }
 

@@ -86,8 +86,8 @@ public final class Comparison implements AutoCloseable {
   }
 
   private int window(ContextOptions context) {
-    if (context.contextTokens() > 0) {
-      return context.contextTokens();
+    if (context.size().tokens() > 0) {
+      return context.size().tokens();
     }
     long trained =
         referenceFile

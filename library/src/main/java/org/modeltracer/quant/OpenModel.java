@@ -31,11 +31,11 @@ final class OpenModel implements AutoCloseable {
             setup.model() + ": models with an encoder and a decoder are not compared");
       }
       ContextOptions context = setup.context();
+      int together = context.size().microBatch();
       session =
           TracedSession.open(
               model,
-              SessionOptions.defaults()
-                  .withContext(context.withBatch(context.microBatch(), context.microBatch())),
+              SessionOptions.defaults().withContext(context.withBatch(together, together)),
               tracer);
     } catch (RuntimeException e) {
       tracer.close();

@@ -90,7 +90,7 @@ public final class RunDescription {
 
   private List<String> backends(LlamaRuntime llama) {
     var backends = new ArrayList<>(llama.devices());
-    model.options().rpcServers().forEach(server -> backends.add("RPC[" + server + "]"));
+    model.options().placement().rpcServers().forEach(server -> backends.add("RPC[" + server + "]"));
     return backends;
   }
 
@@ -119,11 +119,11 @@ public final class RunDescription {
     ContextOptions context = options.context();
     var config = new LinkedHashMap<String, Object>();
     config.put("context", session.context().contextTokens());
-    config.put("batch", context.batch());
-    config.put("micro_batch", context.microBatch());
+    config.put("batch", context.size().batch());
+    config.put("micro_batch", context.size().microBatch());
     config.put("flash_attention", context.flashAttention().name().toLowerCase(Locale.ROOT));
-    config.put("cache_type_k", context.keyType().id());
-    config.put("cache_type_v", context.valueType().id());
+    config.put("cache_type_k", context.cache().keys().id());
+    config.put("cache_type_v", context.cache().values().id());
     config.put("context_shift", options.cache().shift());
     config.put("keep", options.cache().keep());
     config.put("cache_reuse", options.cache().reuseChunk());

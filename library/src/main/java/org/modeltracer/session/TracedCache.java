@@ -40,7 +40,7 @@ public final class TracedCache {
     model = context.model();
     cache = context.cache();
     this.layout = layout;
-    sequences = context.options().sequences();
+    sequences = context.options().sequences().count();
     sequenceTokens = context.sequenceTokens();
     contents = new CacheContents(model.runtime(), layout, sequences);
   }

@@ -52,7 +52,7 @@ public final class TracedSession implements AutoCloseable {
     this.tracer = tracer;
     context = model.context(options.context());
     survey = ModelSurvey.of(context);
-    int sequences = options.context().sequences();
+    int sequences = options.context().sequences().count();
     var layout = new CacheLayout(survey, context.contextTokens(), sequences);
     probe =
         new ForwardProbe(
@@ -92,7 +92,7 @@ public final class TracedSession implements AutoCloseable {
 
   /** Tokens of a text as the model wants them, BOS included where it is. */
   public int[] tokenize(String text) {
-    return model.vocabulary().tokenize(text, true, options.parseSpecial());
+    return model.vocabulary().tokenize(text, true, true);
   }
 
   /**

@@ -78,7 +78,6 @@ class LifecycleTest {
     expectClosed("this context is closed", () -> one.logits(0), () -> other.cache().clear());
     expectClosed(
         "this model is closed",
-        model::description,
         () -> model.context(Passes.EXACT),
         vocabulary::bos,
         () -> vocabulary.tokenize("text", true, true),

@@ -2,7 +2,6 @@ package org.modeltracer.cli;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -74,7 +73,7 @@ final class TracedRun implements AutoCloseable {
     tracer.addListener(log);
     tracer.addListener(new AnomalyPrinter(terminal));
     attention = config.attention() ? attention(config) : null;
-    session = TracedSession.open(model.model(), watching(options), tracer);
+    session = TracedSession.open(model.model(), options, tracer);
     if (attention != null) {
       attention.attach(tracer, session);
       tracer.addSection(new AttentionSection(attention::analysis));
@@ -114,15 +113,6 @@ final class TracedRun implements AutoCloseable {
       trace.absent("rollout.whole", "rollout and flow go through the traced layers and heads only");
     }
     return trace;
-  }
-
-  private SessionOptions watching(SessionOptions options) {
-    if (attention == null) {
-      return options;
-    }
-    var sites = EnumSet.copyOf(AttentionTrace.SITES);
-    sites.addAll(options.extraSites());
-    return options.withExtraSites(sites);
   }
 
   private void interrupted() {

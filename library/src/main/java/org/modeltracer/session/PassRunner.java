@@ -75,7 +75,8 @@ final class PassRunner {
     check(batch.size());
     int forward = tracer.beginForward(batch.position(0), batch.size());
     probe.begin(batch, forward);
-    context.observe(tap != null ? tap : tracer.isEnabled() ? probe : null);
+    boolean watches = tracer.isEnabled() || !listeners.sites().isEmpty();
+    context.observe(tap != null ? tap : watches ? probe : null);
     int chosen;
     Optional<Anomaly> worst = Optional.empty();
     try {

@@ -39,7 +39,7 @@ public final class TracedSession implements AutoCloseable {
   private final ModelSurvey survey;
   private final ForwardProbe probe;
   private final TracedCache cache;
-  private final Listeners listeners = new Listeners();
+  private final Listeners listeners;
   private final CacheSection cacheSection;
   private final Choice choice;
   private final PassRunner passes;
@@ -52,6 +52,7 @@ public final class TracedSession implements AutoCloseable {
     this.tracer = tracer;
     context = model.context(options.context());
     survey = ModelSurvey.of(context);
+    listeners = new Listeners(options.sites(tracer.config()));
     int sequences = options.context().sequences();
     var layout = new CacheLayout(survey, context.contextTokens(), sequences);
     probe =
@@ -61,7 +62,7 @@ public final class TracedSession implements AutoCloseable {
             layout,
             tracer,
             listeners,
-            options.sites(tracer.config()),
+            listeners::sites,
             options.copyBuffers());
     cache = new TracedCache(context, layout, listeners);
     cacheSection = new CacheSection(cache);
@@ -70,7 +71,7 @@ public final class TracedSession implements AutoCloseable {
     }
     choice = new Choice(model.runtime(), options.sampler());
     passes = new PassRunner(context, survey, tracer, listeners, probe, cache, choice);
-    encoder = EncoderPass.of(context, survey, tracer, options, cache, passes);
+    encoder = EncoderPass.of(context, survey, tracer, listeners, options, cache, passes);
   }
 
   /**
@@ -82,7 +83,11 @@ public final class TracedSession implements AutoCloseable {
     return model.runtime().call(() -> new TracedSession(model, options, tracer));
   }
 
-  /** Has a listener follow everything from now on; closing what is returned takes it off. */
+  /**
+   * Has a listener follow everything from now on; closing what is returned takes it off.
+   *
+   * @throws IllegalArgumentException when it wants rows of a kind of place that has none
+   */
   public Subscription listen(SessionListener listener) {
     if (!listener.nodes().isEmpty()) {
       tap();

@@ -56,7 +56,6 @@ class CacheContentsTest {
 
   private static SessionOptions options(CacheType type, FlashAttention flash) {
     return SessionOptions.defaults()
-        .withExtraSites(Set.of(Site.KEY, Site.VALUE))
         .withContext(
             ContextOptions.defaults()
                 .withContextTokens(512)

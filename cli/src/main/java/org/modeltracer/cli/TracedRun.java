@@ -29,6 +29,7 @@ import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.AnomalyLog;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.SummarySection;
 import org.modeltracer.trace.TracerConfig;
 
 /**
@@ -76,7 +77,7 @@ final class TracedRun implements AutoCloseable {
     session = TracedSession.open(model.model(), options, tracer);
     if (attention != null) {
       attention.attach(tracer, session);
-      tracer.addSection(new AttentionSection(attention::analysis));
+      tracer.addAnalysis(SummarySection.ATTENTION, () -> AttentionSection.of(attention.analysis()));
     }
     diagnosis = Diagnosis.attach(session, tracer, model.file());
     session.listen(new PromptProgress(terminal));

@@ -10,15 +10,12 @@ import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.model.Place;
-import org.modeltracer.model.Site;
 import org.modeltracer.probe.ForwardProbe;
 import org.modeltracer.probe.NodeTap;
 import org.modeltracer.trace.ModelTracer;
 
 /** Runs one forward pass after the other under a tracer, and hands on what comes of each. */
 final class PassRunner {
-  private static final Place LOGITS = new Place(Site.LOGITS, Place.AFTER_LAYERS);
-
   private final LlamaContext context;
   private final ModelTracer tracer;
   private final Listeners listeners;
@@ -43,7 +40,7 @@ final class PassRunner {
     this.probe = probe;
     this.cache = cache;
     this.choice = choice;
-    hasLogits = survey.node(LOGITS).isPresent();
+    hasLogits = survey.node(Place.LOGITS).isPresent();
     boolean whole = survey.seesAhead() || !cache.exists();
     most = whole ? context.microBatchTokens() : Integer.MAX_VALUE;
   }

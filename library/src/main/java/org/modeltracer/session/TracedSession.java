@@ -16,12 +16,12 @@ import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.model.Place;
-import org.modeltracer.model.Site;
 import org.modeltracer.model.Subscription;
 import org.modeltracer.probe.ForwardProbe;
 import org.modeltracer.probe.NodeTap;
 import org.modeltracer.probe.ProbeCost;
 import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.SummarySection;
 
 /**
  * A model at work under a tracer.
@@ -40,11 +40,11 @@ public final class TracedSession implements AutoCloseable {
   private final ForwardProbe probe;
   private final TracedCache cache;
   private final Listeners listeners;
-  private final CacheSection cacheSection;
   private final Choice choice;
   private final PassRunner passes;
   private final @Nullable EncoderPass encoder;
   private @Nullable NodeTap tap;
+  private volatile @Nullable CacheStatistics cacheRead;
 
   private TracedSession(LlamaModel model, SessionOptions options, ModelTracer tracer) {
     this.model = model;
@@ -65,9 +65,9 @@ public final class TracedSession implements AutoCloseable {
             listeners::sites,
             options.copyBuffers());
     cache = new TracedCache(context, layout, listeners);
-    cacheSection = new CacheSection(cache);
     if (tracer.config().kvCache() && !layout.all().isEmpty()) {
-      tracer.addSection(cacheSection);
+      tracer.addAnalysis(
+          SummarySection.KV_CACHE, () -> new CacheSection(cache.caches(), cacheRead));
     }
     choice = new Choice(model.runtime(), options.sampler());
     passes = new PassRunner(context, survey, tracer, listeners, probe, cache, choice);
@@ -123,7 +123,7 @@ public final class TracedSession implements AutoCloseable {
    */
   public Generation generate(
       int[] prompt, boolean allLogits, int most, Predicate<Generation.Token> onToken) {
-    if (survey.node(new Place(Site.LOGITS, Place.AFTER_LAYERS)).isEmpty()) {
+    if (survey.node(Place.LOGITS).isEmpty()) {
       throw refused("this model has no output matrix: it cannot generate text");
     }
     return model.runtime().call(() -> continued(prompt, allLogits, most, onToken));
@@ -268,7 +268,7 @@ public final class TracedSession implements AutoCloseable {
    */
   public CacheStatistics readCache() {
     CacheStatistics read = cache.statistics();
-    cacheSection.add(read);
+    cacheRead = read;
     PoisonedCells.report(read, tracer);
     return read;
   }

@@ -24,7 +24,7 @@ final class PassRunner {
   private final Choice choice;
   private @Nullable NodeTap tap;
   private final boolean hasLogits;
-  private final int most;
+  private final boolean whole;
 
   PassRunner(
       LlamaContext context,
@@ -41,8 +41,7 @@ final class PassRunner {
     this.cache = cache;
     this.choice = choice;
     hasLogits = survey.node(Place.LOGITS).isPresent();
-    boolean whole = survey.seesAhead() || !cache.exists();
-    most = whole ? context.microBatchTokens() : Integer.MAX_VALUE;
+    whole = survey.seesAhead() || !cache.exists();
   }
 
   /** Sets what observes beside the probe. */
@@ -50,16 +49,10 @@ final class PassRunner {
     tap = observer;
   }
 
-  /**
-   * Refuses what llama.cpp would end the process over: text that is read in both directions has to
-   * go through one graph.
-   */
+  /** Refuses a text that is read in both directions, but not in one graph. */
   void check(int tokens) {
-    if (tokens > most) {
-      throw new LlamaException(
-          LlamaException.Kind.ARGUMENT,
-          "this model reads all of a text at once: %d tokens take -b and -ub of as many, not %d"
-              .formatted(tokens, most));
+    if (whole) {
+      context.requireOneGraph(tokens);
     }
   }
 

@@ -2,7 +2,6 @@ package org.modeltracer.trace;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.BitSet;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.AttentionRules;
@@ -17,8 +16,7 @@ final class AttentionTraces {
   static final int SAMPLE = 256;
 
   private final Thresholds limits;
-  private final BitSet layers;
-  private final BitSet heads;
+  private final TracerConfig config;
   private final RowScan scan;
   private final Reservoir<AttentionWeightTrace> sample;
   private @Nullable Head[][] cells = {};
@@ -44,21 +42,13 @@ final class AttentionTraces {
 
   AttentionTraces(TracerConfig config) {
     limits = config.thresholds();
-    layers = bits(config.layers());
-    heads = bits(config.heads());
+    this.config = config;
     scan = new RowScan(config.topK(), config.weightThreshold());
     sample = new Reservoir<>(SAMPLE, config.seed());
   }
 
-  private static BitSet bits(List<Integer> list) {
-    var bits = new BitSet();
-    list.forEach(bits::set);
-    return bits;
-  }
-
   boolean wants(AttentionRow row) {
-    return (layers.isEmpty() || layers.get(row.layer()))
-        && (heads.isEmpty() || heads.get(row.head()));
+    return config.wantsLayer(row.layer()) && config.wantsHead(row.head());
   }
 
   @Nullable Finding record(AttentionRow row, boolean learnedSink) {

@@ -79,11 +79,6 @@ public final class Observation {
     return stats;
   }
 
-  /** Four sizes, fastest dimension first. Do not change them. */
-  public long[] shape() {
-    return shape;
-  }
-
   /** Token position of the first bad value's row, or of row 0; -1 when unknown. */
   public int position() {
     return position;

@@ -105,7 +105,11 @@ class ModelTracerTest {
   @Test
   void aLayerThatAddsNothingAndADeadHead() {
     tracer.beginForward(0, 10);
-    tracer.recordResidual(1, new ResidualChange().of(10, 1000, 1, 1000, 10));
+    var still = new ResidualChange();
+    for (int token = 0; token < 10; token++) {
+      still.add(100, 0.1, 100, 1);
+    }
+    tracer.recordResidual(1, still);
     Observation head =
         new Observation()
             .of(new Place(Site.CONTEXT, 1), "kqv_out-1", "CONT", new long[] {8, 1, 1, 1})

@@ -30,7 +30,7 @@ final class Toy {
   private final AttentionRow row = new AttentionRow();
   private final float[] weights = new float[4096];
   private final MemorySegment weightSegment = MemorySegment.ofArray(weights);
-  private final ResidualChange change = new ResidualChange().of(1, 10, 3, 11, 0.95);
+  private final ResidualChange change = new ResidualChange().add(10, 3, 11, 0.95);
   private final KvCacheStateTrace cache =
       new KvCacheStateTrace(0, 1, 1 << 20, 64, 0, Double.NaN, 0, 0, null);
   private final byte[] piece = {'a', ' '};

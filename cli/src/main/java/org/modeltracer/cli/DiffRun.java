@@ -16,6 +16,7 @@ import org.modeltracer.session.RunDescription;
 import org.modeltracer.trace.AnomalyLog;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.SummaryField;
 import org.modeltracer.trace.TracerConfig;
 
 /**
@@ -67,11 +68,12 @@ record DiffRun(GgufFile model, GgufFile reference, List<String> versions, Setup 
         var tracer = new ModelTracer(TracerConfig.builder().quantError(true).build())) {
       tracer.addListener(log);
       report.recordTo(tracer);
-      tracer.describe("tool", RunDescription.tool());
-      tracer.describe("runtime", Map.of("version", versions.getLast()));
-      tracer.describe("model", side(model, versions.getLast(), two));
-      tracer.describe("config", Map.of("reference", side(reference, versions.getFirst(), one)));
-      tracer.describe("prompt", Map.of("tokens", report.tokens()));
+      tracer.describe(SummaryField.TOOL, RunDescription.tool());
+      tracer.describe(SummaryField.RUNTIME, Map.of("version", versions.getLast()));
+      tracer.describe(SummaryField.MODEL, side(model, versions.getLast(), two));
+      tracer.describe(
+          SummaryField.CONFIG, Map.of("reference", side(reference, versions.getFirst(), one)));
+      tracer.describe(SummaryField.PROMPT, Map.of("tokens", report.tokens()));
       OutputFile.write(folder.resolve("summary.json"), tracer.summaryToJson());
     }
   }

@@ -102,10 +102,7 @@ final class LensCommand implements Callable<Integer> {
 
   private LensReport look(LoadedModel loaded, int[] tokens, LensOptions lens, Terminal terminal) {
     var options =
-        SessionOptions.defaults()
-            .withContext(context(loaded))
-            .withSampler(choice.options())
-            .withExtraSites(LensTrace.SITES);
+        SessionOptions.defaults().withContext(context(loaded)).withSampler(choice.options());
     var config = TracerConfig.builder().logits(true).build();
     var readings = new ArrayList<PositionReading>();
     try (var tracer = new ModelTracer(config);

@@ -135,30 +135,32 @@ public final class LlamaContext implements AutoCloseable {
    * @throws LlamaException as {@link #decode} does, and when the batch is larger than a micro-batch
    */
   public void encode(Batch tokens) {
-    if (tokens.size() > microBatchTokens()) {
-      throw new LlamaException(
-          LlamaException.Kind.ARGUMENT,
-          "an encoder reads all of a text at once: %d tokens take -b and -ub of as many, not %d"
-              .formatted(tokens.size(), microBatchTokens()));
-    }
     runtime.run(() -> compute(true, tokens));
   }
 
+  /**
+   * Refuses a text that has to go through one graph and is too long for it: llama.cpp would end the
+   * process over it.
+   *
+   * @throws LlamaException when there are more tokens than in a micro-batch
+   */
+  public void requireOneGraph(int tokens) {
+    if (tokens > microBatch) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT,
+          "this model reads all of a text at once: %d tokens take -b and -ub of as many, not %d"
+              .formatted(tokens, microBatch));
+    }
+  }
+
   private void compute(boolean encodes, Batch tokens) {
+    if (encodes || !cache.exists()) {
+      requireOneGraph(tokens.size());
+    }
     if (tokens.size() == 0 || tokens.size() > batch.capacity()) {
       throw new LlamaException(
           LlamaException.Kind.ARGUMENT,
           tokens.size() + " tokens in a batch; this context takes 1 to " + batch.capacity());
-    }
-    boolean whole = encodes || !cache.exists();
-    int graph = options.size().graph();
-    if (whole && tokens.size() > graph) {
-      throw new LlamaException(
-          LlamaException.Kind.ARGUMENT,
-          "an encoder takes all tokens in one graph: "
-              + tokens.size()
-              + " do not fit in a micro batch of "
-              + graph);
     }
     tokens.check(model.vocabulary().size(), options.sequences().count());
     runtime.log().clear();

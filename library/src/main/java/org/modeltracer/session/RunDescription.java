@@ -12,6 +12,7 @@ import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.model.Site;
 import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.SummaryField;
 import org.modeltracer.weights.Hashes;
 
 /** What a summary says about the program, the runtime, the model and the run. */
@@ -46,12 +47,12 @@ public final class RunDescription {
 
   /** Puts all of it into the tracer's summary, with the time since this was made. */
   public void describe(ModelTracer tracer) {
-    tracer.describe("tool", tool());
-    tracer.describe("runtime", runtime());
-    tracer.describe("model", model());
-    tracer.describe("config", config());
-    tracer.describe("prompt", prompts.prompts());
-    tracer.describe("timing", timing());
+    tracer.describe(SummaryField.TOOL, tool());
+    tracer.describe(SummaryField.RUNTIME, runtime());
+    tracer.describe(SummaryField.MODEL, model());
+    tracer.describe(SummaryField.CONFIG, config());
+    tracer.describe(SummaryField.PROMPT, prompts.prompts());
+    tracer.describe(SummaryField.TIMING, timing());
   }
 
   /** This program. */

@@ -13,7 +13,8 @@ import org.modeltracer.trace.TracerConfig;
  * @param context the context to make
  * @param sampler how tokens are chosen
  * @param cache what is done with what the cache holds, for a new prompt and when it is full
- * @param extraSites places to watch beside those that the tracer's configuration implies
+ * @param extraSites places to watch beside those that the tracer's configuration implies and
+ *     listeners want
  * @param copyBuffers whether host tensors too are read through their backend, as others must be
  */
 public record SessionOptions(

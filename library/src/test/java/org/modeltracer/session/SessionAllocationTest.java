@@ -87,9 +87,10 @@ class SessionAllocationTest {
           () -> {
             ModelSurvey survey = ModelSurvey.of(context);
             var layout = new CacheLayout(survey, context.contextTokens(), 1);
+            var listeners = new Listeners(sites(config));
             var probe =
                 new ForwardProbe(
-                    runtime, survey, layout, tracer, new Listeners(), sites(config), false);
+                    runtime, survey, layout, tracer, listeners, listeners::sites, false);
             var counting = new Counting(probe);
             context.observe(counting);
             long least = Long.MAX_VALUE;

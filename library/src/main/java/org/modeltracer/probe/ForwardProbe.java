@@ -172,7 +172,7 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
 
   /** Where a node of a graph counts tokens; null where nothing shows it. */
   public @Nullable TokenAxis axis(GraphNode node) {
-    return axes.get(node.identity(), node.occurrence());
+    return axes.get(node);
   }
 
   /** Number of the graph's first layer. */

@@ -180,7 +180,7 @@ class ExplanationTest {
 
     @Override
     public @Nullable TokenAxis axis(GraphNode node) {
-      return axes.get(node.identity(), node.occurrence());
+      return axes.get(node);
     }
 
     @Override

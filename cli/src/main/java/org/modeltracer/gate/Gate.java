@@ -114,7 +114,6 @@ public final class Gate {
   private @Nullable Map<String, @Nullable Object> work(List<Check> checks) {
     var job =
         new Job(
-            "",
             file.toString(),
             reference == null ? null : reference.toString(),
             library == null ? null : library.toString(),

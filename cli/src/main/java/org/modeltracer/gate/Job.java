@@ -7,9 +7,8 @@ import org.modeltracer.gate.checks.Stage;
 import org.modeltracer.gate.policy.Policy;
 
 /**
- * What a worker process is asked to do, as it reads it from its standard input.
+ * What a worker process is asked to do.
  *
- * @param token word before each line that it writes, unlike anything that native code prints
  * @param file the file
  * @param reference the file to compare with, null for none
  * @param library llama.cpp's library, null for the default
@@ -18,7 +17,6 @@ import org.modeltracer.gate.policy.Policy;
  * @param broken work that ended a process before this one, and how
  */
 record Job(
-    String token,
     String file,
     @Nullable String reference,
     @Nullable String library,
@@ -33,7 +31,7 @@ record Job(
   }
 
   /** The same for what is left to do. */
-  Job with(String newToken, List<String> left, Map<Stage, String> nowBroken) {
-    return new Job(newToken, file, reference, library, policy, left, nowBroken);
+  Job with(List<String> left, Map<Stage, String> nowBroken) {
+    return new Job(file, reference, library, policy, left, nowBroken);
   }
 }

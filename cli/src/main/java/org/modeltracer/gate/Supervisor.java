@@ -7,7 +7,6 @@ import java.util.Deque;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.checks.Catalogue;
 import org.modeltracer.gate.checks.Check;
@@ -73,7 +72,7 @@ final class Supervisor {
 
   /** Runs one worker; returns why no other can carry on, or null. */
   private @Nullable String work() {
-    Job rest = job.with("@" + UUID.randomUUID(), left.stream().map(Check::id).toList(), broken);
+    Job rest = job.with(left.stream().map(Check::id).toList(), broken);
     stage = null;
     try (var process = new WorkerProcess(command, rest)) {
       var watch = new Watch(process, deadline, job.policy().memoryBytes());

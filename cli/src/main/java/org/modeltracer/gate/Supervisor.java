@@ -72,10 +72,10 @@ final class Supervisor {
 
   /** Runs one worker; returns why no other can carry on, or null. */
   private @Nullable String work() {
-    Job rest = job.with(left.stream().map(Check::id).toList(), broken);
+    Job rest = new Job(job.request(), left.stream().map(Check::id).toList(), broken);
     stage = null;
     try (var process = new WorkerProcess(command, rest)) {
-      var watch = new Watch(process, deadline, job.policy().memoryBytes());
+      var watch = new Watch(process, deadline, job.request().policy().budget().memoryBytes());
       Message message = watch.next();
       while (message != null && !(message instanceof Message.End)) {
         take(message);

@@ -2,7 +2,6 @@ package org.modeltracer.gate;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Path;
 import java.util.Map;
 import java.util.logging.Handler;
 import java.util.logging.Level;
@@ -71,9 +70,7 @@ final class Worker implements Subject.Listener {
   }
 
   private void work() {
-    Path reference = job.reference() == null ? null : Path.of(job.reference());
-    Path library = job.library() == null ? null : Path.of(job.library());
-    var subject = new Subject(Path.of(job.file()), reference, library, job.policy());
+    var subject = new Subject(job.request());
     subject.follow(this, job.broken());
     for (String id : job.checks()) {
       Check check = Catalogue.find(id).orElseThrow();

@@ -3,10 +3,12 @@ package org.modeltracer.gate;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.modeltracer.anomaly.Severity;
+import org.modeltracer.gate.checks.CheckRequest;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Stage;
@@ -32,7 +34,8 @@ class MessageTest {
 
   @Test
   void jobsAndMessagesArriveAsTheyWere() throws IOException {
-    var job = new Job("f", null, "lib", Policies.PATIENT, List.of("a.b"), Map.of(Stage.LOAD, "x"));
+    var request = new CheckRequest(Path.of("f"), null, Path.of("lib"), Policies.PATIENT);
+    var job = new Job(request, List.of("a.b"), Map.of(Stage.LOAD, "x"));
     try (var pipes = new Pipes<>(Job.class, Message.class)) {
       pipes.parent().send(job);
       assertThat(pipes.child().next()).isEqualTo(job);

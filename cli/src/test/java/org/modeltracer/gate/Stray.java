@@ -2,7 +2,6 @@ package org.modeltracer.gate;
 
 import java.io.IOException;
 import java.io.PrintStream;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Objects;
 import org.modeltracer.gate.checks.CheckResult;
@@ -33,7 +32,7 @@ final class Stray {
     var stdout = System.out;
     var parent = MessageChannel.toParent(Message.class, Job.class);
     Job job = Objects.requireNonNull(parent.next());
-    Way way = Way.valueOf(Path.of(job.file()).getFileName().toString());
+    Way way = Way.valueOf(job.request().file().getFileName().toString());
     if (way != Way.HANG_AT_ONCE) {
       parent.send(new Message.Begin(job.checks().getFirst()));
     }

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.modeltracer.gate.Stray.Way;
+import org.modeltracer.gate.checks.CheckRequest;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
@@ -51,9 +52,9 @@ class SupervisorTest {
   }
 
   private static List<CheckResult> stray(Way way, Policy policy, List<String> checks) {
-    var job = new Job(way.name(), null, null, policy, checks, Map.of());
+    var job = new Job(CheckRequest.of(Path.of(way.name()), policy), checks, Map.of());
     var command = ChildJvm.of(Stray.class, Path.of(way.name()));
-    var deadline = Deadline.in(policy.timeout());
+    var deadline = Deadline.in(policy.budget().time());
     return new Supervisor(command, job, deadline, Judged.QUIET).run();
   }
 
@@ -207,7 +208,7 @@ class SupervisorTest {
   void aWorkerEndsWhenNobodyListens() throws IOException, InterruptedException {
     Path file = Path.of("models", "tinyllama-mha-Q4_0.gguf");
     Policy endless = Policies.withTokens(Policies.PATIENT, 100_000, 100_000);
-    var job = new Job(file.toString(), null, null, endless, CHECKS, Map.of());
+    var job = new Job(CheckRequest.of(file, endless), CHECKS, Map.of());
     Process worker =
         ChildJvm.of(Worker.class, file)
             .redirectOutput(ProcessBuilder.Redirect.DISCARD)

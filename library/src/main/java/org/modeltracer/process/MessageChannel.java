@@ -8,13 +8,17 @@ import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.trace.Json;
 import tools.jackson.core.JacksonException;
-import tools.jackson.databind.DeserializationFeature;
-import tools.jackson.databind.MapperFeature;
+import tools.jackson.core.JsonParser;
+import tools.jackson.databind.DeserializationContext;
+import tools.jackson.databind.deser.std.StdDeserializer;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.module.SimpleModule;
+import tools.jackson.databind.ser.std.ToStringSerializer;
 
 /**
  * Messages between two of our processes over the pipes of one of them: a line of JSON each, behind
@@ -42,9 +46,23 @@ public final class MessageChannel<S, R> {
   private static final JsonMapper MAPPER =
       Json.mapper()
           .rebuild()
-          .enable(MapperFeature.ACCEPT_CASE_INSENSITIVE_ENUMS)
-          .disable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+          .addModule(
+              new SimpleModule()
+                  .addSerializer(Path.class, ToStringSerializer.instance)
+                  .addDeserializer(Path.class, new Paths()))
           .build();
+
+  /** Paths are written as they are: Jackson would make URIs of them. */
+  private static final class Paths extends StdDeserializer<Path> {
+    Paths() {
+      super(Path.class);
+    }
+
+    @Override
+    public Path deserialize(JsonParser in, DeserializationContext context) {
+      return Path.of(in.getString());
+    }
+  }
 
   private final BoundedLines in;
   private final OutputStream out;

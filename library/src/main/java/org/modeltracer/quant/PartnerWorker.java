@@ -32,12 +32,11 @@ final class PartnerWorker {
   }
 
   private void run() throws IOException {
-    if (!(parent.next() instanceof PartnerOrder.Open open)) {
+    if (!(parent.next() instanceof PartnerOrder.Open(Setup setup))) {
       return;
     }
     parent.follow(this::take);
     try {
-      Setup setup = open.setup();
       OpenModel opened = new OpenModel(LlamaRuntime.loadFrom(setup.library()), setup);
       model = opened;
       parent.send(

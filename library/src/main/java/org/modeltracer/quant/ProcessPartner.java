@@ -38,7 +38,7 @@ final class ProcessPartner implements Partner {
           LlamaException.Kind.LIBRARY, "cannot start a second process: " + e.getMessage(), e);
     }
     try {
-      send(PartnerOrder.Open.of(setup), MemorySegment.NULL);
+      send(new PartnerOrder.Open(setup), MemorySegment.NULL);
       if (!(receive() instanceof PartnerMessage.Opened message)) {
         throw new IllegalStateException("the other model runs before it is open");
       }

@@ -28,7 +28,7 @@ class PartnerOrderTest {
           new Setup(Path.of("b.gguf"), Path.of("/lib x"), 4, context)
         }) {
       try (var pipes = new Pipes<>(PartnerOrder.class, PartnerMessage.class)) {
-        pipes.parent().send(PartnerOrder.Open.of(setup));
+        pipes.parent().send(new PartnerOrder.Open(setup));
         assertThat(pipes.child().next())
             .isInstanceOfSatisfying(
                 PartnerOrder.Open.class, open -> assertThat(open.setup()).isEqualTo(setup));

@@ -29,6 +29,16 @@ public record CheckResult(
     evidence = List.copyOf(evidence);
   }
 
+  /** Whether the file is not sound GGUF, or nobody knows; nothing else can be asked of it then. */
+  public boolean unsound() {
+    return id.equals(FileStructure.ID) && (verdict == Verdict.FAIL || verdict == Verdict.ERROR);
+  }
+
+  /** Whether the file cannot be read or loaded at all. */
+  public boolean unreadable() {
+    return verdict == Verdict.FAIL && (id.equals(FileStructure.ID) || id.equals(FileLoads.ID));
+  }
+
   /** A result without signals or evidence. */
   public static CheckResult of(String id, Verdict verdict, String message) {
     return new CheckResult(id, verdict, Map.of(), message, List.of());

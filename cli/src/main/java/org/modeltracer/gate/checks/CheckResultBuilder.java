@@ -42,7 +42,7 @@ final class CheckResultBuilder {
       Map<String, @Nullable Object> noted, List<Evidence> evidence, Policy policy, String passed) {
     signals.putAll(noted);
     for (Evidence one : evidence) {
-      if (one.severity().compareTo(policy.failOn()) >= 0) {
+      if (policy.fails(one.severity())) {
         fails(one);
       } else {
         notes(one);

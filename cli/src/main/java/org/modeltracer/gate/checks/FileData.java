@@ -8,7 +8,6 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
-import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
@@ -43,8 +42,8 @@ final class FileData implements Check {
         WeightScan.scan(
             file,
             subject.runtime(),
-            Thresholds.from(policy.thresholds()),
-            Math.max(1, policy.threads()),
+            policy.thresholds(),
+            Math.max(1, policy.workload().threads()),
             (done, all) -> {});
     Map<String, @Nullable Object> signals = new LinkedHashMap<>();
     signals.put("tensors", scan.tensors());

@@ -8,9 +8,11 @@ import org.modeltracer.llama.LlamaModel;
 
 /** Whether llama.cpp loads the file and can set up a context for it. */
 final class FileLoads implements Check {
+  static final String ID = "file.loads";
+
   @Override
   public String id() {
-    return "file.loads";
+    return ID;
   }
 
   @Override

@@ -41,7 +41,8 @@ final class FileMetadata implements Check {
     try {
       file = subject.file();
     } catch (GgufException e) {
-      return CheckResult.of(id(), Verdict.SKIPPED, "the file is malformed; see file.structure");
+      return CheckResult.of(
+          id(), Verdict.SKIPPED, "the file is malformed; see " + FileStructure.ID);
     }
     Map<String, @Nullable Object> signals = new LinkedHashMap<>();
     var evidence = new ArrayList<Evidence>();

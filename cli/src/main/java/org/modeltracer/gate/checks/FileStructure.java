@@ -11,9 +11,11 @@ import org.modeltracer.gguf.LoadChecks;
 
 /** Whether the file is well-formed GGUF whose header llama.cpp can be trusted with. */
 final class FileStructure implements Check {
+  static final String ID = "file.structure";
+
   @Override
   public String id() {
-    return "file.structure";
+    return ID;
   }
 
   @Override
@@ -30,7 +32,7 @@ final class FileStructure implements Check {
   public CheckResult run(Subject subject) {
     GgufFile file;
     try {
-      file = GgufFile.read(subject.path());
+      file = GgufFile.read(subject.request().file());
     } catch (GgufException e) {
       var evidence =
           new Evidence(

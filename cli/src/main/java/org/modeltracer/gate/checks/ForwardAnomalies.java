@@ -28,7 +28,7 @@ final class ForwardAnomalies implements Check {
     int lesser = 0;
     for (Anomaly anomaly : traced.of(Anomalies.others(subject.policy()))) {
       kinds.merge(anomaly.kind().id(), 1 + anomaly.repeats(), Long::sum);
-      if (anomaly.severity().compareTo(subject.policy().failOn()) >= 0) {
+      if (subject.policy().fails(anomaly.severity())) {
         outcome.fails(Evidence.of(anomaly));
       } else {
         outcome.notes(Evidence.of(anomaly));
@@ -40,6 +40,7 @@ final class ForwardAnomalies implements Check {
     return outcome.result(
         lesser == 0
             ? "no anomaly in %d forward passes".formatted(traced.passes())
-            : "%d anomalies, all below %s".formatted(lesser, subject.policy().failOn().id()));
+            : "%d anomalies, all below %s"
+                .formatted(lesser, subject.policy().rules().failOn().id()));
   }
 }

@@ -25,16 +25,16 @@ record Prompts(List<int[]> tokens, boolean random, int cut) {
   private static final int BATCH = 512;
 
   static Prompts of(Subject subject) {
-    Policy policy = subject.policy();
+    Policy.Workload work = subject.policy().workload();
     Vocabulary vocabulary = subject.model().vocabulary();
-    int most = Math.max(1, contextTokens(subject) - policy.tokens());
+    int most = Math.max(1, contextTokens(subject) - work.tokens());
     var all = new ArrayList<int[]>();
     int cut = 0;
-    for (int i = 0; i < policy.prompts().size(); i++) {
+    for (int i = 0; i < work.prompts().size(); i++) {
       int[] ids =
           vocabulary.usable()
-              ? vocabulary.tokenize(policy.prompts().get(i), true, true)
-              : new Random(policy.seed() + i).ints(RANDOM_TOKENS, 0, vocabulary.size()).toArray();
+              ? vocabulary.tokenize(work.prompts().get(i), true, true)
+              : new Random(work.seed() + i).ints(RANDOM_TOKENS, 0, vocabulary.size()).toArray();
       cut += ids.length > most ? 1 : 0;
       if (ids.length > 0) {
         all.add(Arrays.copyOf(ids, Math.min(most, ids.length)));
@@ -49,14 +49,14 @@ record Prompts(List<int[]> tokens, boolean random, int cut) {
   /** Tokens of context: as the policy wants, but no more than the model was trained on. */
   static int contextTokens(Subject subject) {
     int trained = subject.model().trainedContext();
-    int wanted = subject.policy().context();
+    int wanted = subject.policy().workload().context();
     return trained > 0 ? Math.min(trained, wanted) : wanted;
   }
 
   /** How contexts are set up for the checks. */
   static ContextOptions context(Subject subject) {
     GgufFile file = subject.file();
-    int threads = subject.policy().threads();
+    int threads = subject.policy().workload().threads();
     // Threads that wait by spinning cost a toy model more than they give.
     int usual = file.size() < SMALL_MODEL ? 1 : Runtime.getRuntime().availableProcessors();
     return ContextOptions.defaults()

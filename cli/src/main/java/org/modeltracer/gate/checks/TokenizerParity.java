@@ -78,7 +78,7 @@ final class TokenizerParity implements Check {
     }
 
     private int compare() {
-      List<String> texts = TrickyTexts.of(vocabulary, subject.policy().seed());
+      List<String> texts = TrickyTexts.of(vocabulary, subject.policy().workload().seed());
       Vocabulary llama = subject.model().vocabulary();
       int differing = 0;
       for (String text : texts) {

@@ -54,7 +54,7 @@ final class TokenizerRoundTrip implements Check {
           }
           Vocabulary llama = subject.model().vocabulary();
           var evidence = new ArrayList<Evidence>();
-          List<String> texts = TrickyTexts.of(vocabulary, subject.policy().seed());
+          List<String> texts = TrickyTexts.of(vocabulary, subject.policy().workload().seed());
           int lost = 0;
           for (String text : texts) {
             String sound =

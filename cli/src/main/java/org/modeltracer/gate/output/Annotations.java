@@ -9,13 +9,13 @@ public final class Annotations {
 
   /** The lines, each ended by a line feed; empty when there is nothing to show. */
   public static String of(GateReport report) {
-    return report.judgement().results().stream()
+    return report.result().results().stream()
         .filter(r -> r.verdict() == Verdict.FAIL || r.verdict() == Verdict.ERROR)
         .map(
             r ->
                 "::error file=%s,title=%s::%s\n"
                     .formatted(
-                        property(report.judgement().file().toString()),
+                        property(report.file().toString()),
                         property("modeltracer " + r.id()),
                         data(r.message())))
         .collect(Collectors.joining());

@@ -21,7 +21,7 @@ class FileChecksTest {
   @TempDir Path folder;
 
   private static CheckResult ask(Check check, Path file) {
-    try (var subject = new Subject(file, null, null, PolicyFile.preset("strict"))) {
+    try (var subject = new Subject(CheckRequest.of(file, PolicyFile.preset("strict")))) {
       return Checks.ask(check, subject);
     }
   }

@@ -31,6 +31,7 @@ import org.modeltracer.gate.Baseline;
 import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.Judged;
 import org.modeltracer.gate.Schemas;
+import org.modeltracer.gate.checks.CheckRequest;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Verdict;
@@ -51,7 +52,8 @@ class GateOutputsTest {
   @TempDir Path folder;
 
   private static GateResult judgement(CheckResult... results) {
-    return new GateResult(MODEL, null, PolicyFile.preset("strict"), List.of(results), null);
+    return new GateResult(
+        CheckRequest.of(MODEL, PolicyFile.preset("strict")), List.of(results), null);
   }
 
   private static CheckResult result(
@@ -148,7 +150,7 @@ class GateOutputsTest {
     assertThat(Schemas.errors(Schemas.CHECK, Json.line(report.json()))).isEmpty();
     assertThat(Schemas.errors(Schemas.CHECK, "{\"verdict\": \"fine\"}")).isNotEmpty();
     assertThat(json.at("/verdict/policy/prompt_set_sha256").asString())
-        .isEqualTo(PolicyFile.preset("strict").promptHash());
+        .isEqualTo(PolicyFile.preset("strict").workload().promptHash());
     assertThat(json.at("/verdict/checks/1/signals/share").isNull()).isTrue();
     assertThat(json.get("timing").get("checks").get("file.data").asDouble()).isEqualTo(1.5);
   }
@@ -214,7 +216,7 @@ class GateOutputsTest {
   @Test
   void whatTheBaselineKnewIsForgivenAndNothingElse() {
     Baseline known = baseline(everything());
-    GateResult same = known.forgive(everything().judgement());
+    GateResult same = known.forgive(everything().result());
     assertThat(Judged.ids(same, Verdict.FAIL)).isEmpty();
     assertThat(Judged.ids(same, Verdict.ERROR)).containsExactly("forward.finite");
     assertThat(Judged.result(same, "file.data").message()).startsWith("known since the baseline: ");

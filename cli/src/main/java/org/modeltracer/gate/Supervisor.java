@@ -12,7 +12,6 @@ import org.modeltracer.gate.checks.Catalogue;
 import org.modeltracer.gate.checks.Check;
 import org.modeltracer.gate.checks.Check.Needs;
 import org.modeltracer.gate.checks.CheckResult;
-import org.modeltracer.gate.checks.Checks;
 import org.modeltracer.gate.checks.Stage;
 import org.modeltracer.gate.checks.Subject;
 import org.modeltracer.gate.checks.Verdict;
@@ -116,7 +115,7 @@ final class Supervisor {
   }
 
   private CheckResult error(String words) {
-    return CheckResult.of(left.removeFirst().id(), Verdict.ERROR, Checks.line(words));
+    return CheckResult.of(left.removeFirst().id(), Verdict.ERROR, words);
   }
 
   private void skipWhatLoads() {

@@ -10,7 +10,6 @@ import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.checks.Catalogue;
 import org.modeltracer.gate.checks.Check;
-import org.modeltracer.gate.checks.Checks;
 import org.modeltracer.gate.checks.Stage;
 import org.modeltracer.gate.checks.Subject;
 import org.modeltracer.process.MessageChannel;
@@ -75,7 +74,7 @@ final class Worker implements Subject.Listener {
     for (String id : job.checks()) {
       Check check = Catalogue.find(id).orElseThrow();
       tell(new Message.Begin(id));
-      tell(new Message.Result(Checks.ask(check, subject)));
+      tell(new Message.Result(check.ask(subject)));
     }
     tell(new Message.End());
   }

@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
  */
 public final class LastWords {
   private static final int KEPT = 100;
-  private static final int LONGEST = 1000;
+  static final int LONGEST = 1000;
   private static final String REPORT = "# A fatal error has been detected";
   private static final Pattern SIGNAL = Pattern.compile("#\\s+(SIG[A-Z]+|EXCEPTION_\\w+) .*");
   private static final Pattern FRAME = Pattern.compile("# [CVJjv]\\s+(.*?)\\s*");
@@ -68,12 +68,12 @@ public final class LastWords {
     return reason
         .or(() -> frame)
         .or(() -> Optional.ofNullable(lines.peekLast()))
-        .map(LastWords::oneLine);
+        .map(text -> oneLine(text, LONGEST));
   }
 
   /** A text as one printable line of bounded length. */
-  static String oneLine(String text) {
+  public static String oneLine(String text, int longest) {
     String line = text.strip().replaceAll("\\s*\\R\\s*", " ").replaceAll("\\p{Cntrl}", "?");
-    return line.length() <= LONGEST ? line : line.substring(0, LONGEST) + "…";
+    return line.length() <= longest ? line : line.substring(0, longest) + "…";
   }
 }

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.process.LastWords;
 
 /**
  * What one check says of a file. Its components are its JSON fields.
@@ -22,6 +23,8 @@ public record CheckResult(
     Map<String, @Nullable Object> signals,
     String message,
     List<Evidence> evidence) {
+  /** Characters of a message. */
+  static final int LONGEST_MESSAGE = 600;
 
   /** Copies the collections. */
   public CheckResult {
@@ -39,8 +42,9 @@ public record CheckResult(
     return verdict == Verdict.FAIL && (id.equals(FileStructure.ID) || id.equals(FileLoads.ID));
   }
 
-  /** A result without signals or evidence. */
+  /** A result without signals or evidence; its message may be what native code says. */
   public static CheckResult of(String id, Verdict verdict, String message) {
-    return new CheckResult(id, verdict, Map.of(), message, List.of());
+    return new CheckResult(
+        id, verdict, Map.of(), LastWords.oneLine(message, LONGEST_MESSAGE), List.of());
   }
 }

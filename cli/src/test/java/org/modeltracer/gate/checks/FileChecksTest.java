@@ -22,7 +22,7 @@ class FileChecksTest {
 
   private static CheckResult ask(Check check, Path file) {
     try (var subject = new Subject(CheckRequest.of(file, PolicyFile.preset("strict")))) {
-      return Checks.ask(check, subject);
+      return check.ask(subject);
     }
   }
 

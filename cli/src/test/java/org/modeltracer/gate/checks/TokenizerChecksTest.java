@@ -30,7 +30,7 @@ class TokenizerChecksTest {
   private static CheckResult ask(Check check, Path file, @Nullable Path reference) {
     var request = new CheckRequest(file, reference, null, PolicyFile.preset("strict"));
     try (var subject = new Subject(request)) {
-      return Checks.ask(check, subject);
+      return check.ask(subject);
     }
   }
 

@@ -91,7 +91,7 @@ class GateOutputsTest {
     String xml = JunitXml.of(List.of(everything(), everything()));
     var schema =
         SchemaFactory.newInstance(XMLConstants.W3C_XML_SCHEMA_NS_URI)
-            .newSchema(Path.of("src/test/resources/schemas/junit-10.xsd").toFile());
+            .newSchema(Path.of("cli/src/test/resources/schemas/junit-10.xsd").toFile());
     schema.newValidator().validate(new StreamSource(new StringReader(xml)));
     Document document =
         DocumentBuilderFactory.newInstance()
@@ -115,7 +115,7 @@ class GateOutputsTest {
     Schema schema =
         SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_4)
             .getSchema(
-                Files.readString(Path.of("src/test/resources/schemas/sarif-2.1.0-rtm.5.json")));
+                Files.readString(Path.of("cli/src/test/resources/schemas/sarif-2.1.0-rtm.5.json")));
     String sarif = Sarif.of(List.of(everything()));
     assertThat(Schemas.errors(schema, sarif)).isEmpty();
     assertThat(Schemas.errors(schema, sarif.replace("\"level\"", "\"levle\""))).isNotEmpty();
@@ -129,6 +129,11 @@ class GateOutputsTest {
     assertThat(location.at("/physicalLocation/region/byteOffset").asInt()).isEqualTo(4711);
     assertThat(location.get("logicalLocations").valueStream().map(l -> l.get("kind").asString()))
         .containsExactly("tensor", "op", "layer");
+    assertThat(run.at("/tool/driver/rules/0").propertyNames())
+        .containsExactly("id", "shortDescription");
+    assertThat(first.get("properties").propertyNames()).containsExactly("check", "verdict");
+    assertThat(location.at("/logicalLocations/0").propertyNames())
+        .containsExactly("kind", "name", "fullyQualifiedName");
     for (JsonNode result : run.get("results")) {
       int index = result.get("ruleIndex").asInt();
       assertThat(run.at("/tool/driver/rules").get(index).get("id")).isEqualTo(result.get("ruleId"));

@@ -59,31 +59,24 @@ final class AttentionHealth implements Check {
     return check.result("%d rows of %d heads in order".formatted(rows, heads));
   }
 
-  /** Fails when more than a share of the heads is in some way; one piece of evidence a head. */
+  /** Fails when more than a share of the heads is in some way; one piece of evidence per head. */
   private static void share(
       CheckResultBuilder check, Policy policy, String what, int heads, List<Evidence> found) {
-    double share = found.size() / (double) Math.max(1, heads);
-    check.signal(what + "_heads", found.size());
-    if (share > policy.limit("attention.health." + what)) {
-      found.forEach(check::fails);
-    } else {
-      found.forEach(check::notes);
-    }
+    double limit = policy.limit("attention.health." + what);
+    check.share(what + "_heads", found.size(), heads, limit, found);
   }
 
-  /** The anomalies of a kind, which are told once a head. */
+  /** The anomalies of a kind, which are reported once per head. */
   private static List<Evidence> evidence(List<Anomaly> anomalies, AnomalyKind kind) {
     return anomalies.stream().filter(a -> a.kind() == kind).map(Evidence::of).toList();
   }
 
   private static Evidence of(LiveHeads.Dead head) {
-    return new Evidence(
+    return Evidence.ofTensor(
         AnomalyKind.DEAD_HEAD.id(),
         Severity.WARNING,
-        "L%dH%d: the head's output is 0 for every token".formatted(head.layer(), head.head()),
         "kqv_out-" + head.layer(),
-        null,
         head.layer(),
-        null);
+        "L%dH%d: the head's output is 0 for every token".formatted(head.layer(), head.head()));
   }
 }

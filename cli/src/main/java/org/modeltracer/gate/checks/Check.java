@@ -19,8 +19,7 @@ public interface Check {
   /**
    * Runs the check.
    *
-   * @throws org.modeltracer.llama.LlamaException when llama.cpp fails; the check then ends as an
-   *     error
+   * @throws LlamaException when llama.cpp fails; the check then ends as an error
    */
   CheckResult run(Subject subject);
 

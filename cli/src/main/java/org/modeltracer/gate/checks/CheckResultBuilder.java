@@ -49,6 +49,13 @@ final class CheckResultBuilder {
     }
   }
 
+  /** Notes a count, and adds its evidence: it fails the check where that many are too many. */
+  void share(String name, long count, long all, double limit, List<Evidence> evidence) {
+    signal(name, count);
+    boolean fails = count / (double) Math.max(1, all) > limit;
+    evidence.forEach(fails ? this::fails : this::notes);
+  }
+
   /** The result of a check that could not ask its question. */
   CheckResult skipped(String reason) {
     return new CheckResult(id, Verdict.SKIPPED, signals, reason, List.of());

@@ -31,7 +31,7 @@ public record Evidence(
     return new Evidence(rule, severity, message, null, null, null, null);
   }
 
-  /** Evidence about a tensor of the file. */
+  /** Evidence about a tensor of the file or of the graph. */
   public static Evidence ofTensor(
       String rule, Severity severity, String tensor, @Nullable Integer layer, String message) {
     return new Evidence(rule, severity, message, tensor, null, layer, null);

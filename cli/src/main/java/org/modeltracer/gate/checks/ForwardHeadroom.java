@@ -67,13 +67,11 @@ final class ForwardHeadroom implements Check {
   private static Evidence evidence(ObservedPlace place, double bits, double limit) {
     Integer layer = place.layer();
     String name = place.site().id() + (layer == null ? "" : "-" + layer);
-    return new Evidence(
+    return Evidence.ofTensor(
         "headroom",
         bits < 0 ? Severity.CRITICAL : Severity.WARNING,
-        "%s leaves %.2f bits before F16 overflow, fewer than %.4g".formatted(name, bits, limit),
         name,
-        null,
         layer,
-        null);
+        "%s leaves %.2f bits before F16 overflow, fewer than %.4g".formatted(name, bits, limit));
   }
 }

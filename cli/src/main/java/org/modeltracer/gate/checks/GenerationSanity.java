@@ -74,16 +74,11 @@ final class GenerationSanity implements Check {
         anomalies.stream()
             .filter(a -> a.kind() == kind && a.severity() != Severity.CRITICAL)
             .toList();
-    long times = found.stream().mapToLong(Anomaly::times).sum();
-    check.signal(name, times);
-    boolean fails =
-        times / (double) Math.max(1, chances) > subject.policy().limit("generation.sanity." + name);
-    for (Anomaly anomaly : found) {
-      if (fails) {
-        check.fails(Evidence.of(anomaly));
-      } else {
-        check.notes(Evidence.of(anomaly));
-      }
-    }
+    check.share(
+        name,
+        found.stream().mapToLong(Anomaly::times).sum(),
+        chances,
+        subject.policy().limit("generation.sanity." + name),
+        found.stream().map(Evidence::of).toList());
   }
 }

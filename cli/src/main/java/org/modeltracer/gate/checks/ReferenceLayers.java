@@ -93,7 +93,7 @@ final class ReferenceLayers implements Check {
   }
 
   private static Evidence of(int layer, String tensor, String message) {
-    return new Evidence(
-        AnomalyKind.QUANTIZATION.id(), Severity.CRITICAL, message, tensor, null, layer, null);
+    return Evidence.ofTensor(
+        AnomalyKind.QUANTIZATION.id(), Severity.CRITICAL, tensor, layer, message);
   }
 }

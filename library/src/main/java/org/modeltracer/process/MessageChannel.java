@@ -137,15 +137,21 @@ public final class MessageChannel<S, R> {
   /** The next message, waiting for it; null when the other side has ended. */
   public @Nullable R next() throws IOException {
     for (String line = in.next(); line != null; line = in.next()) {
-      if (line.startsWith(word)) {
-        try {
-          return MAPPER.readValue(line.substring(word.length()), received);
-        } catch (JacksonException brokenByOtherOutput) {
-          continue;
-        }
+      R message = line.startsWith(word) ? message(line.substring(word.length())) : null;
+      if (message != null) {
+        return message;
       }
     }
     return null;
+  }
+
+  /** A message; null when other output has broken it. */
+  private @Nullable R message(String json) {
+    try {
+      return MAPPER.readValue(json, received);
+    } catch (JacksonException e) {
+      return null;
+    }
   }
 
   /** Reads the bytes that follow the message read last: as many as the target takes. */

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -23,7 +22,7 @@ import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.process.ChildJvm;
 import org.modeltracer.process.MessageChannel;
-import org.modeltracer.trace.Json;
+import org.modeltracer.process.Pipes;
 
 /**
  * Whatever a worker does, its supervisor ends with a result for every check and no process left.
@@ -214,9 +213,8 @@ class SupervisorTest {
             .redirectOutput(ProcessBuilder.Redirect.DISCARD)
             .redirectError(ProcessBuilder.Redirect.DISCARD)
             .start();
-    try (OutputStream in = worker.getOutputStream()) {
-      in.write(("@word\n@word" + Json.line(job) + "\n").getBytes(StandardCharsets.UTF_8));
-      in.flush();
+    try (OutputStream _ = worker.getOutputStream()) {
+      Pipes.to(worker, Job.class, Message.class).send(job);
       assertThat(worker.waitFor(1, TimeUnit.SECONDS)).as("at work").isFalse();
     }
     assertThat(worker.waitFor(20, TimeUnit.SECONDS)).as("ended").isTrue();

@@ -22,6 +22,13 @@ public final class Pipes<P, C> implements AutoCloseable {
     child = MessageChannel.toParent(fromParent, toParent, childs, parents);
   }
 
+  /** The way to talk to a process that a test has started itself. */
+  public static <P, C> MessageChannel<P, C> to(Process child, Class<P> parents, Class<C> childs)
+      throws IOException {
+    return MessageChannel.toChild(
+        child.getInputStream(), child.getOutputStream(), ROOM, parents, childs);
+  }
+
   /** The parent's end. */
   public MessageChannel<P, C> parent() {
     return parent;

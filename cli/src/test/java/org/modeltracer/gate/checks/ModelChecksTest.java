@@ -50,7 +50,7 @@ class ModelChecksTest {
     Path file = withZero("blk.1.attn_v.weight");
     CheckResult result = ask("attention.health", file, Policies.PATIENT);
     assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
-    assertThat(result.signals()).containsEntry("dead_heads", 4).containsEntry("heads", 16);
+    assertThat(result.signals()).containsEntry("dead_heads", 4L).containsEntry("heads", 16);
     assertThat(result.evidence())
         .filteredOn(e -> e.rule().equals("dead_head"))
         .extracting(Evidence::layer)

@@ -25,8 +25,8 @@ import tools.jackson.databind.JsonNode;
  *
  * <p>A check that fails now passes when it failed then, when everything that it found was found
  * then too (same rule, tensor, operation, layer), and when none of its numbers is worse by more
- * than the limit {@code baseline.tolerance}. A file that cannot be loaded, and a check that did not
- * end, are never forgiven.
+ * than the limit {@code baseline.tolerance}. A file that cannot be loaded, and a check that ended
+ * in an error, are never forgiven.
  */
 public final class Baseline {
   /** Ends of names of numbers of which less is worse; of all others more is. */

@@ -22,7 +22,7 @@ import org.modeltracer.process.ChildJvm;
  * its own, which llama.cpp may bring down; this one watches it, and it leaves nothing behind.
  */
 public final class Gate {
-  /** Told how the checks get on. */
+  /** Listens for how the checks get on. */
   public interface Progress {
     /** A check begins. */
     void onBegin(Check check);

@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Stage;
 
-/** What a worker process tells the one that watches it. */
+/** What a worker process reports to the one that watches it. */
 @JsonTypeInfo(use = JsonTypeInfo.Id.SIMPLE_NAME)
 sealed interface Message {
   /** A check begins. */

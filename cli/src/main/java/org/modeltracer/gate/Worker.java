@@ -15,10 +15,10 @@ import org.modeltracer.gate.checks.Subject;
 import org.modeltracer.process.MessageChannel;
 
 /**
- * The process in which llama.cpp meets the file: runs the checks of a job and tells how they go.
+ * The process in which llama.cpp meets the file: runs the checks of a job and reports how they go.
  *
- * <p>It may be ended at any moment, from inside by llama.cpp or from outside by its parent; what
- * has been told until then counts. It ends when its standard input does, as then nobody listens.
+ * <p>It may be ended at any moment, from inside by llama.cpp or from outside by its parent; what it
+ * has reported until then counts. It ends when its standard input does, as then nobody listens.
  */
 final class Worker implements Subject.Listener {
   /** llama.cpp's log, which is kept from the garbage collector here. */
@@ -73,33 +73,33 @@ final class Worker implements Subject.Listener {
     subject.follow(this, job.broken());
     for (String id : job.checks()) {
       Check check = Catalogue.find(id).orElseThrow();
-      tell(new Message.Begin(id));
-      tell(new Message.Result(check.ask(subject)));
+      report(new Message.Begin(id));
+      report(new Message.Result(check.ask(subject)));
     }
-    tell(new Message.End());
+    report(new Message.End());
   }
 
   @Override
   public void onEnter(Stage stage) {
-    tell(new Message.Enter(stage));
+    report(new Message.Enter(stage));
   }
 
   @Override
   public void onLeave() {
-    tell(new Message.Leave());
+    report(new Message.Leave());
   }
 
   @Override
   public void onTrace(Map<String, @Nullable Object> summary) {
-    tell(new Message.Trace(summary));
+    report(new Message.Trace(summary));
   }
 
   @Override
   public void onAbort(String words) {
-    tell(new Message.LastWords(words));
+    report(new Message.LastWords(words));
   }
 
-  private void tell(Message message) {
+  private void report(Message message) {
     try {
       parent.send(message);
     } catch (IOException e) {

@@ -23,6 +23,7 @@ public final class BoundedLines {
   private int end;
   private long all;
   private boolean discarding;
+  private volatile boolean exceeded;
 
   /**
    * A reader.
@@ -56,7 +57,7 @@ public final class BoundedLines {
         }
       }
     }
-    return exceeded() ? null : take();
+    return exceeded ? null : take();
   }
 
   /** Reads the bytes that follow the line read last until the target is full, and a line feed. */
@@ -75,17 +76,18 @@ public final class BoundedLines {
     }
   }
 
-  /** Whether the stream held more than it may; nothing further is read of it then. */
+  /** Whether the stream held more than it may; nothing further is read of it then. Any thread. */
   public boolean exceeded() {
-    return all > most;
+    return exceeded;
   }
 
   private boolean fill() throws IOException {
-    int n = exceeded() ? -1 : in.read(bytes);
+    int n = exceeded ? -1 : in.read(bytes);
     all += Math.max(0, n);
+    exceeded = all > most;
     at = 0;
-    end = exceeded() ? 0 : Math.max(0, n);
-    return n >= 0 && !exceeded();
+    end = exceeded ? 0 : Math.max(0, n);
+    return n >= 0 && !exceeded;
   }
 
   private void append(int from) {

@@ -6,7 +6,7 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * The end of what a process printed, in bounded memory, and what of it tells why the process ended.
+ * The end of what a process printed, in bounded memory, and what of it says why the process ended.
  *
  * <p>Java's own report of a crash is left out but for its signal and the frame in which it was.
  */
@@ -58,7 +58,7 @@ public final class LastWords {
     }
   }
 
-  /** Signal that Java caught and told of. */
+  /** Signal that Java caught and reported. */
   public synchronized Optional<String> signal() {
     return signal;
   }

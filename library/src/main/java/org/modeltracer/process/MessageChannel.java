@@ -31,12 +31,6 @@ import tools.jackson.databind.ser.std.ToStringSerializer;
  * @param <R> what it receives
  */
 public final class MessageChannel<S, R> {
-  /** Takes messages as they arrive. */
-  public interface Receiver<R> {
-    /** The next message; its bytes, where it has some, are to be received before this returns. */
-    void accept(R message) throws IOException;
-  }
-
   /** Exit code of a process whose parent is gone. */
   public static final int NO_PARENT = 3;
 
@@ -49,19 +43,13 @@ public final class MessageChannel<S, R> {
           .addModule(
               new SimpleModule()
                   .addSerializer(Path.class, ToStringSerializer.instance)
-                  .addDeserializer(Path.class, new Paths()))
+                  .addDeserializer(Path.class, new PathReader()))
           .build();
 
-  /** Paths are written as they are: Jackson would make URIs of them. */
-  private static final class Paths extends StdDeserializer<Path> {
-    Paths() {
-      super(Path.class);
-    }
-
-    @Override
-    public Path deserialize(JsonParser in, DeserializationContext context) {
-      return Path.of(in.getString());
-    }
+  /** Takes messages as they arrive. */
+  public interface Receiver<R> {
+    /** The next message; its bytes, where it has some, are to be received before this returns. */
+    void accept(R message) throws IOException;
   }
 
   private final BoundedLines in;
@@ -185,5 +173,17 @@ public final class MessageChannel<S, R> {
                 Runtime.getRuntime().halt(NO_PARENT);
               }
             });
+  }
+
+  /** Paths are written as they are: Jackson would make URIs of them. */
+  private static final class PathReader extends StdDeserializer<Path> {
+    PathReader() {
+      super(Path.class);
+    }
+
+    @Override
+    public Path deserialize(JsonParser in, DeserializationContext context) {
+      return Path.of(in.getString());
+    }
   }
 }

@@ -13,8 +13,8 @@ import org.modeltracer.process.LastWords;
  * @param id the check
  * @param verdict its judgement
  * @param signals numbers and names without judgement, ready to be written as JSON
- * @param message one sentence: why it failed, was skipped or did not end; what was checked when it
- *     passed
+ * @param message one sentence: why it failed, was skipped or ended in an error; what was checked
+ *     when it passed
  * @param evidence what was found, the worst first; a check that passed may have some too
  */
 public record CheckResult(

@@ -80,7 +80,7 @@ final class FileMetadata implements Check {
           "head_count",
           CRITICAL,
           problems.key("attention.head_count_kv"),
-          "%d heads cannot be shared out among".formatted(heads.getAsLong()));
+          "%d heads are not divisible by".formatted(heads.getAsLong()));
     }
     if (problems.number("attention.key_length").isEmpty()
         && width.isPresent()
@@ -89,7 +89,7 @@ final class FileMetadata implements Check {
           "head_count",
           CRITICAL,
           problems.key("attention.head_count"),
-          "a width of %d cannot be shared out among".formatted(width.getAsLong()));
+          "a width of %d is not divisible by".formatted(width.getAsLong()));
     }
   }
 

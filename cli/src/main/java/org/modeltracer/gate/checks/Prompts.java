@@ -15,7 +15,7 @@ import org.modeltracer.llama.Vocabulary;
 /**
  * The prompts of a policy as token ids, cut to what the model can read and still continue.
  *
- * @param tokens ids, a prompt each, none empty
+ * @param tokens ids per prompt, none empty
  * @param random whether the ids are random, as the model has no vocabulary to read text with
  * @param cut prompts that were cut short
  */

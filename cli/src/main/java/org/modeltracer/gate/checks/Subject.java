@@ -22,7 +22,7 @@ import org.modeltracer.quant.QuantizationReport;
  * the others are skipped.
  */
 public final class Subject implements AutoCloseable {
-  /** Told how shared work gets on, so that what ends the process can be named. */
+  /** Listens for shared work, so that what ends the process can be named. */
   public interface Listener {
     /** Shared work begins. */
     default void onEnter(Stage stage) {}
@@ -55,7 +55,7 @@ public final class Subject implements AutoCloseable {
     this.request = request;
   }
 
-  /** Sets who is told, and what is known to end the process and is not to be tried again. */
+  /** Sets who listens, and what is known to end the process and is not to be tried again. */
   public void follow(Listener follower, Map<Stage, String> broken) {
     listener = follower;
     broken.forEach((stage, how) -> failed.put(stage, broken(stage, how)));

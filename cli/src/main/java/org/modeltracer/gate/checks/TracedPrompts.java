@@ -56,7 +56,7 @@ record TracedPrompts(
 
   private static final SamplerOptions SAMPLER = new SamplerOptions(0.8f, 40, 0.95f, 0);
 
-  /** Runs the model; {@code onTrace} is told the summary whenever it has grown by a prompt. */
+  /** Runs the model; {@code onTrace} gets the summary whenever it has grown by a prompt. */
   static TracedPrompts run(
       Subject subject, LlamaModel model, Consumer<Map<String, @Nullable Object>> onTrace) {
     Policy policy = subject.policy();

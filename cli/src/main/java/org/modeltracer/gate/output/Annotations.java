@@ -3,7 +3,7 @@ package org.modeltracer.gate.output;
 import java.util.stream.Collectors;
 import org.modeltracer.gate.checks.Verdict;
 
-/** Lines that GitHub Actions shows beside a run: one for each check that failed or did not end. */
+/** Lines that GitHub Actions shows beside a run: one per check that failed or errored. */
 public final class Annotations {
   private Annotations() {}
 

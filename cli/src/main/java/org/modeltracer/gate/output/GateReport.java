@@ -94,7 +94,7 @@ public record GateReport(GateResult result, Map<String, Double> seconds) {
       case PASS -> "passed";
       case FAIL -> "failed";
       case SKIPPED -> "skipped";
-      case ERROR -> "did not end";
+      case ERROR -> "errored";
     };
   }
 }

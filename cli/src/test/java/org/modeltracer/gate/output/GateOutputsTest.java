@@ -192,7 +192,7 @@ class GateOutputsTest {
   void markdownKeepsToItsCells() {
     String text = Markdown.of(everything());
     assertThat(text).startsWith("## 💥 `models/rand-gpt2-f32.gguf`: error\n");
-    assertThat(text).contains("2 passed, 2 failed, 1 skipped, 1 did not end");
+    assertThat(text).contains("2 passed, 2 failed, 1 skipped, 1 errored");
     assertThat(text.lines().filter(line -> line.startsWith("| ")).toList())
         .hasSize(7)
         .allSatisfy(

@@ -45,7 +45,7 @@ class ArchitectureTest {
               room("anomaly", "model"),
               room("trace", "anomaly", "model"),
               room("attention", "model", "trace"),
-              room("attention.report", "attention", "model", "trace")),
+              room("attention.report", "attention", "model")),
           new Floor(
               "files",
               "what lies outside this process",

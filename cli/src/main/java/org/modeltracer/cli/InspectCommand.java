@@ -222,8 +222,7 @@ final class InspectCommand implements Callable<Integer> {
                 s -> {
                   var site = new LinkedHashMap<String, Object>();
                   site.put("site", s.place().site().id());
-                  boolean numbered = s.place().layer() != Place.AFTER_LAYERS;
-                  site.put("layer", numbered ? s.place().layer() : null);
+                  site.put("layer", s.place().layerOrNull());
                   site.put("tensor", s.tensor());
                   site.put("op", s.op().toUpperCase(Locale.ROOT));
                   site.put("shape", s.shape());

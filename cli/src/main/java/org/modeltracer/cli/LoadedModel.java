@@ -23,16 +23,15 @@ record LoadedModel(GgufFile file, LlamaRuntime runtime, LlamaModel model) implem
     GgufFile file = checked(arguments.file());
     LlamaRuntime runtime = runtime(arguments, terminal);
     var options =
-        new ModelOptions(
-            arguments.gpuLayers,
-            arguments.checkTensors,
-            false,
-            true,
-            arguments.rpcServers,
-            share -> {
-              terminal.progress("loading", share, 1);
-              return true;
-            });
+        ModelOptions.defaults()
+            .withGpuLayers(arguments.gpuLayers)
+            .withRpcServers(arguments.rpcServers)
+            .withCheckTensors(arguments.checkTensors)
+            .withProgress(
+                share -> {
+                  terminal.progress("loading", share, 1);
+                  return true;
+                });
     return new LoadedModel(file, runtime, runtime.open(file.path(), options));
   }
 

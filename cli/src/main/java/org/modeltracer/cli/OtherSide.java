@@ -58,8 +58,8 @@ final class OtherSide {
     }
     context =
         context.withCacheTypes(
-            keyType == null ? context.keyType() : CacheType.of(keyType),
-            valueType == null ? context.valueType() : CacheType.of(valueType));
+            keyType == null ? context.cache().keys() : CacheType.of(keyType),
+            valueType == null ? context.cache().values() : CacheType.of(valueType));
     if (threads > 0) {
       context = context.withThreads(threads);
     }

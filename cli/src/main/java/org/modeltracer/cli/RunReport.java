@@ -53,7 +53,7 @@ final class RunReport {
   void findings(TracedRun run) {
     terminal.println("");
     run.generations().forEach(this::speed);
-    List<LayerActivationTrace> layers = run.tracer().layers();
+    List<LayerActivationTrace> layers = run.tracer().activations().layers();
     if (!layers.isEmpty()) {
       terminal.println("");
       layers(layers);

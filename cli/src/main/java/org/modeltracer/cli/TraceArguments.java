@@ -8,7 +8,6 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
-import org.modeltracer.lens.LensTrace;
 import org.modeltracer.model.Site;
 import org.modeltracer.trace.TracerConfig;
 import org.modeltracer.trace.TracerConfigBuilder;
@@ -67,7 +66,7 @@ final class TraceArguments {
     boolean light = words.contains("lightweight") || full;
     TracerConfigBuilder config =
         TracerConfig.builder()
-            .activations(light || words.contains("activations") || !named().isEmpty())
+            .activations(light || words.contains("activations") || !extraSites().isEmpty())
             .attention(full || words.contains("attention"))
             .logits(full || words.contains("logits") || lens())
             .quantError(full)
@@ -87,14 +86,6 @@ final class TraceArguments {
 
   /** Places to watch beside those that the configuration implies. */
   Set<Site> extraSites() {
-    Set<Site> sites = named();
-    if (lens()) {
-      sites.addAll(LensTrace.SITES);
-    }
-    return sites;
-  }
-
-  private Set<Site> named() {
     var sites = EnumSet.noneOf(Site.class);
     for (String word : words()) {
       site(word, sites);

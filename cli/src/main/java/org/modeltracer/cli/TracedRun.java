@@ -2,7 +2,6 @@ package org.modeltracer.cli;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -30,6 +29,7 @@ import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.AnomalyLog;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.SummarySection;
 import org.modeltracer.trace.TracerConfig;
 
 /**
@@ -74,10 +74,10 @@ final class TracedRun implements AutoCloseable {
     tracer.addListener(log);
     tracer.addListener(new AnomalyPrinter(terminal));
     attention = config.attention() ? attention(config) : null;
-    session = TracedSession.open(model.model(), watching(options), tracer);
+    session = TracedSession.open(model.model(), options, tracer);
     if (attention != null) {
       attention.attach(tracer, session);
-      tracer.addSection(new AttentionSection(attention::analysis));
+      tracer.addAnalysis(SummarySection.ATTENTION, () -> AttentionSection.of(attention.analysis()));
     }
     diagnosis = Diagnosis.attach(session, tracer, model.file());
     session.listen(new PromptProgress(terminal));
@@ -114,15 +114,6 @@ final class TracedRun implements AutoCloseable {
       trace.absent("rollout.whole", "rollout and flow go through the traced layers and heads only");
     }
     return trace;
-  }
-
-  private SessionOptions watching(SessionOptions options) {
-    if (attention == null) {
-      return options;
-    }
-    var sites = EnumSet.copyOf(AttentionTrace.SITES);
-    sites.addAll(options.extraSites());
-    return options.withExtraSites(sites);
   }
 
   private void interrupted() {

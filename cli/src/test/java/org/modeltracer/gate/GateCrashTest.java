@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -23,6 +24,7 @@ import org.modeltracer.testing.Leftovers;
 
 /** The whole gate, with workers that go down while they judge a healthy file. */
 @DisabledOnOs(OS.WINDOWS)
+@Tag("alone")
 class GateCrashTest {
   private static final Path MODEL = Path.of("models", "tinyllama-mha-Q4_0.gguf");
 

@@ -26,7 +26,7 @@ final class EvalHook {
   EvalHook(LlamaRuntime runtime, Arena arena, BooleanSupplier cancelled) {
     this.cancelled = cancelled;
     window = new Tensor(runtime);
-    address = Upcalls.of((Upcalls.Evaluation) this::evaluated, arena);
+    address = Upcalls.evaluation(this::evaluated, arena);
   }
 
   long address() {
@@ -35,10 +35,6 @@ final class EvalHook {
 
   void observer(@Nullable TensorObserver next) {
     observer = next;
-  }
-
-  @Nullable TensorObserver observer() {
-    return observer;
   }
 
   private boolean evaluated(long tensor, boolean ask, long userData) {
@@ -77,9 +73,5 @@ final class EvalHook {
     boolean was = cut;
     cut = false;
     return was;
-  }
-
-  boolean failed() {
-    return failure != null;
   }
 }

@@ -16,7 +16,6 @@ import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.model.Site;
-import org.modeltracer.model.Subscription;
 import org.modeltracer.session.SessionListener;
 
 /**
@@ -87,8 +86,8 @@ public final class Comparison implements AutoCloseable {
   }
 
   private int window(ContextOptions context) {
-    if (context.contextTokens() > 0) {
-      return context.contextTokens();
+    if (context.size().tokens() > 0) {
+      return context.size().tokens();
     }
     long trained =
         referenceFile
@@ -187,7 +186,7 @@ public final class Comparison implements AutoCloseable {
               progress.at(before + read, runs * size);
             }
           };
-      try (Subscription following = reference.session().listen(listener)) {
+      try (var _ = reference.session().listen(listener)) {
         lockstep.run(tokens);
       }
       done += tokens.length;

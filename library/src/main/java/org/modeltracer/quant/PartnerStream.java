@@ -65,13 +65,13 @@ final class PartnerStream {
     text(setup.model().toString());
     text(setup.library() == null ? null : setup.library().toString());
     out.writeInt(setup.gpuLayers());
-    out.writeInt(context.contextTokens());
-    out.writeInt(context.microBatch());
+    out.writeInt(context.size().tokens());
+    out.writeInt(context.size().microBatch());
     out.writeInt(context.threads());
     text(context.flashAttention().name());
-    text(context.keyType().name());
-    text(context.valueType().name());
-    out.writeBoolean(context.fullWindowCache());
+    text(context.cache().keys().name());
+    text(context.cache().values().name());
+    out.writeBoolean(context.cache().fullWindow());
     out.flush();
   }
 

@@ -10,15 +10,12 @@ import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.model.Place;
-import org.modeltracer.model.Site;
 import org.modeltracer.probe.ForwardProbe;
 import org.modeltracer.probe.NodeTap;
 import org.modeltracer.trace.ModelTracer;
 
 /** Runs one forward pass after the other under a tracer, and hands on what comes of each. */
 final class PassRunner {
-  private static final Place LOGITS = new Place(Site.LOGITS, Place.AFTER_LAYERS);
-
   private final LlamaContext context;
   private final ModelTracer tracer;
   private final Listeners listeners;
@@ -27,7 +24,7 @@ final class PassRunner {
   private final Choice choice;
   private @Nullable NodeTap tap;
   private final boolean hasLogits;
-  private final int most;
+  private final boolean whole;
 
   PassRunner(
       LlamaContext context,
@@ -43,9 +40,8 @@ final class PassRunner {
     this.probe = probe;
     this.cache = cache;
     this.choice = choice;
-    hasLogits = survey.node(LOGITS).isPresent();
-    boolean whole = survey.seesAhead() || !cache.exists();
-    most = whole ? context.microBatchTokens() : Integer.MAX_VALUE;
+    hasLogits = survey.node(Place.LOGITS).isPresent();
+    whole = survey.seesAhead() || !cache.exists();
   }
 
   /** Sets what observes beside the probe. */
@@ -53,16 +49,10 @@ final class PassRunner {
     tap = observer;
   }
 
-  /**
-   * Refuses what llama.cpp would end the process over: text that is read in both directions has to
-   * go through one graph.
-   */
+  /** Refuses a text that is read in both directions, but not in one graph. */
   void check(int tokens) {
-    if (tokens > most) {
-      throw new LlamaException(
-          LlamaException.Kind.ARGUMENT,
-          "this model reads all of a text at once: %d tokens take -b and -ub of as many, not %d"
-              .formatted(tokens, most));
+    if (whole) {
+      context.requireOneGraph(tokens);
     }
   }
 
@@ -75,7 +65,8 @@ final class PassRunner {
     check(batch.size());
     int forward = tracer.beginForward(batch.position(0), batch.size());
     probe.begin(batch, forward);
-    context.observe(tap != null ? tap : tracer.isEnabled() ? probe : null);
+    boolean watches = tracer.isEnabled() || !listeners.sites().isEmpty();
+    context.observe(tap != null ? tap : watches ? probe : null);
     int chosen;
     Optional<Anomaly> worst = Optional.empty();
     try {

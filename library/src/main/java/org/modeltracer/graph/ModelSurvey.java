@@ -45,7 +45,7 @@ public record ModelSurvey(
     Graph.Survey several = survey(context, most, 0, 1, false);
     Graph one = survey(context, 1, most, 1, false).graph();
     clear(context);
-    boolean sequences = Math.min(most, context.options().sequences()) > 1;
+    boolean sequences = Math.min(most, context.options().sequences().count()) > 1;
     Graph parallel = sequences ? survey(context, 1, 0, 2, false).graph() : null;
     clear(context);
     NodeTable<TokenAxis> axes = TokenAxis.of(one, several.graph(), parallel);

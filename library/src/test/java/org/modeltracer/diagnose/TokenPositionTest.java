@@ -116,7 +116,7 @@ class TokenPositionTest {
       }
       RootCause cause = bad.getFirst().rootCause();
       // What a recurrent model remembers of several sequences cannot be taken back.
-      if (cause != null || options.context().sequences() == 1) {
+      if (cause != null || options.context().sequences().count() == 1) {
         assertThat(Objects.requireNonNull(cause).position()).isEqualTo(last);
       }
     }
@@ -165,7 +165,7 @@ class TokenPositionTest {
 
     Sequences(TracedSession session, SessionOptions options) {
       this.session = session;
-      next = new int[options.context().sequences()];
+      next = new int[options.context().sequences().count()];
       for (int s = 0; s < next.length && next.length > 1; s++) {
         int sequence = s;
         session.pass(batch -> add(batch, 3 * sequence + 2, sequence, false));

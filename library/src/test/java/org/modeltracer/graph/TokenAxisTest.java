@@ -84,7 +84,7 @@ class TokenAxisTest {
 
   /** Compares two passes that differ in their last token; returns how many nodes were judged. */
   private static int compare(LlamaContext context, ModelSurvey survey, int length) {
-    int tokens = length * context.options().sequences();
+    int tokens = length * context.options().sequences().count();
     var random = new Random(tokens);
     int vocabulary = context.model().vocabulary().size();
     int[] ids = random.ints(tokens, 1, Math.min(90, vocabulary)).toArray();
@@ -152,7 +152,7 @@ class TokenAxisTest {
       context.cache().clear();
     }
     Batch batch = context.batch().clear();
-    int length = ids.length / context.options().sequences();
+    int length = ids.length / context.options().sequences().count();
     for (int i = 0; i < ids.length; i++) {
       batch.add(ids[i], i % length, i / length, true);
     }

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.checks.Check;
+import org.modeltracer.gate.checks.CheckRequest;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
@@ -28,7 +29,7 @@ public final class Judged {
   }
 
   static GateResult by(Policy policy, Path file, @Nullable Path library) {
-    return Gate.judge(file, null, library, policy, QUIET);
+    return Gate.judge(new CheckRequest(file, null, library, policy), QUIET);
   }
 
   public static CheckResult result(GateResult judgement, String check) {

@@ -2,7 +2,6 @@ package org.modeltracer.gate.checks;
 
 import java.nio.file.Path;
 import java.util.Random;
-import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.Vocabulary;
@@ -33,17 +32,17 @@ final class ReferenceRun {
         Prompts.context(subject)
             .withBatch(Setup.MICRO_BATCH, Setup.MICRO_BATCH)
             .withContextTokens(Math.max(2, Prompts.contextTokens(subject)));
+    Path library = subject.request().library();
     Setup one = Setup.of(reference).withContext(context);
-    if (subject.library() != null) {
-      one = one.withLibrary(subject.library());
+    if (library != null) {
+      one = one.withLibrary(library);
     }
-    Setup other = Setup.of(subject.path()).withContext(context);
+    Setup other = Setup.of(subject.request().file()).withContext(context);
     var options =
-        new ComparisonOptions(
-            false, true, ComparisonOptions.TOLERANCE, Thresholds.from(policy.thresholds()));
+        new ComparisonOptions(false, true, ComparisonOptions.TOLERANCE, policy.thresholds());
     try (Comparison comparison = Comparison.open(one, other)) {
       return comparison.run(
-          tokens(comparison.vocabulary(), policy.seed()), options, (done, all) -> {});
+          tokens(comparison.vocabulary(), policy.workload().seed()), options, (done, all) -> {});
     }
   }
 

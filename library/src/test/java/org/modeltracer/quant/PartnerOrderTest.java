@@ -1,0 +1,38 @@
+package org.modeltracer.quant;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.modeltracer.llama.CacheType;
+import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.FlashAttention;
+import org.modeltracer.process.Pipes;
+
+/** The other process opens the model as it was asked to. */
+class PartnerOrderTest {
+  @Test
+  void aSetupArrivesWhole() throws IOException {
+    var context =
+        ContextOptions.defaults()
+            .withContextTokens(96)
+            .withBatch(32, 16)
+            .withThreads(3)
+            .withFlashAttention(FlashAttention.OFF)
+            .withCacheTypes(CacheType.Q8_0, CacheType.F32)
+            .withFullWindowCache(true);
+    for (Setup setup :
+        new Setup[] {
+          Setup.of(Path.of("a", "é.gguf")),
+          new Setup(Path.of("b.gguf"), Path.of("/lib x"), 4, context)
+        }) {
+      try (var pipes = new Pipes<>(PartnerOrder.class, PartnerMessage.class)) {
+        pipes.parent().send(new PartnerOrder.Open(setup));
+        assertThat(pipes.child().next())
+            .isInstanceOfSatisfying(
+                PartnerOrder.Open.class, open -> assertThat(open.setup()).isEqualTo(setup));
+      }
+    }
+  }
+}

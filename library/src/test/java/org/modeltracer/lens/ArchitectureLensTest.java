@@ -71,8 +71,7 @@ class ArchitectureLensTest {
   }
 
   private static DynamicTest test(LlamaRuntime runtime, Path file) {
-    return dynamicTest(
-        runtime.version() + " " + file, () -> lastLayerIsTheModel(runtime, file));
+    return dynamicTest(runtime.version() + " " + file, () -> lastLayerIsTheModel(runtime, file));
   }
 
   private static void lastLayerIsTheModel(LlamaRuntime runtime, Path file) {

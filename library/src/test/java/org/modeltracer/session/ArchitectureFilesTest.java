@@ -53,8 +53,7 @@ class ArchitectureFilesTest {
                     .map(
                         file ->
                             dynamicTest(
-                                runtime.version() + " " + file,
-                                () -> test.accept(runtime, file))));
+                                runtime.version() + " " + file, () -> test.accept(runtime, file))));
   }
 
   private static ContextOptions options(FlashAttention flash, CacheType keys, CacheType values) {

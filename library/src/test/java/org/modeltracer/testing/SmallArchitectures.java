@@ -36,7 +36,8 @@ public final class SmallArchitectures {
           ".*\\.(embedding_length|.*feed_forward_length|attention.*(key|value)_length.*"
               + "|attention\\.(q|kv)_lora_rank|rope\\.dimension_count.*|ssm\\.(inner|state)_size)");
 
-  private static final Pattern BY_TOKEN = Pattern.compile("(token_embd|position_embd|output).weight");
+  private static final Pattern BY_TOKEN =
+      Pattern.compile("(token_embd|position_embd|output).weight");
   private static final Pattern ABOUT_ONE =
       Pattern.compile(".*(norm(\\.weight)?|scales?|ssm_d|rope_\\w+\\.weight)");
 
@@ -132,7 +133,7 @@ public final class SmallArchitectures {
   private void fill(String tensor, GgmlType type, long row, int elements) {
     double mean = mean(tensor);
     boolean matrix = mean == 0 && tensor.endsWith(".weight") && elements > row;
-    double deviation = tensor.equals("token_embd.weight") ? 1 : matrix ? 0.35 / Math.sqrt(row) : 0.1;
+    double deviation = matrix ? deviation(tensor) / Math.sqrt(row) : 0.1;
     ByteBuffer values = ByteBuffer.allocate(4 * elements).order(ByteOrder.LITTLE_ENDIAN);
     for (int i = 0; i < elements; i++) {
       float value = (float) (mean + deviation * random.nextGaussian());
@@ -144,6 +145,15 @@ public final class SmallArchitectures {
     }
     data.write(values.array(), 0, values.position());
     data.writeBytes(new byte[Math.floorMod(-data.size(), ALIGNMENT)]);
+  }
+
+  /** Of a product with the tensor, where its input is about 1. */
+  private static double deviation(String tensor) {
+    if (tensor.equals("token_embd.weight")) {
+      return 8;
+    }
+    // Which keys are selected must not hang on a rounding.
+    return tensor.contains("indexer") ? 1 : 0.35;
   }
 
   /** Sharper attention than this makes would be more than rounded caches can reproduce. */

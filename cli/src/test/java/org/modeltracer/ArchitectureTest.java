@@ -247,7 +247,8 @@ class ArchitectureTest {
   @Test
   void namesAreImportedNotSpelledOut() throws IOException {
     var qualified =
-        Pattern.compile("\\b(java|javax|tools|com|picocli|org\\.(?!example))(\\.?[a-z][a-z0-9]*)+\\.[A-Z]");
+        Pattern.compile(
+            "\\b(java|javax|tools|com|picocli|org\\.(?!example))(\\.?[a-z][a-z0-9]*)+\\.[A-Z]");
     var found = new ArrayList<String>();
     for (Path file : sources()) {
       for (String line : Files.readAllLines(file)) {

@@ -131,33 +131,35 @@ public final class LlamaContext implements AutoCloseable {
   /**
    * Runs the batch through the model's encoder.
    *
-   * @throws LlamaException as {@link #decode} does, and when the batch is larger than a micro-batch
+   * @throws LlamaException as {@link #decode} does, and when the batch does not fit one graph
    */
   public void encode(Batch tokens) {
-    if (tokens.size() > microBatchTokens()) {
-      throw new LlamaException(
-          LlamaException.Kind.ARGUMENT,
-          "an encoder reads all of a text at once: %d tokens take -b and -ub of as many, not %d"
-              .formatted(tokens.size(), microBatchTokens()));
-    }
     call(() -> run(true, tokens));
   }
 
+  /**
+   * Refuses what llama.cpp would end the process over: text that is read in both directions has to
+   * go through one graph.
+   *
+   * @throws LlamaException when that many tokens do not
+   */
+  public void requireOneGraph(int tokens) {
+    if (tokens > microBatch) {
+      throw new LlamaException(
+          LlamaException.Kind.ARGUMENT,
+          "this model reads all of a text at once: %d tokens take -b and -ub of as many, not %d"
+              .formatted(tokens, microBatch));
+    }
+  }
+
   private @Nullable Void run(boolean encodes, Batch tokens) {
+    if (encodes || !cache.exists()) {
+      requireOneGraph(tokens.size());
+    }
     if (tokens.size() == 0 || tokens.size() > batch.capacity()) {
       throw new LlamaException(
           LlamaException.Kind.ARGUMENT,
           tokens.size() + " tokens in a batch; this context takes 1 to " + batch.capacity());
-    }
-    boolean whole = encodes || !cache.exists();
-    int graph = Math.min(options.microBatch(), options.batch());
-    if (whole && tokens.size() > graph) {
-      throw new LlamaException(
-          LlamaException.Kind.ARGUMENT,
-          "an encoder takes all tokens in one graph: "
-              + tokens.size()
-              + " do not fit in a micro batch of "
-              + graph);
     }
     tokens.check(model.vocabulary().size(), options.sequences());
     runtime.log().clear();

@@ -27,7 +27,7 @@ final class PassRunner {
   private final Choice choice;
   private @Nullable NodeTap tap;
   private final boolean hasLogits;
-  private final int most;
+  private final boolean readsWhole;
 
   PassRunner(
       LlamaContext context,
@@ -44,8 +44,7 @@ final class PassRunner {
     this.cache = cache;
     this.choice = choice;
     hasLogits = survey.node(LOGITS).isPresent();
-    boolean whole = survey.seesAhead() || !cache.exists();
-    most = whole ? context.microBatchTokens() : Integer.MAX_VALUE;
+    readsWhole = survey.seesAhead() || !cache.exists();
   }
 
   /** Sets what observes beside the probe. */
@@ -53,16 +52,10 @@ final class PassRunner {
     tap = observer;
   }
 
-  /**
-   * Refuses what llama.cpp would end the process over: text that is read in both directions has to
-   * go through one graph.
-   */
+  /** Refuses more tokens than the model can read together, where it has to. */
   void check(int tokens) {
-    if (tokens > most) {
-      throw new LlamaException(
-          LlamaException.Kind.ARGUMENT,
-          "this model reads all of a text at once: %d tokens take -b and -ub of as many, not %d"
-              .formatted(tokens, most));
+    if (readsWhole) {
+      context.requireOneGraph(tokens);
     }
   }
 

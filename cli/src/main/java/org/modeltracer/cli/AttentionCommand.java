@@ -90,7 +90,7 @@ final class AttentionCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
+    var terminal = Terminal.of(spec);
     AttentionOptions collect = AttentionOptions.defaults().withTokenScores();
     if (matrix || keep != null) {
       collect = collect.withMatrices(budget());

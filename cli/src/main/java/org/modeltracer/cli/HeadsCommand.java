@@ -63,7 +63,7 @@ final class HeadsCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     ContextArguments.atLeast("--sequences", sequences, 1);
-    var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
+    var terminal = Terminal.of(spec);
     try (var loaded = LoadedModel.open(model, terminal)) {
       ContextOptions given = context.options(loaded.file());
       int room = Math.max(HeadProbe.longest(), given.contextTokens());

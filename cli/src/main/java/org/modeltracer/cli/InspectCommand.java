@@ -19,6 +19,7 @@ import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.cli.terminal.WeightReport;
 import org.modeltracer.gguf.ArrayValue;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.LoadChecks;
 import org.modeltracer.gguf.TensorInfo;
 import org.modeltracer.gguf.Value;
 import org.modeltracer.graph.FoundSite;
@@ -66,14 +67,14 @@ final class InspectCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
+    var terminal = Terminal.of(spec);
     if (file != null) {
       model.file = file;
     }
-    GgufFile gguf = LoadedModel.checked(model.file());
+    GgufFile gguf = LoadChecks.read(model.file());
     if (weights) {
       return new WeightReport(terminal, json)
-          .scan(gguf, LoadedModel.runtime(model, terminal), limits.thresholds())
+          .scan(gguf, model.runtime(terminal), limits.thresholds())
           .code();
     }
     List<FoundSite> sites = noSites ? List.of() : sites(gguf, terminal);

@@ -14,6 +14,7 @@ import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Subject;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
+import org.modeltracer.llama.Placement;
 import org.modeltracer.process.ChildJvm;
 
 /**
@@ -36,21 +37,17 @@ public final class Gate {
 
   private final Path file;
   private final @Nullable Path reference;
-  private final @Nullable Path library;
+  private final Placement placement;
   private final Policy policy;
   private final Progress progress;
   private final Deadline deadline;
   private final Map<String, CheckResult> results = new HashMap<>();
 
   private Gate(
-      Path file,
-      @Nullable Path reference,
-      @Nullable Path library,
-      Policy policy,
-      Progress progress) {
+      Path file, @Nullable Path reference, Placement placement, Policy policy, Progress progress) {
     this.file = file;
     this.reference = reference;
-    this.library = library;
+    this.placement = placement;
     this.policy = policy;
     this.progress = progress;
     deadline = Deadline.in(policy.timeout());
@@ -63,20 +60,16 @@ public final class Gate {
    * skipped, and the thread stays interrupted.
    *
    * @param reference file to compare with, null for none
-   * @param library llama.cpp's library, null for the embedded one
+   * @param placement where to run both
    */
   public static GateResult judge(
-      Path file,
-      @Nullable Path reference,
-      @Nullable Path library,
-      Policy policy,
-      Progress progress) {
-    return new Gate(file, reference, library, policy, progress).judge();
+      Path file, @Nullable Path reference, Placement placement, Policy policy, Progress progress) {
+    return new Gate(file, reference, placement, policy, progress).judge();
   }
 
   private GateResult judge() {
     var forWorker = new ArrayList<Check>();
-    try (var subject = new Subject(file, reference, library, policy)) {
+    try (var subject = new Subject(file, reference, placement, policy)) {
       var patience = new Patience(deadline);
       for (Check check : Catalogue.checks()) {
         String reason = reasonToSkip(check);
@@ -115,9 +108,9 @@ public final class Gate {
     var job =
         new Job(
             "",
-            file.toString(),
-            reference == null ? null : reference.toString(),
-            library == null ? null : library.toString(),
+            file,
+            reference,
+            placement,
             policy,
             checks.stream().map(Check::id).toList(),
             Map.of());

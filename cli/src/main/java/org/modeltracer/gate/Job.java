@@ -1,10 +1,12 @@
 package org.modeltracer.gate;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.checks.Stage;
 import org.modeltracer.gate.policy.Policy;
+import org.modeltracer.llama.Placement;
 
 /**
  * What a worker process is asked to do, as it reads it from its standard input.
@@ -12,16 +14,16 @@ import org.modeltracer.gate.policy.Policy;
  * @param token word before each line that it writes, unlike anything that native code prints
  * @param file the file
  * @param reference the file to compare with, null for none
- * @param library llama.cpp's library, null for the default
+ * @param placement where to run both
  * @param policy what is asked
  * @param checks names of the checks, in the order in which to run
  * @param broken work that ended a process before this one, and how
  */
 record Job(
     String token,
-    String file,
-    @Nullable String reference,
-    @Nullable String library,
+    Path file,
+    @Nullable Path reference,
+    Placement placement,
     Policy policy,
     List<String> checks,
     Map<Stage, String> broken) {
@@ -34,6 +36,6 @@ record Job(
 
   /** The same for what is left to do. */
   Job with(String newToken, List<String> left, Map<Stage, String> nowBroken) {
-    return new Job(newToken, file, reference, library, policy, left, nowBroken);
+    return new Job(newToken, file, reference, placement, policy, left, nowBroken);
   }
 }

@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.Map;
 import java.util.logging.Handler;
 import java.util.logging.Level;
@@ -90,9 +89,7 @@ final class Worker implements Subject.Listener {
   }
 
   private void work() {
-    Path reference = job.reference() == null ? null : Path.of(job.reference());
-    Path library = job.library() == null ? null : Path.of(job.library());
-    var subject = new Subject(Path.of(job.file()), reference, library, job.policy());
+    var subject = new Subject(job.file(), job.reference(), job.placement(), job.policy());
     subject.follow(this, job.broken());
     for (String id : job.checks()) {
       Check check = Catalogue.find(id).orElseThrow();

@@ -1,11 +1,17 @@
 package org.modeltracer.gate;
 
+import java.nio.file.Path;
 import java.util.Optional;
 import org.modeltracer.trace.Json;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.JsonParser;
+import tools.jackson.databind.DeserializationContext;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.MapperFeature;
+import tools.jackson.databind.deser.std.StdDeserializer;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.module.SimpleModule;
+import tools.jackson.databind.ser.std.ToStringSerializer;
 
 /** How jobs and messages are written as lines, and read again. */
 final class WorkerLines {
@@ -14,7 +20,23 @@ final class WorkerLines {
           .rebuild()
           .enable(MapperFeature.ACCEPT_CASE_INSENSITIVE_ENUMS)
           .disable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+          // As they were given: by itself Jackson makes them absolute.
+          .addModule(
+              new SimpleModule()
+                  .addSerializer(Path.class, ToStringSerializer.instance)
+                  .addDeserializer(Path.class, new PathReader()))
           .build();
+
+  private static final class PathReader extends StdDeserializer<Path> {
+    PathReader() {
+      super(Path.class);
+    }
+
+    @Override
+    public Path deserialize(JsonParser in, DeserializationContext context) {
+      return Path.of(in.getString());
+    }
+  }
 
   private WorkerLines() {}
 

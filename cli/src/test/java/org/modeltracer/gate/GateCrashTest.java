@@ -18,6 +18,7 @@ import org.modeltracer.gate.checks.Check;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
+import org.modeltracer.llama.Placement;
 import org.modeltracer.llama.Runtimes;
 import org.modeltracer.testing.Leftovers;
 
@@ -46,7 +47,7 @@ class GateCrashTest {
 
     static GateResult judge(String signal, String check, Policy policy) {
       sent = 0;
-      return Gate.judge(MODEL, null, null, policy, new Killer(signal, check));
+      return Gate.judge(MODEL, null, Placement.usual(), policy, new Killer(signal, check));
     }
 
     @Override
@@ -107,7 +108,7 @@ class GateCrashTest {
   @Test
   void tooLittleMemoryIsAnError() {
     Policy policy = Policies.within(Policies.PATIENT, Duration.ofMinutes(1), 20L << 20);
-    GateResult judgement = Judged.by(policy, MODEL, null);
+    GateResult judgement = Judged.by(policy, MODEL);
     assertThat(Judged.exitCode(judgement)).isEqualTo(5);
     assertThat(Judged.ids(judgement, Verdict.ERROR)).isNotEmpty();
     assertThat(judgement.results())
@@ -122,7 +123,7 @@ class GateCrashTest {
     Path library = Runtimes.embedded("b4916").orElse(null);
     assumeTrue(library != null, "no b4916 for this platform");
     Path file = Path.of("models", "rand-gemma2-f32.gguf");
-    GateResult judgement = Judged.by(Policies.PATIENT, file, library);
+    GateResult judgement = Judged.by(Policies.PATIENT, file, Placement.usual().onLibrary(library));
     assertThat(Judged.exitCode(judgement)).isEqualTo(5);
     assertThat(Judged.ids(judgement, Verdict.PASS)).contains("file.structure");
     CheckResult loads = Judged.result(judgement, "file.loads");

@@ -19,6 +19,7 @@ import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gate.policy.PolicyFile;
+import org.modeltracer.llama.Placement;
 import org.modeltracer.testing.Architectures;
 import org.modeltracer.testing.SummarySchema;
 import org.modeltracer.trace.Json;
@@ -81,7 +82,7 @@ class GateHealthyTest {
         Gate.judge(
             Path.of("models", model + ".gguf"),
             Path.of("models", reference + ".gguf"),
-            null,
+            Placement.usual(),
             Policies.withChecks(all, off),
             Judged.QUIET);
     assertThat(Judged.ids(judgement, Verdict.ERROR)).isEmpty();

@@ -2,12 +2,12 @@ package org.modeltracer.gate;
 
 import java.nio.file.Path;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.checks.Check;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gate.policy.PolicyFile;
+import org.modeltracer.llama.Placement;
 
 /** Judgements for tests. */
 public final class Judged {
@@ -24,11 +24,15 @@ public final class Judged {
   private Judged() {}
 
   static GateResult by(String preset, Path file) {
-    return by(PolicyFile.preset(preset), file, null);
+    return by(PolicyFile.preset(preset), file);
   }
 
-  static GateResult by(Policy policy, Path file, @Nullable Path library) {
-    return Gate.judge(file, null, library, policy, QUIET);
+  static GateResult by(Policy policy, Path file) {
+    return by(policy, file, Placement.usual());
+  }
+
+  static GateResult by(Policy policy, Path file, Placement placement) {
+    return Gate.judge(file, null, placement, policy, QUIET);
   }
 
   public static CheckResult result(GateResult judgement, String check) {

@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.Arrays;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
@@ -32,7 +31,7 @@ final class Stray {
   public static void main(String[] arguments) throws Exception {
     var in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     Job job = WorkerLines.job(in.readLine());
-    Way way = Way.valueOf(Path.of(job.file()).getFileName().toString());
+    Way way = Way.valueOf(job.file().getFileName().toString());
     if (way != Way.HANG_AT_ONCE) {
       tell(job, new Message.Begin(job.checks().getFirst()));
     }

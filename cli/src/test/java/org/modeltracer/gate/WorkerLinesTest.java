@@ -2,6 +2,7 @@ package org.modeltracer.gate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -10,6 +11,7 @@ import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Stage;
 import org.modeltracer.gate.checks.Verdict;
+import org.modeltracer.llama.Placement;
 
 /** Messages between the gate and its worker. */
 class WorkerLinesTest {
@@ -36,7 +38,14 @@ class WorkerLinesTest {
     }
     assertThat(WorkerLines.message("@t", "@t{\"type\":\"end\"")).isEmpty();
     var job =
-        new Job("@t", "f", null, "lib", Policies.PATIENT, List.of("a.b"), Map.of(Stage.LOAD, "x"));
+        new Job(
+            "@t",
+            Path.of("f"),
+            null,
+            new Placement(Path.of("lib"), 3, List.of("a:1")),
+            Policies.PATIENT,
+            List.of("a.b"),
+            Map.of(Stage.LOAD, "x"));
     assertThat(WorkerLines.job(WorkerLines.line(job))).isEqualTo(job);
   }
 }

@@ -44,8 +44,8 @@ public final class Comparison implements AutoCloseable {
   private int mostKept;
 
   private Comparison(Setup one, Setup two) {
-    referenceFile = checked(one);
-    otherFile = checked(two);
+    referenceFile = LoadChecks.read(one.model());
+    otherFile = LoadChecks.read(two.model());
     Mismatch.of(referenceFile, otherFile)
         .ifPresent(
             what -> {
@@ -55,11 +55,11 @@ public final class Comparison implements AutoCloseable {
                       .formatted(two.model().getFileName(), one.model().getFileName(), what));
             });
     window = window(one.context());
-    LlamaRuntime runtime = LlamaRuntime.loadFrom(one.library());
+    LlamaRuntime runtime = one.placement().runtime();
     reference = new OpenModel(runtime, sized(one));
     try {
       partner =
-          two.library() == null
+          Objects.equals(one.placement().library(), two.placement().library())
               ? new ThreadPartner(runtime, sized(two))
               : new ProcessPartner(sized(two));
     } catch (RuntimeException e) {
@@ -72,7 +72,7 @@ public final class Comparison implements AutoCloseable {
    * Opens two models.
    *
    * @param reference what is compared with
-   * @param other what is compared; one with a library of its own runs in a process of its own
+   * @param other what is compared; on another library it runs in a process of its own
    * @throws LlamaException when they are not the same model apart from their weights' values, or
    *     cannot be loaded
    */
@@ -80,22 +80,11 @@ public final class Comparison implements AutoCloseable {
     return new Comparison(reference, other);
   }
 
-  private static GgufFile checked(Setup setup) {
-    GgufFile file = GgufFile.read(setup.model());
-    LoadChecks.require(file);
-    return file;
-  }
-
   private int window(ContextOptions context) {
     if (context.contextTokens() > 0) {
       return context.contextTokens();
     }
-    long trained =
-        referenceFile
-            .architecture()
-            .map(a -> referenceFile.metadata().integer(a + ".context_length").orElse(WINDOW))
-            .orElse((long) WINDOW);
-    return Math.clamp(trained, 2, WINDOW);
+    return Math.clamp(referenceFile.trainedContext().orElse(WINDOW), 2, WINDOW);
   }
 
   /** Both sides compute the same tokens together: as many as the reference does. */

@@ -12,7 +12,6 @@ import java.util.concurrent.LinkedBlockingQueue;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.graph.NodeInfo;
 import org.modeltracer.llama.LlamaException;
-import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.probe.NodeValues;
 
 /**
@@ -45,7 +44,7 @@ final class PartnerProcess {
   private void run(Setup setup) throws IOException {
     Thread.ofPlatform().daemon().name("parent").start(this::listen);
     try {
-      OpenModel opened = new OpenModel(LlamaRuntime.loadFrom(setup.library()), setup);
+      OpenModel opened = new OpenModel(setup.placement().runtime(), setup);
       model = opened;
       hello(opened);
       while (true) {

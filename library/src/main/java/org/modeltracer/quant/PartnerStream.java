@@ -10,6 +10,8 @@ import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -18,6 +20,7 @@ import org.modeltracer.graph.NodeInfo;
 import org.modeltracer.llama.CacheType;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.FlashAttention;
+import org.modeltracer.llama.Placement;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
 
@@ -63,8 +66,10 @@ final class PartnerStream {
   void setup(Setup setup) throws IOException {
     ContextOptions context = setup.context();
     text(setup.model().toString());
-    text(setup.library() == null ? null : setup.library().toString());
-    out.writeInt(setup.gpuLayers());
+    Placement placement = setup.placement();
+    text(placement.library() == null ? null : placement.library().toString());
+    out.writeInt(placement.gpuLayers());
+    texts(placement.rpcServers());
     out.writeInt(context.contextTokens());
     out.writeInt(context.microBatch());
     out.writeInt(context.threads());
@@ -78,7 +83,7 @@ final class PartnerStream {
   Setup setup() throws IOException {
     Path model = Path.of(required());
     String library = text();
-    int gpuLayers = in.readInt();
+    var placement = new Placement(library == null ? null : Path.of(library), in.readInt(), texts());
     int tokens = in.readInt();
     int together = in.readInt();
     int threads = in.readInt();
@@ -90,7 +95,7 @@ final class PartnerStream {
             .withFlashAttention(FlashAttention.valueOf(required()))
             .withCacheTypes(CacheType.valueOf(required()), CacheType.valueOf(required()))
             .withFullWindowCache(in.readBoolean());
-    return new Setup(model, library == null ? null : Path.of(library), gpuLayers, context);
+    return new Setup(model, placement, context);
   }
 
   void node(NodeInfo node) throws IOException {
@@ -121,12 +126,8 @@ final class PartnerStream {
     for (int token : tokens) {
       out.writeInt(token);
     }
-    for (Set<String> keys : List.of(wanted, steered)) {
-      out.writeInt(keys.size());
-      for (String key : keys) {
-        text(key);
-      }
-    }
+    texts(wanted);
+    texts(steered);
     out.flush();
   }
 
@@ -139,12 +140,23 @@ final class PartnerStream {
   }
 
   Set<String> keys() throws IOException {
-    int n = in.readInt();
-    Set<String> keys = new HashSet<>();
-    for (int i = 0; i < n; i++) {
-      keys.add(required());
+    return new HashSet<>(texts());
+  }
+
+  private void texts(Collection<String> texts) throws IOException {
+    out.writeInt(texts.size());
+    for (String text : texts) {
+      text(text);
     }
-    return keys;
+  }
+
+  private List<String> texts() throws IOException {
+    int n = in.readInt();
+    var texts = new ArrayList<String>();
+    for (int i = 0; i < n; i++) {
+      texts.add(required());
+    }
+    return texts;
   }
 
   void text(@Nullable String text) throws IOException {

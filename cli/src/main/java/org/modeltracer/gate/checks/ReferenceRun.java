@@ -33,11 +33,8 @@ final class ReferenceRun {
         Prompts.context(subject)
             .withBatch(Setup.MICRO_BATCH, Setup.MICRO_BATCH)
             .withContextTokens(Math.max(2, Prompts.contextTokens(subject)));
-    Setup one = Setup.of(reference).withContext(context);
-    if (subject.library() != null) {
-      one = one.withLibrary(subject.library());
-    }
-    Setup other = Setup.of(subject.path()).withContext(context);
+    var one = new Setup(reference, subject.placement(), context);
+    var other = new Setup(subject.path(), subject.placement(), context);
     var options =
         new ComparisonOptions(
             false, true, ComparisonOptions.TOLERANCE, Thresholds.from(policy.thresholds()));

@@ -10,7 +10,7 @@ import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
-import org.modeltracer.llama.ModelOptions;
+import org.modeltracer.llama.Placement;
 import org.modeltracer.quant.QuantizationReport;
 
 /**
@@ -39,7 +39,7 @@ public final class Subject implements AutoCloseable {
   private final Path path;
   private final Policy policy;
   private final @Nullable Path referencePath;
-  private final @Nullable Path library;
+  private final Placement placement;
   private final Map<Stage, String> failed = new EnumMap<>(Stage.class);
   private Listener listener = new Listener() {};
   private @Nullable GgufFile file;
@@ -56,12 +56,12 @@ public final class Subject implements AutoCloseable {
    * A file to be judged.
    *
    * @param referencePath file it is compared with, null for none
-   * @param library llama.cpp's library, null for the embedded one
+   * @param placement where to run both
    */
-  public Subject(Path path, @Nullable Path referencePath, @Nullable Path library, Policy policy) {
+  public Subject(Path path, @Nullable Path referencePath, Placement placement, Policy policy) {
     this.path = path;
     this.referencePath = referencePath;
-    this.library = library;
+    this.placement = placement;
     this.policy = policy;
   }
 
@@ -91,9 +91,9 @@ public final class Subject implements AutoCloseable {
     return referencePath;
   }
 
-  /** llama.cpp's library, null for the embedded one. */
-  @Nullable Path library() {
-    return library;
+  /** Where both run. */
+  Placement placement() {
+    return placement;
   }
 
   /**
@@ -119,7 +119,7 @@ public final class Subject implements AutoCloseable {
   /** llama.cpp. */
   public LlamaRuntime runtime() {
     if (runtime == null) {
-      runtime = LlamaRuntime.loadFrom(library);
+      runtime = placement.runtime();
       runtime.onAbort(listener::onAbort);
     }
     return runtime;
@@ -128,7 +128,7 @@ public final class Subject implements AutoCloseable {
   /** The model, loaded. */
   public LlamaModel model() {
     if (model == null) {
-      model = shared(Stage.LOAD, () -> runtime().open(path, ModelOptions.defaults()));
+      model = shared(Stage.LOAD, () -> runtime().open(path, placement.options()));
     }
     return model;
   }
@@ -136,8 +136,7 @@ public final class Subject implements AutoCloseable {
   /** The reference, loaded; there must be one. */
   public LlamaModel reference() {
     if (reference == null) {
-      reference =
-          shared(Stage.REFERENCE, () -> runtime().open(required(), ModelOptions.defaults()));
+      reference = shared(Stage.REFERENCE, () -> runtime().open(required(), placement.options()));
     }
     return reference;
   }

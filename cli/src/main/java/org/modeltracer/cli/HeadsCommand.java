@@ -1,9 +1,5 @@
 package org.modeltracer.cli;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.charset.MalformedInputException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.Callable;
@@ -94,16 +90,7 @@ final class HeadsCommand implements Callable<Integer> {
     if (!vocabulary.usable()) {
       return new int[0];
     }
-    String text = TEXT;
-    if (file != null) {
-      try {
-        text = Files.readString(file);
-      } catch (MalformedInputException e) {
-        throw new CliException(ExitCode.USAGE, file + ": the text file is not UTF-8");
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
-    }
+    String text = file == null ? TEXT : PromptArguments.text(file, "the text file is not UTF-8");
     int[] tokens = vocabulary.tokenize(text, true, false);
     return Arrays.copyOf(tokens, Math.min(tokens.length, room));
   }

@@ -1,12 +1,12 @@
 package org.modeltracer.cli;
 
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.attention.report.AttentionAnalysis;
+import org.modeltracer.cli.terminal.AnomalyPrinter;
 import org.modeltracer.cli.terminal.CacheReport;
 import org.modeltracer.cli.terminal.HeadMap;
 import org.modeltracer.cli.terminal.Terminal;
@@ -168,26 +168,16 @@ final class RunReport {
     }
     terminal.println("Anomalies:");
     anomalies.stream()
-        .sorted(
-            Comparator.comparing(Anomaly::severity, Comparator.reverseOrder())
-                .thenComparingInt(Anomaly::id))
+        .sorted(AnomalyPrinter.WORST_FIRST)
         .limit(SHOWN)
-        .forEach(a -> terminal.println("  " + line(a)));
+        .forEach(
+            a ->
+                terminal.println(
+                    "  "
+                        + AnomalyPrinter.line(a, terminal)
+                        + (a.repeats() > 0 ? " (" + a.repeats() + " times more)" : "")));
     if (anomalies.size() > SHOWN) {
       terminal.println("  … and " + (anomalies.size() - SHOWN) + " more in anomalies.jsonl");
     }
-  }
-
-  private String line(Anomaly a) {
-    String colour =
-        switch (a.severity()) {
-          case CRITICAL -> "bold,red";
-          case WARNING -> "yellow";
-          case INFO -> "faint";
-        };
-    return terminal.styled(
-            "@|" + colour + " " + a.severity().name().toLowerCase(Locale.ROOT) + "|@ ")
-        + a.message()
-        + (a.repeats() > 0 ? " (" + a.repeats() + " times more)" : "");
   }
 }

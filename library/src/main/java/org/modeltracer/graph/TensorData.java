@@ -23,7 +23,6 @@ public final class TensorData implements AutoCloseable {
   private final HostWindows windows = new HostWindows();
   private TensorType type;
   private long rowOffset;
-  private long bytesCopied;
 
   /**
    * A reader.
@@ -47,7 +46,6 @@ public final class TensorData implements AutoCloseable {
         staging = arena.allocate(bytes, 64);
       }
       t.read(0, staging, bytes);
-      bytesCopied += bytes;
       values = staging;
     }
     return values;
@@ -99,7 +97,6 @@ public final class TensorData implements AutoCloseable {
         staging = arena.allocate(bytes, 64);
       }
       t.read(offset, staging, bytes);
-      bytesCopied += bytes;
       part = staging;
     }
     if (type.id() == TensorType.F32) {
@@ -150,11 +147,6 @@ public final class TensorData implements AutoCloseable {
       stride *= t.ne(d);
     }
     return true;
-  }
-
-  /** Bytes that had to be copied out of a backend so far. */
-  public long bytesCopied() {
-    return bytesCopied;
   }
 
   /** Frees what was copied. */

@@ -37,10 +37,6 @@ final class EvalHook {
     observer = next;
   }
 
-  @Nullable TensorObserver observer() {
-    return observer;
-  }
-
   private boolean evaluated(long tensor, boolean ask, long userData) {
     TensorObserver current = observer;
     try {
@@ -77,9 +73,5 @@ final class EvalHook {
     boolean was = cut;
     cut = false;
     return was;
-  }
-
-  boolean failed() {
-    return failure != null;
   }
 }

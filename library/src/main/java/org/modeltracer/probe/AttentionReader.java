@@ -215,10 +215,6 @@ final class AttentionReader {
     return dropped;
   }
 
-  long bytesCopied() {
-    return weights.bytesCopied() + mask.bytesCopied() + flash.bytesCopied();
-  }
-
   void close() {
     weights.close();
     mask.close();

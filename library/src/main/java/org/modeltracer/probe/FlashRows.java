@@ -161,10 +161,6 @@ final class FlashRows {
         : Math.pow(2, -maxBias / 2 / power * (2 * (head - power) + 1));
   }
 
-  long bytesCopied() {
-    return queries.bytesCopied() + keys.bytesCopied() + sinks.bytesCopied();
-  }
-
   void close() {
     queries.close();
     keys.close();

@@ -63,10 +63,6 @@ final class MaskRow {
     return value(cell) != Float.NEGATIVE_INFINITY;
   }
 
-  long bytesCopied() {
-    return data.bytesCopied();
-  }
-
   void close() {
     data.close();
   }

@@ -51,10 +51,6 @@ public final class Terminal {
     return interactive ? new UsageMessageSpec().autoWidth(true).width() : USUAL_WIDTH;
   }
 
-  boolean colours() {
-    return ansi == Ansi.ON;
-  }
-
   public synchronized void print(String text) {
     out.print(text);
     out.flush();

@@ -31,12 +31,6 @@ public record Evidence(
     return new Evidence(rule, severity, message, null, null, null, null);
   }
 
-  /** Evidence about a tensor of the file. */
-  public static Evidence ofTensor(
-      String rule, Severity severity, String tensor, @Nullable Integer layer, String message) {
-    return new Evidence(rule, severity, message, tensor, null, layer, null);
-  }
-
   /** An anomaly as evidence; the guilty weight, where known, is the tensor. */
   public static Evidence of(Anomaly anomaly) {
     RootCause cause = anomaly.rootCause();

@@ -86,11 +86,6 @@ public final class Subject implements AutoCloseable {
     return policy;
   }
 
-  /** The file it is compared with, null for none. */
-  public @Nullable Path referencePath() {
-    return referencePath;
-  }
-
   /** Where both run. */
   Placement placement() {
     return placement;

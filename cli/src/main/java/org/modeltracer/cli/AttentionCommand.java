@@ -123,7 +123,6 @@ final class AttentionCommand implements Callable<Integer> {
     var options =
         SessionOptions.defaults()
             .withContext(context.options(loaded.file()))
-            .withExtraSites(AttentionTrace.SITES)
             .withReusePrefix(false);
     var trace =
         new AttentionTrace(loaded.model(), loaded.file(), collect, Double.POSITIVE_INFINITY);

@@ -97,11 +97,11 @@ final class BenchCommand implements Callable<Integer> {
   private ContextOptions options(GgufFile file) {
     ContextOptions given = context.options(file);
     int needed = Math.addExact(promptTokens, predict);
-    if (needed > given.contextTokens()) {
+    if (needed > given.size().tokens()) {
       throw new CliException(
           ExitCode.USAGE,
           "%d tokens of prompt and %d generated do not fit a context of %d; give smaller numbers with"
-                  .formatted(promptTokens, predict, given.contextTokens())
+                  .formatted(promptTokens, predict, given.size().tokens())
               + " --prompt-tokens and -n, or a larger one with -c");
     }
     return context.context > 0 ? given : given.withContextTokens(needed);
@@ -178,13 +178,13 @@ final class BenchCommand implements Callable<Integer> {
     root.put("prompt_tokens", promptTokens);
     root.put("generated_tokens", predict);
     root.put("rounds", rounds);
-    root.put("context", options.contextTokens());
-    root.put("batch", options.batch());
-    root.put("micro_batch", options.microBatch());
+    root.put("context", options.size().tokens());
+    root.put("batch", options.size().batch());
+    root.put("micro_batch", options.size().microBatch());
     root.put("threads", options.threads());
     root.put("flash_attention", options.flashAttention());
-    root.put("cache_type_k", options.keyType().id());
-    root.put("cache_type_v", options.valueType().id());
+    root.put("cache_type_k", options.cache().keys().id());
+    root.put("cache_type_v", options.cache().values().id());
     root.put("seed", seed);
     root.put("modes", results);
     return root;

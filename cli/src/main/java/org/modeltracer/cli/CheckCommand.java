@@ -93,7 +93,7 @@ final class CheckCommand implements Callable<Integer> {
       description = "Memory that the process with the model may take (default: by the policy).")
   private @Nullable Long memory;
 
-  @Mixin private PlacementArguments where;
+  @Mixin private EngineArguments engine;
   @Mixin private CheckOutputs outputs;
 
   @Override
@@ -129,7 +129,7 @@ final class CheckCommand implements Callable<Integer> {
 
   private GateReport judge(Path file, Policy asked, @Nullable Baseline known, Terminal terminal) {
     var progress = new Stopwatch(terminal);
-    GateResult judgement = Gate.judge(file, reference, where.placement(), asked, progress);
+    GateResult judgement = Gate.judge(file, reference, engine.engine(), asked, progress);
     terminal.progress("", 1, 1);
     return new GateReport(known == null ? judgement : known.forgive(judgement), progress.seconds);
   }

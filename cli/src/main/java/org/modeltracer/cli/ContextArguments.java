@@ -12,7 +12,6 @@ import picocli.CommandLine.Option;
 /** How the model is set up, in llama.cpp's own words. */
 final class ContextArguments {
   private static final int USUAL_CONTEXT = 4096;
-  private static final long SMALL_MODEL = 200L << 20;
 
   @Option(
       names = {"-c", "--ctx-size"},
@@ -76,14 +75,9 @@ final class ContextArguments {
     return ContextOptions.defaults()
         .withContextTokens(tokens)
         .withBatch(batch, microBatch)
-        .withThreads(threads > 0 ? threads : usualThreads(file))
+        .withThreads(threads, file)
         .withFlashAttention(flash("-fa", flashAttention))
         .withCacheTypes(CacheType.of(keyType), CacheType.of(valueType));
-  }
-
-  private static int usualThreads(GgufFile file) {
-    // Threads that wait by spinning cost a toy model more than they give.
-    return file.size() < SMALL_MODEL ? 1 : Runtime.getRuntime().availableProcessors();
   }
 
   /** What an option about flash attention says. */

@@ -45,7 +45,7 @@ final class DiffCommand implements Callable<Integer> {
       description = "What it is compared with (default: the model itself).")
   private @Nullable Path reference;
 
-  @Mixin private PlacementArguments where;
+  @Mixin private EngineArguments engine;
   @Mixin private PromptArguments prompt;
   @Mixin private ContextArguments context;
   @Mixin private OtherSide other;
@@ -105,8 +105,8 @@ final class DiffCommand implements Callable<Integer> {
     }
     GgufFile file = LoadChecks.read(against);
     var terminal = Terminal.of(spec);
-    where.runtime(terminal);
-    var one = new Setup(against, where.placement(), settings(file));
+    engine.runtime(terminal);
+    var one = new Setup(against, engine.engine(), settings(file));
     Setup two = other.apply(one, quant);
     try (var interrupt = new Interrupt();
         var comparison = Comparison.open(one, two)) {

@@ -16,6 +16,7 @@ import org.modeltracer.session.RunDescription;
 import org.modeltracer.trace.AnomalyLog;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.SummaryField;
 import org.modeltracer.trace.TracerConfig;
 
 /**
@@ -54,8 +55,8 @@ record DiffRun(GgufFile model, GgufFile reference, List<String> versions, Setup 
     side.put("bytes", file.size());
     side.put("llama_cpp", version);
     side.put("flash_attention", context.flashAttention().name().toLowerCase(Locale.ROOT));
-    side.put("cache_type_k", context.keyType().id());
-    side.put("cache_type_v", context.valueType().id());
+    side.put("cache_type_k", context.cache().keys().id());
+    side.put("cache_type_v", context.cache().values().id());
     side.put("threads", context.threads());
     return side;
   }
@@ -67,11 +68,12 @@ record DiffRun(GgufFile model, GgufFile reference, List<String> versions, Setup 
         var tracer = new ModelTracer(TracerConfig.builder().quantError(true).build())) {
       tracer.addListener(log);
       report.recordTo(tracer);
-      tracer.describe("tool", RunDescription.tool());
-      tracer.describe("runtime", Map.of("version", versions.getLast()));
-      tracer.describe("model", side(model, versions.getLast(), two));
-      tracer.describe("config", Map.of("reference", side(reference, versions.getFirst(), one)));
-      tracer.describe("prompt", Map.of("tokens", report.tokens()));
+      tracer.describe(SummaryField.TOOL, RunDescription.tool());
+      tracer.describe(SummaryField.RUNTIME, Map.of("version", versions.getLast()));
+      tracer.describe(SummaryField.MODEL, side(model, versions.getLast(), two));
+      tracer.describe(
+          SummaryField.CONFIG, Map.of("reference", side(reference, versions.getFirst(), one)));
+      tracer.describe(SummaryField.PROMPT, Map.of("tokens", report.tokens()));
       OutputFile.write(folder.resolve("summary.json"), tracer.summaryToJson());
     }
   }

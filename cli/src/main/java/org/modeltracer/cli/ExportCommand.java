@@ -86,9 +86,7 @@ final class ExportCommand implements Callable<Integer> {
         var tracer = new ModelTracer(config())) {
       int[] tokens = prompt.tokens(loaded.model().vocabulary());
       SessionOptions options =
-          SessionOptions.defaults()
-              .withContext(context.options(loaded.file()))
-              .withExtraSites(ExportPlan.sites(what));
+          SessionOptions.defaults().withContext(context.options(loaded.file()));
       refuseEncoderDecoder(loaded.model());
       try (var session = TracedSession.open(loaded.model(), options, tracer)) {
         interrupt.cancels(session::cancel);

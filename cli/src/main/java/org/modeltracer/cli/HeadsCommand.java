@@ -62,7 +62,7 @@ final class HeadsCommand implements Callable<Integer> {
     var terminal = Terminal.of(spec);
     try (var loaded = LoadedModel.open(model, terminal)) {
       ContextOptions given = context.options(loaded.file());
-      int room = Math.max(HeadProbe.longest(), given.contextTokens());
+      int room = Math.max(HeadProbe.longest(), given.size().tokens());
       int[] text = text(loaded.model().vocabulary(), room);
       HeadProbe.Result result =
           new HeadProbe(loaded.model(), loaded.file(), seed)

@@ -104,10 +104,7 @@ final class LensCommand implements Callable<Integer> {
 
   private LensReport look(LoadedModel loaded, int[] tokens, LensOptions lens, Terminal terminal) {
     var options =
-        SessionOptions.defaults()
-            .withContext(context(loaded))
-            .withSampler(choice.options())
-            .withExtraSites(LensTrace.SITES);
+        SessionOptions.defaults().withContext(context(loaded)).withSampler(choice.options());
     var config = TracerConfig.builder().logits(true).build();
     var readings = new ArrayList<PositionReading>();
     try (var tracer = new ModelTracer(config);
@@ -138,6 +135,7 @@ final class LensCommand implements Callable<Integer> {
     LlamaModel of = loaded.model();
     long most = Math.max(LEAST_BATCH, STATES / (4L * (of.layers() + 1) * Math.max(1, of.width())));
     return given.withBatch(
-        (int) Math.min(given.batch(), most), (int) Math.min(given.microBatch(), most));
+        (int) Math.min(given.size().batch(), most),
+        (int) Math.min(given.size().microBatch(), most));
   }
 }

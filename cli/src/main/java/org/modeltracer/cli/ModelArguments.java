@@ -18,7 +18,7 @@ final class ModelArguments {
       description = "The GGUF file.")
   @Nullable Path file;
 
-  @Mixin private PlacementArguments where;
+  @Mixin private EngineArguments engine;
 
   @Option(
       names = "--check-tensors",
@@ -33,10 +33,10 @@ final class ModelArguments {
   }
 
   LlamaRuntime runtime(Terminal terminal) {
-    return where.runtime(terminal);
+    return engine.runtime(terminal);
   }
 
   ModelOptions options() {
-    return where.placement().options().withCheckTensors(checkTensors);
+    return engine.engine().options().withCheckTensors(checkTensors);
   }
 }

@@ -4,7 +4,7 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.CacheType;
 import org.modeltracer.llama.ContextOptions;
-import org.modeltracer.llama.Placement;
+import org.modeltracer.llama.Engine;
 import org.modeltracer.quant.Setup;
 import picocli.CommandLine.Option;
 
@@ -59,12 +59,12 @@ final class OtherSide {
     }
     context =
         context.withCacheTypes(
-            keyType == null ? context.keyType() : CacheType.of(keyType),
-            valueType == null ? context.valueType() : CacheType.of(valueType));
+            keyType == null ? context.cache().keys() : CacheType.of(keyType),
+            valueType == null ? context.cache().values() : CacheType.of(valueType));
     if (threads > 0) {
       context = context.withThreads(threads);
     }
-    Placement where = first.placement();
+    Engine where = first.engine();
     return new Setup(model, library == null ? where : where.onLibrary(library), context);
   }
 }

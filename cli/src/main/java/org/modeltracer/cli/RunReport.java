@@ -60,7 +60,7 @@ final class RunReport {
   void findings(Path folder) {
     terminal.println("");
     run.generations().forEach(this::speed);
-    List<LayerActivationTrace> layers = run.tracer().layers();
+    List<LayerActivationTrace> layers = run.tracer().activations().layers();
     if (!layers.isEmpty()) {
       terminal.println("");
       layers(layers);

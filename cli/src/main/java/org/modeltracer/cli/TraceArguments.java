@@ -10,7 +10,6 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
-import org.modeltracer.lens.LensTrace;
 import org.modeltracer.model.Site;
 import org.modeltracer.trace.TracerConfig;
 import picocli.CommandLine.Mixin;
@@ -82,7 +81,7 @@ final class TraceArguments {
     boolean full = modes.contains(Mode.FULL);
     boolean light = full || modes.contains(Mode.LIGHTWEIGHT);
     return TracerConfig.builder()
-        .activations(light || modes.contains(Mode.ACTIVATIONS) || !sites().isEmpty())
+        .activations(light || modes.contains(Mode.ACTIVATIONS) || !extraSites().isEmpty())
         .attention(full || modes.contains(Mode.ATTENTION))
         .logits(full || modes.contains(Mode.LOGITS) || lens())
         .quantError(full)
@@ -100,21 +99,12 @@ final class TraceArguments {
     return modes().contains(Mode.LENS);
   }
 
-  /** Places to watch beside those that the configuration implies. */
-  Set<Site> extraSites() {
-    Set<Site> sites = sites();
-    if (lens()) {
-      sites.addAll(LensTrace.SITES);
-    }
-    return sites;
-  }
-
   private Set<Mode> modes() {
     return words().flatMap(word -> Mode.named(word).stream()).collect(Collectors.toSet());
   }
 
-  /** What is named and is no mode has to be a place. */
-  private Set<Site> sites() {
+  /** Places to watch beside those that the configuration implies: what is named and is no mode. */
+  Set<Site> extraSites() {
     return words()
         .filter(word -> Mode.named(word).isEmpty())
         .map(TraceArguments::site)

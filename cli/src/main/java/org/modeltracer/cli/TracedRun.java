@@ -1,7 +1,6 @@
 package org.modeltracer.cli;
 
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -22,6 +21,7 @@ import org.modeltracer.session.RunDescription;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.SummarySection;
 import org.modeltracer.trace.TracerConfig;
 
 /** A model at work with everything that looks at it, prompt by prompt. */
@@ -44,10 +44,10 @@ final class TracedRun implements AutoCloseable {
     tracer = new ModelTracer(config);
     tracer.addListener(new AnomalyPrinter(terminal));
     attention = config.attention() ? attention(config) : null;
-    session = TracedSession.open(model.model(), watching(options), tracer);
+    session = TracedSession.open(model.model(), options, tracer);
     if (attention != null) {
       attention.attach(tracer, session);
-      tracer.addSection(new AttentionSection(attention::analysis));
+      tracer.addAnalysis(SummarySection.ATTENTION, () -> AttentionSection.of(attention.analysis()));
     }
     diagnosis = Diagnosis.attach(session, tracer, model.file());
     session.listen(new PromptProgress(terminal));
@@ -82,15 +82,6 @@ final class TracedRun implements AutoCloseable {
       trace.absent("rollout.whole", "rollout and flow go through the traced layers and heads only");
     }
     return trace;
-  }
-
-  private SessionOptions watching(SessionOptions options) {
-    if (attention == null) {
-      return options;
-    }
-    var sites = EnumSet.copyOf(AttentionTrace.SITES);
-    sites.addAll(options.extraSites());
-    return options.withExtraSites(sites);
   }
 
   LoadedModel model() {

@@ -14,7 +14,7 @@ import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Subject;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
-import org.modeltracer.llama.Placement;
+import org.modeltracer.llama.Engine;
 import org.modeltracer.process.ChildJvm;
 
 /**
@@ -37,17 +37,17 @@ public final class Gate {
 
   private final Path file;
   private final @Nullable Path reference;
-  private final Placement placement;
+  private final Engine engine;
   private final Policy policy;
   private final Progress progress;
   private final Deadline deadline;
   private final Map<String, CheckResult> results = new HashMap<>();
 
   private Gate(
-      Path file, @Nullable Path reference, Placement placement, Policy policy, Progress progress) {
+      Path file, @Nullable Path reference, Engine engine, Policy policy, Progress progress) {
     this.file = file;
     this.reference = reference;
-    this.placement = placement;
+    this.engine = engine;
     this.policy = policy;
     this.progress = progress;
     deadline = Deadline.in(policy.timeout());
@@ -60,16 +60,16 @@ public final class Gate {
    * skipped, and the thread stays interrupted.
    *
    * @param reference file to compare with, null for none
-   * @param placement where to run both
+   * @param engine what runs both
    */
   public static GateResult judge(
-      Path file, @Nullable Path reference, Placement placement, Policy policy, Progress progress) {
-    return new Gate(file, reference, placement, policy, progress).judge();
+      Path file, @Nullable Path reference, Engine engine, Policy policy, Progress progress) {
+    return new Gate(file, reference, engine, policy, progress).judge();
   }
 
   private GateResult judge() {
     var forWorker = new ArrayList<Check>();
-    try (var subject = new Subject(file, reference, placement, policy)) {
+    try (var subject = new Subject(file, reference, engine, policy)) {
       var patience = new Patience(deadline);
       for (Check check : Catalogue.checks()) {
         String reason = reasonToSkip(check);
@@ -107,13 +107,7 @@ public final class Gate {
   private @Nullable Map<String, @Nullable Object> work(List<Check> checks) {
     var job =
         new Job(
-            "",
-            file,
-            reference,
-            placement,
-            policy,
-            checks.stream().map(Check::id).toList(),
-            Map.of());
+            "", file, reference, engine, policy, checks.stream().map(Check::id).toList(), Map.of());
     var forwarding =
         new Progress() {
           @Override

@@ -6,7 +6,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.checks.Stage;
 import org.modeltracer.gate.policy.Policy;
-import org.modeltracer.llama.Placement;
+import org.modeltracer.llama.Engine;
 
 /**
  * What a worker process is asked to do, as it reads it from its standard input.
@@ -14,7 +14,7 @@ import org.modeltracer.llama.Placement;
  * @param token word before each line that it writes, unlike anything that native code prints
  * @param file the file
  * @param reference the file to compare with, null for none
- * @param placement where to run both
+ * @param engine what runs both
  * @param policy what is asked
  * @param checks names of the checks, in the order in which to run
  * @param broken work that ended a process before this one, and how
@@ -23,7 +23,7 @@ record Job(
     String token,
     Path file,
     @Nullable Path reference,
-    Placement placement,
+    Engine engine,
     Policy policy,
     List<String> checks,
     Map<Stage, String> broken) {
@@ -36,6 +36,6 @@ record Job(
 
   /** The same for what is left to do. */
   Job with(String newToken, List<String> left, Map<Stage, String> nowBroken) {
-    return new Job(newToken, file, reference, placement, policy, left, nowBroken);
+    return new Job(newToken, file, reference, engine, policy, left, nowBroken);
   }
 }

@@ -89,7 +89,7 @@ final class Worker implements Subject.Listener {
   }
 
   private void work() {
-    var subject = new Subject(job.file(), job.reference(), job.placement(), job.policy());
+    var subject = new Subject(job.file(), job.reference(), job.engine(), job.policy());
     subject.follow(this, job.broken());
     for (String id : job.checks()) {
       Check check = Catalogue.find(id).orElseThrow();

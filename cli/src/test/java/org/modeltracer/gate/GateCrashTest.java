@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -18,12 +19,13 @@ import org.modeltracer.gate.checks.Check;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
-import org.modeltracer.llama.Placement;
+import org.modeltracer.llama.Engine;
 import org.modeltracer.llama.Runtimes;
 import org.modeltracer.testing.Leftovers;
 
 /** The whole gate, with workers that go down while they judge a healthy file. */
 @DisabledOnOs(OS.WINDOWS)
+@Tag("alone")
 class GateCrashTest {
   private static final Path MODEL = Path.of("models", "tinyllama-mha-Q4_0.gguf");
 
@@ -47,7 +49,7 @@ class GateCrashTest {
 
     static GateResult judge(String signal, String check, Policy policy) {
       sent = 0;
-      return Gate.judge(MODEL, null, Placement.usual(), policy, new Killer(signal, check));
+      return Gate.judge(MODEL, null, Engine.usual(), policy, new Killer(signal, check));
     }
 
     @Override
@@ -123,7 +125,7 @@ class GateCrashTest {
     Path library = Runtimes.embedded("b4916").orElse(null);
     assumeTrue(library != null, "no b4916 for this platform");
     Path file = Path.of("models", "rand-gemma2-f32.gguf");
-    GateResult judgement = Judged.by(Policies.PATIENT, file, Placement.usual().onLibrary(library));
+    GateResult judgement = Judged.by(Policies.PATIENT, file, Engine.usual().onLibrary(library));
     assertThat(Judged.exitCode(judgement)).isEqualTo(5);
     assertThat(Judged.ids(judgement, Verdict.PASS)).contains("file.structure");
     CheckResult loads = Judged.result(judgement, "file.loads");

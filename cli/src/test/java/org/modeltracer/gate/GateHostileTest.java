@@ -15,6 +15,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestReporter;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,13 +29,15 @@ import org.modeltracer.gguf.GgufException;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.LoadChecks;
 import org.modeltracer.testing.Leftovers;
+import org.modeltracer.testing.Sample;
 
 /** Thousands of hostile files: each ends in a clean verdict, and leaves nothing behind. */
+@Tag("alone")
 class GateHostileTest {
   private static final int LEAST = 5000;
 
   /** Of the files whose header is sound, which take a process each, one in so many is judged. */
-  private static final int ONE_IN = Integer.getInteger("modeltracer.hostile.one_in", 5);
+  private static final int ONE_IN = Sample.oneIn(30);
 
   private static final Pattern STACK_TRACE = Pattern.compile("\\bat [\\w.$]+\\(");
 
@@ -68,7 +71,7 @@ class GateHostileTest {
     reporter.publishEntry(
         Map.of(
             "files", "" + files.size(), "met llama.cpp", "" + met, "verdicts", counts.toString()));
-    assertThat(met).as("files that llama.cpp has met").isBetween(100, LEAST / 5);
+    assertThat(met).as("files that llama.cpp has met").isBetween(15, LEAST / 5);
     assertThat(counts.get(Verdict.FAIL)).isGreaterThan(LEAST * 9 / 10);
     assertThat(leftovers.found()).isEmpty();
     assertThat(folder).isEmptyDirectory();

@@ -7,7 +7,7 @@ import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gate.policy.PolicyFile;
-import org.modeltracer.llama.Placement;
+import org.modeltracer.llama.Engine;
 
 /** Judgements for tests. */
 public final class Judged {
@@ -28,11 +28,11 @@ public final class Judged {
   }
 
   static GateResult by(Policy policy, Path file) {
-    return by(policy, file, Placement.usual());
+    return by(policy, file, Engine.usual());
   }
 
-  static GateResult by(Policy policy, Path file, Placement placement) {
-    return Gate.judge(file, null, placement, policy, QUIET);
+  static GateResult by(Policy policy, Path file, Engine engine) {
+    return Gate.judge(file, null, engine, policy, QUIET);
   }
 
   public static CheckResult result(GateResult judgement, String check) {

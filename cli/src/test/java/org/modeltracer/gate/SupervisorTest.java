@@ -20,7 +20,7 @@ import org.modeltracer.gate.Stray.Way;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
-import org.modeltracer.llama.Placement;
+import org.modeltracer.llama.Engine;
 import org.modeltracer.process.ChildJvm;
 
 /**
@@ -50,7 +50,7 @@ class SupervisorTest {
   }
 
   private static List<CheckResult> stray(Way way, Policy policy, List<String> checks) {
-    var job = new Job("", Path.of(way.name()), null, Placement.usual(), policy, checks, Map.of());
+    var job = new Job("", Path.of(way.name()), null, Engine.usual(), policy, checks, Map.of());
     var command = ChildJvm.of(Stray.class, Path.of(way.name()));
     var deadline = Deadline.in(policy.timeout());
     return new Supervisor(command, job, deadline, Judged.QUIET).run();
@@ -206,7 +206,7 @@ class SupervisorTest {
   void aWorkerEndsWhenNobodyListens() throws IOException, InterruptedException {
     Path file = Path.of("models", "tinyllama-mha-Q4_0.gguf");
     Policy endless = Policies.withTokens(Policies.PATIENT, 100_000, 100_000);
-    var job = new Job("@", file, null, Placement.usual(), endless, CHECKS, Map.of());
+    var job = new Job("@", file, null, Engine.usual(), endless, CHECKS, Map.of());
     Process worker =
         ChildJvm.of(Worker.class, file)
             .redirectOutput(ProcessBuilder.Redirect.DISCARD)

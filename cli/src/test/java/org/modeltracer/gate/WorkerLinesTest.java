@@ -11,7 +11,8 @@ import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Stage;
 import org.modeltracer.gate.checks.Verdict;
-import org.modeltracer.llama.Placement;
+import org.modeltracer.llama.Engine;
+import org.modeltracer.llama.ModelOptions.Placement;
 
 /** Messages between the gate and its worker. */
 class WorkerLinesTest {
@@ -42,7 +43,7 @@ class WorkerLinesTest {
             "@t",
             Path.of("f"),
             null,
-            new Placement(Path.of("lib"), 3, List.of("a:1")),
+            new Engine(Path.of("lib"), new Placement(3, List.of("a:1"), true)),
             Policies.PATIENT,
             List.of("a.b"),
             Map.of(Stage.LOAD, "x"));

@@ -31,7 +31,7 @@ public final class AnomalyBuilder {
   /** Sets site and layer. */
   public AnomalyBuilder place(Place place) {
     site = place.site();
-    layer = place.layer() == Place.AFTER_LAYERS ? null : place.layer();
+    layer = place.layerOrNull();
     return this;
   }
 

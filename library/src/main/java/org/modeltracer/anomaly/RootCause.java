@@ -2,6 +2,8 @@ package org.modeltracer.anomaly;
 
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.model.BlockPart;
+import org.modeltracer.model.TensorState;
 
 /**
  * Where an anomaly comes from: the first operation whose output is bad while its inputs are not.
@@ -15,8 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param weightIndex index of its first bad value, fastest dimension first
  * @param weightBadCount number of its bad values
  * @param weightBlock index of the quantized block that holds it, within its row
- * @param blockPart {@code scale} or {@code minimum} when the bad value is that part of a quantized
- *     block, else null
+ * @param blockPart what of that block is bad, null when not known
  * @param inputs the node's inputs and their state at the moment they were consumed
  * @param message one sentence for people
  * @param notes what observing changed (graph splits, flash attention off, another backend)
@@ -31,7 +32,7 @@ public record RootCause(
     @Nullable List<Long> weightIndex,
     @Nullable Long weightBadCount,
     @Nullable Long weightBlock,
-    @Nullable String blockPart,
+    @Nullable BlockPart blockPart,
     List<Input> inputs,
     String message,
     List<String> notes) {
@@ -47,7 +48,7 @@ public record RootCause(
    * An input of the guilty operation.
    *
    * @param name tensor name
-   * @param state what its values were, such as {@code finite}, {@code nan} or {@code inf}
+   * @param state what its values were
    */
-  public record Input(String name, String state) {}
+  public record Input(String name, TensorState state) {}
 }

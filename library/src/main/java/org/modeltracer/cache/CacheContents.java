@@ -99,7 +99,7 @@ public final class CacheContents {
       row = window.elements() / cells.cells();
     }
 
-    public Part read() {
+    Part read() {
       for (int stream = 0; stream < group.streams(); stream++) {
         if (tensor.transposed()) {
           readTransposed(stream);
@@ -109,15 +109,11 @@ public final class CacheContents {
       }
       return new Part(
           tensor.layer(),
-          part(),
+          tensor.kind(),
           tensor.name(),
           type.name().toLowerCase(Locale.ROOT),
           cells.used(),
           all.snapshot());
-    }
-
-    private String part() {
-      return tensor.keys() ? "k" : "v";
     }
 
     /** Elements before a stream's first cell. */
@@ -196,7 +192,7 @@ public final class CacheContents {
         poisoned.listed.add(
             new PoisonedCell(
                 tensor.layer(),
-                part(),
+                tensor.kind(),
                 tensor.name(),
                 cell,
                 cells.position(cell),

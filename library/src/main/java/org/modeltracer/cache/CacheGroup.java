@@ -2,6 +2,7 @@ package org.modeltracer.cache;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.trace.KvCacheTrace;
 
 /**
@@ -121,6 +122,11 @@ public final class CacheGroup {
         bytesUsed(),
         bytes,
         evictions,
-        cells.used() == 0 ? null : cells.oldest());
+        oldestPosition());
+  }
+
+  /** Smallest position held, of all sequences, null when empty. */
+  public @Nullable Integer oldestPosition() {
+    return cells.used() == 0 ? null : cells.oldest();
   }
 }

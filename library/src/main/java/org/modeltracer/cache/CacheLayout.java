@@ -10,6 +10,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.cache.CacheStatistics.Kind;
 import org.modeltracer.graph.GraphNode;
 import org.modeltracer.graph.LongTable;
 import org.modeltracer.graph.ModelSurvey;
@@ -60,7 +61,7 @@ public final class CacheLayout {
     CacheGroup group =
         fillings.computeIfAbsent(filling, f -> known != null ? known : group(root, true));
     enter(root, known != null ? known : group);
-    count(root, layer, true, false);
+    count(root, layer, Kind.K, false);
     byLayer.putIfAbsent(layer, byAddress(root));
   }
 
@@ -71,7 +72,7 @@ public final class CacheLayout {
       GraphNode value = write.sources().getFirst();
       boolean single = write.is(Op.SET_ROWS) ? value.ne().get(0) == 1 : write.ne().get(1) > 1;
       enter(write.root(), group);
-      count(write.root(), layer, false, single);
+      count(write.root(), layer, Kind.V, single);
     }
   }
 
@@ -80,7 +81,7 @@ public final class CacheLayout {
     if (root.isCache("cache_")) {
       if (byAddress.get(root.address()) == null) {
         enter(root, group(root, false));
-        count(root, layer, true, false);
+        count(root, layer, Kind.K, false);
       }
       byLayer.put(layer, byAddress(root));
     }
@@ -96,10 +97,10 @@ public final class CacheLayout {
     }
   }
 
-  private void count(GraphNode root, int layer, boolean keys, boolean transposed) {
+  private void count(GraphNode root, int layer, Kind kind, boolean transposed) {
     if (counted.add(root.address())) {
       byAddress(root)
-          .add(new CacheTensor(layer, keys, root.name(), root.address(), root.bytes(), transposed));
+          .add(new CacheTensor(layer, kind, root.name(), root.address(), root.bytes(), transposed));
     }
   }
 

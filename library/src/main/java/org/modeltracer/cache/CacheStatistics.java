@@ -14,6 +14,12 @@ public record CacheStatistics(List<Part> layers, long poisonedCells, List<Poison
   /** Poisoned cells that are listed. */
   static final int LISTED = 64;
 
+  /** Whether keys or values. */
+  public enum Kind {
+    K,
+    V
+  }
+
   /** Copies the lists. */
   public CacheStatistics {
     layers = List.copyOf(layers);
@@ -24,20 +30,20 @@ public record CacheStatistics(List<Part> layers, long poisonedCells, List<Poison
    * One layer's keys, or its values, over the cells in use.
    *
    * @param layer layer index, from 0
-   * @param part {@code k} or {@code v}
+   * @param part whether keys or values
    * @param tensor as llama.cpp names it
    * @param type element type, such as {@code f16}
    * @param cells cells in use
    * @param stats of their values as float32
    */
   public record Part(
-      int layer, String part, String tensor, String type, int cells, TensorStats stats) {}
+      int layer, Kind part, String tensor, String type, int cells, TensorStats stats) {}
 
   /**
    * A cell in use that holds values which are NaN or infinite.
    *
    * @param layer layer index, from 0
-   * @param part {@code k} or {@code v}
+   * @param part whether keys or values
    * @param tensor as llama.cpp names it
    * @param cell its number, streams one after the other
    * @param position of its token
@@ -47,7 +53,7 @@ public record CacheStatistics(List<Part> layers, long poisonedCells, List<Poison
    */
   public record PoisonedCell(
       int layer,
-      String part,
+      Kind part,
       String tensor,
       int cell,
       int position,

@@ -3,6 +3,7 @@ package org.modeltracer.diagnose;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.graph.GraphNode;
+import org.modeltracer.model.TensorState;
 import org.modeltracer.model.TensorStats;
 
 /**
@@ -36,14 +37,14 @@ record BadNode(
    * An input at the moment it was consumed.
    *
    * @param source the tensor
-   * @param state {@code finite}, {@code masked}, {@code nan}, {@code inf}; {@code weight} where the
-   *     file must tell
+   * @param state what its values were; null for a weight, of which the file must tell
    * @param absMax largest finite magnitude among its values, 0 when they are not known
    * @param cell first bad cell, when the input is a KV cache that has one
    */
-  record Input(GraphNode source, String state, double absMax, @Nullable BadCell cell) {
+  record Input(
+      GraphNode source, @Nullable TensorState state, double absMax, @Nullable BadCell cell) {
     boolean bad() {
-      return state.equals("nan") || state.equals("inf");
+      return state != null && state.bad();
     }
   }
 

@@ -9,6 +9,7 @@ import org.modeltracer.anomaly.RootCause;
 import org.modeltracer.gguf.TensorInfo;
 import org.modeltracer.graph.GraphNode;
 import org.modeltracer.llama.Op;
+import org.modeltracer.model.TensorState;
 import org.modeltracer.weights.BadWeight;
 import org.modeltracer.weights.WeightFile;
 import org.modeltracer.weights.WeightPeers;
@@ -82,11 +83,12 @@ final class Explanation {
 
   private RootCause.Input input(BadNode.Input input) {
     String name = input.source().name();
-    if (!input.state().equals("weight")) {
-      return new RootCause.Input(name, input.state());
-    }
-    String state = tensor(input.source()).map(t -> weights.stats(t).state()).orElse("unknown");
-    return new RootCause.Input(name, state);
+    TensorState known = input.state();
+    return new RootCause.Input(name, known != null ? known : ofWeight(input.source()));
+  }
+
+  private TensorState ofWeight(GraphNode weight) {
+    return tensor(weight).map(t -> weights.stats(t).state()).orElse(TensorState.UNKNOWN);
   }
 
   private Optional<TensorInfo> tensor(GraphNode weight) {
@@ -135,7 +137,7 @@ final class Explanation {
 
   private @Nullable Verdict badWeight(BadNode bad) {
     for (BadNode.Input input : bad.inputs()) {
-      if (!input.state().equals("weight")) {
+      if (input.state() != null) {
         continue;
       }
       TensorInfo tensor = tensor(input.source()).orElse(null);

@@ -12,6 +12,7 @@ import org.modeltracer.graph.TokenAxis;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Tensor;
+import org.modeltracer.model.TensorState;
 import org.modeltracer.model.TensorStats;
 import org.modeltracer.session.RunningPass;
 
@@ -194,7 +195,7 @@ final class NodeInputs implements AutoCloseable {
   private BadNode.Input input(GraphNode node, GraphNode source) {
     GraphNode root = source.root();
     if (root.isWeight()) {
-      return new BadNode.Input(source, "weight", 0, null);
+      return new BadNode.Input(source, null, 0, null);
     }
     if (root.isMemory()) {
       return memory(node, source);
@@ -204,11 +205,14 @@ final class NodeInputs implements AutoCloseable {
         source, state(stats, graph.values(root).masked), graph.absMax(source), null);
   }
 
-  private static String state(@Nullable TensorStats stats, boolean masked) {
+  private static TensorState state(@Nullable TensorStats stats, boolean masked) {
     if (stats == null || !stats.bad()) {
-      return "finite";
+      return TensorState.FINITE;
     }
-    return masked ? "masked" : stats.nan() > 0 ? "nan" : "inf";
+    if (masked) {
+      return TensorState.MASKED;
+    }
+    return stats.nan() > 0 ? TensorState.NAN : TensorState.INF;
   }
 
   /** Names the first bad cell that is read: one in use if there is any, else one left behind. */
@@ -217,7 +221,7 @@ final class NodeInputs implements AutoCloseable {
     Tensor values = window.at(source.address());
     CellNumbers cells = source.isKvCache() ? CellNumbers.of(values, node, source) : null;
     BadNode.BadCell[] found = {null};
-    String[] state = {"finite"};
+    TensorState[] state = {TensorState.FINITE};
     double[] absMax = {0};
     elements.each(
         values,
@@ -226,7 +230,7 @@ final class NodeInputs implements AutoCloseable {
             absMax[0] = Math.max(absMax[0], Math.abs(x));
             return true;
           }
-          state[0] = Float.isNaN(x) ? "nan" : "inf";
+          state[0] = Float.isNaN(x) ? TensorState.NAN : TensorState.INF;
           if (cells == null) {
             return false;
           }

@@ -1,10 +1,8 @@
 package org.modeltracer.graph;
 
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -18,76 +16,70 @@ import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
 
 /**
- * The graphs of a context, learnt by letting it run on two tokens and then on one.
+ * The graphs of a context, learnt by letting it run on two tokens, on one, and, where there can be
+ * several sequences, on one token of each of two.
  *
  * <p>llama.cpp itself warms models up in this way. Prompts and single tokens may have different
  * graphs; the same place then has a node in each.
  *
  * @param maps places by graph: prompt first, then single token, or the encoder alone
+ * @param axes where nodes count tokens
  * @param seesAhead whether tokens attend to later ones
  * @param encoder what was learnt of the encoder that reads prompts before this, or null
  */
-public record ModelSurvey(List<SiteMap> maps, boolean seesAhead, @Nullable ModelSurvey encoder) {
+public record ModelSurvey(
+    List<SiteMap> maps,
+    NodeTable<TokenAxis> axes,
+    boolean seesAhead,
+    @Nullable ModelSurvey encoder) {
 
   /** Surveys a fresh context and leaves it empty. */
   public static ModelSurvey of(LlamaContext context) {
     LlamaModel model = context.model();
-    int first = Math.max(0, model.vocabulary().bos());
     boolean decodes = !model.hasEncoder() || model.hasDecoder();
-    int prompt = Math.min(2, context.microBatchTokens());
-    ModelSurvey encoder = model.hasEncoder() ? ofEncoder(context, prompt, first) : null;
+    ModelSurvey encoder = model.hasEncoder() ? ofEncoder(context) : null;
     if (encoder != null && !decodes) {
       return encoder;
     }
-    Graph.Survey several = survey(context, prompt, 0, first, false);
-    Graph.Survey one = survey(context, 1, prompt, first, false);
+    int most = Math.min(2, context.microBatchTokens());
+    Graph.Survey several = survey(context, most, 0, 1, false);
+    Graph one = survey(context, 1, most, 1, false).graph();
+    clear(context);
+    boolean sequences = Math.min(most, context.options().sequences().count()) > 1;
+    Graph parallel = sequences ? survey(context, 1, 0, 2, false).graph() : null;
+    clear(context);
+    NodeTable<TokenAxis> axes = TokenAxis.of(one, several.graph(), parallel);
+    var maps = List.of(new SiteMap(several.graph(), axes, 0), new SiteMap(one, axes, 0));
+    int layers = maps.getFirst().layers().stream().max(Integer::compare).orElse(-1) + 1;
+    return new ModelSurvey(
+        maps, axes, several.seesAhead(), encoder == null ? null : encoder.after(layers));
+  }
+
+  private static void clear(LlamaContext context) {
     if (context.cache().exists()) {
       context.cache().clear();
     }
-    var maps = maps(several, one);
-    int layers = maps.getFirst().layers().stream().max(Integer::compare).orElse(-1) + 1;
-    return new ModelSurvey(
-        maps, several.seesAhead(), encoder == null ? null : encoder.after(layers));
   }
 
-  private static ModelSurvey ofEncoder(LlamaContext context, int prompt, int token) {
-    Graph.Survey one = survey(context, 1, 0, token, true);
-    Graph.Survey several = survey(context, prompt, 0, token, true);
-    return new ModelSurvey(List.of(maps(several, one).getFirst()), true, null);
+  private static ModelSurvey ofEncoder(LlamaContext context) {
+    Graph one = survey(context, 1, 0, 1, true).graph();
+    Graph several = survey(context, Math.min(2, context.microBatchTokens()), 0, 1, true).graph();
+    NodeTable<TokenAxis> axes = TokenAxis.of(one, several, null);
+    return new ModelSurvey(List.of(new SiteMap(several, axes, 0)), axes, true, null);
   }
 
   /** The encoder's survey with its layers counted on from its decoder's. */
   private ModelSurvey after(int layers) {
-    return new ModelSurvey(List.of(prompt().from(layers)), seesAhead, null);
-  }
-
-  /** Places of the two graphs, each of which tells where the other counts tokens. */
-  private static List<SiteMap> maps(Graph.Survey several, Graph.Survey one) {
-    Graph prompt = several.graph();
-    Graph single = one.graph();
-    if (prompt.nodes().isEmpty()) {
-      throw new LlamaException(
-          LlamaException.Kind.CONTEXT, "llama.cpp showed no node of the forward pass to its hook");
-    }
-    Map<GraphNode, TokenAxis> axes = TokenAxis.of(prompt, single);
-    var same = new NodeTable<TokenAxis>();
-    axes.forEach(same::put);
-    var ofOne = new HashMap<GraphNode, TokenAxis>();
-    for (GraphNode node : single.nodes()) {
-      TokenAxis axis = same.get(node.identity(), node.occurrence());
-      if (axis != null) {
-        ofOne.put(node, axis);
-      }
-    }
-    return List.of(new SiteMap(prompt, axes, 0), new SiteMap(single, ofOne, 0));
+    return new ModelSurvey(List.of(prompt().from(layers)), axes, seesAhead, null);
   }
 
   private static Graph.Survey survey(
-      LlamaContext context, int tokens, int from, int token, boolean encode) {
+      LlamaContext context, int tokens, int from, int sequences, boolean encode) {
     var survey = new Graph.Survey(context.model().runtime());
+    int token = Math.max(0, context.model().vocabulary().bos());
     Batch batch = context.batch().clear();
-    for (int i = 0; i < tokens; i++) {
-      batch.add(token, from + i, 0, true);
+    for (int i = 0; i < tokens * sequences; i++) {
+      batch.add(token, from + i % tokens, i / tokens, true);
     }
     context.observe(survey);
     try {
@@ -98,6 +90,10 @@ public record ModelSurvey(List<SiteMap> maps, boolean seesAhead, @Nullable Model
       }
     } finally {
       context.observe(null);
+    }
+    if (survey.graph().nodes().isEmpty()) {
+      throw new LlamaException(
+          LlamaException.Kind.CONTEXT, "llama.cpp showed no node of the forward pass to its hook");
     }
     return survey;
   }
@@ -112,20 +108,6 @@ public record ModelSurvey(List<SiteMap> maps, boolean seesAhead, @Nullable Model
   /** The first graph: a prompt's, or the encoder's. */
   public SiteMap prompt() {
     return maps.getFirst();
-  }
-
-  /** Where nodes of these graphs count tokens. */
-  public NodeTable<TokenAxis> axes() {
-    var axes = new NodeTable<TokenAxis>();
-    for (SiteMap map : maps) {
-      for (GraphNode node : map.graph().nodes()) {
-        TokenAxis axis = map.tokens(node);
-        if (axis != null) {
-          axes.put(node, axis);
-        }
-      }
-    }
-    return axes;
   }
 
   /** Node at a place in the first graph that has one. */

@@ -40,9 +40,9 @@ public final class NodeTable<T> {
   }
 
   /** What is known of a node, or null. */
-  public @Nullable T get(long identity, int occurrence) {
-    Slot<T> slot = slots.get(identity);
-    return slot == null ? null : at(slot, occurrence);
+  public @Nullable T get(GraphNode node) {
+    Slot<T> slot = slots.get(node.identity());
+    return slot == null ? null : at(slot, node.occurrence());
   }
 
   private static <T> @Nullable T at(Slot<T> slot, int occurrence) {

@@ -25,7 +25,7 @@ import org.modeltracer.model.Site;
  */
 public final class SiteMap {
   private final Graph graph;
-  private final Map<GraphNode, TokenAxis> axes;
+  private final NodeTable<TokenAxis> axes;
   private final Map<GraphNode, Integer> layers = new HashMap<>();
   private final Map<GraphNode, Place> places = new LinkedHashMap<>();
   private final Map<Place, GraphNode> nodes = new HashMap<>();
@@ -40,9 +40,9 @@ public final class SiteMap {
    * @param first number of the first layer of an encoder whose layers come after those of its
    *     decoder: its embedding belongs to it, its final norm to the last one; 0 for any other graph
    */
-  SiteMap(Graph graph, Map<GraphNode, TokenAxis> axes, int first) {
+  SiteMap(Graph graph, NodeTable<TokenAxis> axes, int first) {
     this.graph = graph;
-    this.axes = Map.copyOf(axes);
+    this.axes = axes;
     this.first = first;
     for (GraphNode node : graph.nodes()) {
       layers.put(node, layerOf(node));

@@ -1,44 +1,57 @@
 package org.modeltracer.graph;
 
-import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Tensor;
 
 /**
- * Which dimension of a tensor counts the tokens of a pass.
+ * Which dimensions of a tensor count the tokens of a pass.
  *
- * <p>Read off two surveys of one context, on two tokens and on one: the dimension that doubles
- * counts them, whatever else in the model is as many by chance. Where two dimensions double, as in
- * scores without a cache, the slower one counts queries.
+ * <p>Read off surveys of one context on one token, on two tokens, and on two sequences of one token
+ * each: the dimension that grows counts them, whatever else in the model is as many by chance.
+ * Where two dimensions grow, as in scores without a cache, the slower one counts queries.
  *
- * @param dimension the dimension
- * @param width its elements per token: 1, but where all lies in one dimension
- * @param streams whether dimension 3 counts sequences that are computed side by side, each with its
- *     share of the tokens
+ * @param dimension the dimension that counts tokens: all, or those of a sequence
+ * @param width its elements per token: 1, unless it counts something of each token
+ * @param states whether states of a recurrence, which belong to no token, follow what tokens have
+ * @param sequences the dimension that counts sequences computed side by side, each of as many
+ *     tokens; -1 where {@code dimension} counts the tokens of all
  * @param outputs whether only tokens whose logits are wanted are counted
  */
-public record TokenAxis(int dimension, long width, boolean streams, boolean outputs) {
+public record TokenAxis(int dimension, long width, boolean states, int sequences, boolean outputs) {
+  private static final int NONE = -1;
 
-  /** The axes of a graph's nodes, told by a graph of the same context on half as many tokens. */
-  static Map<GraphNode, TokenAxis> of(Graph graph, Graph half) {
-    var smaller = new NodeTable<GraphNode>();
-    half.nodes().forEach(node -> smaller.put(node, node));
-    var axes = new HashMap<GraphNode, TokenAxis>();
-    var picked = new HashMap<GraphNode, Boolean>();
-    for (GraphNode node : graph.nodes()) {
-      boolean outputs =
-          picks(node) || node.sources().stream().anyMatch(s -> picked.getOrDefault(s, false));
-      picked.put(node, outputs);
-      GraphNode other = smaller.get(node.identity(), node.occurrence());
-      TokenAxis axis = other == null ? null : between(node, other, outputs);
+  /**
+   * The axes of all nodes that have one.
+   *
+   * @param one graph of one token
+   * @param several graph of two tokens of one sequence
+   * @param parallel graph of two sequences of one token each, null where there can be but one
+   */
+  static NodeTable<TokenAxis> of(Graph one, Graph several, @Nullable Graph parallel) {
+    NodeTable<GraphNode> byTokens = table(several);
+    NodeTable<GraphNode> bySequences = parallel == null ? new NodeTable<>() : table(parallel);
+    var axes = new NodeTable<TokenAxis>();
+    Set<GraphNode> picked = new HashSet<>();
+    for (GraphNode node : one.nodes()) {
+      if (picks(node) || node.sources().stream().anyMatch(picked::contains)) {
+        picked.add(node);
+      }
+      TokenAxis axis = of(node, byTokens.get(node), bySequences.get(node), picked.contains(node));
       if (axis != null) {
         axes.put(node, axis);
       }
     }
     return axes;
+  }
+
+  private static NodeTable<GraphNode> table(Graph graph) {
+    var table = new NodeTable<GraphNode>();
+    graph.nodes().forEach(node -> table.put(node, node));
+    return table;
   }
 
   /** Whether this keeps the rows of tokens whose logits are wanted. */
@@ -48,14 +61,32 @@ public record TokenAxis(int dimension, long width, boolean streams, boolean outp
         && node.sources().get(1).isLeaf();
   }
 
-  private static @Nullable TokenAxis between(GraphNode node, GraphNode half, boolean outputs) {
-    for (int d = Tensor.DIMS - 1; d >= 0; d--) {
-      if (node.ne().get(d) == 2 * half.ne().get(d)) {
-        boolean streams = d < Tensor.DIMS - 1 && node.ne().getLast() == 1;
-        return new TokenAxis(d, half.ne().get(d), streams, outputs);
+  private static @Nullable TokenAxis of(
+      GraphNode one, @Nullable GraphNode several, @Nullable GraphNode parallel, boolean outputs) {
+    // What is computed for single tokens only counts those of side by side sequences.
+    GraphNode more = several == null ? parallel : several;
+    int tokens = growing(one, more);
+    if (more == null || tokens == NONE) {
+      return null;
+    }
+    int sequences = growing(one, parallel);
+    long width = more.ne().get(tokens) - one.ne().get(tokens);
+    long rest = one.ne().get(tokens) - width;
+    // What is joined to the tokens of a pass, such as the last ones of the pass before, is ahead.
+    if (rest < 0 || rest > 0 && one.is(Op.CONCAT)) {
+      return null;
+    }
+    return new TokenAxis(tokens, width, rest > 0, sequences == tokens ? NONE : sequences, outputs);
+  }
+
+  /** The slowest dimension in which a node of another survey is larger. */
+  private static int growing(GraphNode one, @Nullable GraphNode other) {
+    for (int d = Tensor.DIMS - 1; other != null && d >= 0; d--) {
+      if (other.ne().get(d) > one.ne().get(d)) {
+        return d;
       }
     }
-    return null;
+    return NONE;
   }
 
   /** Elements of a surveyed node per token, 0 unless they lie together, token after token. */
@@ -67,24 +98,28 @@ public record TokenAxis(int dimension, long width, boolean streams, boolean outp
       }
       size *= d < dimension ? ne.get(d) : 1;
     }
-    return dimension == 0 || width > 1 ? 0 : Math.toIntExact(size);
+    return holdsRows() ? Math.toIntExact(size) : 0;
   }
 
-  /** How many tokens a tensor counts. */
+  private boolean holdsRows() {
+    return dimension > 0 && width == 1 && !states;
+  }
+
+  /** How many tokens a tensor counts; too many where it holds states beside them. */
   public long rows(Tensor t) {
-    return t.ne(dimension) / width * (streams ? t.ne(3) : 1);
+    return t.ne(dimension) / width * (sequences == NONE ? 1 : t.ne(sequences));
   }
 
-  /** Row of an element, counted in the order of a tensor's dimensions. */
+  /** Row of an element, counted in the order of a tensor's dimensions; beyond all in a state. */
   public long row(Tensor t, long element) {
-    long rest = element;
+    long left = element;
     long row = 0;
     for (int d = 0; d < Tensor.DIMS; d++) {
-      long index = rest % t.ne(d);
-      rest /= t.ne(d);
+      long index = left % t.ne(d);
+      left /= t.ne(d);
       if (d == dimension) {
         row += index / width;
-      } else if (d == 3 && streams) {
+      } else if (d == sequences) {
         row += index * (t.ne(dimension) / width);
       }
     }
@@ -97,6 +132,11 @@ public record TokenAxis(int dimension, long width, boolean streams, boolean outp
     for (int d = dimension; d < Tensor.DIMS; d++) {
       trailing *= t.ne(d);
     }
-    return dimension > 0 && width == 1 && trailing == rows(t);
+    return holdsRows() && trailing == rows(t);
+  }
+
+  /** Whether dimension 3 counts sequences. */
+  public boolean streams() {
+    return sequences == Tensor.DIMS - 1;
   }
 }

@@ -33,9 +33,7 @@ public final class Unembedding {
 
   /** Reads the way from the last layer to the logits off a surveyed graph. */
   public static Unembedding of(SiteMap map) {
-    GraphNode logits =
-        map.node(new Place(Site.LOGITS, Place.AFTER_LAYERS))
-            .orElseThrow(() -> refused("it has no output matrix"));
+    GraphNode logits = map.node(Place.LOGITS).orElseThrow(() -> refused("it has no output matrix"));
     GraphNode state =
         map.layers().stream()
             .reduce((a, b) -> b)

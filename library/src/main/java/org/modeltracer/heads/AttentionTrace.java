@@ -32,8 +32,7 @@ import org.modeltracer.trace.TraceListener;
  * values is part of both, the bias of the output matrix, which no head owns, of neither.
  */
 public final class AttentionTrace implements TraceListener, SessionListener {
-  /** Places that a session must watch for this. */
-  public static final Set<Site> SITES = Set.of(Site.CONTEXT, Site.VALUE);
+  private static final Set<Site> ROWS = Set.of(Site.CONTEXT, Site.VALUE);
 
   private final Vocabulary vocabulary;
   private final HeadLayout layout;
@@ -196,7 +195,7 @@ public final class AttentionTrace implements TraceListener, SessionListener {
 
   @Override
   public Set<Site> rows() {
-    return SITES;
+    return ROWS;
   }
 
   @Override

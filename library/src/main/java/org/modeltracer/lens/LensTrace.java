@@ -6,10 +6,8 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Consumer;
 import org.modeltracer.llama.LlamaException;
-import org.modeltracer.model.Site;
 import org.modeltracer.model.Subscription;
 import org.modeltracer.session.SessionListener;
 import org.modeltracer.session.TracedSession;
@@ -22,9 +20,6 @@ import org.modeltracer.session.TracedSession;
  * looks at sequence 0, and is to be closed before its session.
  */
 public final class LensTrace implements SessionListener, AutoCloseable {
-  /** Places that a session must watch for this. */
-  public static final Set<Site> SITES = Set.of(Site.EMBEDDING, Site.LAYER_OUT);
-
   private final TracedSession session;
   private final LogitLens lens;
   private final LensReader reader;
@@ -58,7 +53,7 @@ public final class LensTrace implements SessionListener, AutoCloseable {
   }
 
   /**
-   * Puts a lens on a session, which must watch {@link #SITES}.
+   * Puts a lens on a session.
    *
    * @param target told of each position, on the runtime's thread
    * @throws LlamaException when this model's states cannot be read as scores

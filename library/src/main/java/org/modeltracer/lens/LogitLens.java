@@ -31,7 +31,7 @@ public final class LogitLens implements AutoCloseable {
             .filter(layer -> session.sites().stream().anyMatch(s -> s.place().equals(state(layer))))
             .toList();
     var context = session.context();
-    int threads = context.options().batchThreads();
+    int threads = context.options().threads();
     graph = unembedding.graph(context.model(), threads, layers.size());
     scores = arena.allocate(4L * layers.size() * unembedding.vocabulary(), 64);
   }

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
+import org.modeltracer.llama.ffi.DeviceType;
 import org.modeltracer.llama.ffi.GgmlFunctions;
 import org.modeltracer.llama.ffi.OfferedFunction;
 
@@ -17,8 +18,6 @@ import org.modeltracer.llama.ffi.OfferedFunction;
  * one backend made to where the next one computes.
  */
 final class Backends implements AutoCloseable {
-  private static final int CPU = 0;
-
   private final LlamaRuntime runtime;
   private final GgmlFunctions ggml;
   private final List<Long> weights;
@@ -33,7 +32,7 @@ final class Backends implements AutoCloseable {
       var devices = new LinkedHashSet<Long>();
       for (long weight : weights) {
         long device = deviceOf(weight);
-        if (device != 0 && ggml.deviceType(device) != CPU) {
+        if (device != 0 && ggml.deviceType(device) != DeviceType.CPU) {
           devices.add(device);
         }
       }

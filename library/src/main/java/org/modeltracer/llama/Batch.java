@@ -4,13 +4,12 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
+import org.modeltracer.llama.ffi.NativeLibrary;
 
 /**
  * Tokens to decode together: for each its position, its sequence, and whether logits are wanted.
  */
 public final class Batch {
-  static final long BYTES = 56;
-
   private static final long TOKEN = 8;
   private static final long POS = 24;
   private static final long N_SEQ_ID = 32;
@@ -27,7 +26,7 @@ public final class Batch {
 
   Batch(Arena arena, int capacity) {
     this.capacity = capacity;
-    struct = arena.allocate(BYTES, 8);
+    struct = arena.allocate(NativeLibrary.BATCH_BYTES, 8);
     tokens = arena.allocate(ValueLayout.JAVA_INT, capacity);
     positions = arena.allocate(ValueLayout.JAVA_INT, capacity);
     MemorySegment counts = arena.allocate(ValueLayout.JAVA_INT, capacity);

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -19,28 +20,42 @@ import org.jspecify.annotations.Nullable;
  * @param fields by name, in order
  */
 record CStruct(String since, String until, int size, Map<String, Field> fields) {
+  /** What a field holds. */
+  enum Type {
+    I32(Integer.BYTES),
+    U32(Integer.BYTES),
+    F32(Float.BYTES),
+    BOOL(1),
+    PTR(Long.BYTES);
+
+    private final int bytes;
+
+    Type(int bytes) {
+      this.bytes = bytes;
+    }
+
+    static Type named(String name) {
+      return valueOf(name.toUpperCase(Locale.ROOT));
+    }
+  }
+
   /**
    * One field.
    *
-   * @param type one of {@code i32 u32 f32 bool ptr}
    * @param offset bytes from the start of the struct
    * @param expected what the library's default for this field is, or null when any will do
    */
-  record Field(String name, String type, int offset, @Nullable String expected) {
+  record Field(String name, Type type, int offset, @Nullable String expected) {
     int bytes() {
-      return switch (type) {
-        case "bool" -> 1;
-        case "ptr" -> 8;
-        default -> 4;
-      };
+      return type.bytes;
     }
 
     String read(ByteBuffer struct) {
       return switch (type) {
-        case "bool" -> Integer.toString(struct.get(offset));
-        case "ptr" -> struct.getLong(offset) == 0 ? "0" : "set";
-        case "f32" -> Float.toString(struct.getFloat(offset));
-        default -> Integer.toString(struct.getInt(offset));
+        case BOOL -> Integer.toString(struct.get(offset));
+        case PTR -> struct.getLong(offset) == 0 ? "0" : "set";
+        case F32 -> Float.toString(struct.getFloat(offset));
+        case I32, U32 -> Integer.toString(struct.getInt(offset));
       };
     }
   }
@@ -52,10 +67,10 @@ record CStruct(String since, String until, int size, Map<String, Field> fields) 
     for (String line : text.strip().split("\\R")) {
       String[] words = line.strip().split("[ =]+");
       String expected = words.length > 2 ? words[2] : null;
-      int align = new Field(words[1], words[0], 0, expected).bytes();
-      offset = (offset + align - 1) / align * align;
-      fields.put(words[1], new Field(words[1], words[0], offset, expected));
-      offset += align;
+      Type type = Type.named(words[0]);
+      offset = (offset + type.bytes - 1) / type.bytes * type.bytes;
+      fields.put(words[1], new Field(words[1], type, offset, expected));
+      offset += type.bytes;
     }
     return new CStruct(release, release, (offset + 7) / 8 * 8, fields);
   }
@@ -77,6 +92,10 @@ record CStruct(String since, String until, int size, Map<String, Field> fields) 
 
   Optional<Field> field(String name) {
     return Optional.ofNullable(fields.get(name));
+  }
+
+  boolean has(String field) {
+    return fields.containsKey(field);
   }
 
   /** Whether every field of the other layout is in this one, at the same place. */

@@ -3,28 +3,23 @@ package org.modeltracer.llama;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.Collectors;
+import org.modeltracer.gguf.GgmlType;
 
 /** Element types llama.cpp can keep keys and values in. */
 public enum CacheType {
-  F32(0),
-  F16(1),
-  BF16(30),
-  Q8_0(8),
-  Q4_0(2),
-  Q4_1(3),
-  IQ4_NL(20),
-  Q5_0(6),
-  Q5_1(7);
-
-  private final int ggmlType;
-
-  CacheType(int ggmlType) {
-    this.ggmlType = ggmlType;
-  }
+  F32,
+  F16,
+  BF16,
+  Q8_0,
+  Q4_0,
+  Q4_1,
+  IQ4_NL,
+  Q5_0,
+  Q5_1;
 
   /** ggml's number, stable in all generations. */
-  public int ggmlType() {
-    return ggmlType;
+  int ggmlType() {
+    return GgmlType.valueOf(name()).id();
   }
 
   /** Name as on llama.cpp's command line, such as {@code q8_0}. */

@@ -26,7 +26,7 @@ final class EvalHook {
   EvalHook(LlamaRuntime runtime, Arena arena, BooleanSupplier cancelled) {
     this.cancelled = cancelled;
     window = new Tensor(runtime);
-    address = Upcalls.of((Upcalls.Evaluation) this::evaluated, arena);
+    address = Upcalls.evaluation(this::evaluated, arena);
   }
 
   long address() {

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.modeltracer.gguf.GgmlType;
+import org.modeltracer.llama.ffi.DeviceType;
 import org.modeltracer.llama.ffi.GgmlFunctions;
 import org.modeltracer.llama.ffi.NativeMemory;
 import org.modeltracer.llama.ffi.OfferedFunction;
@@ -16,7 +17,10 @@ final class Ggml {
   private static final int MAX_OPS = 256;
   private static final long TRAITS_BYTES = 56;
   private static final long OBJECT_HEADER = 32;
-  private static final int CPU_DEVICE = 0;
+
+  /** The last type that every known release has. */
+  private static final GgmlType LAST_IN_ALL = GgmlType.TQ2_0;
+
   private static final List<GgmlType> PROBED = List.of(GgmlType.F32, GgmlType.F16, GgmlType.Q8_0);
 
   private record NamedOp(Op op, String name) {}
@@ -43,14 +47,15 @@ final class Ggml {
           read.name().equalsIgnoreCase(expected.name())
               && read.blockSize() == expected.blockSize()
               && read.blockBytes() == expected.blockBytes()
-              && read.quantized() == expected.blockSize() > 1;
+              && read.quantized() == expected.blockSize() > 1
+              && read.convertible();
       if (!fits) {
-        throw unknown("ggml_type_traits", "it says of %s: %s".formatted(expected, read));
+        throw unknown("ggml_type_traits", "%s reads as %s".formatted(expected, read));
       }
     }
   }
 
-  static LlamaException unknown(String struct, String why) {
+  private static LlamaException unknown(String struct, String why) {
     return new LlamaException(
         LlamaException.Kind.LIBRARY, "unknown layout of %s: %s".formatted(struct, why));
   }
@@ -107,6 +112,11 @@ final class Ggml {
     functions.write(tensor, source, offset, bytes);
   }
 
+  /** Whether the library has an element type; ggml ends the process over one that it has not. */
+  boolean knows(GgmlType type) {
+    return type.id() <= LAST_IN_ALL.id() || functions.dequantizes(type.ggmlName());
+  }
+
   TensorType type(int id) {
     if (id < 0 || id >= MAX_TYPES) {
       throw new IllegalArgumentException("no ggml type has number " + id);
@@ -145,7 +155,7 @@ final class Ggml {
   }
 
   long cpuDevice() {
-    return functions.deviceByType(CPU_DEVICE);
+    return functions.deviceByType(DeviceType.CPU);
   }
 
   /** Names of the compute devices, such as {@code CPU}. */

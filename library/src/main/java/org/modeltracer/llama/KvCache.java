@@ -1,6 +1,7 @@
 package org.modeltracer.llama;
 
-import java.util.function.Supplier;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Executors;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.ffi.LlamaFunctions;
 
@@ -19,13 +20,11 @@ public final class KvCache {
   KvCache(LlamaContext context, LlamaFunctions llama, long contextAddress) {
     this.context = context;
     this.llama = llama;
-    sequences = context.options().sequences();
+    ContextOptions options = context.options();
+    sequences = options.sequences().count();
     CStruct layout = context.model().runtime().layouts().context();
-    streams =
-        sequences > 1
-            && !context.options().unifiedCache()
-            && layout.field("kv_unified").isPresent();
-    shiftable = isShiftable(context.options().keyType(), layout);
+    streams = sequences > 1 && !options.sequences().unified() && layout.has("kv_unified");
+    shiftable = isShiftable(options.cache().keys(), layout);
     handle = llama.memoryOf(contextAddress);
   }
 
@@ -36,11 +35,7 @@ public final class KvCache {
 
   /** Forgets everything. */
   public void clear() {
-    run(
-        () -> {
-          llama.clear(handle);
-          return null;
-        });
+    change(() -> llama.clear(handle));
   }
 
   /**
@@ -67,30 +62,7 @@ public final class KvCache {
           "only a whole sequence can be copied between streams of cells;"
               + " a unified cache can copy parts");
     }
-    run(
-        () -> {
-          llama.copy(handle, checkedSource, checkedTarget, from, to);
-          return null;
-        });
-  }
-
-  /** Forgets all sequences but one. */
-  public void keep(int sequence) {
-    int checked = check(sequence);
-    if (streams) {
-      // llama.cpp looks only at the stream of the sequence itself.
-      for (int other = 0; other < sequences; other++) {
-        if (other != sequence) {
-          remove(other, 0, END);
-        }
-      }
-      return;
-    }
-    run(
-        () -> {
-          llama.keep(handle, checked);
-          return null;
-        });
+    change(() -> llama.copy(handle, checkedSource, checkedTarget, from, to));
   }
 
   /**
@@ -104,11 +76,7 @@ public final class KvCache {
       throw new LlamaException(
           LlamaException.Kind.ARGUMENT, "the positions of this model's cache cannot be moved");
     }
-    run(
-        () -> {
-          llama.shift(handle, checked, from, to, delta);
-          return null;
-        });
+    change(() -> llama.shift(handle, checked, from, to, delta));
   }
 
   /** Highest position of a sequence, -1 when it has none. */
@@ -138,7 +106,7 @@ public final class KvCache {
       case F32, F16 -> true;
       case BF16 -> false;
       // From b9842 on llama.cpp follows a null pointer here unless heads are a multiple of 64 wide.
-      default -> layout.field("n_rs_seq").isEmpty();
+      default -> !layout.has("n_rs_seq");
     };
   }
 
@@ -151,7 +119,11 @@ public final class KvCache {
     return sequence;
   }
 
-  private <T extends @Nullable Object> T run(Supplier<T> call) {
+  private void change(Runnable call) {
+    run(Executors.callable(call));
+  }
+
+  private <T extends @Nullable Object> T run(Callable<T> call) {
     if (!exists()) {
       throw new LlamaException(
           LlamaException.Kind.ARGUMENT, "this model has no memory of earlier tokens");
@@ -159,7 +131,7 @@ public final class KvCache {
     return context.call(
         () -> {
           context.address();
-          return call.get();
+          return call.call();
         });
   }
 }

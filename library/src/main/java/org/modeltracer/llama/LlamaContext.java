@@ -50,7 +50,7 @@ public final class LlamaContext implements AutoCloseable {
               + runtime.log().firstError("it gave no reason (not enough memory?)"));
     }
     threadPool = ThreadPool.attach(runtime, address, options);
-    llama.pollWith(address, Upcalls.of((Upcalls.Poll) userData -> cancelled, arena));
+    llama.pollWith(address, Upcalls.poll(userData -> cancelled, arena));
     contextTokens = llama.contextTokens(address);
     sequenceTokens = llama.sequenceTokens(address);
     microBatch = llama.microBatchTokens(address);
@@ -60,8 +60,9 @@ public final class LlamaContext implements AutoCloseable {
 
   /** Settings that llama.cpp would not answer with an error but with the end of the process. */
   private void refuseWhatAborts() {
-    boolean old = runtime.layouts().context().field("op_offload").isEmpty();
-    boolean f32 = options.keyType() == CacheType.F32 || options.valueType() == CacheType.F32;
+    boolean old = !runtime.layouts().context().has("op_offload");
+    ContextOptions.Cache kept = options.cache();
+    boolean f32 = kept.keys() == CacheType.F32 || kept.values() == CacheType.F32;
     if (old && f32 && options.flashAttention() == FlashAttention.ON) {
       throw new LlamaException(
           LlamaException.Kind.CONTEXT,
@@ -69,11 +70,12 @@ public final class LlamaContext implements AutoCloseable {
               + runtime.version()
               + " has no flash attention over an F32 cache; use -fa off, or -ctk f16 -ctv f16");
     }
-    if (options.sequences() > options.batch()) {
+    ContextOptions.Size size = options.size();
+    if (options.sequences().count() > size.batch()) {
       throw new LlamaException(
           LlamaException.Kind.CONTEXT,
           "%d sequences take a batch (-b) of as many tokens, not %d"
-              .formatted(options.sequences(), options.batch()));
+              .formatted(options.sequences().count(), size.batch()));
     }
     if (model.options().vocabularyOnly()) {
       throw new LlamaException(
@@ -84,15 +86,14 @@ public final class LlamaContext implements AutoCloseable {
   private long create() {
     var params = new Params(arena, runtime.layouts().context(), llama::contextDefaults);
     params
-        .set("n_ctx", options.contextTokens())
-        .set("n_batch", options.batch())
-        .set("n_ubatch", Math.min(options.microBatch(), options.batch()))
-        .set("n_seq_max", options.sequences())
+        .set("n_ctx", options.size().tokens())
+        .set("n_batch", options.size().batch())
+        .set("n_ubatch", options.size().graph())
+        .set("n_seq_max", options.sequences().count())
         .set("n_threads", options.threads())
-        .set("n_threads_batch", options.batchThreads())
-        .set("type_k", options.keyType().ggmlType())
-        .set("type_v", options.valueType().ggmlType())
-        .set("embeddings", options.embeddings())
+        .set("n_threads_batch", options.threads())
+        .set("type_k", options.cache().keys().ggmlType())
+        .set("type_v", options.cache().values().ggmlType())
         .set("cb_eval", hook == null ? 0L : hook.address());
     if (params.has("flash_attn_type")) {
       params.set(
@@ -106,10 +107,10 @@ public final class LlamaContext implements AutoCloseable {
       params.set("flash_attn", options.flashAttention() == FlashAttention.ON);
     }
     if (params.has("kv_unified")) {
-      params.set("kv_unified", options.unifiedCache());
+      params.set("kv_unified", options.sequences().unified());
     }
     if (params.has("swa_full")) {
-      params.set("swa_full", options.fullWindowCache());
+      params.set("swa_full", options.cache().fullWindow());
     }
     return llama.init(model.address(), params.memory());
   }
@@ -122,26 +123,26 @@ public final class LlamaContext implements AutoCloseable {
    */
   public void decode(Batch tokens) {
     if (runtime.onThread()) {
-      run(false, tokens);
+      compute(false, tokens);
     } else {
-      call(() -> run(false, tokens));
+      runtime.run(() -> compute(false, tokens));
     }
   }
 
   /**
    * Runs the batch through the model's encoder.
    *
-   * @throws LlamaException as {@link #decode} does, and when the batch does not fit one graph
+   * @throws LlamaException as {@link #decode} does, and when the batch is larger than a micro-batch
    */
   public void encode(Batch tokens) {
-    call(() -> run(true, tokens));
+    runtime.run(() -> compute(true, tokens));
   }
 
   /**
-   * Refuses what llama.cpp would end the process over: text that is read in both directions has to
-   * go through one graph.
+   * Refuses a text that has to go through one graph and is too long for it: llama.cpp would end the
+   * process over it.
    *
-   * @throws LlamaException when that many tokens do not
+   * @throws LlamaException when there are more tokens than in a micro-batch
    */
   public void requireOneGraph(int tokens) {
     if (tokens > microBatch) {
@@ -152,7 +153,7 @@ public final class LlamaContext implements AutoCloseable {
     }
   }
 
-  private @Nullable Void run(boolean encodes, Batch tokens) {
+  private void compute(boolean encodes, Batch tokens) {
     if (encodes || !cache.exists()) {
       requireOneGraph(tokens.size());
     }
@@ -161,7 +162,7 @@ public final class LlamaContext implements AutoCloseable {
           LlamaException.Kind.ARGUMENT,
           tokens.size() + " tokens in a batch; this context takes 1 to " + batch.capacity());
     }
-    tokens.check(model.vocabulary().size(), options.sequences());
+    tokens.check(model.vocabulary().size(), options.sequences().count());
     runtime.log().clear();
     int status =
         encodes
@@ -177,7 +178,6 @@ public final class LlamaContext implements AutoCloseable {
     if (status != 0) {
       throw failure(status, tokens);
     }
-    return null;
   }
 
   /** Forgets what a pass that was cut short has written: all of it may be wrong. */
@@ -311,12 +311,11 @@ public final class LlamaContext implements AutoCloseable {
   /** Frees the context and everything it holds. */
   @Override
   public void close() {
-    call(
+    runtime.run(
         () -> {
           if (address != 0) {
             free();
           }
-          return null;
         });
   }
 

@@ -1,7 +1,6 @@
 package org.modeltracer.llama;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -40,7 +39,7 @@ public final class LlamaModel implements AutoCloseable {
     this.runtime = runtime;
     this.file = file;
     this.options = options;
-    servers = RpcEndpoint.parse(options.rpcServers());
+    servers = RpcEndpoint.parse(options.placement().rpcServers());
     if (!Files.isReadable(file)) {
       throw new LlamaException(
           LlamaException.Kind.MODEL, file + ": no such file, or no permission to read it");
@@ -84,18 +83,19 @@ public final class LlamaModel implements AutoCloseable {
       params
           .set("vocab_only", options.vocabularyOnly())
           .set("check_tensors", options.checkTensors());
-      if (options.gpuLayers() >= 0) {
-        params.set("n_gpu_layers", options.gpuLayers());
+      ModelOptions.Placement placement = options.placement();
+      if (placement.gpuLayers() >= 0) {
+        params.set("n_gpu_layers", placement.gpuLayers());
       }
       if (params.has("use_extra_bufts")) {
-        params.set("use_extra_bufts", options.extraBuffers() && !plainWeights);
+        params.set("use_extra_bufts", placement.extraBuffers() && !plainWeights);
       }
       if (!servers.isEmpty()) {
         params.set("devices", runtime.rpc().devices(arena, servers));
       }
       // Always set: without a callback b4916 prints dots to stderr.
       params.set("progress_callback", progress.stub(arena));
-      return llama.load(arena.allocateFrom(file.toString()).address(), params.memory());
+      return llama.load(file.toString(), params.memory());
     }
   }
 
@@ -137,7 +137,7 @@ public final class LlamaModel implements AutoCloseable {
     }
 
     long stub(Arena arena) {
-      return Upcalls.of((Upcalls.Progress) this::loaded, arena);
+      return Upcalls.progress(this::loaded, arena);
     }
 
     private boolean loaded(float share, long userData) {
@@ -251,15 +251,6 @@ public final class LlamaModel implements AutoCloseable {
     return decoderStart;
   }
 
-  /** llama.cpp's short description, such as {@code llama 7B Q4_K - Medium}. */
-  public String description() {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment text = arena.allocate(256);
-      runtime.functions().description(address(), text);
-      return text.getString(0);
-    }
-  }
-
   long address() {
     if (address == 0) {
       throw new IllegalStateException("this model is closed");
@@ -270,13 +261,12 @@ public final class LlamaModel implements AutoCloseable {
   /** Frees the model, and first the contexts that are still open on it. */
   @Override
   public void close() {
-    runtime.call(
+    runtime.run(
         () -> {
           if (address != 0) {
             Set.copyOf(contexts).forEach(LlamaContext::close);
             free();
           }
-          return null;
         });
   }
 

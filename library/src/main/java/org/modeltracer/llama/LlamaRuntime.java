@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.Executors;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgmlType;
@@ -52,12 +53,12 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
     log = new NativeLog(functions);
     layouts = ParameterLayouts.of(functions);
     // What may be offloaded became an argument of both structs and functions at once.
-    boolean offloads = layouts.context().field("op_offload").isPresent();
+    boolean offloads = layouts.context().has("op_offload");
     ggml = new Ggml(new GgmlFunctions(library, offloads));
     Path folder = located.file().getParent();
     ggml.loadBackends(folder == null ? "." : folder.toString());
     functions.backendInit();
-    ggml.functions().endWith(Upcalls.of((Upcalls.Ending) this::aborting, Arena.global()));
+    ggml.functions().endWith(Upcalls.ending(this::aborting, Arena.global()));
     version = readVersion();
     systemInfo = functions.systemInfo().strip();
     devices = List.copyOf(ggml.devices());
@@ -173,6 +174,11 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
     return thread.call(task);
   }
 
+  /** Runs a task without a result as {@link #call} does. */
+  public void run(Runnable task) {
+    call(Executors.callable(task));
+  }
+
   boolean onThread() {
     return thread.isCurrent();
   }
@@ -219,7 +225,7 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
 
   @Override
   public boolean converts(GgmlType type) {
-    return type(type.id()).convertible();
+    return ggml.knows(type) && type(type.id()).convertible();
   }
 
   @Override

@@ -29,7 +29,7 @@ final class NativeLog {
 
   /** Installs itself as the library's log. */
   NativeLog(LlamaFunctions llama) {
-    llama.logTo(Upcalls.of((Upcalls.Log) this::receive, Arena.global()));
+    llama.logTo(Upcalls.log(this::receive, Arena.global()));
   }
 
   private void receive(int newLevel, long text, long userData) {
@@ -62,7 +62,7 @@ final class NativeLog {
       }
       errors.addLast(complete);
     }
-    Level to = level == ERROR ? Level.DEBUG : level == WARN ? Level.DEBUG : Level.TRACE;
+    Level to = level == ERROR || level == WARN ? Level.DEBUG : Level.TRACE;
     LOGGER.log(to, complete);
   }
 

@@ -10,6 +10,7 @@ package org.modeltracer.llama;
 public enum Op {
   ADD,
   CLAMP,
+  CONCAT,
   CONT,
   CPY,
   DIAG_MASK_INF,

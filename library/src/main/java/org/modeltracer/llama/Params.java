@@ -27,7 +27,7 @@ final class Params {
   }
 
   boolean has(String field) {
-    return layout.field(field).isPresent();
+    return layout.has(field);
   }
 
   Params set(String field, int value) {

@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.llama.ffi.DeviceType;
 import org.modeltracer.llama.ffi.GgmlFunctions;
 import org.modeltracer.llama.ffi.OfferedFunction;
 
@@ -19,9 +20,6 @@ import org.modeltracer.llama.ffi.OfferedFunction;
  * into ggml's registry, where every model would find them.
  */
 final class RpcServers {
-  private static final int GPU = 1;
-  private static final int INTEGRATED = 2;
-
   private final GgmlFunctions ggml;
   private final Path file;
   private final String version;
@@ -120,13 +118,13 @@ final class RpcServers {
 
   /** Graphics processors of this machine; integrated ones only where there are no others. */
   private List<Long> local() {
-    List<Long> own = local(GPU);
+    List<Long> own = local(DeviceType.GPU);
     // Older generations number accelerators that are no devices of their own like this.
     boolean integrated = function("ggml_backend_rpc_add_server").exists();
-    return own.isEmpty() && integrated ? local(INTEGRATED) : own;
+    return own.isEmpty() && integrated ? local(DeviceType.INTEGRATED) : own;
   }
 
-  private List<Long> local(int wanted) {
+  private List<Long> local(DeviceType wanted) {
     var found = new ArrayList<Long>();
     for (long i = 0; i < ggml.devices(); i++) {
       long device = ggml.device(i);

@@ -12,11 +12,10 @@ public final class Sampler implements AutoCloseable {
   public Sampler(LlamaRuntime runtime, SamplerOptions options) {
     this.runtime = runtime;
     llama = runtime.functions();
-    runtime.call(
+    runtime.run(
         () -> {
           chain = llama.samplerChain();
           fill(options);
-          return null;
         });
   }
 
@@ -50,13 +49,12 @@ public final class Sampler implements AutoCloseable {
   /** Frees the chain. */
   @Override
   public void close() {
-    runtime.call(
+    runtime.run(
         () -> {
           if (chain != 0) {
             llama.freeSampler(chain);
             chain = 0;
           }
-          return null;
         });
   }
 }

@@ -1,8 +1,6 @@
 package org.modeltracer.llama;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -33,7 +31,6 @@ public final class SideGraph implements AutoCloseable {
   public record Value(long tensor, long width, long columns) {}
 
   private static final int MOST_TENSORS = 128;
-  private static final int WEIGHTS = 1;
   private static final Set<Op> OF_ONE =
       Set.of(
           Op.NORM, Op.RMS_NORM, Op.L2_NORM, Op.SCALE, Op.CLAMP, Op.SQR, Op.SQRT, Op.LOG, Op.UNARY);
@@ -87,17 +84,11 @@ public final class SideGraph implements AutoCloseable {
 
   private long arena() {
     long bytes = MOST_TENSORS * ggml.tensorOverhead() + ggml.graphOverhead(MOST_TENSORS);
-    try (var memory = Arena.ofConfined()) {
-      // Memory size, no memory of ours, and no data beside the structs.
-      MemorySegment params = memory.allocate(24, 8);
-      params.set(ValueLayout.JAVA_LONG, 0, bytes);
-      params.set(ValueLayout.JAVA_BOOLEAN, 16, true);
-      long made = ggml.init(params);
-      if (made == 0) {
-        throw refused("there is no memory for it");
-      }
-      return made;
+    long made = ggml.init(bytes);
+    if (made == 0) {
+      throw refused("there is no memory for it");
     }
+    return made;
   }
 
   private long graph() {
@@ -120,15 +111,15 @@ public final class SideGraph implements AutoCloseable {
    */
   public Value weight(long address) {
     Tensor tensor = new Tensor(runtime).at(address);
-    if (tensor.ne(2) != 1 || tensor.ne(3) != 1 || usage(tensor.buffer()) != WEIGHTS) {
+    if (tensor.ne(2) != 1 || tensor.ne(3) != 1 || !holdsWeights(tensor.buffer())) {
       throw refused(tensor.name() + " is no matrix of weights");
     }
     weights.add(address);
     return new Value(address, tensor.ne(0), tensor.ne(1));
   }
 
-  private int usage(long buffer) {
-    return buffer == 0 ? -1 : ggml.bufferUsage(buffer);
+  private boolean holdsWeights(long buffer) {
+    return buffer != 0 && ggml.holdsWeights(buffer);
   }
 
   /** The result of an operation, in float32. */
@@ -188,10 +179,10 @@ public final class SideGraph implements AutoCloseable {
    * @param target native memory for float32 {@code [column][width of the result]}
    */
   public void compute(MemorySegment columns, MemorySegment target) {
-    runtime.call(() -> run(columns, target));
+    runtime.run(() -> run(columns, target));
   }
 
-  private @Nullable Void run(MemorySegment columns, MemorySegment target) {
+  private void run(MemorySegment columns, MemorySegment target) {
     if (backends == null || model.address() == 0) {
       throw new IllegalStateException("this graph is closed");
     }
@@ -205,7 +196,6 @@ public final class SideGraph implements AutoCloseable {
     ggml.write(input.tensor(), columns, 0, bytes);
     backends.compute(graph);
     runtime.readTensor(result.tensor(), target, 0, 4 * result.width() * result.columns());
-    return null;
   }
 
   private void free() {
@@ -222,10 +212,6 @@ public final class SideGraph implements AutoCloseable {
   /** Frees the graph; the weights stay the model's. */
   @Override
   public void close() {
-    runtime.call(
-        () -> {
-          free();
-          return null;
-        });
+    runtime.run(this::free);
   }
 }

@@ -2,6 +2,7 @@ package org.modeltracer.llama;
 
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.gguf.GgmlType;
 import org.modeltracer.llama.ffi.OfferedFunction.Dequantization;
 
 /**
@@ -23,16 +24,13 @@ public record TensorType(
     @Nullable Dequantization toFloat) {
 
   /** Number of {@code F32}, stable in all generations. */
-  public static final int F32 = 0;
+  public static final int F32 = GgmlType.F32.id();
 
   /** Number of {@code F16}. */
-  public static final int F16 = 1;
-
-  /** Number of {@code I32}. */
-  public static final int I32 = 26;
+  public static final int F16 = GgmlType.F16.id();
 
   /** Number of {@code I64}. */
-  public static final int I64 = 27;
+  public static final int I64 = GgmlType.I64.id();
 
   /** Bytes of a row of {@code n} elements. */
   public long rowBytes(long n) {

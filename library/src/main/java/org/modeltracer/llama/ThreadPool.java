@@ -2,7 +2,6 @@ package org.modeltracer.llama;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import org.modeltracer.llama.ffi.GgmlFunctions;
 import org.modeltracer.llama.ffi.OfferedFunction;
 
@@ -13,10 +12,8 @@ import org.modeltracer.llama.ffi.OfferedFunction;
  * between two observed ones, which makes observing expensive; with a pool attached they do not.
  */
 final class ThreadPool implements AutoCloseable {
-  private static final long PARAMS_BYTES = 544;
-  private static final long N_THREADS = 512;
-  private static final long POLL = 520;
-  private static final int POLL_DEFAULT = 50;
+  /** Room for any generation's parameters, which the library writes itself; 528 in the known. */
+  private static final long PARAMS_BYTES = 4096;
 
   private final LlamaRuntime runtime;
   private long address;
@@ -28,37 +25,22 @@ final class ThreadPool implements AutoCloseable {
 
   /** Attaches a pool to a context where the library would go without; else an empty one. */
   static ThreadPool attach(LlamaRuntime runtime, long context, ContextOptions options) {
-    int threads = Math.max(options.threads(), options.batchThreads());
+    int threads = options.threads();
+    GgmlFunctions ggml = runtime.ggml().functions();
     OfferedFunction create = runtime.ggml().cpuFunction("ggml_threadpool_new");
-    if (threads < 2 || !create.exists() || !runtime.wantsThreadPool()) {
+    boolean possible = create.exists() && ggml.knowsThreadPoolDefaults();
+    if (threads < 2 || !possible || !runtime.wantsThreadPool()) {
       return new ThreadPool(runtime, 0);
     }
     try (Arena arena = Arena.ofConfined()) {
-      long pool = create.ofStruct(params(runtime, arena, threads));
+      MemorySegment params = arena.allocate(PARAMS_BYTES, 8);
+      ggml.threadPoolDefaults(params, threads);
+      long pool = create.ofStruct(params);
       if (pool != 0) {
         runtime.functions().attachThreads(context, pool);
       }
       return new ThreadPool(runtime, pool);
     }
-  }
-
-  /** What makes a pool; the library's own defaults tell whether fields are where they are known. */
-  private static MemorySegment params(LlamaRuntime runtime, Arena arena, int threads) {
-    MemorySegment params = arena.allocate(PARAMS_BYTES, 8);
-    GgmlFunctions ggml = runtime.ggml().functions();
-    if (ggml.knowsThreadPoolDefaults()) {
-      ggml.threadPoolDefaults(params, threads);
-      int read = params.get(ValueLayout.JAVA_INT, N_THREADS);
-      int poll = params.get(ValueLayout.JAVA_INT, POLL);
-      if (read != threads || poll != POLL_DEFAULT) {
-        throw Ggml.unknown(
-            "ggml_threadpool_params",
-            "defaults for %d threads read as %d threads, poll %d".formatted(threads, read, poll));
-      }
-    }
-    params.set(ValueLayout.JAVA_INT, N_THREADS, threads);
-    params.set(ValueLayout.JAVA_INT, POLL, POLL_DEFAULT);
-    return params;
   }
 
   boolean attached() {

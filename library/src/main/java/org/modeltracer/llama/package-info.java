@@ -1,8 +1,9 @@
 /**
- * Binding of llama.cpp and ggml through the foreign function interface: no JNI.
+ * llama.cpp as Java objects: runtime, models, contexts, batches, the hook into the forward pass.
  *
- * <p>All restricted calls of the project are in this package. Pointers travel as {@code long}: a
- * pointer is only an address until somebody who knows the bound of what it points to reads it.
+ * <p>C functions are called through {@link org.modeltracer.llama.ffi}. Pointers travel as {@code
+ * long}: a pointer is only an address until somebody who knows the bound of what it points to reads
+ * it.
  */
 @NullMarked
 package org.modeltracer.llama;

@@ -1,5 +1,7 @@
 package org.modeltracer.model;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A {@link Site} in one layer.
  *
@@ -13,6 +15,17 @@ public record Place(Site site, int layer) {
 
   /** "Layer" of the final norm, the logits, and whatever belongs to no layer. */
   public static final int AFTER_LAYERS = Integer.MAX_VALUE;
+
+  /** Where the scores of the next token come out. */
+  public static final Place LOGITS = new Place(Site.LOGITS, AFTER_LAYERS);
+
+  /** What is no known place. */
+  public static final Place NOWHERE = new Place(Site.OTHER, AFTER_LAYERS);
+
+  /** Layer index, -1 for the embedding, null for what belongs to no layer. */
+  public @Nullable Integer layerOrNull() {
+    return layer == AFTER_LAYERS ? null : layer;
+  }
 
   /** Whether this place lies inside a numbered layer. */
   public boolean inLayer() {

@@ -13,13 +13,19 @@ public final class ResidualChange {
   private double normOut;
   private double cosine;
 
-  /** Makes these the sums over so many tokens. */
-  public ResidualChange of(long tokens, double in, double delta, double out, double cosines) {
-    rows = tokens;
-    normIn = in;
-    normDelta = delta;
-    normOut = out;
-    cosine = cosines;
+  /** Makes these the sums over no tokens. */
+  public void clear() {
+    rows = 0;
+    normIn = normDelta = normOut = cosine = 0;
+  }
+
+  /** Adds one token: ‖x_in‖, ‖x_out − x_in‖, ‖x_out‖ and cos(x_in, x_out). */
+  public ResidualChange add(double in, double delta, double out, double cos) {
+    rows++;
+    normIn += in;
+    normDelta += delta;
+    normOut += out;
+    cosine += cos;
     return this;
   }
 

@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cache.CacheGroup;
 import org.modeltracer.cache.CacheLayout;
@@ -37,8 +38,9 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
 
   private final ModelTracer tracer;
   private final PassSink sink;
+  private final Supplier<Set<Site>> sites;
   private final CacheLayout caches;
-  private final NodeTable<WatchedNode> table = new NodeTable<>();
+  private final ModelSurvey survey;
   private final NodeTable<TokenAxis> axes;
   private final NodeIdentity identity;
   private final Ubatch ubatch = new Ubatch();
@@ -55,6 +57,8 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
   private final boolean separateStreams;
   private final long[] shape = new long[Tensor.DIMS];
   private final TokenRows rows = new TokenRows();
+  private NodeTable<WatchedNode> table = new NodeTable<>();
+  private @Nullable Set<Site> watched;
   private @Nullable RowSink rowTap;
   private @Nullable Batch batch;
   private @Nullable WatchedNode current;
@@ -64,16 +68,25 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
   private long nodesObserved;
   private long bytesObserved;
 
+  /**
+   * A probe of a context's graphs.
+   *
+   * @param sink takes what its reader wants beside the tracer
+   * @param sites kinds of places to watch, asked when a pass begins
+   * @param forceCopy whether host tensors too are read through their backend
+   */
   public ForwardProbe(
       LlamaRuntime runtime,
       ModelSurvey survey,
       CacheLayout caches,
       ModelTracer tracer,
       PassSink sink,
-      Set<Site> sites,
+      Supplier<Set<Site>> sites,
       boolean forceCopy) {
     this.tracer = tracer;
     this.sink = sink;
+    this.sites = sites;
+    this.survey = survey;
     this.caches = caches;
     identity = new NodeIdentity(runtime);
     source = new Tensor(runtime);
@@ -84,8 +97,18 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
     firstLayer = survey.prompt().first();
     flagsComputed = survey.setsFlag(COMPUTED);
     separateStreams = caches.all().stream().anyMatch(c -> c.streams() > 1);
+  }
+
+  /** Watches what is wanted by now; an unchanged set is the same object. */
+  private void watch() {
+    Set<Site> wanted = sites.get();
+    if (wanted == watched) {
+      return;
+    }
+    watched = wanted;
+    table = new NodeTable<>();
     for (SiteMap map : survey.maps()) {
-      new WatchList(map, sites, tracer.config()).fill(table);
+      new WatchList(map, wanted, tracer.config()).fill(table);
     }
   }
 
@@ -109,6 +132,7 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
     batch = submitted;
     caches.all().forEach(c -> c.cells().beginPass(forward));
     ubatch.beginBatch(submitted);
+    watch();
     table.restart();
     attention.accessed().begin();
   }
@@ -148,7 +172,7 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
 
   /** Where a node of a graph counts tokens; null where nothing shows it. */
   public @Nullable TokenAxis axis(GraphNode node) {
-    return axes.get(node.identity(), node.occurrence());
+    return axes.get(node);
   }
 
   /** Number of the graph's first layer. */

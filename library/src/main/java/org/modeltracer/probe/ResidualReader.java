@@ -17,15 +17,11 @@ final class ResidualReader {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
   private final Arena arena = Arena.ofShared();
+  private final ResidualChange change = new ResidualChange();
   private MemorySegment before = MemorySegment.NULL;
   private int layer;
   private int width;
   private long rows;
-  private double in;
-  private double out;
-  private double delta;
-  private double cosine;
-  private final ResidualChange change = new ResidualChange();
 
   /** A new graph begins. */
   void forget() {
@@ -59,12 +55,12 @@ final class ResidualReader {
       enter(leaving, values, t);
       return;
     }
-    in = out = delta = cosine = 0;
+    change.clear();
     for (int r = 0; r < outRows; r++) {
       int from = picked ? ubatch.rowOf(r, true) : r;
       compare(4L * width * from, values, 4L * width * r);
     }
-    if (change.of(outRows, in, delta, out, cosine).isFinite()) {
+    if (change.isFinite()) {
       tracer.recordResidual(leaving, change);
     }
     enter(leaving, values, t);
@@ -83,10 +79,8 @@ final class ResidualReader {
       xy += x * y;
       dd += (y - x) * (y - x);
     }
-    in += Math.sqrt(xx);
-    out += Math.sqrt(yy);
-    delta += Math.sqrt(dd);
-    cosine += xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : 0;
+    double cosine = xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : 0;
+    change.add(Math.sqrt(xx), Math.sqrt(dd), Math.sqrt(yy), cosine);
   }
 
   /** The state kept: {@code [row, width]}. */

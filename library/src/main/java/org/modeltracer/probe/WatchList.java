@@ -16,8 +16,6 @@ import org.modeltracer.trace.TracerConfig;
  * What a probe must look at in one graph: the places asked for, and the inputs that explain them.
  */
 final class WatchList {
-  private static final Place NOWHERE = new Place(Site.OTHER, Place.AFTER_LAYERS);
-
   private final SiteMap map;
   private final Set<Site> sites;
   private final TracerConfig config;
@@ -58,7 +56,7 @@ final class WatchList {
 
   private WatchedNode watch(GraphNode node) {
     return watched.computeIfAbsent(
-        node, n -> new WatchedNode(n, map.places().getOrDefault(n, NOWHERE), map.tokens(n)));
+        node, n -> new WatchedNode(n, map.places().getOrDefault(n, Place.NOWHERE), map.tokens(n)));
   }
 
   /** The node that looks tokens up: every graph begins there. */

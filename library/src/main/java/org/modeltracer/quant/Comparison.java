@@ -16,7 +16,6 @@ import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.model.Site;
-import org.modeltracer.model.Subscription;
 import org.modeltracer.session.SessionListener;
 
 /**
@@ -55,11 +54,11 @@ public final class Comparison implements AutoCloseable {
                       .formatted(two.model().getFileName(), one.model().getFileName(), what));
             });
     window = window(one.context());
-    LlamaRuntime runtime = one.placement().runtime();
+    LlamaRuntime runtime = one.engine().runtime();
     reference = new OpenModel(runtime, sized(one));
     try {
       partner =
-          Objects.equals(one.placement().library(), two.placement().library())
+          Objects.equals(one.engine().library(), two.engine().library())
               ? new ThreadPartner(runtime, sized(two))
               : new ProcessPartner(sized(two));
     } catch (RuntimeException e) {
@@ -81,8 +80,8 @@ public final class Comparison implements AutoCloseable {
   }
 
   private int window(ContextOptions context) {
-    if (context.contextTokens() > 0) {
-      return context.contextTokens();
+    if (context.size().tokens() > 0) {
+      return context.size().tokens();
     }
     return Math.clamp(referenceFile.trainedContext().orElse(WINDOW), 2, WINDOW);
   }
@@ -176,7 +175,7 @@ public final class Comparison implements AutoCloseable {
               progress.at(before + read, runs * size);
             }
           };
-      try (Subscription following = reference.session().listen(listener)) {
+      try (var _ = reference.session().listen(listener)) {
         lockstep.run(tokens);
       }
       done += tokens.length;

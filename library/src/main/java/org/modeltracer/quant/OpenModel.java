@@ -6,7 +6,6 @@ import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
-import org.modeltracer.model.Subscription;
 import org.modeltracer.probe.NodeValues;
 import org.modeltracer.session.SessionListener;
 import org.modeltracer.session.SessionOptions;
@@ -21,7 +20,7 @@ final class OpenModel implements AutoCloseable {
   private final TracedSession session;
 
   OpenModel(LlamaRuntime runtime, Setup setup) {
-    model = runtime.open(setup.model(), setup.placement().options());
+    model = runtime.open(setup.model(), setup.engine().options());
     tracer = ModelTracer.quiet(TracerConfig.builder().attention(true).build());
     try {
       if (model.hasEncoder() && model.hasDecoder()) {
@@ -30,11 +29,11 @@ final class OpenModel implements AutoCloseable {
             setup.model() + ": models with an encoder and a decoder are not compared");
       }
       ContextOptions context = setup.context();
+      int together = context.size().microBatch();
       session =
           TracedSession.open(
               model,
-              SessionOptions.defaults()
-                  .withContext(context.withBatch(context.microBatch(), context.microBatch())),
+              SessionOptions.defaults().withContext(context.withBatch(together, together)),
               tracer);
     } catch (RuntimeException e) {
       tracer.close();
@@ -62,7 +61,7 @@ final class OpenModel implements AutoCloseable {
             show.accept(values);
           }
         };
-    try (Subscription following = session.listen(listener)) {
+    try (var _ = session.listen(listener)) {
       session.evaluate(tokens, true);
     }
   }

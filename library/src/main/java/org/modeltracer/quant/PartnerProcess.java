@@ -44,7 +44,7 @@ final class PartnerProcess {
   private void run(Setup setup) throws IOException {
     Thread.ofPlatform().daemon().name("parent").start(this::listen);
     try {
-      OpenModel opened = new OpenModel(setup.placement().runtime(), setup);
+      OpenModel opened = new OpenModel(setup.engine().runtime(), setup);
       model = opened;
       hello(opened);
       while (true) {

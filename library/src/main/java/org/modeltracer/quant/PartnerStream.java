@@ -19,8 +19,9 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.graph.NodeInfo;
 import org.modeltracer.llama.CacheType;
 import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.Engine;
 import org.modeltracer.llama.FlashAttention;
-import org.modeltracer.llama.Placement;
+import org.modeltracer.llama.ModelOptions.Placement;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
 
@@ -66,24 +67,27 @@ final class PartnerStream {
   void setup(Setup setup) throws IOException {
     ContextOptions context = setup.context();
     text(setup.model().toString());
-    Placement placement = setup.placement();
-    text(placement.library() == null ? null : placement.library().toString());
+    Path library = setup.engine().library();
+    Placement placement = setup.engine().placement();
+    text(library == null ? null : library.toString());
     out.writeInt(placement.gpuLayers());
     texts(placement.rpcServers());
-    out.writeInt(context.contextTokens());
-    out.writeInt(context.microBatch());
+    out.writeBoolean(placement.extraBuffers());
+    out.writeInt(context.size().tokens());
+    out.writeInt(context.size().microBatch());
     out.writeInt(context.threads());
     text(context.flashAttention().name());
-    text(context.keyType().name());
-    text(context.valueType().name());
-    out.writeBoolean(context.fullWindowCache());
+    text(context.cache().keys().name());
+    text(context.cache().values().name());
+    out.writeBoolean(context.cache().fullWindow());
     out.flush();
   }
 
   Setup setup() throws IOException {
     Path model = Path.of(required());
     String library = text();
-    var placement = new Placement(library == null ? null : Path.of(library), in.readInt(), texts());
+    var placement = new Placement(in.readInt(), texts(), in.readBoolean());
+    var engine = new Engine(library == null ? null : Path.of(library), placement);
     int tokens = in.readInt();
     int together = in.readInt();
     int threads = in.readInt();
@@ -95,7 +99,7 @@ final class PartnerStream {
             .withFlashAttention(FlashAttention.valueOf(required()))
             .withCacheTypes(CacheType.valueOf(required()), CacheType.valueOf(required()))
             .withFullWindowCache(in.readBoolean());
-    return new Setup(model, placement, context);
+    return new Setup(model, engine, context);
   }
 
   void node(NodeInfo node) throws IOException {

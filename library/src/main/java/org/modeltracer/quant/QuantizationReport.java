@@ -57,17 +57,6 @@ public record QuantizationReport(
               e.snrDb(),
               node.level()));
     }
-    tracer.addSection(
-        new SummarySection() {
-          @Override
-          public String name() {
-            return "quantization";
-          }
-
-          @Override
-          public Object toJson() {
-            return ReportJson.overview(QuantizationReport.this);
-          }
-        });
+    tracer.addAnalysis(SummarySection.QUANTIZATION, () -> ReportJson.overview(this));
   }
 }

@@ -56,7 +56,7 @@ final class ReportJson {
 
   private static Map<String, @Nullable Object> place(Place place) {
     Map<String, @Nullable Object> object = new LinkedHashMap<>();
-    object.put("layer", place.layer() == Place.AFTER_LAYERS ? null : place.layer());
+    object.put("layer", place.layerOrNull());
     object.put("site", place.site());
     return object;
   }

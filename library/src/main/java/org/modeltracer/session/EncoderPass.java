@@ -1,6 +1,7 @@
 package org.modeltracer.session;
 
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.cache.CacheLayout;
@@ -29,6 +30,7 @@ final class EncoderPass {
       LlamaContext context,
       ModelSurvey encoder,
       ModelTracer tracer,
+      Listeners listeners,
       SessionOptions options,
       TracedCache cache,
       PassRunner passes) {
@@ -43,8 +45,8 @@ final class EncoderPass {
             encoder,
             none,
             tracer,
-            new Listeners(),
-            options.sites(tracer.config()),
+            new Listeners(Set.of()),
+            listeners::sites,
             options.copyBuffers());
   }
 
@@ -53,13 +55,14 @@ final class EncoderPass {
       LlamaContext context,
       ModelSurvey survey,
       ModelTracer tracer,
+      Listeners listeners,
       SessionOptions options,
       TracedCache cache,
       PassRunner passes) {
     ModelSurvey encoder = survey.encoder();
     return encoder == null
         ? null
-        : new EncoderPass(context, encoder, tracer, options, cache, passes);
+        : new EncoderPass(context, encoder, tracer, listeners, options, cache, passes);
   }
 
   /** Reads a prompt, which the decoder attends to from here on. */

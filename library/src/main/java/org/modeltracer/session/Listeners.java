@@ -14,19 +14,42 @@ import org.modeltracer.probe.PassSink;
 
 /** Those who follow a session, in the order in which they were added. */
 final class Listeners implements PassSink {
+  private static final Set<Site> STATES = EnumSet.of(Site.EMBEDDING, Site.LAYER_OUT);
+
+  /** Not read row by row: one row for each head, and choices of experts. */
+  private static final Set<Site> NO_ROWS = EnumSet.of(Site.ATTENTION, Site.EXPERTS);
+
   /** A listener, and what it wanted when it was added. */
   private record Entry(
       SessionListener listener, Set<Site> rows, Set<String> nodes, boolean states) {}
 
+  private final Set<Site> always;
+  private volatile Set<Site> sites;
   private volatile Entry[] entries = {};
   private volatile Set<Site> rows = EnumSet.noneOf(Site.class);
   private volatile Set<String> nodes = Set.of();
   private volatile boolean states;
 
+  /**
+   * No listeners.
+   *
+   * @param always places that are watched whoever listens
+   */
+  Listeners(Set<Site> always) {
+    this.always = Set.copyOf(always);
+    sites = this.always;
+  }
+
   synchronized Subscription add(SessionListener listener) {
     var entry =
         new Entry(
             listener, Set.copyOf(listener.rows()), Set.copyOf(listener.nodes()), listener.states());
+    for (Site site : entry.rows) {
+      if (NO_ROWS.contains(site)) {
+        throw new IllegalArgumentException(
+            "no listener has rows of %s; TraceListener has those of attention".formatted(site));
+      }
+    }
     Entry[] more = Arrays.copyOf(entries, entries.length + 1);
     more[more.length - 1] = entry;
     set(more);
@@ -38,15 +61,19 @@ final class Listeners implements PassSink {
   }
 
   private void set(Entry[] now) {
-    Set<Site> sites = EnumSet.noneOf(Site.class);
+    Set<Site> wanted = EnumSet.noneOf(Site.class);
     Set<String> keys = new HashSet<>();
     boolean any = false;
     for (Entry entry : now) {
-      sites.addAll(entry.rows);
+      wanted.addAll(entry.rows);
       keys.addAll(entry.nodes);
       any |= entry.states;
     }
-    rows = sites;
+    Set<Site> all = EnumSet.copyOf(wanted);
+    all.addAll(always);
+    all.addAll(any ? STATES : Set.of());
+    sites = all.equals(sites) ? sites : Set.copyOf(all);
+    rows = wanted;
     nodes = Set.copyOf(keys);
     states = any;
     entries = now;
@@ -55,6 +82,11 @@ final class Listeners implements PassSink {
   /** Keys of all nodes that anybody wants. */
   Set<String> nodes() {
     return nodes;
+  }
+
+  /** Kinds of places to watch; the same object until they change. */
+  Set<Site> sites() {
+    return sites;
   }
 
   @Override

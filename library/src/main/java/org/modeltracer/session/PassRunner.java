@@ -10,15 +10,12 @@ import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.model.Place;
-import org.modeltracer.model.Site;
 import org.modeltracer.probe.ForwardProbe;
 import org.modeltracer.probe.NodeTap;
 import org.modeltracer.trace.ModelTracer;
 
 /** Runs one forward pass after the other under a tracer, and hands on what comes of each. */
 final class PassRunner {
-  private static final Place LOGITS = new Place(Site.LOGITS, Place.AFTER_LAYERS);
-
   private final LlamaContext context;
   private final ModelTracer tracer;
   private final Listeners listeners;
@@ -27,7 +24,7 @@ final class PassRunner {
   private final Choice choice;
   private @Nullable NodeTap tap;
   private final boolean hasLogits;
-  private final boolean readsWhole;
+  private final boolean whole;
 
   PassRunner(
       LlamaContext context,
@@ -43,8 +40,8 @@ final class PassRunner {
     this.probe = probe;
     this.cache = cache;
     this.choice = choice;
-    hasLogits = survey.node(LOGITS).isPresent();
-    readsWhole = survey.seesAhead() || !cache.exists();
+    hasLogits = survey.node(Place.LOGITS).isPresent();
+    whole = survey.seesAhead() || !cache.exists();
   }
 
   /** Sets what observes beside the probe. */
@@ -52,9 +49,9 @@ final class PassRunner {
     tap = observer;
   }
 
-  /** Refuses more tokens than the model can read together, where it has to. */
+  /** Refuses a text that is read in both directions, but not in one graph. */
   void check(int tokens) {
-    if (readsWhole) {
+    if (whole) {
       context.requireOneGraph(tokens);
     }
   }
@@ -68,7 +65,8 @@ final class PassRunner {
     check(batch.size());
     int forward = tracer.beginForward(batch.position(0), batch.size());
     probe.begin(batch, forward);
-    context.observe(tap != null ? tap : tracer.isEnabled() ? probe : null);
+    boolean watches = tracer.isEnabled() || !listeners.sites().isEmpty();
+    context.observe(tap != null ? tap : watches ? probe : null);
     int chosen;
     Optional<Anomaly> worst = Optional.empty();
     try {

@@ -75,7 +75,7 @@ final class PoisonedCells {
 
   private static Anomaly anomaly(PoisonedCell cell) {
     boolean nan = cell.stats().nan() > 0;
-    Site site = cell.part().equals("k") ? Site.KEY_CACHE : Site.VALUE_CACHE;
+    Site site = cell.part() == CacheStatistics.Kind.K ? Site.KEY_CACHE : Site.VALUE_CACHE;
     String message =
         "%s, cell %d, position %d of sequence %s: %d of %d values are %s"
             .formatted(

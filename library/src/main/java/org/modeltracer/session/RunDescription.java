@@ -12,6 +12,7 @@ import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.model.Site;
 import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.SummaryField;
 import org.modeltracer.weights.Hashes;
 
 /** What a summary says about the program, the runtime, the model and the run. */
@@ -46,12 +47,12 @@ public final class RunDescription {
 
   /** Puts all of it into the tracer's summary, with the time since this was made. */
   public void describe(ModelTracer tracer) {
-    tracer.describe("tool", tool());
-    tracer.describe("runtime", runtime());
-    tracer.describe("model", model());
-    tracer.describe("config", config());
-    tracer.describe("prompt", prompts.prompts());
-    tracer.describe("timing", timing());
+    tracer.describe(SummaryField.TOOL, tool());
+    tracer.describe(SummaryField.RUNTIME, runtime());
+    tracer.describe(SummaryField.MODEL, model());
+    tracer.describe(SummaryField.CONFIG, config());
+    tracer.describe(SummaryField.PROMPT, prompts.prompts());
+    tracer.describe(SummaryField.TIMING, timing());
   }
 
   /** This program. */
@@ -90,7 +91,7 @@ public final class RunDescription {
 
   private List<String> backends(LlamaRuntime llama) {
     var backends = new ArrayList<>(llama.devices());
-    model.options().rpcServers().forEach(server -> backends.add("RPC[" + server + "]"));
+    model.options().placement().rpcServers().forEach(server -> backends.add("RPC[" + server + "]"));
     return backends;
   }
 
@@ -119,11 +120,11 @@ public final class RunDescription {
     ContextOptions context = options.context();
     var config = new LinkedHashMap<String, Object>();
     config.put("context", session.context().contextTokens());
-    config.put("batch", context.batch());
-    config.put("micro_batch", context.microBatch());
+    config.put("batch", context.size().batch());
+    config.put("micro_batch", context.size().microBatch());
     config.put("flash_attention", context.flashAttention().name().toLowerCase(Locale.ROOT));
-    config.put("cache_type_k", context.keyType().id());
-    config.put("cache_type_v", context.valueType().id());
+    config.put("cache_type_k", context.cache().keys().id());
+    config.put("cache_type_v", context.cache().values().id());
     config.put("context_shift", options.cache().shift());
     config.put("keep", options.cache().keep());
     config.put("cache_reuse", options.cache().reuseChunk());

@@ -14,22 +14,26 @@ import org.modeltracer.probe.NodeValues;
  * order in which the graph computes them, then logits in the order of the batch, then the anomalous
  * pass if it was one; prompt progress comes between passes, a shift before the positions move. For
  * each event listeners are called in the order in which they were added; one that is added or
- * removed during a call counts from the next event on. What listeners throw ends the pass.
+ * removed during a call counts from the next event on, places that nobody watched before from the
+ * next pass on. What listeners throw ends the pass.
  *
  * @see TracedSession#listen
  */
 public interface SessionListener {
-  /** Kinds of places whose rows this wants; they must be among those that the session watches. */
+  /**
+   * Kinds of places whose rows this wants, asked when it is added: the session watches them from
+   * then on. Rows of attention come to listeners of the tracer instead.
+   */
   default Set<Site> rows() {
     return Set.of();
   }
 
-  /** Keys of nodes that this wants; rows of attention only where the tracer traces them. */
+  /** Keys of nodes that this wants, likewise; attention only where the tracer traces it. */
   default Set<String> nodes() {
     return Set.of();
   }
 
-  /** Whether this wants the residual stream. */
+  /** Whether this wants the residual stream, likewise. */
   default boolean states() {
     return false;
   }

@@ -12,15 +12,14 @@ import org.modeltracer.trace.TracerConfig;
  *
  * @param context the context to make
  * @param sampler how tokens are chosen
- * @param parseSpecial whether special tokens written out in a prompt become tokens
  * @param cache what is done with what the cache holds, for a new prompt and when it is full
- * @param extraSites places to watch beside those that the tracer's configuration implies
+ * @param extraSites places to watch beside those that the tracer's configuration implies and
+ *     listeners want
  * @param copyBuffers whether host tensors too are read through their backend, as others must be
  */
 public record SessionOptions(
     ContextOptions context,
     SamplerOptions sampler,
-    boolean parseSpecial,
     CachePolicy cache,
     Set<Site> extraSites,
     boolean copyBuffers) {
@@ -40,12 +39,11 @@ public record SessionOptions(
               Site.FINAL_NORM,
               Site.LOGITS));
 
-  /** A context by default, greedy, special tokens understood, prefixes reused. */
+  /** A context by default, greedy, prefixes reused. */
   public static SessionOptions defaults() {
     return new SessionOptions(
         ContextOptions.defaults(),
         SamplerOptions.greedy(),
-        true,
         CachePolicy.defaults(),
         Set.of(),
         false);
@@ -53,17 +51,17 @@ public record SessionOptions(
 
   /** The same with another context. */
   public SessionOptions withContext(ContextOptions other) {
-    return new SessionOptions(other, sampler, parseSpecial, cache, extraSites, copyBuffers);
+    return new SessionOptions(other, sampler, cache, extraSites, copyBuffers);
   }
 
   /** The same with another way to choose tokens. */
   public SessionOptions withSampler(SamplerOptions other) {
-    return new SessionOptions(context, other, parseSpecial, cache, extraSites, copyBuffers);
+    return new SessionOptions(context, other, cache, extraSites, copyBuffers);
   }
 
   /** The same with more places watched. */
   public SessionOptions withExtraSites(Set<Site> sites) {
-    return new SessionOptions(context, sampler, parseSpecial, cache, sites, copyBuffers);
+    return new SessionOptions(context, sampler, cache, sites, copyBuffers);
   }
 
   /** The same with prefixes reused, or every prompt computed afresh. */
@@ -73,12 +71,12 @@ public record SessionOptions(
 
   /** The same with another policy for the cache. */
   public SessionOptions withCache(CachePolicy policy) {
-    return new SessionOptions(context, sampler, parseSpecial, policy, extraSites, copyBuffers);
+    return new SessionOptions(context, sampler, policy, extraSites, copyBuffers);
   }
 
   /** The same with all tensors read through their backend, or host memory read in place. */
   public SessionOptions withCopyBuffers(boolean copy) {
-    return new SessionOptions(context, sampler, parseSpecial, cache, extraSites, copy);
+    return new SessionOptions(context, sampler, cache, extraSites, copy);
   }
 
   /** Places to watch for what a tracer is to record. */

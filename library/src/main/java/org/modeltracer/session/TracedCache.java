@@ -40,7 +40,7 @@ public final class TracedCache {
     model = context.model();
     cache = context.cache();
     this.layout = layout;
-    sequences = context.options().sequences();
+    sequences = context.options().sequences().count();
     sequenceTokens = context.sequenceTokens();
     contents = new CacheContents(model.runtime(), layout, sequences);
   }
@@ -282,9 +282,9 @@ public final class TracedCache {
             bytes,
             main.evicted(),
             lookedUp == 0 ? Double.NaN : (double) reused / lookedUp,
-            main.cells().oldest(),
+            main.oldestPosition(),
             main.fragmentation(),
-            accessed));
+            accessed < 0 ? null : accessed));
     reused = lookedUp = 0;
     for (int i = 0; i < layout.all().size(); i++) {
       layout.all().get(i).endStep();

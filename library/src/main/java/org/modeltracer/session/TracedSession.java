@@ -16,12 +16,12 @@ import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.model.Place;
-import org.modeltracer.model.Site;
 import org.modeltracer.model.Subscription;
 import org.modeltracer.probe.ForwardProbe;
 import org.modeltracer.probe.NodeTap;
 import org.modeltracer.probe.ProbeCost;
 import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.SummarySection;
 
 /**
  * A model at work under a tracer.
@@ -39,12 +39,12 @@ public final class TracedSession implements AutoCloseable {
   private final ModelSurvey survey;
   private final ForwardProbe probe;
   private final TracedCache cache;
-  private final Listeners listeners = new Listeners();
-  private final CacheSection cacheSection;
+  private final Listeners listeners;
   private final Choice choice;
   private final PassRunner passes;
   private final @Nullable EncoderPass encoder;
   private @Nullable NodeTap tap;
+  private volatile @Nullable CacheStatistics cacheRead;
 
   private TracedSession(LlamaModel model, SessionOptions options, ModelTracer tracer) {
     this.model = model;
@@ -52,7 +52,8 @@ public final class TracedSession implements AutoCloseable {
     this.tracer = tracer;
     context = model.context(options.context());
     survey = ModelSurvey.of(context);
-    int sequences = options.context().sequences();
+    listeners = new Listeners(options.sites(tracer.config()));
+    int sequences = options.context().sequences().count();
     var layout = new CacheLayout(survey, context.contextTokens(), sequences);
     probe =
         new ForwardProbe(
@@ -61,16 +62,16 @@ public final class TracedSession implements AutoCloseable {
             layout,
             tracer,
             listeners,
-            options.sites(tracer.config()),
+            listeners::sites,
             options.copyBuffers());
     cache = new TracedCache(context, layout, listeners);
-    cacheSection = new CacheSection(cache);
     if (tracer.config().kvCache() && !layout.all().isEmpty()) {
-      tracer.addSection(cacheSection);
+      tracer.addAnalysis(
+          SummarySection.KV_CACHE, () -> new CacheSection(cache.caches(), cacheRead));
     }
     choice = new Choice(model.runtime(), options.sampler());
     passes = new PassRunner(context, survey, tracer, listeners, probe, cache, choice);
-    encoder = EncoderPass.of(context, survey, tracer, options, cache, passes);
+    encoder = EncoderPass.of(context, survey, tracer, listeners, options, cache, passes);
   }
 
   /**
@@ -82,7 +83,11 @@ public final class TracedSession implements AutoCloseable {
     return model.runtime().call(() -> new TracedSession(model, options, tracer));
   }
 
-  /** Has a listener follow everything from now on; closing what is returned takes it off. */
+  /**
+   * Has a listener follow everything from now on; closing what is returned takes it off.
+   *
+   * @throws IllegalArgumentException when it wants rows of a kind of place that has none
+   */
   public Subscription listen(SessionListener listener) {
     if (!listener.nodes().isEmpty()) {
       tap();
@@ -92,7 +97,7 @@ public final class TracedSession implements AutoCloseable {
 
   /** Tokens of a text as the model wants them, BOS included where it is. */
   public int[] tokenize(String text) {
-    return model.vocabulary().tokenize(text, true, options.parseSpecial());
+    return model.vocabulary().tokenize(text, true, true);
   }
 
   /**
@@ -118,7 +123,7 @@ public final class TracedSession implements AutoCloseable {
    */
   public Generation generate(
       int[] prompt, boolean allLogits, int most, Predicate<Generation.Token> onToken) {
-    if (survey.node(new Place(Site.LOGITS, Place.AFTER_LAYERS)).isEmpty()) {
+    if (survey.node(Place.LOGITS).isEmpty()) {
       throw refused("this model has no output matrix: it cannot generate text");
     }
     return model.runtime().call(() -> continued(prompt, allLogits, most, onToken));
@@ -263,7 +268,7 @@ public final class TracedSession implements AutoCloseable {
    */
   public CacheStatistics readCache() {
     CacheStatistics read = cache.statistics();
-    cacheSection.add(read);
+    cacheRead = read;
     PoisonedCells.report(read, tracer);
     return read;
   }

@@ -131,7 +131,7 @@ final class Activations {
   private void add(List<ObservedPlace> list, Site site, int layer) {
     PlaceTrace trace = trace(site, layer);
     if (trace != null) {
-      list.add(ObservedPlace.of(site, layer, trace));
+      list.add(ObservedPlace.of(new Place(site, layer), trace));
     }
   }
 }

@@ -33,7 +33,7 @@ final class Announcer {
     more[more.length - 1] = listener;
     listeners = more;
     // Known by its place: one that was added twice is taken off twice.
-    var handle = new AtomicReference<>(listener);
+    var handle = new AtomicReference<@Nullable TraceListener>(listener);
     return () -> remove(handle.getAndSet(null));
   }
 

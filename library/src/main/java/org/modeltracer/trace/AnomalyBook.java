@@ -3,7 +3,6 @@ package org.modeltracer.trace;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -127,14 +126,7 @@ final class AnomalyBook {
         .sum();
   }
 
-  Map<String, Object> toJson() {
-    Map<String, Object> object = new LinkedHashMap<>();
-    object.put("total", total);
-    object.put("distinct", list.size());
-    object.put("unlisted", unlisted);
-    object.put("by_severity", bySeverity);
-    object.put("by_kind", byKind);
-    object.put("list", all());
-    return object;
+  AnomalySummary summary() {
+    return new AnomalySummary(total, list.size(), unlisted, bySeverity, byKind, all());
   }
 }

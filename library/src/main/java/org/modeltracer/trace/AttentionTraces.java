@@ -2,10 +2,7 @@ package org.modeltracer.trace;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.BitSet;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.AttentionRules;
 import org.modeltracer.anomaly.Finding;
@@ -19,8 +16,7 @@ final class AttentionTraces {
   static final int SAMPLE = 256;
 
   private final Thresholds limits;
-  private final BitSet layers;
-  private final BitSet heads;
+  private final TracerConfig config;
   private final RowScan scan;
   private final Reservoir<AttentionWeightTrace> sample;
   private @Nullable Head[][] cells = {};
@@ -39,18 +35,6 @@ final class AttentionTraces {
     boolean changed;
   }
 
-  /** What is told of a head: means over its rows; null where no row sees two keys. */
-  record HeadTrace(
-      int layer,
-      int head,
-      long rows,
-      double entropy,
-      double normalizedEntropy,
-      double sinkMass,
-      double recency,
-      double maxWeight,
-      long uniformRows) {}
-
   /** Takes the heads that have something to report. */
   interface HeadReport {
     void report(int layer, int head, Finding finding);
@@ -58,21 +42,13 @@ final class AttentionTraces {
 
   AttentionTraces(TracerConfig config) {
     limits = config.thresholds();
-    layers = bits(config.layers());
-    heads = bits(config.heads());
+    this.config = config;
     scan = new RowScan(config.topK(), config.weightThreshold());
     sample = new Reservoir<>(SAMPLE, config.seed());
   }
 
-  private static BitSet bits(List<Integer> list) {
-    var bits = new BitSet();
-    list.forEach(bits::set);
-    return bits;
-  }
-
   boolean wants(AttentionRow row) {
-    return (layers.isEmpty() || layers.get(row.layer()))
-        && (heads.isEmpty() || heads.get(row.head()));
+    return config.wantsLayer(row.layer()) && config.wantsHead(row.head());
   }
 
   @Nullable Finding record(AttentionRow row, boolean learnedSink) {
@@ -146,13 +122,12 @@ final class AttentionTraces {
     return rows;
   }
 
-  /** How much was seen. */
-  AttentionTotals totals() {
-    return new AttentionTotals(rows, heads().size());
+  AttentionSummary summary() {
+    return new AttentionSummary(rows, heads(), sample.kept().size(), List.copyOf(sample.kept()));
   }
 
-  private List<HeadTrace> heads() {
-    List<HeadTrace> list = new ArrayList<>();
+  private List<AttentionSummary.Head> heads() {
+    List<AttentionSummary.Head> list = new ArrayList<>();
     for (int layer = 0; layer < cells.length; layer++) {
       for (int h = 0; h < cells[layer].length; h++) {
         Head head = cells[layer][h];
@@ -164,18 +139,9 @@ final class AttentionTraces {
     return list;
   }
 
-  Map<String, @Nullable Object> toJson() {
-    Map<String, @Nullable Object> object = new LinkedHashMap<>();
-    object.put("rows", rows);
-    object.put("heads", heads());
-    object.put("sampled", sample.kept().size());
-    object.put("sample", sample.kept());
-    return object;
-  }
-
-  private static HeadTrace trace(int layer, int index, Head head) {
+  private static AttentionSummary.Head trace(int layer, int index, Head head) {
     double n = head.ratios;
-    return new HeadTrace(
+    return new AttentionSummary.Head(
         layer,
         index,
         head.rows,

@@ -4,15 +4,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.modeltracer.anomaly.Thresholds;
+import org.modeltracer.trace.ActivationSummary.LayerExperts;
 
 /** How often the router of each layer chose each expert. */
 final class ExpertCounts {
   private final Thresholds limits;
   private long[][] counts = {};
   private long[] choices = {};
-
-  /** Choices of one layer, as in the summary. */
-  record LayerExperts(int layer, long choices, List<Long> counts) {}
 
   ExpertCounts(Thresholds limits) {
     this.limits = limits;
@@ -45,7 +43,8 @@ final class ExpertCounts {
     return choices[layer];
   }
 
-  List<LayerExperts> toJson() {
+  /** Layers with a choice. */
+  List<LayerExperts> layers() {
     List<LayerExperts> layers = new ArrayList<>();
     for (int layer = 0; layer < counts.length; layer++) {
       if (choices[layer] > 0) {

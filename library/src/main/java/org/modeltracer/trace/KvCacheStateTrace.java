@@ -1,5 +1,9 @@
 package org.modeltracer.trace;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonPropertyOrder;
+import org.jspecify.annotations.Nullable;
+
 /**
  * State of the KV cache after one step.
  *
@@ -14,12 +18,13 @@ package org.modeltracer.trace;
  *     shifted out
  * @param hitRate of the prompt that this step begins, positions reused from the cache over
  *     positions looked up, 0 to 1; NaN when the step looked none up
- * @param oldestPosition smallest position held, of all sequences, -1 when empty
+ * @param oldestPosition smallest position held, of all sequences, null when empty
  * @param fragmentation 1 − longest run of used cells / used cells, 0 to 1; streams of cells are
  *     taken each for itself
  * @param accessedPositions tokens held that received attention at or above the weight threshold in
- *     this step, in any traced layer and head; -1 when attention was not traced
+ *     this step, in any traced layer and head; null when attention was not traced
  */
+@JsonPropertyOrder({"step", "cells_used", "capacity", "utilization"})
 public record KvCacheStateTrace(
     int step,
     int cellsUsed,
@@ -27,11 +32,12 @@ public record KvCacheStateTrace(
     long bytes,
     int evictions,
     double hitRate,
-    int oldestPosition,
+    @Nullable Integer oldestPosition,
     double fragmentation,
-    int accessedPositions) {
+    @Nullable Integer accessedPositions) {
 
   /** Used cells over all cells, 0 to 1. */
+  @JsonProperty
   public double utilization() {
     return capacity == 0 ? 0 : (double) cellsUsed / capacity;
   }

@@ -1,9 +1,7 @@
 package org.modeltracer.trace;
 
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Finding;
@@ -53,35 +51,19 @@ final class KvTraces {
     return hitSum / lookups;
   }
 
-  Map<String, @Nullable Object> toJson() {
-    List<Map<String, @Nullable Object>> last = new ArrayList<>();
+  KvCacheSummary summary() {
+    List<KvCacheStateTrace> last = new ArrayList<>();
     for (long i = Math.max(0, steps - STEPS); i < steps; i++) {
-      last.add(json(Objects.requireNonNull(ring[(int) (i % STEPS)])));
+      last.add(Objects.requireNonNull(ring[(int) (i % STEPS)]));
     }
-    Map<String, @Nullable Object> object = new LinkedHashMap<>();
-    object.put("steps", steps);
-    object.put("evictions", evictions);
-    object.put("hit_rate", hitRate());
-    object.put("peak_cells", peakUsed);
-    object.put("peak_bytes", peakBytes);
-    object.put("high_eviction", rule.highEviction());
-    object.put("thrashing", rule.thrashed());
-    object.put("last_steps", last);
-    return object;
-  }
-
-  private static Map<String, @Nullable Object> json(KvCacheStateTrace s) {
-    Map<String, @Nullable Object> object = new LinkedHashMap<>();
-    object.put("step", s.step());
-    object.put("cells_used", s.cellsUsed());
-    object.put("capacity", s.capacity());
-    object.put("utilization", s.utilization());
-    object.put("bytes", s.bytes());
-    object.put("evictions", s.evictions());
-    object.put("hit_rate", s.hitRate());
-    object.put("oldest_position", s.oldestPosition() < 0 ? null : s.oldestPosition());
-    object.put("fragmentation", s.fragmentation());
-    object.put("accessed_positions", s.accessedPositions() < 0 ? null : s.accessedPositions());
-    return object;
+    return new KvCacheSummary(
+        steps,
+        evictions,
+        hitRate(),
+        peakUsed,
+        peakBytes,
+        rule.highEviction(),
+        rule.thrashed(),
+        last);
   }
 }

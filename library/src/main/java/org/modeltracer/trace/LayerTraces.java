@@ -1,9 +1,7 @@
 package org.modeltracer.trace;
 
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.ResidualChange;
@@ -68,12 +66,5 @@ final class LayerTraces {
       }
     }
     return least;
-  }
-
-  Map<String, @Nullable Object> toJson() {
-    Map<String, @Nullable Object> object = new LinkedHashMap<>();
-    object.put("layers", layers());
-    object.put("places", activations.places());
-    return object;
   }
 }

@@ -3,10 +3,7 @@ package org.modeltracer.trace;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /** Scores of the tokens of interest at the last positions, in a ring of fixed size. */
 final class LogitTraces {
@@ -60,10 +57,6 @@ final class LogitTraces {
     }
   }
 
-  /** One position as in the summary. */
-  record PositionTrace(
-      int position, @Nullable Integer chosen, double entropy, List<LogitEvolutionTrace> tokens) {}
-
   LogitTraces(TracerConfig config) {
     tracked = config.trackedTokens().stream().mapToInt(Integer::intValue).toArray();
     int tokens = 1 + (tracked.length > 0 ? tracked.length : config.logitTopK());
@@ -113,36 +106,19 @@ final class LogitTraces {
     return traces + evolved;
   }
 
-  /** Entropies over the run. */
-  LogitTotals totals() {
-    boolean none = positions == 0;
-    return new LogitTotals(
-        positions,
-        entropySum / positions,
-        none ? Double.NaN : entropyMin,
-        none ? Double.NaN : entropyMax);
-  }
-
-  Map<String, @Nullable Object> toJson() {
-    List<PositionTrace> last = new ArrayList<>();
+  LogitSummary summary() {
+    List<LogitSummary.Position> last = new ArrayList<>();
     for (long i = Math.max(0, positions - POSITIONS); i < positions; i++) {
       last.add(trace(ring[(int) (i % POSITIONS)]));
     }
-    Map<String, @Nullable Object> entropy = new LinkedHashMap<>();
-    LogitTotals totals = totals();
-    entropy.put("mean", totals.meanEntropy());
-    entropy.put("min", totals.leastEntropy());
-    entropy.put("max", totals.largestEntropy());
-    Map<String, @Nullable Object> object = new LinkedHashMap<>();
-    object.put("positions", positions);
-    object.put("entropy", positions == 0 ? null : entropy);
-    object.put("last_positions", last);
-    object.put("evolutions", evolved);
-    object.put("last_evolutions", List.copyOf(evolutions));
-    return object;
+    LogitSummary.Entropy entropy =
+        positions == 0
+            ? null
+            : new LogitSummary.Entropy(entropySum / positions, entropyMin, entropyMax);
+    return new LogitSummary(positions, entropy, last, evolved, List.copyOf(evolutions));
   }
 
-  private static PositionTrace trace(Slot slot) {
+  private static LogitSummary.Position trace(Slot slot) {
     List<LogitEvolutionTrace> tokens = new ArrayList<>(slot.size);
     for (int i = 0; i < slot.size; i++) {
       tokens.add(
@@ -157,7 +133,7 @@ final class LogitTraces {
               slot.rank[i],
               null));
     }
-    return new PositionTrace(
+    return new LogitSummary.Position(
         slot.position, slot.chosen < 0 ? null : slot.chosen, slot.entropy, tokens);
   }
 }

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.anomaly.AnomalyBuilder;
@@ -31,8 +32,6 @@ import org.modeltracer.model.Subscription;
  * <p>Meant to be fed by one thread; others may ask for the summary at any time.
  */
 public final class ModelTracer implements AutoCloseable {
-  private static final Place LOGITS = new Place(Site.LOGITS, Place.AFTER_LAYERS);
-
   private final TracerConfig config;
   private final LogitScan scan = new LogitScan();
   private final TopK top;
@@ -197,7 +196,7 @@ public final class ModelTracer implements AutoCloseable {
     if (finding != null) {
       found(
           Anomaly.of(finding.at("logits, position " + position))
-              .place(LOGITS)
+              .place(Place.LOGITS)
               .position(Math.max(0, position - finding.since())));
     }
   }
@@ -232,7 +231,7 @@ public final class ModelTracer implements AutoCloseable {
     }
   }
 
-  /** Records the state of the KV cache. */
+  /** Records the state of the KV cache after a step; the record is kept, not copied. */
   public synchronized void recordKvState(KvCacheStateTrace state) {
     if (!config.kvCache()) {
       return;
@@ -315,34 +314,33 @@ public final class ModelTracer implements AutoCloseable {
     return run.anomalies.all();
   }
 
-  /** What was seen in each layer. */
-  public synchronized List<LayerActivationTrace> layers() {
-    return new LayerTraces(run.activations, run.residual, run.anomalies).layers();
+  /** What was seen of tensors. */
+  public synchronized ActivationSummary activations() {
+    return run.activationSummary();
   }
 
-  /** Every place that was watched, with what was seen there, by site, then by layer. */
-  public synchronized List<ObservedPlace> places() {
-    return run.activations.places();
+  /** What was seen of attention. */
+  public synchronized AttentionSummary attention() {
+    return run.attention.summary();
   }
 
-  /** How much attention was seen. */
-  public synchronized AttentionTotals attentionTotals() {
-    return run.attention.totals();
+  /** What was seen of the scores of the next token. */
+  public synchronized LogitSummary logits() {
+    return run.logits.summary();
   }
 
-  /** Scores of the next token over the run. */
-  public synchronized LogitTotals logitTotals() {
-    return run.logits.totals();
+  /** Fills in a field of the summary: a record, or a map, as {@link Json} writes it. */
+  public synchronized void describe(SummaryField field, Object value) {
+    summary.describe(field, value);
   }
 
-  /** Describes {@code tool, runtime, model, config, prompt, timing} or {@code verdict}. */
-  public synchronized void describe(String section, Object jsonReady) {
-    summary.describe(section, jsonReady);
-  }
-
-  /** Has an analysis add to the summary; a later one of the same name takes its place. */
-  public synchronized void addSection(SummarySection section) {
-    summary.add(section);
+  /**
+   * Has an analysis add to a section of the summary, in place of one that did before.
+   *
+   * @param analysis gives a record, or a map, whenever a summary is made
+   */
+  public synchronized void addAnalysis(SummarySection section, Supplier<?> analysis) {
+    summary.add(section, analysis);
   }
 
   /** The run in ten numbers. */
@@ -362,7 +360,7 @@ public final class ModelTracer implements AutoCloseable {
 
   /** The summary by field, for those who put it into a document of their own. */
   public synchronized Map<String, @Nullable Object> summaryFields() {
-    return summary.toJson(config, summary(), run);
+    return summary.fields(config, summary(), run);
   }
 
   /** The summary as JSON, valid by {@code summary.schema.json}. */

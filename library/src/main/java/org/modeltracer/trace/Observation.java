@@ -5,7 +5,6 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.RunningStats;
-import org.modeltracer.model.Site;
 
 /**
  * One tensor as seen by the hook, reduced to statistics.
@@ -15,11 +14,9 @@ import org.modeltracer.model.Site;
  * and {@link ModelTracer#recordActivation} reads it.
  */
 public final class Observation {
-  private static final Place NOWHERE = new Place(Site.OTHER, Place.AFTER_LAYERS);
-
   private final RunningStats stats = new RunningStats();
   private final long[] shape = new long[4];
-  private Place place = NOWHERE;
+  private Place place = Place.NOWHERE;
   private String tensor = "";
   private String op = "";
   private int position = -1;
@@ -80,11 +77,6 @@ public final class Observation {
   /** Statistics, to be filled in by whoever observes. */
   public RunningStats stats() {
     return stats;
-  }
-
-  /** Four sizes, fastest dimension first. Do not change them. */
-  public long[] shape() {
-    return shape;
   }
 
   /** Token position of the first bad value's row, or of row 0; -1 when unknown. */

@@ -12,7 +12,7 @@ import org.modeltracer.model.Site;
  * @param stats what was seen
  */
 public record ObservedPlace(Site site, @Nullable Integer layer, PlaceTrace stats) {
-  static ObservedPlace of(Site site, int layer, PlaceTrace stats) {
-    return new ObservedPlace(site, layer == Place.AFTER_LAYERS ? null : layer, stats);
+  static ObservedPlace of(Place place, PlaceTrace stats) {
+    return new ObservedPlace(place.site(), place.layerOrNull(), stats);
   }
 }

@@ -4,12 +4,9 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.EnumMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.QuantizationLevel;
-import org.modeltracer.model.Place;
 
 /** Errors against a reference model: counts by level, and the worst tensors. */
 final class QuantTraces {
@@ -36,27 +33,11 @@ final class QuantTraces {
     return byLevel.getOrDefault(level, 0L);
   }
 
-  Map<String, @Nullable Object> toJson() {
-    Map<String, @Nullable Object> object = new LinkedHashMap<>();
-    object.put("tensors", tensors);
-    object.put("warnings", count(QuantizationLevel.WARNING));
-    object.put("criticals", count(QuantizationLevel.CRITICAL));
-    object.put("worst", worst.stream().map(QuantTraces::json).toList());
-    return object;
-  }
-
-  private static Map<String, @Nullable Object> json(QuantizationErrorTrace t) {
-    Place place = t.place();
-    Map<String, @Nullable Object> object = new LinkedHashMap<>();
-    object.put("layer", place.layer() == Place.AFTER_LAYERS ? null : place.layer());
-    object.put("site", place.site());
-    object.put("tensor", t.tensor());
-    object.put("mse", t.mse());
-    object.put("max_abs", t.maxAbs());
-    object.put("relative_l2", t.relativeL2());
-    object.put("cosine", t.cosine());
-    object.put("snr_db", t.snrDb());
-    object.put("level", t.level());
-    return object;
+  QuantizationSummary summary() {
+    return new QuantizationSummary(
+        tensors,
+        count(QuantizationLevel.WARNING),
+        count(QuantizationLevel.CRITICAL),
+        List.copyOf(worst));
   }
 }

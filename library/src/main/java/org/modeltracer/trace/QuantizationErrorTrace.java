@@ -1,7 +1,12 @@
 package org.modeltracer.trace;
 
+import com.fasterxml.jackson.annotation.JsonIgnore;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonPropertyOrder;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.QuantizationLevel;
 import org.modeltracer.model.Place;
+import org.modeltracer.model.Site;
 
 /**
  * How far a tensor of a quantized model is from the reference model's.
@@ -15,12 +20,26 @@ import org.modeltracer.model.Place;
  * @param snrDb signal to noise ratio in dB; infinite when they are equal
  * @param level verdict by cosine
  */
+@JsonPropertyOrder({"layer", "site"})
 public record QuantizationErrorTrace(
-    Place place,
+    @JsonIgnore Place place,
     String tensor,
     double mse,
     double maxAbs,
     double relativeL2,
     double cosine,
     double snrDb,
-    QuantizationLevel level) {}
+    QuantizationLevel level) {
+
+  /** Layer index, -1 for the embedding, null for what belongs to no layer. */
+  @JsonProperty
+  public @Nullable Integer layer() {
+    return place.layerOrNull();
+  }
+
+  /** Kind of place. */
+  @JsonProperty
+  public Site site() {
+    return place.site();
+  }
+}

@@ -34,6 +34,14 @@ final class Recording {
     utf8 = new Utf8Rule(limits);
   }
 
+  /** What was seen of tensors. */
+  ActivationSummary activationSummary() {
+    return new ActivationSummary(
+        new LayerTraces(activations, residual, anomalies).layers(),
+        activations.places(),
+        experts.layers());
+  }
+
   /** Forgets the tokens of an earlier generation. */
   void beginGeneration() {
     repetition = new RepetitionRule(limits);

@@ -1,13 +1,10 @@
 package org.modeltracer.trace;
 
-/** What an analysis in another package has to say in {@code summary.json}. */
-public interface SummarySection {
-  /**
-   * The object of the summary that it belongs to: {@code activations}, {@code attention}, {@code
-   * logits}, {@code kv_cache} or {@code quantization}; it becomes that object's {@code analysis}.
-   */
-  String name();
-
-  /** Maps, lists and records ready to be written, computed when asked. */
-  Object toJson();
+/** A part of the summary in which the tracer says what it saw, and an analysis what that means. */
+public enum SummarySection {
+  ACTIVATIONS,
+  ATTENTION,
+  LOGITS,
+  KV_CACHE,
+  QUANTIZATION
 }

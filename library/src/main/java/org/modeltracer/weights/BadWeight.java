@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.TensorInfo;
+import org.modeltracer.model.BlockPart;
 
 /**
  * A bad value of a weight tensor and where it is.
@@ -12,14 +13,14 @@ import org.modeltracer.gguf.TensorInfo;
  * @param stats of the tensor
  * @param index of the value, fastest dimension first, one number a dimension
  * @param block quantized block within the row, null when not quantized
- * @param part {@code scale} or {@code minimum} of that block, null when not quantized
+ * @param part what of that block is bad, null when not quantized
  */
 public record BadWeight(
     TensorInfo tensor,
     WeightStats stats,
     List<Long> index,
     @Nullable Long block,
-    @Nullable String part) {
+    @Nullable BlockPart part) {
 
   /** The first bad value; {@code stats} must have one. */
   public static BadWeight of(Weights file, TensorInfo tensor, WeightStats stats) {

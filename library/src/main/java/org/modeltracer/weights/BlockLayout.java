@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgmlType;
+import org.modeltracer.model.BlockPart;
 
 /**
  * Where ggml's quantized types keep the numbers that a whole block shares.
@@ -16,16 +17,10 @@ import org.modeltracer.gguf.GgmlType;
  * number: the codes themselves are small integers.
  */
 final class BlockLayout {
-  /** Multiplies the codes of a block. */
-  static final String SCALE = "scale";
-
-  /** Is added to, or subtracted from, all values of a block. */
-  static final String MINIMUM = "minimum";
-
   private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
 
   /** An F16 number at a byte of the block. */
-  private record Field(String part, int offset) {}
+  private record Field(BlockPart part, int offset) {}
 
   private static final Map<GgmlType, List<Field>> FIELDS =
       Map.ofEntries(
@@ -55,28 +50,28 @@ final class BlockLayout {
   private BlockLayout() {}
 
   private static List<Field> scale(int offset) {
-    return List.of(new Field(SCALE, offset));
+    return List.of(new Field(BlockPart.SCALE, offset));
   }
 
   private static List<Field> scaleAndMinimum(int offset) {
-    return List.of(new Field(SCALE, offset), new Field(MINIMUM, offset + 2));
+    return List.of(new Field(BlockPart.SCALE, offset), new Field(BlockPart.MINIMUM, offset + 2));
   }
 
   /**
    * Which part of a block that decodes to something not finite is to blame.
    *
    * @param block the bytes of one block
-   * @return {@link #SCALE} or {@link #MINIMUM}; null when no F16 number of the block is bad, or
-   *     when the type is not quantized
+   * @return the part; null when no F16 number of the block is bad, or when the type is not
+   *     quantized
    */
-  static @Nullable String badPart(GgmlType type, MemorySegment block) {
+  static @Nullable BlockPart badPart(GgmlType type, MemorySegment block) {
     if (!type.quantized()) {
       return null;
     }
     return switch (type) {
       // Shared numbers of other kinds: an exponent, or an F16 spread over four words. There is
       // nothing but scales in these blocks.
-      case MXFP4, NVFP4, IQ1_M, Q8_K -> SCALE;
+      case MXFP4, NVFP4, IQ1_M, Q8_K -> BlockPart.SCALE;
       default ->
           FIELDS.getOrDefault(type, List.of()).stream()
               .filter(f -> !Float.isFinite(half(block, f.offset())))

@@ -2,6 +2,7 @@ package org.modeltracer.weights;
 
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.model.BlockPart;
 
 /**
  * Something wrong with a weight tensor.
@@ -12,8 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param firstIndex index of the first bad value, fastest dimension first, or of the first row or
  *     expert; null where the whole tensor is meant
  * @param block quantized block, within its row, of the first bad value; null when not quantized
- * @param blockPart {@code scale} or {@code minimum}: what of that block is bad; null when not
- *     quantized
+ * @param blockPart what of that block is bad; null when not quantized
  * @param message one sentence for people
  */
 public record WeightFinding(
@@ -22,7 +22,7 @@ public record WeightFinding(
     long count,
     @Nullable List<Long> firstIndex,
     @Nullable Long block,
-    @Nullable String blockPart,
+    @Nullable BlockPart blockPart,
     String message) {
   /** Copies the index. */
   public WeightFinding {

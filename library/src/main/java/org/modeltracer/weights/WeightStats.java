@@ -1,6 +1,7 @@
 package org.modeltracer.weights;
 
 import java.util.List;
+import org.modeltracer.model.TensorState;
 
 /**
  * What is in one weight tensor, decoded to float32.
@@ -34,14 +35,11 @@ public record WeightStats(
     return zero == elements;
   }
 
-  /** {@code nan}, {@code inf}, {@code zero} or {@code finite}. */
-  public String state() {
-    if (nan > 0) {
-      return "nan";
+  /** What they are, in one word. */
+  public TensorState state() {
+    if (bad() > 0) {
+      return nan > 0 ? TensorState.NAN : TensorState.INF;
     }
-    if (inf > 0) {
-      return "inf";
-    }
-    return allZero() ? "zero" : "finite";
+    return allZero() ? TensorState.ZERO : TensorState.FINITE;
   }
 }

@@ -9,6 +9,7 @@ import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
+import org.modeltracer.model.BlockPart;
 
 /** What is in the weights of a file; each tensor is looked at once. */
 public final class Weights implements AutoCloseable {
@@ -71,7 +72,7 @@ public final class Weights implements AutoCloseable {
   }
 
   /** Part of a block of a quantized tensor that is not finite, or null. */
-  @Nullable String badPart(TensorInfo tensor, long element) {
+  @Nullable BlockPart badPart(TensorInfo tensor, long element) {
     long block = element / tensor.type().blockSize();
     int bytes = tensor.type().blockBytes();
     try (Arena arena = Arena.ofConfined()) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.modeltracer.model.AttentionRow;
@@ -13,6 +14,7 @@ import org.modeltracer.model.AttentionRow;
  * Heap that an analysis holds at the height of a pass, against the bound that docs/attention.md
  * gives; its table is what this prints.
  */
+@Tag("alone")
 class AttentionMemoryTest {
   private static final int LAYERS = 8;
   private static final int HEADS = 8;

@@ -19,6 +19,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.anomaly.AnomalyKind;
 import org.modeltracer.anomaly.Cause;
+import org.modeltracer.cache.CacheStatistics.Kind;
 import org.modeltracer.llama.CacheType;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.FlashAttention;
@@ -56,7 +57,6 @@ class CacheContentsTest {
 
   private static SessionOptions options(CacheType type, FlashAttention flash) {
     return SessionOptions.defaults()
-        .withExtraSites(Set.of(Site.KEY, Site.VALUE))
         .withContext(
             ContextOptions.defaults()
                 .withContextTokens(512)
@@ -87,9 +87,9 @@ class CacheContentsTest {
               Set.of(Site.KEY, Site.VALUE),
               (place, sequence, position, values, offset, width) -> {
                 if (sequence == 0 && position < 5 || sequence == 1) {
-                  String part = place.site() == Site.KEY ? "k" : "v";
+                  Kind part = place.site() == Site.KEY ? Kind.K : Kind.V;
                   wanted
-                      .computeIfAbsent(place.layer() + part, p -> new RunningStats())
+                      .computeIfAbsent(part + "" + place.layer(), p -> new RunningStats())
                       .add(values, offset, width);
                 }
               }));
@@ -101,7 +101,7 @@ class CacheContentsTest {
       assertThat(read.layers()).hasSize(2 * session.layers().size()).hasSize(wanted.size());
       double tolerance = type == CacheType.F32 ? 1e-6 : type == CacheType.F16 ? 4e-3 : 5e-2;
       for (CacheStatistics.Part part : read.layers()) {
-        var want = wanted.get(part.layer() + part.part()).snapshot();
+        var want = wanted.get(part.part() + "" + part.layer()).snapshot();
         assertThat(part.cells()).isEqualTo(TOKENS + 5);
         assertThat(part.type()).isEqualTo(type.id());
         assertThat(part.stats().count()).isEqualTo(want.count());
@@ -136,11 +136,11 @@ class CacheContentsTest {
       CacheStatistics read = session.readCache();
       assertThat(read.poisonedCells()).isEqualTo(2);
       CacheStatistics.PoisonedCell first = read.poisoned().getFirst();
-      assertThat(first.part() + first.layer()).isEqualTo("k0");
+      assertThat(first.part() + "" + first.layer()).isEqualTo("K0");
       assertThat(List.of(first.cell(), first.position(), first.forward()))
           .isEqualTo(List.of(key, key, 0));
       assertThat(first.sequences()).containsExactly(0);
-      assertThat(read.poisoned().getLast().part()).isEqualTo("v");
+      assertThat(read.poisoned().getLast().part()).isEqualTo(Kind.V);
       assertThat(read.poisoned().getLast().position()).isEqualTo(value);
 
       List<Anomaly> anomalies = tracer.anomalies();

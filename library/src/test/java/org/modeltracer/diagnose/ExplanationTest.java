@@ -30,6 +30,7 @@ import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Sabotage;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorObserver;
+import org.modeltracer.model.TensorState;
 import org.modeltracer.session.RunningPass;
 import org.modeltracer.weights.WeightPeers;
 import org.modeltracer.weights.Weights;
@@ -79,8 +80,8 @@ class ExplanationTest {
     assertThat(cause.node()).isEqualTo("kq_soft_max-0");
     assertThat(cause.position()).isEqualTo(query);
     assertThat(cause.inputs())
-        .contains(new RootCause.Input("kq-0", "finite"))
-        .contains(new RootCause.Input("attn_inp_kq_mask", "masked"));
+        .contains(new RootCause.Input("kq-0", TensorState.FINITE))
+        .contains(new RootCause.Input("attn_inp_kq_mask", TensorState.MASKED));
   }
 
   @Test
@@ -179,7 +180,7 @@ class ExplanationTest {
 
     @Override
     public @Nullable TokenAxis axis(GraphNode node) {
-      return axes.get(node.identity(), node.occurrence());
+      return axes.get(node);
     }
 
     @Override

@@ -25,6 +25,8 @@ import org.modeltracer.llama.FlashAttention;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Sabotage;
 import org.modeltracer.llama.Tensor;
+import org.modeltracer.model.BlockPart;
+import org.modeltracer.model.TensorState;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.trace.TracerConfig;
 import tools.jackson.databind.JsonNode;
@@ -124,13 +126,14 @@ class OwnFaultsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "tinyllama-gqa-Q4_K_M.gguf, blk.1.ffn_up.weight, 2, minimum, ffn_up-1, 256",
-    "tinyllama-gqa-Q4_K_M.gguf, blk.1.ffn_up.weight, 0, scale, ffn_up-1, 256",
-    "tinyllama-gqa-Q2_K.gguf, blk.2.ffn_gate.weight, 82, minimum, ffn_gate-2, 256",
-    "tinyllama-gqa-Q2_K.gguf, blk.2.ffn_gate.weight, 80, scale, ffn_gate-2, 256",
-    "tinyllama-mha-Q4_0.gguf, blk.3.attn_q.weight, 0, scale, Qcur-3, 32"
+    "tinyllama-gqa-Q4_K_M.gguf, blk.1.ffn_up.weight, 2, MINIMUM, ffn_up-1, 256",
+    "tinyllama-gqa-Q4_K_M.gguf, blk.1.ffn_up.weight, 0, SCALE, ffn_up-1, 256",
+    "tinyllama-gqa-Q2_K.gguf, blk.2.ffn_gate.weight, 82, MINIMUM, ffn_gate-2, 256",
+    "tinyllama-gqa-Q2_K.gguf, blk.2.ffn_gate.weight, 80, SCALE, ffn_gate-2, 256",
+    "tinyllama-mha-Q4_0.gguf, blk.3.attn_q.weight, 0, SCALE, Qcur-3, 32"
   })
-  void quantizedBlock(String base, String weight, int offset, String part, String node, int width) {
+  void quantizedBlock(
+      String base, String weight, int offset, BlockPart part, String node, int width) {
     BrokenModel model = BrokenModel.of(base);
     TensorInfo tensor = model.tensor(weight);
     long perRow = tensor.dimension(0) / width;
@@ -253,7 +256,8 @@ class OwnFaultsTest {
       assertThat(cause.node()).isEqualTo("ffn_up-1");
       assertThat(cause.inputs())
           .containsExactlyInAnyOrder(
-              new RootCause.Input(name, "finite"), new RootCause.Input("ffn_norm-1", "finite"));
+              new RootCause.Input(name, TensorState.FINITE),
+              new RootCause.Input("ffn_norm-1", TensorState.FINITE));
     }
   }
 

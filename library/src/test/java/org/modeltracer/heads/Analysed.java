@@ -31,8 +31,7 @@ final class Analysed {
       Path file,
       ContextOptions context,
       BiConsumer<AttentionTrace, TracedSession> work) {
-    var options =
-        SessionOptions.defaults().withContext(context).withExtraSites(AttentionTrace.SITES);
+    var options = SessionOptions.defaults().withContext(context);
     var config = TracerConfig.builder().activations(true).attention(true).build();
     try (var model = runtime.open(file);
         var tracer = new ModelTracer(config);

@@ -50,10 +50,7 @@ record LensRun(
     try (LlamaModel model = runtime.open(file, where);
         var tracer = new ModelTracer(TracerConfig.builder().logits(true).build());
         TracedSession session =
-            TracedSession.open(
-                model,
-                SessionOptions.defaults().withContext(exact()).withExtraSites(LensTrace.SITES),
-                tracer)) {
+            TracedSession.open(model, SessionOptions.defaults().withContext(exact()), tracer)) {
       var readings = new ArrayList<PositionReading>();
       var states = new TreeMap<Integer, List<float[]>>();
       try (LensTrace trace = LensTrace.attach(session, options, readings::add)) {

@@ -31,10 +31,7 @@ class LensTraceTest {
     try (LlamaModel model = LlamaRuntime.load().open(FILE);
         var tracer = new ModelTracer(TracerConfig.builder().logits(true).build());
         TracedSession session =
-            TracedSession.open(
-                model,
-                SessionOptions.defaults().withContext(context).withExtraSites(LensTrace.SITES),
-                tracer)) {
+            TracedSession.open(model, SessionOptions.defaults().withContext(context), tracer)) {
       var readings = new ArrayList<PositionReading>();
       try (LensTrace trace = LensTrace.attach(session, options, readings::add)) {
         body.run(session, trace, readings);
@@ -130,8 +127,7 @@ class LensTraceTest {
     var options =
         SessionOptions.defaults()
             .withContext(LensRun.exact())
-            .withCache(CachePolicy.defaults().withShift(0))
-            .withExtraSites(LensTrace.SITES);
+            .withCache(CachePolicy.defaults().withShift(0));
     try (LlamaModel model = LlamaRuntime.load().open(FILE);
         var tracer = new ModelTracer(TracerConfig.builder().logits(true).build());
         TracedSession session = TracedSession.open(model, options, tracer)) {

@@ -141,9 +141,6 @@ class KvCacheTest {
             }
             assertThat(Passes.distance(row, GOLDEN.logits()[63])).isLessThan(CLOSE);
             assertThat(cache.lastPosition(0)).isEqualTo(40);
-
-            cache.keep(1);
-            assertThat(cache.lastPosition(0)).isEqualTo(-1);
             assertThat(cache.lastPosition(1)).isEqualTo(63);
           });
     }
@@ -216,7 +213,6 @@ class KvCacheTest {
             assertThatThrownBy(() -> cache.lastPosition(s)).hasMessage(message);
             assertThatThrownBy(() -> cache.remove(s, 0, 1)).hasMessage(message);
             assertThatThrownBy(() -> cache.copy(0, s, 0, 1)).hasMessage(message);
-            assertThatThrownBy(() -> cache.keep(s)).hasMessage(message);
             assertThatThrownBy(() -> cache.shift(s, 0, 1, 1))
                 .isInstanceOf(LlamaException.class)
                 .hasMessage(message);

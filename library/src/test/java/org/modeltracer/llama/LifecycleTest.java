@@ -17,6 +17,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,6 +25,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.modeltracer.testing.Golden;
 
 @SuppressWarnings("restricted")
+@Tag("alone")
 class LifecycleTest {
   private static final String RUNTIMES = "org.modeltracer.llama.Runtimes#all";
   private static final Golden GOLDEN = Golden.load("tinyllama-mha", "short");
@@ -76,7 +78,6 @@ class LifecycleTest {
     expectClosed("this context is closed", () -> one.logits(0), () -> other.cache().clear());
     expectClosed(
         "this model is closed",
-        model::description,
         () -> model.context(Passes.EXACT),
         vocabulary::bos,
         () -> vocabulary.tokenize("text", true, true),

@@ -26,10 +26,10 @@ final class SyntheticDefaults {
     for (CStruct.Field field : layout.fields().values()) {
       String value = Objects.requireNonNull(field.expected());
       switch (field.type()) {
-        case "bool" -> bytes.put(field.offset(), Byte.parseByte(value));
-        case "ptr" -> bytes.putLong(field.offset(), Long.parseLong(value));
-        case "f32" -> bytes.putFloat(field.offset(), Float.parseFloat(value));
-        default -> bytes.putInt(field.offset(), Integer.parseInt(value));
+        case BOOL -> bytes.put(field.offset(), Byte.parseByte(value));
+        case PTR -> bytes.putLong(field.offset(), Long.parseLong(value));
+        case F32 -> bytes.putFloat(field.offset(), Float.parseFloat(value));
+        case I32, U32 -> bytes.putInt(field.offset(), Integer.parseInt(value));
       }
     }
     change.accept(bytes);

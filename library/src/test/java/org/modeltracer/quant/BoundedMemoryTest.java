@@ -8,12 +8,14 @@ import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.modeltracer.graph.NodeInfo;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
 
 /** What a comparison of models of 8B parameters keeps, worked out on some of their layers. */
+@Tag("alone")
 class BoundedMemoryTest {
   private static final int LAYERS = 2;
   private static final int ALL_LAYERS = 32;

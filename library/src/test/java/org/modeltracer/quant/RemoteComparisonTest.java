@@ -8,7 +8,8 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.modeltracer.llama.Placement;
+import org.modeltracer.llama.Engine;
+import org.modeltracer.llama.ModelOptions.Placement;
 import org.modeltracer.llama.Runtimes;
 import org.modeltracer.testing.RpcServer;
 
@@ -29,13 +30,17 @@ class RemoteComparisonTest {
         "no rpc-server beside " + library + "; MODELTRACER_LLAMA_LIB takes a build with it");
   }
 
+  private static Engine engine(int layers, List<String> servers) {
+    return new Engine(library, new Placement(layers, servers, true));
+  }
+
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void aModelThereIsTheModelHere(boolean bothThere) {
     Setup local = Texts.setup("tinyllama-mha-f32.gguf", 64, 16);
-    Setup here = new Setup(local.model(), new Placement(library, 0, List.of()), local.context());
+    Setup here = new Setup(local.model(), engine(0, List.of()), local.context());
     try (RpcServer server = RpcServer.start(library)) {
-      var place = new Placement(library, ALL_LAYERS, List.of(server.endpoint()));
+      var place = engine(ALL_LAYERS, List.of(server.endpoint()));
       Setup there = new Setup(local.model(), place, local.context());
       try (var comparison = Comparison.open(bothThere ? there : here, there)) {
         QuantizationReport report =

@@ -45,9 +45,9 @@ final class Texts {
     float[][] logits = new float[tokens.length][];
     try (LlamaModel model = LlamaRuntime.load().open(setup.model());
         LlamaContext context = model.context(options)) {
-      for (int from = 0; from < tokens.length; from += options.batch()) {
+      for (int from = 0; from < tokens.length; from += options.size().batch()) {
         Batch batch = context.batch().clear();
-        int to = Math.min(tokens.length, from + options.batch());
+        int to = Math.min(tokens.length, from + options.size().batch());
         for (int i = from; i < to; i++) {
           batch.add(tokens[i], i, 0, true);
         }

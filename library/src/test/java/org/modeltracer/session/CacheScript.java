@@ -67,7 +67,7 @@ final class CacheScript {
     this.session = session;
     this.seen = seen;
     this.random = new Random(seed);
-    this.sequences = session.context().options().sequences();
+    this.sequences = session.context().options().sequences().count();
     this.unified = unified;
     this.window = window;
     this.windowed = windowed;

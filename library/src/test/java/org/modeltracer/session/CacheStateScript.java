@@ -71,7 +71,7 @@ final class CacheStateScript {
     this.streams = streams;
     this.policy = policy;
     random = new Random(seed);
-    sequences = session.context().options().sequences();
+    sequences = session.context().options().sequences().count();
     tracer.addListener(seen);
   }
 

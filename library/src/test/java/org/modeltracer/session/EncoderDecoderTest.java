@@ -215,7 +215,7 @@ class EncoderDecoderTest {
             assertThat(tracer.summary().totalForwards()).isEqualTo(1 + 8);
             assertThat(seen.rows).hasSize(2 * HEADS * (IDS.length + 8));
             assertThat(seen.states).hasSize(3 * 8);
-            var layers = tracer.layers();
+            var layers = tracer.activations().layers();
             assertThat(layers).hasSize(4);
             for (int layer = 2; layer < 4; layer++) {
               assertThat(layers.get(layer).tokens()).isEqualTo(IDS.length);

@@ -88,7 +88,7 @@ class RpcTest {
         TracedSession session = TracedSession.open(model, options, tracer)) {
       Seen seen = Seen.of(session, tracer);
       int[] ids = new Random(5).ints(TOKENS, 0, 90).toArray();
-      int sequences = options.context().sequences();
+      int sequences = options.context().sequences().count();
       boolean whole = model.hasEncoder() || !session.context().cache().exists();
       if (whole) {
         int most = session.context().microBatchTokens();

@@ -39,12 +39,17 @@ final class Seen implements TraceListener {
     var seen = new Seen();
     tracer.addListener(seen);
     statesOf(session, seen);
+    logitsOf(session, seen);
+    return seen;
+  }
+
+  /** Listens to a session's logits from now on, which takes no observing. */
+  static void logitsOf(TracedSession session, Seen seen) {
     session.listen(
         Listening.logits(
             (sequence, position, values) ->
                 seen.logits.put(
                     new StateId(0, sequence, position), values.toArray(ValueLayout.JAVA_FLOAT))));
-    return seen;
   }
 
   /** Listens to a session's states from now on. */

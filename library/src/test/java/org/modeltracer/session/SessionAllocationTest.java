@@ -6,6 +6,7 @@ import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -26,6 +27,7 @@ import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
 
 /** In steady state a token costs no garbage, as the native thread's own counter tells. */
+@Tag("alone")
 class SessionAllocationTest {
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   private static final int ROUNDS = 16;
@@ -85,9 +87,10 @@ class SessionAllocationTest {
           () -> {
             ModelSurvey survey = ModelSurvey.of(context);
             var layout = new CacheLayout(survey, context.contextTokens(), 1);
+            var listeners = new Listeners(sites(config));
             var probe =
                 new ForwardProbe(
-                    runtime, survey, layout, tracer, new Listeners(), sites(config), false);
+                    runtime, survey, layout, tracer, listeners, listeners::sites, false);
             var counting = new Counting(probe);
             context.observe(counting);
             long least = Long.MAX_VALUE;

@@ -43,13 +43,8 @@ class TracedSessionTest {
   }
 
   private static void open(LlamaRuntime runtime, SessionOptions options, Work work) {
-    open(runtime, options, TracerConfig.full(), work);
-  }
-
-  private static void open(
-      LlamaRuntime runtime, SessionOptions options, TracerConfig config, Work work) {
     try (LlamaModel model = runtime.open(Golden.model("tinyllama-mha-f32.gguf"));
-        var tracer = new ModelTracer(config);
+        var tracer = new ModelTracer(TracerConfig.full());
         TracedSession session = TracedSession.open(model, options, tracer)) {
       work.with(session, Seen.of(session, tracer));
     }
@@ -121,16 +116,16 @@ class TracedSessionTest {
     var runs = new ArrayList<Map<Seen.StateId, float[]>>();
     for (TracerConfig config :
         List.of(TracerConfig.disabled(), TracerConfig.lightweight(), TracerConfig.full())) {
-      open(
-          runtime,
-          OPTIONS,
-          config,
-          (session, seen) -> {
-            session.evaluate(PROMPT, true);
-            session.generate(PROMPT, 10, t -> true);
-            runs.add(Map.copyOf(seen.logits));
-            assertThat(session.cost().nodesObserved() > 0).isEqualTo(config.isEnabled());
-          });
+      try (LlamaModel model = runtime.open(Golden.model("tinyllama-mha-f32.gguf"));
+          var tracer = new ModelTracer(config);
+          TracedSession session = TracedSession.open(model, OPTIONS, tracer)) {
+        var seen = new Seen();
+        Seen.logitsOf(session, seen);
+        session.evaluate(PROMPT, true);
+        session.generate(PROMPT, 10, t -> true);
+        runs.add(seen.logits);
+        assertThat(session.cost().nodesObserved() > 0).isEqualTo(config.isEnabled());
+      }
     }
     assertThat(runs.getFirst()).hasSize(PROMPT.length + 9);
     for (var run : runs) {

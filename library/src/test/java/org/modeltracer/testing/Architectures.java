@@ -31,6 +31,13 @@ public final class Architectures {
     return file;
   }
 
+  /** All model files; the test is skipped where there are none. */
+  public static List<Path> required() {
+    List<Path> all = all();
+    assumeTrue(!all.isEmpty(), "no folder ../shared/archs with models of other architectures");
+    return all;
+  }
+
   /** All model files, or none. */
   public static List<Path> all() {
     if (folder().isEmpty()) {

@@ -15,6 +15,7 @@ import org.modeltracer.anomaly.Cause;
 import org.modeltracer.anomaly.RootCause;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
+import org.modeltracer.model.TensorState;
 import tools.jackson.databind.JsonNode;
 
 class AnomalyLogTest {
@@ -30,7 +31,7 @@ class AnomalyLogTest {
           1L,
           null,
           null,
-          List.of(new RootCause.Input("ffn_swiglu-2", "finite")),
+          List.of(new RootCause.Input("ffn_swiglu-2", TensorState.FINITE)),
           "blk.2.ffn_down.weight[101, 37] is NaN",
           List.of());
 

@@ -90,9 +90,9 @@ class ModelTracerTest {
     for (int i = 0; i < 10; i++) {
       toy.step();
     }
-    assertThat(tracer.layers()).hasSize(Toy.LAYERS);
-    LayerActivationTrace layer = tracer.layers().get(1);
-    assertThat(layer.input()).isEqualTo(tracer.layers().get(0).output());
+    assertThat(tracer.activations().layers()).hasSize(Toy.LAYERS);
+    LayerActivationTrace layer = tracer.activations().layers().get(1);
+    assertThat(layer.input()).isEqualTo(tracer.activations().layers().get(0).output());
     assertThat(layer.postFfn().observations()).isEqualTo(10);
     assertThat(layer.postFfn().aggregate().count()).isEqualTo(10 * Toy.WIDTH);
     assertThat(layer.postFfn().first()).isNotEqualTo(layer.postFfn().last());
@@ -105,7 +105,11 @@ class ModelTracerTest {
   @Test
   void aLayerThatAddsNothingAndADeadHead() {
     tracer.beginForward(0, 10);
-    tracer.recordResidual(1, new ResidualChange().of(10, 1000, 1, 1000, 10));
+    var still = new ResidualChange();
+    for (int token = 0; token < 10; token++) {
+      still.add(100, 0.1, 100, 1);
+    }
+    tracer.recordResidual(1, still);
     Observation head =
         new Observation()
             .of(new Place(Site.CONTEXT, 1), "kqv_out-1", "CONT", new long[] {8, 1, 1, 1})
@@ -213,7 +217,7 @@ class ModelTracerTest {
             TracerConfig.builder().attention(true).layers(List.of(1)).heads(List.of(0, 3)).build());
     filtered.step();
     assertThat(filtered.tracer.summary().attentionTraces()).isEqualTo(2);
-    assertThat(filtered.tracer.layers()).isEmpty();
+    assertThat(filtered.tracer.activations().layers()).isEmpty();
     Toy off = new Toy(TracerConfig.disabled());
     assertThat(off.tracer.isEnabled()).isFalse();
     off.step();
@@ -236,7 +240,5 @@ class ModelTracerTest {
         .hasMessage("top-k must be at least 1");
     assertThatThrownBy(() -> TracerConfig.builder().weightThreshold(Double.NaN).build())
         .hasMessage("weight threshold must be from 0 to 1, not NaN");
-    assertThatThrownBy(() -> tracer.describe("wether", "rain"))
-        .hasMessageContaining("no such object: 'wether'; use one of [config, model,");
   }
 }

@@ -16,7 +16,6 @@ final class Toy {
   static final int VOCABULARY = 64;
   private static final Site[] SITES = {Site.ATTN_NORM, Site.ATTN_OUT, Site.FFN_OUT, Site.LAYER_OUT};
   private static final Place EMBEDDING = new Place(Site.EMBEDDING, Place.BEFORE_LAYERS);
-  private static final Place LOGITS = new Place(Site.LOGITS, Place.AFTER_LAYERS);
 
   final ModelTracer tracer;
   final Random random = new Random(99);
@@ -31,6 +30,9 @@ final class Toy {
   private final AttentionRow row = new AttentionRow();
   private final float[] weights = new float[4096];
   private final MemorySegment weightSegment = MemorySegment.ofArray(weights);
+  private final ResidualChange change = new ResidualChange().add(10, 3, 11, 0.95);
+  private final KvCacheStateTrace cache =
+      new KvCacheStateTrace(0, 1, 1 << 20, 64, 0, Double.NaN, 0, 0, null);
   private final byte[] piece = {'a', ' '};
   int step;
 
@@ -52,17 +54,16 @@ final class Toy {
       for (int i = 0; i < SITES.length; i++) {
         observe(places[layer][i], names[layer][i]);
       }
-      tracer.recordResidual(layer, new ResidualChange().of(1, 10, 3, 11, 0.95));
+      tracer.recordResidual(layer, change);
       tracer.recordExpert(layer, 2, step % 2);
       if (tracer.config().attention()) {
         attend(layer);
       }
     }
-    observe(LOGITS, "result_output");
+    observe(Place.LOGITS, "result_output");
     fill(logits);
     tracer.recordLogits(step, logitSegment, 0, VOCABULARY, random.nextInt(VOCABULARY));
-    tracer.recordKvState(
-        new KvCacheStateTrace(step, step + 1, 1 << 20, 64L * step, 0, Double.NaN, 0, 0, -1));
+    tracer.recordKvState(cache);
     tracer.recordToken(step + 1, random.nextInt(VOCABULARY), piece);
     step++;
     return tracer.endForward().orElse(null);

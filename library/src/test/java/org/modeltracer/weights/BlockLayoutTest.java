@@ -19,6 +19,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.modeltracer.gguf.GgmlType;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.TensorType;
+import org.modeltracer.model.BlockPart;
 
 /** The table of block layouts against ggml's own conversion. */
 class BlockLayoutTest {
@@ -77,10 +78,10 @@ class BlockLayoutTest {
     Arrays.fill(block, (byte) 0);
     set(block, scale, ONE);
     set(block, scale + 2, NAN);
-    assertThat(part(type, block)).isEqualTo(BlockLayout.MINIMUM);
+    assertThat(part(type, block)).isEqualTo(BlockPart.MINIMUM);
     set(block, scale, NAN);
     set(block, scale + 2, ONE);
-    assertThat(part(type, block)).isEqualTo(BlockLayout.SCALE);
+    assertThat(part(type, block)).isEqualTo(BlockPart.SCALE);
     set(block, scale, ONE);
     assertThat(part(type, block)).isNull();
     assertThat(finite(type, block)).isTrue();
@@ -111,7 +112,7 @@ class BlockLayoutTest {
     return MemorySegment.ofArray(block);
   }
 
-  private static String part(GgmlType type, byte[] block) {
+  private static BlockPart part(GgmlType type, byte[] block) {
     return BlockLayout.badPart(type, bytes(block));
   }
 

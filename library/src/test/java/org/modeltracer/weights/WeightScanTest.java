@@ -17,6 +17,7 @@ import org.modeltracer.diagnose.BrokenModel;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.model.BlockPart;
 
 class WeightScanTest {
   @TempDir Path folder;
@@ -57,7 +58,7 @@ class WeightScanTest {
           f01_nan_ffn_down_l2          | blk.2.ffn_down.weight  | NAN          | 1     | 101,37 |   |
           f03_overflow_attn_norm_l3    | blk.3.attn_norm.weight | ABSURD_SCALE | 128   |        |   |
           f04_nan_token_embd_row       | token_embd.weight      | NAN          | 128   | 0,312  |   |
-          f06_q8_nan_scale_attn_v_l0   | blk.0.attn_v.weight    | NAN          | 32    | 64,9   | 2 | scale
+          f06_q8_nan_scale_attn_v_l0   | blk.0.attn_v.weight    | NAN          | 32    | 64,9   | 2 | SCALE
           f07_zero_q_l1                | blk.1.attn_q.weight    | ZERO_TENSOR  | 16384 |        |   |
           f13_nan_unused_embd_row      | token_embd.weight      | NAN          | 128   | 0,49   |   |
           f14_k_overflows_f16_cache_l2 | blk.2.attn_k.weight    | ABSURD_SCALE | 16384 |        |   |
@@ -69,7 +70,7 @@ class WeightScanTest {
       long count,
       String index,
       Long block,
-      String part) {
+      BlockPart part) {
     List<Long> first =
         index == null
             ? null

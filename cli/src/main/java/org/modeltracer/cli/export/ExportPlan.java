@@ -15,7 +15,6 @@ import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.graph.FoundSite;
 import org.modeltracer.llama.Op;
 import org.modeltracer.model.Place;
-import org.modeltracer.model.Site;
 
 /** Which arrays an export consists of, decided before the model runs. */
 public final class ExportPlan {
@@ -238,10 +237,5 @@ public final class ExportPlan {
   /** One more than the highest layer index. */
   public int depth() {
     return layers.stream().mapToInt(l -> l + 1).max().orElse(0);
-  }
-
-  /** Places to watch beside attention. */
-  public static Set<Site> sites(Set<What> what) {
-    return what.contains(What.HIDDEN) ? Set.of(Site.EMBEDDING, Site.LAYER_OUT) : Set.of();
   }
 }

@@ -1,7 +1,6 @@
 package org.modeltracer.cli.terminal;
 
 import java.util.List;
-import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cache.CacheStatistics;
 import org.modeltracer.model.TensorStats;
@@ -58,7 +57,7 @@ public final class CacheReport {
           "%5d %s %8s %9.3g %9.3g %9.2g %9.3g %5d %5d"
               .formatted(
                   part.layer(),
-                  part.part().toUpperCase(Locale.ROOT),
+                  part.part(),
                   part.type(),
                   s.min(),
                   s.max(),

@@ -38,10 +38,9 @@ public record FileReport(GgufFile file, @Nullable List<FoundSite> sites) {
   private record Watched(
       String site, @Nullable Integer layer, String tensor, String op, List<Long> shape) {
     static Watched of(FoundSite s) {
-      Place place = s.place();
       return new Watched(
-          place.site().id(),
-          place.layer() == Place.AFTER_LAYERS ? null : place.layer(),
+          s.place().site().id(),
+          s.place().layerOrNull(),
           s.tensor(),
           s.op().toUpperCase(Locale.ROOT),
           s.shape());

@@ -29,7 +29,7 @@ final class AttentionHealth implements Check {
   @Override
   public CheckResult run(Subject subject) {
     TracedPrompts traced = subject.traced();
-    int heads = traced.attention().heads();
+    int heads = traced.attention().heads().size();
     long rows = traced.attention().rows();
     List<Anomaly> anomalies = traced.of(Anomalies.of(id()));
     if (rows == 0 && anomalies.isEmpty()) {

@@ -5,7 +5,6 @@ import java.util.List;
 import org.modeltracer.llama.KvCache;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.model.Site;
-import org.modeltracer.model.Subscription;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.ModelTracer;
@@ -48,7 +47,7 @@ final class BareRuns implements AutoCloseable {
 
   /** Whether the model computes on the CPU alone. */
   boolean onCpu() {
-    return model.options().rpcServers().isEmpty()
+    return model.options().placement().rpcServers().isEmpty()
         && model.runtime().devices().stream().allMatch(device -> device.startsWith("CPU"));
   }
 
@@ -103,7 +102,7 @@ final class BareRuns implements AutoCloseable {
 
   private Logits collect(Runnable run) {
     var logits = new Logits();
-    try (Subscription following = session.listen(logits)) {
+    try (var _ = session.listen(logits)) {
       run.run();
     }
     return logits;

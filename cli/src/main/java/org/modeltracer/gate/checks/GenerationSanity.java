@@ -5,7 +5,7 @@ import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.anomaly.AnomalyKind;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.session.Generation;
-import org.modeltracer.trace.LogitTotals;
+import org.modeltracer.trace.LogitSummary;
 
 /**
  * Whether what the model generates can be text: sound logits that are neither constant nor flat, no
@@ -33,9 +33,9 @@ final class GenerationSanity implements Check {
   @Override
   public CheckResult run(Subject subject) {
     TracedPrompts traced = subject.traced();
-    LogitTotals logits = traced.logits();
+    LogitSummary.Entropy entropy = traced.logits().entropy();
     List<Anomaly> anomalies = traced.of(Anomalies.of(id()));
-    long positions = logits.positions();
+    long positions = traced.logits().positions();
     if (traced.texts().isEmpty() && positions == 0 && anomalies.isEmpty()) {
       throw new NotApplicable("this model has no output matrix: it does not generate");
     }
@@ -45,8 +45,8 @@ final class GenerationSanity implements Check {
         .signal("texts", traced.texts().size())
         .signal("tokens", tokens)
         .signal("positions", positions)
-        .signal("mean_entropy", logits.meanEntropy())
-        .signal("least_entropy", logits.leastEntropy());
+        .signal("mean_entropy", entropy == null ? null : entropy.mean())
+        .signal("least_entropy", entropy == null ? null : entropy.min());
     anomalies.stream()
         .filter(a -> a.severity() == Severity.CRITICAL)
         .forEach(a -> outcome.fails(Evidence.of(a)));

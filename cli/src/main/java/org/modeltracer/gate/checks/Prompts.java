@@ -7,9 +7,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.modeltracer.gate.policy.Policy;
-import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.ContextOptions;
-import org.modeltracer.llama.FlashAttention;
 import org.modeltracer.llama.Vocabulary;
 
 /**
@@ -21,7 +19,6 @@ import org.modeltracer.llama.Vocabulary;
  */
 record Prompts(List<int[]> tokens, boolean random, int cut) {
   private static final int RANDOM_TOKENS = 32;
-  private static final long SMALL_MODEL = 200L << 20;
   private static final int BATCH = 512;
 
   static Prompts of(Subject subject) {
@@ -55,15 +52,10 @@ record Prompts(List<int[]> tokens, boolean random, int cut) {
 
   /** How contexts are set up for the checks. */
   static ContextOptions context(Subject subject) {
-    GgufFile file = subject.file();
-    int threads = subject.policy().threads();
-    // Threads that wait by spinning cost a toy model more than they give.
-    int usual = file.size() < SMALL_MODEL ? 1 : Runtime.getRuntime().availableProcessors();
     return ContextOptions.defaults()
         .withContextTokens(contextTokens(subject))
         .withBatch(BATCH, BATCH)
-        .withThreads(threads > 0 ? threads : usual)
-        .withFlashAttention(FlashAttention.AUTO);
+        .withThreads(subject.policy().threads(), subject.file());
   }
 
   /** Number of tokens of all prompts. */

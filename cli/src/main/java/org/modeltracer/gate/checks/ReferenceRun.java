@@ -33,8 +33,8 @@ final class ReferenceRun {
         Prompts.context(subject)
             .withBatch(Setup.MICRO_BATCH, Setup.MICRO_BATCH)
             .withContextTokens(Math.max(2, Prompts.contextTokens(subject)));
-    var one = new Setup(reference, subject.placement(), context);
-    var other = new Setup(subject.path(), subject.placement(), context);
+    var one = new Setup(reference, subject.engine(), context);
+    var other = new Setup(subject.path(), subject.engine(), context);
     var options =
         new ComparisonOptions(
             false, true, ComparisonOptions.TOLERANCE, Thresholds.from(policy.thresholds()));

@@ -7,10 +7,10 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.llama.Engine;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
-import org.modeltracer.llama.Placement;
 import org.modeltracer.quant.QuantizationReport;
 
 /**
@@ -39,7 +39,7 @@ public final class Subject implements AutoCloseable {
   private final Path path;
   private final Policy policy;
   private final @Nullable Path referencePath;
-  private final Placement placement;
+  private final Engine engine;
   private final Map<Stage, String> failed = new EnumMap<>(Stage.class);
   private Listener listener = new Listener() {};
   private @Nullable GgufFile file;
@@ -56,12 +56,12 @@ public final class Subject implements AutoCloseable {
    * A file to be judged.
    *
    * @param referencePath file it is compared with, null for none
-   * @param placement where to run both
+   * @param engine what runs both
    */
-  public Subject(Path path, @Nullable Path referencePath, Placement placement, Policy policy) {
+  public Subject(Path path, @Nullable Path referencePath, Engine engine, Policy policy) {
     this.path = path;
     this.referencePath = referencePath;
-    this.placement = placement;
+    this.engine = engine;
     this.policy = policy;
   }
 
@@ -86,9 +86,9 @@ public final class Subject implements AutoCloseable {
     return policy;
   }
 
-  /** Where both run. */
-  Placement placement() {
-    return placement;
+  /** What runs both. */
+  Engine engine() {
+    return engine;
   }
 
   /**
@@ -114,7 +114,7 @@ public final class Subject implements AutoCloseable {
   /** llama.cpp. */
   public LlamaRuntime runtime() {
     if (runtime == null) {
-      runtime = placement.runtime();
+      runtime = engine.runtime();
       runtime.onAbort(listener::onAbort);
     }
     return runtime;
@@ -123,7 +123,7 @@ public final class Subject implements AutoCloseable {
   /** The model, loaded. */
   public LlamaModel model() {
     if (model == null) {
-      model = shared(Stage.LOAD, () -> runtime().open(path, placement.options()));
+      model = shared(Stage.LOAD, () -> runtime().open(path, engine.options()));
     }
     return model;
   }
@@ -131,7 +131,7 @@ public final class Subject implements AutoCloseable {
   /** The reference, loaded; there must be one. */
   public LlamaModel reference() {
     if (reference == null) {
-      reference = shared(Stage.REFERENCE, () -> runtime().open(required(), placement.options()));
+      reference = shared(Stage.REFERENCE, () -> runtime().open(required(), engine.options()));
     }
     return reference;
   }

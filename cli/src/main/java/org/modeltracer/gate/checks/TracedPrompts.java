@@ -19,10 +19,11 @@ import org.modeltracer.session.Generation;
 import org.modeltracer.session.RunDescription;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
-import org.modeltracer.trace.AttentionTotals;
-import org.modeltracer.trace.LogitTotals;
+import org.modeltracer.trace.AttentionSummary;
+import org.modeltracer.trace.LogitSummary;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.ObservedPlace;
+import org.modeltracer.trace.SummaryField;
 import org.modeltracer.trace.TracerConfig;
 import org.modeltracer.weights.Hashes;
 
@@ -39,7 +40,7 @@ import org.modeltracer.weights.Hashes;
  * @param dead heads whose output was zero throughout
  * @param passes number of forward passes
  * @param places every place that was watched, with what was seen there
- * @param attention how much attention was seen
+ * @param attention what was seen of attention
  * @param logits scores of the next token
  * @param summary the fields of {@code summary.json}
  */
@@ -51,8 +52,8 @@ record TracedPrompts(
     List<LiveHeads.Dead> dead,
     long passes,
     List<ObservedPlace> places,
-    AttentionTotals attention,
-    LogitTotals logits,
+    AttentionSummary attention,
+    LogitSummary logits,
     Map<String, @Nullable Object> summary) {
 
   private static final SamplerOptions SAMPLER = new SamplerOptions(0.8f, 40, 0.95f, 0);
@@ -99,9 +100,9 @@ record TracedPrompts(
           diagnosis.replays(),
           outputs.dead(model.heads()),
           tracer.summary().totalForwards(),
-          tracer.places(),
-          tracer.attentionTotals(),
-          tracer.logitTotals(),
+          tracer.activations().places(),
+          tracer.attention(),
+          tracer.logits(),
           summary(tracer, description, subject, texts));
     }
   }
@@ -117,7 +118,7 @@ record TracedPrompts(
     prompt.put("random_tokens", prompts.random());
     prompt.put("cut_prompts", prompts.cut());
     prompt.put("generated_tokens", texts.stream().mapToInt(t -> t.tokens().size()).sum());
-    tracer.describe("prompt", prompt);
+    tracer.describe(SummaryField.PROMPT, prompt);
     return tracer.summaryFields();
   }
 

@@ -12,6 +12,7 @@ import org.modeltracer.session.Quantization;
 import org.modeltracer.session.RunDescription;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.SummaryField;
 import org.modeltracer.trace.TracerConfig;
 import org.modeltracer.weights.Hashes;
 import tools.jackson.core.type.TypeReference;
@@ -34,7 +35,7 @@ final class GateSummary {
 
   private static Map<String, @Nullable Object> untraced() {
     try (var tracer = new ModelTracer(TracerConfig.disabled())) {
-      tracer.describe("tool", RunDescription.tool());
+      tracer.describe(SummaryField.TOOL, RunDescription.tool());
       return object(tracer.summaryToJson());
     }
   }

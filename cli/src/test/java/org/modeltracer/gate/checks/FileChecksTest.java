@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.gate.Gguf;
 import org.modeltracer.gate.policy.PolicyFile;
-import org.modeltracer.llama.Placement;
+import org.modeltracer.llama.Engine;
 import org.modeltracer.testing.Faults;
 
 class FileChecksTest {
@@ -22,7 +22,7 @@ class FileChecksTest {
   @TempDir Path folder;
 
   private static CheckResult ask(Check check, Path file) {
-    try (var subject = new Subject(file, null, Placement.usual(), PolicyFile.preset("strict"))) {
+    try (var subject = new Subject(file, null, Engine.usual(), PolicyFile.preset("strict"))) {
       return Checks.ask(check, subject);
     }
   }

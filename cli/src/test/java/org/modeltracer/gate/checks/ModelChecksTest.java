@@ -19,7 +19,7 @@ import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gate.policy.PolicyFile;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
-import org.modeltracer.llama.Placement;
+import org.modeltracer.llama.Engine;
 import org.modeltracer.testing.Architectures;
 import org.modeltracer.testing.TinyModels;
 
@@ -30,7 +30,7 @@ class ModelChecksTest {
   @TempDir Path folder;
 
   private static CheckResult ask(String check, Path file, Policy policy) {
-    try (var subject = new Subject(file, null, Placement.usual(), policy)) {
+    try (var subject = new Subject(file, null, Engine.usual(), policy)) {
       return Checks.ask(Catalogue.find(check).orElseThrow(), subject);
     }
   }
@@ -100,7 +100,7 @@ class ModelChecksTest {
 
   @Test
   void otherLogitsAreNotTheSame() {
-    try (var subject = new Subject(MODEL, null, Placement.usual(), Policies.PATIENT)) {
+    try (var subject = new Subject(MODEL, null, Engine.usual(), Policies.PATIENT)) {
       BareRuns runs = subject.bare();
       int[] other = runs.prompts().getLast();
       CheckResult result =
@@ -147,7 +147,7 @@ class ModelChecksTest {
   void whatFailedOnceIsNotTriedAgain() throws IOException {
     byte[] bytes = Files.readAllBytes(MODEL);
     Path file = Files.write(folder.resolve("cut.gguf"), Arrays.copyOf(bytes, 2_000_000));
-    try (var subject = new Subject(file, null, Placement.usual(), Policies.PATIENT)) {
+    try (var subject = new Subject(file, null, Engine.usual(), Policies.PATIENT)) {
       CheckResult first = Checks.ask(new ForwardFinite(), subject);
       assertThat(first.verdict()).isEqualTo(Verdict.ERROR);
       CheckResult second = Checks.ask(new ForwardAnomalies(), subject);

@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.modeltracer.gate.Gguf;
 import org.modeltracer.gate.policy.PolicyFile;
-import org.modeltracer.llama.Placement;
+import org.modeltracer.llama.Engine;
 
 class TokenizerChecksTest {
   private static final Path MODEL = Path.of("models", "tinyllama-mha-Q4_0.gguf");
@@ -29,8 +29,7 @@ class TokenizerChecksTest {
   @TempDir Path folder;
 
   private static CheckResult ask(Check check, Path file, @Nullable Path reference) {
-    try (var subject =
-        new Subject(file, reference, Placement.usual(), PolicyFile.preset("strict"))) {
+    try (var subject = new Subject(file, reference, Engine.usual(), PolicyFile.preset("strict"))) {
       return Checks.ask(check, subject);
     }
   }

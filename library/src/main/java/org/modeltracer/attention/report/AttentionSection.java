@@ -3,16 +3,28 @@ package org.modeltracer.attention.report;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Supplier;
 import org.modeltracer.model.HeadId;
-import org.modeltracer.trace.SummarySection;
 
 /**
  * The analysis in short, for the summary: a map of heads and what stands out.
  *
- * @param analysis gives the analysis so far
+ * @param prompts prompts analysed
+ * @param heads every head that has shown a row
+ * @param avgEntropy mean entropy in nats over the rows of all heads
+ * @param overallSparsity share of visible keys below the threshold, all heads
+ * @param rollout attribution of the example prompt's last position
+ * @param insights what stands out, with evidence
+ * @param absent what could not be computed, by field name, and why
  */
-public record AttentionSection(Supplier<AttentionAnalysis> analysis) implements SummarySection {
+public record AttentionSection(
+    long prompts,
+    List<Head> heads,
+    double avgEntropy,
+    double overallSparsity,
+    RolloutAttribution rollout,
+    List<AttentionInsight> insights,
+    Map<String, String> absent) {
+
   /**
    * One head in short.
    *
@@ -31,34 +43,8 @@ public record AttentionSection(Supplier<AttentionAnalysis> analysis) implements 
       double sparsity,
       long rows) {}
 
-  /**
-   * The whole in short.
-   *
-   * @param prompts prompts analysed
-   * @param heads every head that has shown a row
-   * @param avgEntropy mean entropy in nats over the rows of all heads
-   * @param overallSparsity share of visible keys below the threshold, all heads
-   * @param rollout attribution of the example prompt's last position
-   * @param insights what stands out, with evidence
-   * @param absent what could not be computed, by field name, and why
-   */
-  public record Brief(
-      long prompts,
-      List<Head> heads,
-      double avgEntropy,
-      double overallSparsity,
-      RolloutAttribution rollout,
-      List<AttentionInsight> insights,
-      Map<String, String> absent) {}
-
-  @Override
-  public String name() {
-    return "attention";
-  }
-
-  @Override
-  public Object toJson() {
-    AttentionAnalysis whole = analysis.get();
+  /** An analysis in short. */
+  public static AttentionSection of(AttentionAnalysis whole) {
     var heads = new ArrayList<Head>();
     for (AttentionLayer layer : whole.attentionWeights().values()) {
       for (AttentionLayer.Head head : layer.heads().values()) {
@@ -73,7 +59,7 @@ public record AttentionSection(Supplier<AttentionAnalysis> analysis) implements 
       }
     }
     AttentionStatistics stats = whole.attentionStats();
-    return new Brief(
+    return new AttentionSection(
         whole.prompts(),
         heads,
         stats.avgEntropy(),

@@ -13,33 +13,17 @@ import org.jspecify.annotations.Nullable;
  * way only. An exception can come from Java alone: none passes through native code.
  */
 final class CFunction {
-  private static final Linker.Option[] PLAIN = {};
-  private static final Linker.Option[] CRITICAL = {Linker.Option.critical(false)};
-
   private final NativeLibrary library;
   private final String name;
   private final String signature;
   private final Linker.Option[] options;
   private @Nullable MethodHandle linked;
 
-  private CFunction(NativeLibrary library, String name, String signature, Linker.Option[] options) {
+  CFunction(NativeLibrary library, String name, String signature, Linker.Option... options) {
     this.library = library;
     this.name = name;
     this.signature = signature;
     this.options = options;
-  }
-
-  /** A function that may take its time, or call back. */
-  static CFunction of(NativeLibrary library, String name, String signature) {
-    return new CFunction(library, name, signature, PLAIN);
-  }
-
-  /**
-   * A function that reads a field or two and returns. Its thread does not leave the virtual
-   * machine's reach: a call takes a third of the usual time, and nothing may wait in it.
-   */
-  static CFunction getter(NativeLibrary library, String name, String signature) {
-    return new CFunction(library, name, signature, CRITICAL);
   }
 
   /** Whether the library has it. */

@@ -1,5 +1,6 @@
 package org.modeltracer.llama.ffi;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -7,158 +8,41 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>A function that a release lacks throws when it is called, naming the library.
  */
-public final class LlamaFunctions {
-  private final boolean memory;
-  private final CFunction backendInit;
-  private final CFunction version;
-  private final CFunction systemInfo;
-  private final CFunction logSet;
-  private final CFunction modelDefaults;
-  private final CFunction contextDefaults;
-  private final CFunction load;
-  private final CFunction freeModel;
-  private final CFunction layers;
-  private final CFunction heads;
-  private final CFunction kvHeads;
-  private final CFunction width;
-  private final CFunction trainedContext;
-  private final CFunction parameters;
-  private final CFunction modelBytes;
-  private final CFunction decoderStart;
-  private final CFunction hasEncoder;
-  private final CFunction hasDecoder;
-  private final CFunction recurrent;
-  private final CFunction hybrid;
-  private final CFunction description;
-  private final CFunction vocabulary;
-  private final CFunction init;
-  private final CFunction free;
-  private final CFunction decode;
-  private final CFunction encode;
-  private final CFunction logits;
-  private final CFunction contextTokens;
-  private final CFunction sequenceTokens;
-  private final CFunction batchTokens;
-  private final CFunction microBatchTokens;
-  private final CFunction setAbort;
-  private final CFunction attachThreads;
-  private final CFunction getMemory;
-  private final CFunction clear;
-  private final CFunction remove;
-  private final CFunction copy;
-  private final CFunction keep;
-  private final CFunction shift;
-  private final CFunction lastPosition;
-  private final CFunction canShift;
-  private final CFunction stateBytes;
-  private final CFunction tokenize;
-  private final CFunction piece;
-  private final CFunction entry;
-  private final CFunction vocabularySize;
-  private final CFunction vocabularyType;
-  private final CFunction bos;
-  private final CFunction eos;
-  private final CFunction addsBos;
-  private final CFunction endsGeneration;
-  private final CFunction control;
-  private final CFunction chain;
-  private final CFunction chainAdd;
-  private final CFunction greedy;
-  private final CFunction topK;
-  private final CFunction topP;
-  private final CFunction temperature;
-  private final CFunction distribution;
-  private final CFunction sample;
-  private final CFunction freeSampler;
-
+public final class LlamaFunctions extends Functions {
   /** Those of a library. */
   public LlamaFunctions(NativeLibrary library) {
-    backendInit = CFunction.of(library, "llama_backend_init", ":v");
-    version = CFunction.of(library, "llama_version", ":p");
-    systemInfo = CFunction.of(library, "llama_print_system_info", ":p");
-    logSet = CFunction.of(library, "llama_log_set", "pp:v");
-    modelDefaults = CFunction.of(library, "llama_model_default_params", ":P");
-    contextDefaults = CFunction.of(library, "llama_context_default_params", ":P");
-    load = CFunction.of(library, "llama_model_load_from_file", "pP:p");
-    freeModel = CFunction.of(library, "llama_model_free", "p:v");
-    layers = CFunction.getter(library, "llama_model_n_layer", "p:i");
-    heads = CFunction.of(library, "llama_model_n_head", "p:i");
-    kvHeads = CFunction.of(library, "llama_model_n_head_kv", "p:i");
-    width = CFunction.getter(library, "llama_model_n_embd", "p:i");
-    trainedContext = CFunction.getter(library, "llama_model_n_ctx_train", "p:i");
-    parameters = CFunction.of(library, "llama_model_n_params", "p:l");
-    modelBytes = CFunction.of(library, "llama_model_size", "p:l");
-    decoderStart = CFunction.getter(library, "llama_model_decoder_start_token", "p:i");
-    hasEncoder = CFunction.getter(library, "llama_model_has_encoder", "p:b");
-    hasDecoder = CFunction.getter(library, "llama_model_has_decoder", "p:b");
-    recurrent = CFunction.getter(library, "llama_model_is_recurrent", "p:b");
-    hybrid = CFunction.getter(library, "llama_model_is_hybrid", "p:b");
-    description = CFunction.of(library, "llama_model_desc", "ppl:i");
-    vocabulary = CFunction.getter(library, "llama_model_get_vocab", "p:p");
-    init = CFunction.of(library, "llama_init_from_model", "pP:p");
-    free = CFunction.of(library, "llama_free", "p:v");
-    decode = CFunction.of(library, "llama_decode", "pB:i");
-    encode = CFunction.of(library, "llama_encode", "pB:i");
-    logits = CFunction.of(library, "llama_get_logits_ith", "pi:p");
-    contextTokens = CFunction.getter(library, "llama_n_ctx", "p:i");
-    sequenceTokens = CFunction.getter(library, "llama_n_ctx_seq", "p:i");
-    batchTokens = CFunction.getter(library, "llama_n_batch", "p:i");
-    microBatchTokens = CFunction.getter(library, "llama_n_ubatch", "p:i");
-    setAbort = CFunction.of(library, "llama_set_abort_callback", "ppp:v");
-    attachThreads = CFunction.of(library, "llama_attach_threadpool", "ppp:v");
-    // Recent releases have a memory object; older ones take the context itself.
-    getMemory = CFunction.getter(library, "llama_get_memory", "p:p");
-    memory = getMemory.exists();
-    String cache = memory ? "llama_memory_" : "llama_kv_self_";
-    clear = CFunction.of(library, cache + "clear", memory ? "pb:v" : "p:v");
-    remove = CFunction.of(library, cache + "seq_rm", "piii:b");
-    copy = CFunction.of(library, cache + "seq_cp", "piiii:v");
-    keep = CFunction.of(library, cache + "seq_keep", "pi:v");
-    shift = CFunction.of(library, cache + "seq_add", "piiii:v");
-    lastPosition = CFunction.of(library, cache + "seq_pos_max", "pi:i");
-    canShift = CFunction.of(library, cache + "can_shift", "p:b");
-    stateBytes = CFunction.of(library, "llama_state_seq_get_size", "pi:l");
-    tokenize = CFunction.of(library, "llama_tokenize", "ppipibb:i");
-    piece = CFunction.of(library, "llama_token_to_piece", "pipiib:i");
-    entry = CFunction.getter(library, "llama_vocab_get_text", "pi:p");
-    vocabularySize = CFunction.getter(library, "llama_vocab_n_tokens", "p:i");
-    vocabularyType = CFunction.getter(library, "llama_vocab_type", "p:i");
-    bos = CFunction.getter(library, "llama_vocab_bos", "p:i");
-    eos = CFunction.getter(library, "llama_vocab_eos", "p:i");
-    addsBos = CFunction.getter(library, "llama_vocab_get_add_bos", "p:b");
-    endsGeneration = CFunction.getter(library, "llama_vocab_is_eog", "pi:b");
-    control = CFunction.getter(library, "llama_vocab_is_control", "pi:b");
-    // Its parameter struct is a single bool, which travels in a register like an int.
-    chain = CFunction.of(library, "llama_sampler_chain_init", "i:p");
-    chainAdd = CFunction.of(library, "llama_sampler_chain_add", "pp:v");
-    greedy = CFunction.of(library, "llama_sampler_init_greedy", ":p");
-    topK = CFunction.of(library, "llama_sampler_init_top_k", "i:p");
-    topP = CFunction.of(library, "llama_sampler_init_top_p", "fl:p");
-    temperature = CFunction.of(library, "llama_sampler_init_temp", "f:p");
-    distribution = CFunction.of(library, "llama_sampler_init_dist", "i:p");
-    sample = CFunction.of(library, "llama_sampler_sample", "ppi:i");
-    freeSampler = CFunction.of(library, "llama_sampler_free", "p:v");
+    super(library);
   }
+
+  private final CFunction backendInit = function("llama_backend_init", ":v");
 
   /** Starts llama.cpp. */
   public void backendInit() {
     backendInit.run();
   }
 
+  private final CFunction version = function("llama_version", ":p");
+
   /** Version, empty where the library cannot tell. */
   public String version() {
     return version.exists() ? NativeMemory.text(version.toLong()) : "";
   }
+
+  private final CFunction systemInfo = function("llama_print_system_info", ":p");
 
   /** Instruction sets and backends in words. */
   public String systemInfo() {
     return NativeMemory.text(systemInfo.toLong());
   }
 
+  private final CFunction logSet = function("llama_log_set", "pp:v");
+
   /** Sets where the log goes. */
   public void logTo(long callback) {
     logSet.run(callback, 0L);
   }
+
+  private final CFunction modelDefaults = function("llama_model_default_params", ":P");
 
   /**
    * Writes default {@code llama_model_params} into memory of {@link NativeLibrary#PARAMS_BYTES}.
@@ -167,140 +51,196 @@ public final class LlamaFunctions {
     modelDefaults.into(params);
   }
 
+  private final CFunction contextDefaults = function("llama_context_default_params", ":P");
+
   /** Writes default {@code llama_context_params}, as {@link #modelDefaults} does. */
   public void contextDefaults(MemorySegment params) {
     contextDefaults.into(params);
   }
 
+  private final CFunction load = function("llama_model_load_from_file", "pP:p");
+
   /** Loads a model from a path, 0 when that fails. */
-  public long load(long path, MemorySegment params) {
-    return load.toLong(path, params);
+  public long load(String path, MemorySegment params) {
+    try (var arena = Arena.ofConfined()) {
+      return load.toLong(arena.allocateFrom(path).address(), params);
+    }
   }
+
+  private final CFunction freeModel = function("llama_model_free", "p:v");
 
   /** Frees a model. */
   public void freeModel(long model) {
     freeModel.run(model);
   }
 
+  private final CFunction layers = getter("llama_model_n_layer", "p:i");
+
   /** Number of layers. */
   public int layers(long model) {
     return layers.toInt(model);
   }
+
+  private final CFunction heads = function("llama_model_n_head", "p:i");
 
   /** Number of query heads of the first layer. */
   public int heads(long model) {
     return heads.toInt(model);
   }
 
+  private final CFunction kvHeads = function("llama_model_n_head_kv", "p:i");
+
   /** Number of key and value heads of the first layer. */
   public int kvHeads(long model) {
     return kvHeads.toInt(model);
   }
+
+  private final CFunction width = getter("llama_model_n_embd", "p:i");
 
   /** Width of the residual stream. */
   public int width(long model) {
     return width.toInt(model);
   }
 
+  private final CFunction trainedContext = getter("llama_model_n_ctx_train", "p:i");
+
   /** Tokens of context that a model was trained on. */
   public int trainedContext(long model) {
     return trainedContext.toInt(model);
   }
+
+  private final CFunction parameters = function("llama_model_n_params", "p:l");
 
   /** Number of parameters. */
   public long parameters(long model) {
     return parameters.toLong(model);
   }
 
+  private final CFunction modelBytes = function("llama_model_size", "p:l");
+
   /** Bytes of all tensors. */
   public long modelBytes(long model) {
     return modelBytes.toLong(model);
   }
+
+  private final CFunction decoderStart = getter("llama_model_decoder_start_token", "p:i");
 
   /** First token of a decoder behind an encoder, -1 for none. */
   public int decoderStart(long model) {
     return decoderStart.toInt(model);
   }
 
+  private final CFunction hasEncoder = getter("llama_model_has_encoder", "p:b");
+
   /** Whether a model has an encoder that runs before its decoder. */
   public boolean hasEncoder(long model) {
     return hasEncoder.toBoolean(model);
   }
+
+  private final CFunction hasDecoder = getter("llama_model_has_decoder", "p:b");
 
   /** Whether a model has a decoder. */
   public boolean hasDecoder(long model) {
     return hasDecoder.toBoolean(model);
   }
 
+  private final CFunction recurrent = getter("llama_model_is_recurrent", "p:b");
+
+  private final CFunction hybrid = getter("llama_model_is_hybrid", "p:b");
+
   /** Whether a model's memory is a recurrent state, wholly or in part. */
   public boolean isRecurrent(long model) {
     return hybrid.exists() && hybrid.toBoolean(model) || recurrent.toBoolean(model);
   }
 
-  /** Writes a short description into memory. */
-  public void description(long model, MemorySegment text) {
-    int ignored = description.toInt(model, text.address(), text.byteSize());
-  }
+  private final CFunction vocabulary = getter("llama_model_get_vocab", "p:p");
 
   /** A model's vocabulary. */
   public long vocabulary(long model) {
     return vocabulary.toLong(model);
   }
 
+  private final CFunction init = function("llama_init_from_model", "pP:p");
+
   /** Makes a context, 0 when that fails. */
   public long init(long model, MemorySegment params) {
     return init.toLong(model, params);
   }
+
+  private final CFunction free = function("llama_free", "p:v");
 
   /** Frees a context. */
   public void free(long context) {
     free.run(context);
   }
 
+  private final CFunction decode = function("llama_decode", "pB:i");
+
   /** Runs a batch through the decoder; 0 is success. */
   public int decode(long context, MemorySegment batch) {
     return decode.toInt(context, batch);
   }
+
+  private final CFunction encode = function("llama_encode", "pB:i");
 
   /** Runs a batch through the encoder; 0 is success. */
   public int encode(long context, MemorySegment batch) {
     return encode.toInt(context, batch);
   }
 
+  private final CFunction logits = function("llama_get_logits_ith", "pi:p");
+
   /** Logits of the batch's i-th token, 0 when none were asked for. */
   public long logits(long context, int i) {
     return logits.toLong(context, i);
   }
+
+  private final CFunction contextTokens = getter("llama_n_ctx", "p:i");
 
   /** Tokens of context. */
   public int contextTokens(long context) {
     return contextTokens.toInt(context);
   }
 
+  private final CFunction sequenceTokens = getter("llama_n_ctx_seq", "p:i");
+
   /** Tokens of context for each sequence. */
   public int sequenceTokens(long context) {
     return sequenceTokens.exists() ? sequenceTokens.toInt(context) : contextTokens(context);
   }
+
+  private final CFunction batchTokens = getter("llama_n_batch", "p:i");
 
   /** Most tokens of a batch. */
   public int batchTokens(long context) {
     return batchTokens.toInt(context);
   }
 
+  private final CFunction microBatchTokens = getter("llama_n_ubatch", "p:i");
+
   /** Most tokens of a graph. */
   public int microBatchTokens(long context) {
     return microBatchTokens.toInt(context);
   }
+
+  private final CFunction setAbort = function("llama_set_abort_callback", "ppp:v");
 
   /** Sets what is polled between nodes. */
   public void pollWith(long context, long callback) {
     setAbort.run(context, callback, 0L);
   }
 
+  private final CFunction attachThreads = function("llama_attach_threadpool", "ppp:v");
+
   /** Has a context compute on a pool of threads. */
   public void attachThreads(long context, long pool) {
     attachThreads.run(context, pool, pool);
   }
+
+  // Recent releases have a memory object; older ones take the context itself.
+  private final CFunction getMemory = getter("llama_get_memory", "p:p");
+  private final boolean memory = getMemory.exists();
+  private final String cache = memory ? "llama_memory_" : "llama_kv_self_";
 
   /** Whether this release has a memory object apart from the context. */
   public boolean hasMemoryObject() {
@@ -312,6 +252,8 @@ public final class LlamaFunctions {
     return memory ? getMemory.toLong(context) : context;
   }
 
+  private final CFunction clear = function(cache + "clear", memory ? "pb:v" : "p:v");
+
   /** Forgets everything. */
   public void clear(long cache) {
     if (memory) {
@@ -321,40 +263,49 @@ public final class LlamaFunctions {
     }
   }
 
+  private final CFunction remove = function(cache + "seq_rm", "piii:b");
+
   /** Forgets positions {@code from <= p < to}; false when that is not possible. */
   public boolean remove(long cache, int sequence, int from, int to) {
     return remove.toBoolean(cache, sequence, from, to);
   }
+
+  private final CFunction copy = function(cache + "seq_cp", "piiii:v");
 
   /** Makes positions of one sequence part of another too. */
   public void copy(long cache, int source, int target, int from, int to) {
     copy.run(cache, source, target, from, to);
   }
 
-  /** Forgets all sequences but one. */
-  public void keep(long cache, int sequence) {
-    keep.run(cache, sequence);
-  }
+  private final CFunction shift = function(cache + "seq_add", "piiii:v");
 
   /** Moves positions. */
   public void shift(long cache, int sequence, int from, int to, int delta) {
     shift.run(cache, sequence, from, to, delta);
   }
 
+  private final CFunction lastPosition = function(cache + "seq_pos_max", "pi:i");
+
   /** Highest position of a sequence. */
   public int lastPosition(long cache, int sequence) {
     return lastPosition.toInt(cache, sequence);
   }
+
+  private final CFunction canShift = function(cache + "can_shift", "p:b");
 
   /** Whether positions can be moved. */
   public boolean canShift(long cache) {
     return canShift.toBoolean(cache);
   }
 
+  private final CFunction stateBytes = function("llama_state_seq_get_size", "pi:l");
+
   /** Bytes that the state of a sequence would take. */
   public long stateBytes(long context, int sequence) {
     return stateBytes.toLong(context, sequence);
   }
+
+  private final CFunction tokenize = function("llama_tokenize", "ppipibb:i");
 
   /** Writes ids; returns how many, or minus how many there is no room for. */
   public int tokenize(
@@ -369,90 +320,127 @@ public final class LlamaFunctions {
         vocabulary, text.address(), bytes, ids.address(), room, addSpecial, parseSpecial);
   }
 
+  private final CFunction piece = function("llama_token_to_piece", "pipiib:i");
+
   /** Writes the bytes of a token; returns how many, or minus how many there is no room for. */
   public int piece(long vocabulary, int token, MemorySegment text, int room, boolean special) {
     return piece.toInt(vocabulary, token, text.address(), room, 0, special);
   }
+
+  private final CFunction entry = getter("llama_vocab_get_text", "pi:p");
 
   /** The vocabulary's own entry for a token. */
   public String entry(long vocabulary, int token) {
     return NativeMemory.text(entry.toLong(vocabulary, token));
   }
 
+  private final CFunction vocabularySize = getter("llama_vocab_n_tokens", "p:i");
+
   /** Number of tokens. */
   public int vocabularySize(long vocabulary) {
     return vocabularySize.toInt(vocabulary);
   }
+
+  private final CFunction vocabularyType = getter("llama_vocab_type", "p:i");
 
   /** Kind of tokenizer, 0 for none. */
   public int vocabularyType(long vocabulary) {
     return vocabularyType.toInt(vocabulary);
   }
 
+  private final CFunction bos = getter("llama_vocab_bos", "p:i");
+
   /** Token that begins a text. */
   public int bos(long vocabulary) {
     return bos.toInt(vocabulary);
   }
+
+  private final CFunction eos = getter("llama_vocab_eos", "p:i");
 
   /** Token that ends a text. */
   public int eos(long vocabulary) {
     return eos.toInt(vocabulary);
   }
 
+  private final CFunction addsBos = getter("llama_vocab_get_add_bos", "p:b");
+
   /** Whether texts begin with {@link #bos}. */
   public boolean addsBos(long vocabulary) {
     return addsBos.toBoolean(vocabulary);
   }
+
+  private final CFunction endsGeneration = getter("llama_vocab_is_eog", "pi:b");
 
   /** Whether a token ends generation. */
   public boolean endsGeneration(long vocabulary, int token) {
     return endsGeneration.toBoolean(vocabulary, token);
   }
 
+  private final CFunction control = getter("llama_vocab_is_control", "pi:b");
+
   /** Whether a token steers the model. */
   public boolean isControl(long vocabulary, int token) {
     return control.toBoolean(vocabulary, token);
   }
+
+  // Its parameter struct is a single bool, which travels in a register like an int.
+  private final CFunction chain = function("llama_sampler_chain_init", "i:p");
 
   /** An empty chain of samplers that keeps no timings. */
   public long samplerChain() {
     return chain.toLong(1);
   }
 
+  private final CFunction chainAdd = function("llama_sampler_chain_add", "pp:v");
+
   /** Adds a sampler to a chain, which then owns it. */
   public void addSampler(long samplers, long sampler) {
     chainAdd.run(samplers, sampler);
   }
+
+  private final CFunction greedy = function("llama_sampler_init_greedy", ":p");
 
   /** A sampler that takes the most probable token. */
   public long greedySampler() {
     return greedy.toLong();
   }
 
+  private final CFunction topK = function("llama_sampler_init_top_k", "i:p");
+
   /** A sampler that keeps the k most probable tokens. */
   public long topKSampler(int k) {
     return topK.toLong(k);
   }
+
+  private final CFunction topP = function("llama_sampler_init_top_p", "fl:p");
 
   /** A sampler that keeps the most probable tokens up to a mass, at least one. */
   public long topPSampler(float mass) {
     return topP.toLong(mass, 1);
   }
 
+  private final CFunction temperature = function("llama_sampler_init_temp", "f:p");
+
   /** A sampler that divides logits by a temperature. */
   public long temperatureSampler(float degrees) {
     return temperature.toLong(degrees);
   }
+
+  private final CFunction distribution = function("llama_sampler_init_dist", "i:p");
 
   /** A sampler that draws with a seed. */
   public long seededSampler(int seed) {
     return distribution.toLong(seed);
   }
 
+  private final CFunction sample = function("llama_sampler_sample", "ppi:i");
+
   /** Chooses from the logits of the batch's i-th token. */
   public int sample(long samplers, long context, int i) {
     return sample.toInt(samplers, context, i);
   }
+
+  private final CFunction freeSampler = function("llama_sampler_free", "p:v");
 
   /** Frees a sampler, or a chain and all in it. */
   public void freeSampler(long sampler) {

@@ -31,7 +31,8 @@ public final class NativeLibrary {
   /** Room for any generation's parameter struct, passed by value; only a prefix is ever used. */
   public static final long PARAMS_BYTES = 512;
 
-  private static final long BATCH_BYTES = 56;
+  /** Bytes of {@code llama_batch}, passed by value. */
+  public static final long BATCH_BYTES = 56;
 
   private static final MemoryLayout PARAMS =
       MemoryLayout.structLayout(

@@ -45,27 +45,27 @@ public final class Upcalls {
   }
 
   /** The address of a callback. */
-  public static long of(Evaluation callback, Arena arena) {
+  public static long evaluation(Evaluation callback, Arena arena) {
     return stub(Evaluation.class, "evaluated", callback, "pbp:b", arena);
   }
 
   /** The address of a callback. */
-  public static long of(Poll callback, Arena arena) {
+  public static long poll(Poll callback, Arena arena) {
     return stub(Poll.class, "aborted", callback, "p:b", arena);
   }
 
   /** The address of a callback. */
-  public static long of(Progress callback, Arena arena) {
+  public static long progress(Progress callback, Arena arena) {
     return stub(Progress.class, "loaded", callback, "fp:b", arena);
   }
 
   /** The address of a callback. */
-  public static long of(Log callback, Arena arena) {
+  public static long log(Log callback, Arena arena) {
     return stub(Log.class, "receive", callback, "ipp:v", arena);
   }
 
   /** The address of a callback. */
-  public static long of(Ending callback, Arena arena) {
+  public static long ending(Ending callback, Arena arena) {
     return stub(Ending.class, "aborting", callback, "p:v", arena);
   }
 

@@ -263,7 +263,7 @@ class AnalysisJsonTest {
         double in = 1 + random.nextDouble();
         double out = 2 + random.nextDouble();
         double cosine = random.nextDouble();
-        collector.onResidual(l, new ResidualChange().of(1, in, random.nextDouble(), out, cosine));
+        collector.onResidual(l, new ResidualChange().add(in, random.nextDouble(), out, cosine));
       }
     }
   }

@@ -120,8 +120,8 @@ class FlowTest {
   @Test
   void layerFlowIsTheMeanOfWhatWasHandedIn() {
     var collector = new AttentionCollector(Matrices.shape(2, 1), AttentionOptions.defaults());
-    collector.onResidual(1, new ResidualChange().of(1, 2, 3, 4, 0.5));
-    collector.onResidual(1, new ResidualChange().of(1, 4, 2, 6, 0.7));
+    collector.onResidual(1, new ResidualChange().add(2, 3, 4, 0.5));
+    collector.onResidual(1, new ResidualChange().add(4, 2, 6, 0.7));
     var flow = Reported.of(collector).attentionFlow();
     assertThat(flow.reason()).isNotNull();
     var layer = Objects.requireNonNull(flow.layerFlowStats().get(1));

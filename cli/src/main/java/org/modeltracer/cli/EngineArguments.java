@@ -4,12 +4,13 @@ import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.llama.Engine;
 import org.modeltracer.llama.LlamaRuntime;
-import org.modeltracer.llama.Placement;
+import org.modeltracer.llama.ModelOptions;
 import picocli.CommandLine.Option;
 
-/** Which llama.cpp, and which devices. */
-final class PlacementArguments {
+/** Which llama.cpp, and where it puts the weights. */
+final class EngineArguments {
   @Option(
       names = "--llama-lib",
       paramLabel = "PATH",
@@ -33,13 +34,15 @@ final class PlacementArguments {
       description = "Spread the model over machines that run llama.cpp's rpc-server.")
   private List<String> rpcServers = List.of();
 
-  Placement placement() {
-    return new Placement(library, gpuLayers, rpcServers);
+  Engine engine() {
+    ModelOptions options =
+        ModelOptions.defaults().withGpuLayers(gpuLayers).withRpcServers(rpcServers);
+    return new Engine(library, options.placement());
   }
 
   /** Loads that llama.cpp, whose notes and last words go to the terminal. */
   LlamaRuntime runtime(Terminal terminal) {
-    LlamaRuntime runtime = placement().runtime();
+    LlamaRuntime runtime = engine().runtime();
     Failures.onAbort(runtime, terminal, () -> {});
     runtime.note().ifPresent(note -> terminal.note("modeltracer: note: " + note));
     return runtime;

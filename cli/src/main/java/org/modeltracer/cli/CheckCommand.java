@@ -18,6 +18,7 @@ import org.modeltracer.gate.Gate;
 import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.checks.Catalogue;
 import org.modeltracer.gate.checks.Check;
+import org.modeltracer.gate.checks.CheckRequest;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.output.GateReport;
 import org.modeltracer.gate.policy.Policy;
@@ -129,9 +130,10 @@ final class CheckCommand implements Callable<Integer> {
 
   private GateReport judge(Path file, Policy asked, @Nullable Baseline known, Terminal terminal) {
     var progress = new Stopwatch(terminal);
-    GateResult judgement = Gate.judge(file, reference, engine.engine(), asked, progress);
+    var request = new CheckRequest(file, reference, engine.engine(), asked);
+    GateResult result = Gate.judge(request, progress);
     terminal.progress("", 1, 1);
-    return new GateReport(known == null ? judgement : known.forgive(judgement), progress.seconds);
+    return new GateReport(known == null ? result : known.forgive(result), progress.seconds);
   }
 
   private Policy policy() {
@@ -142,7 +144,7 @@ final class CheckCommand implements Callable<Integer> {
       only.forEach(name -> named("--only", name).forEach(c -> checks.put(c.id(), true)));
     }
     skip.forEach(name -> named("--skip", name).forEach(c -> checks.put(c.id(), false)));
-    Duration time = asked.timeout();
+    Duration time = asked.budget().time();
     if (timeout != null) {
       if (!(timeout > 0 && timeout < 1e9)) {
         throw new CliException(ExitCode.USAGE, "--timeout must be a number of seconds above 0");
@@ -152,10 +154,8 @@ final class CheckCommand implements Callable<Integer> {
     if (memory != null && (memory < 0 || memory > Long.MAX_VALUE / MEGABYTE)) {
       throw new CliException(ExitCode.USAGE, "--memory must be a number of megabytes, 0 for none");
     }
-    asked =
-        asked
-            .withChecks(checks)
-            .within(time, memory == null ? asked.memoryBytes() : MEGABYTE * memory);
+    long bytes = memory == null ? asked.budget().memoryBytes() : MEGABYTE * memory;
+    asked = asked.withChecks(checks).within(new Policy.Budget(time, bytes));
     return baseline == null ? asked : asked.withBaseline(baseline.toString());
   }
 
@@ -194,7 +194,7 @@ final class CheckCommand implements Callable<Integer> {
 
   /** The worst of all files, a file of which nothing was checked being worse than a sound one. */
   private static ExitCode exitCode(List<GateReport> reports) {
-    var codes = reports.stream().map(r -> exitCode(r.judgement())).toList();
+    var codes = reports.stream().map(r -> exitCode(r.result())).toList();
     for (ExitCode worst :
         List.of(ExitCode.FAILURE, ExitCode.BAD_FILE, ExitCode.FINDINGS, ExitCode.NOTHING)) {
       if (codes.contains(worst)) {
@@ -204,11 +204,11 @@ final class CheckCommand implements Callable<Integer> {
     return ExitCode.PASS;
   }
 
-  private static ExitCode exitCode(GateResult judgement) {
-    if (judgement.unreadable()) {
+  private static ExitCode exitCode(GateResult result) {
+    if (result.unreadable()) {
       return ExitCode.BAD_FILE;
     }
-    return switch (judgement.verdict()) {
+    return switch (result.verdict()) {
       case PASS -> ExitCode.PASS;
       case FAIL -> ExitCode.FINDINGS;
       case SKIPPED -> ExitCode.NOTHING;

@@ -108,7 +108,7 @@ final class CheckOutputs {
     for (GateReport report : reports) {
       Path folder = out;
       if (reports.size() > 1) {
-        String name = String.valueOf(report.judgement().file().getFileName());
+        String name = String.valueOf(report.file().getFileName());
         folder = out.resolve(name);
         for (int n = 2; !taken.add(folder); n++) {
           folder = out.resolve(name + "-" + n);

@@ -5,11 +5,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
@@ -17,6 +16,8 @@ import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.trace.Json;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.exc.StreamReadException;
+import tools.jackson.core.type.TypeReference;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -24,22 +25,18 @@ import tools.jackson.databind.JsonNode;
  *
  * <p>A check that fails now passes when it failed then, when everything that it found was found
  * then too (same rule, tensor, operation, layer), and when none of its numbers is worse by more
- * than the limit {@code baseline.tolerance}. A file that cannot be loaded, and a check that did not
- * end, are never forgiven.
+ * than the limit {@code baseline.tolerance}. A file that cannot be loaded, and a check that ended
+ * in an error, are never forgiven.
  */
 public final class Baseline {
-  private static final Set<String> NEVER_FORGIVEN = Set.of("file.structure", "file.loads");
-
   /** Ends of names of numbers of which less is worse; of all others more is. */
   private static final Set<String> LESS_IS_WORSE =
       Set.of("same_top1", "cosine", "bits", "snr_db", "least", "min");
 
-  private final Map<String, JsonNode> checks = new HashMap<>();
+  private final Map<String, CheckResult> checks = new HashMap<>();
 
-  private Baseline(JsonNode verdict) {
-    for (JsonNode check : verdict.get("checks")) {
-      checks.put(check.path("id").asString(""), check);
-    }
+  private Baseline(List<CheckResult> results) {
+    results.forEach(result -> checks.put(result.id(), result));
   }
 
   /**
@@ -55,75 +52,62 @@ public final class Baseline {
         throw new IllegalArgumentException(
             file + ": no baseline: it holds no checks; give the summary.json of an earlier check");
       }
-      return new Baseline(verdict);
-    } catch (JacksonException e) {
+      return new Baseline(
+          Json.mapper().convertValue(verdict.path("checks"), new TypeReference<>() {}));
+    } catch (StreamReadException e) {
       throw new IllegalArgumentException(file + ": no baseline: it is not JSON", e);
+    } catch (JacksonException e) {
+      throw new IllegalArgumentException(
+          file + ": no baseline: its checks are not those of a summary.json", e);
     } catch (IOException e) {
       throw new IllegalArgumentException(file + ": the baseline cannot be read", e);
     }
   }
 
-  /** The judgement without what was known before. */
-  public GateResult forgive(GateResult judgement) {
+  /** What the gate says, without what was known before. */
+  public GateResult forgive(GateResult result) {
+    Policy policy = result.request().policy();
     return new GateResult(
-        judgement.file(),
-        judgement.reference(),
-        judgement.policy(),
-        judgement.results().stream().map(r -> forgive(r, judgement.policy())).toList(),
-        judgement.trace());
+        result.request(),
+        result.results().stream().map(check -> forgive(check, policy)).toList(),
+        result.trace());
   }
 
-  private CheckResult forgive(CheckResult result, Policy policy) {
-    JsonNode before = checks.get(result.id());
-    if (result.verdict() != Verdict.FAIL
-        || before == null
-        || NEVER_FORGIVEN.contains(result.id())
-        || !before.path("verdict").asString("").equals(Verdict.FAIL.id())) {
-      return result;
+  private CheckResult forgive(CheckResult now, Policy policy) {
+    CheckResult then = checks.get(now.id());
+    if (now.verdict() != Verdict.FAIL
+        || now.unreadable()
+        || then == null
+        || then.verdict() != Verdict.FAIL) {
+      return now;
     }
-    List<String> worse = worse(result, before, policy);
-    return worse.isEmpty()
-        ? new CheckResult(
-            result.id(),
-            Verdict.PASS,
-            result.signals(),
-            "known since the baseline: " + result.message(),
-            result.evidence())
-        : new CheckResult(
-            result.id(),
-            Verdict.FAIL,
-            result.signals(),
-            "worse than the baseline: " + String.join("; ", worse),
-            result.evidence());
+    List<String> worse = worse(now, then, policy);
+    return new CheckResult(
+        now.id(),
+        worse.isEmpty() ? Verdict.PASS : Verdict.FAIL,
+        now.signals(),
+        worse.isEmpty()
+            ? "known since the baseline: " + now.message()
+            : "worse than the baseline: " + String.join("; ", worse),
+        now.evidence());
   }
 
-  private static List<String> worse(CheckResult result, JsonNode before, Policy policy) {
+  private static List<String> worse(CheckResult now, CheckResult then, Policy policy) {
+    Set<Known> known = then.evidence().stream().map(Known::of).collect(Collectors.toSet());
     var worse = new ArrayList<String>();
-    Set<String> known = new HashSet<>();
-    for (JsonNode evidence : before.path("evidence")) {
-      known.add(
-          key(
-              evidence.path("rule").asString(""),
-              evidence.path("tensor").asString(""),
-              evidence.path("op").asString(""),
-              evidence.path("layer").isNumber() ? evidence.path("layer").asInt() : null));
-    }
-    for (Evidence evidence : result.evidence()) {
-      boolean counts = evidence.severity().compareTo(policy.failOn()) >= 0;
-      if (counts && !known.contains(key(evidence))) {
+    for (Evidence evidence : now.evidence()) {
+      if (policy.fails(evidence.severity()) && !known.contains(Known.of(evidence))) {
         worse.add(evidence.message());
       }
     }
     double tolerance = policy.limit("baseline.tolerance");
-    result
-        .signals()
+    now.signals()
         .forEach(
             (name, value) -> {
-              JsonNode then = before.path("signals").path(name);
-              if (value instanceof Number now
-                  && then.isNumber()
-                  && worse(name, now.doubleValue(), then.asDouble(), tolerance)) {
-                worse.add("%s was %s, is %s".formatted(name, then, now));
+              if (value instanceof Number is
+                  && then.signals().get(name) instanceof Number was
+                  && worse(name, is.doubleValue(), was.doubleValue(), tolerance)) {
+                worse.add("%s was %s, is %s".formatted(name, was, is));
               }
             });
     return worse;
@@ -134,15 +118,11 @@ public final class Baseline {
     return change > tolerance * Math.abs(then);
   }
 
-  private static String key(Evidence evidence) {
-    return key(
-        evidence.rule(),
-        Objects.requireNonNullElse(evidence.tensor(), ""),
-        Objects.requireNonNullElse(evidence.op(), ""),
-        evidence.layer());
-  }
-
-  private static String key(String rule, String tensor, String op, @Nullable Integer layer) {
-    return String.join("\n", rule, tensor, op, String.valueOf(layer));
+  /** Where something was found, and what: the same in two versions of a file. */
+  private record Known(
+      String rule, @Nullable String tensor, @Nullable String op, @Nullable Integer layer) {
+    static Known of(Evidence evidence) {
+      return new Known(evidence.rule(), evidence.tensor(), evidence.op(), evidence.layer());
+    }
   }
 }

@@ -1,28 +1,23 @@
 package org.modeltracer.gate;
 
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.gate.checks.CheckRequest;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
-import org.modeltracer.gate.policy.Policy;
 
 /**
  * What the gate says of a file.
  *
- * @param file the file
- * @param reference the file it was compared with, null for none
- * @param policy what was asked of it
+ * @param request the file, and what was asked of it
  * @param results what came of each check, in the order of the catalogue; checks that did not run
  *     are among them, skipped with a reason
  * @param trace what the traced run of the file left, as in {@code summary.json}; null when none
  *     began
  */
 public record GateResult(
-    Path file,
-    @Nullable Path reference,
-    Policy policy,
+    CheckRequest request,
     List<CheckResult> results,
     @Nullable Map<String, @Nullable Object> trace) {
 
@@ -47,11 +42,7 @@ public record GateResult(
 
   /** Whether the file could not be read or loaded at all. */
   public boolean unreadable() {
-    return results.stream()
-        .anyMatch(
-            r ->
-                r.verdict() == Verdict.FAIL
-                    && (r.id().equals("file.structure") || r.id().equals("file.loads")));
+    return results.stream().anyMatch(CheckResult::unreadable);
   }
 
   private boolean any(Verdict verdict) {

@@ -1,23 +1,13 @@
 package org.modeltracer.gate;
 
-import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Stage;
 
-/** What a worker process tells the one that watches it, one line of JSON each. */
-@JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "type")
-@JsonSubTypes({
-  @JsonSubTypes.Type(value = Message.Begin.class, name = "begin"),
-  @JsonSubTypes.Type(value = Message.Enter.class, name = "enter"),
-  @JsonSubTypes.Type(value = Message.Leave.class, name = "leave"),
-  @JsonSubTypes.Type(value = Message.Result.class, name = "result"),
-  @JsonSubTypes.Type(value = Message.Trace.class, name = "trace"),
-  @JsonSubTypes.Type(value = Message.LastWords.class, name = "last_words"),
-  @JsonSubTypes.Type(value = Message.End.class, name = "end")
-})
+/** What a worker process reports to the one that watches it. */
+@JsonTypeInfo(use = JsonTypeInfo.Id.SIMPLE_NAME)
 sealed interface Message {
   /** A check begins. */
   record Begin(String check) implements Message {}

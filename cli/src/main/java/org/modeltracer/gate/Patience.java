@@ -6,7 +6,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.modeltracer.gate.checks.Check;
 import org.modeltracer.gate.checks.CheckResult;
-import org.modeltracer.gate.checks.Checks;
 import org.modeltracer.gate.checks.Subject;
 import org.modeltracer.gate.checks.Verdict;
 
@@ -29,7 +28,7 @@ final class Patience {
     if (deadline.passed()) {
       return CheckResult.of(check.id(), Verdict.ERROR, deadline.tooLate());
     }
-    var task = new FutureTask<>(() -> Checks.ask(check, subject));
+    var task = new FutureTask<>(() -> check.ask(subject));
     var thread = new Thread(null, task, check.id(), STACK_BYTES);
     thread.setDaemon(true);
     thread.start();
@@ -44,9 +43,7 @@ final class Patience {
       return CheckResult.of(check.id(), Verdict.ERROR, "interrupted");
     } catch (ExecutionException e) {
       return CheckResult.of(
-          check.id(),
-          Verdict.ERROR,
-          Checks.line("internal error, please report it: " + e.getCause()));
+          check.id(), Verdict.ERROR, "internal error, please report it: " + e.getCause());
     }
   }
 }

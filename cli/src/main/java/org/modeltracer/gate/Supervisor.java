@@ -7,13 +7,11 @@ import java.util.Deque;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.checks.Catalogue;
 import org.modeltracer.gate.checks.Check;
 import org.modeltracer.gate.checks.Check.Needs;
 import org.modeltracer.gate.checks.CheckResult;
-import org.modeltracer.gate.checks.Checks;
 import org.modeltracer.gate.checks.Stage;
 import org.modeltracer.gate.checks.Subject;
 import org.modeltracer.gate.checks.Verdict;
@@ -73,10 +71,10 @@ final class Supervisor {
 
   /** Runs one worker; returns why no other can carry on, or null. */
   private @Nullable String work() {
-    Job rest = job.with("@" + UUID.randomUUID(), left.stream().map(Check::id).toList(), broken);
+    Job rest = new Job(job.request(), left.stream().map(Check::id).toList(), broken);
     stage = null;
     try (var process = new WorkerProcess(command, rest)) {
-      var watch = new Watch(process, deadline, job.policy().memoryBytes());
+      var watch = new Watch(process, deadline, job.request().policy().budget().memoryBytes());
       Message message = watch.next();
       while (message != null && !(message instanceof Message.End)) {
         take(message);
@@ -117,7 +115,7 @@ final class Supervisor {
   }
 
   private CheckResult error(String words) {
-    return CheckResult.of(left.removeFirst().id(), Verdict.ERROR, Checks.line(words));
+    return CheckResult.of(left.removeFirst().id(), Verdict.ERROR, words);
   }
 
   private void skipWhatLoads() {

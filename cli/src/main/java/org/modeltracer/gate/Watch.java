@@ -34,7 +34,7 @@ final class Watch {
     this.process = process;
     this.deadline = deadline;
     this.memoryBytes = memoryBytes;
-    memoryInterval = process.tellsMemory() ? SECOND / 20 : 2 * SECOND;
+    memoryInterval = process.memory().cheap() ? SECOND / 20 : 2 * SECOND;
   }
 
   /** The next message; null when the worker has ended without saying so. */
@@ -48,7 +48,7 @@ final class Watch {
         }
         end = exceeded();
         if (end != null) {
-          process.kill();
+          process.child().kill();
           return null;
         }
         if (message instanceof Message.LastWords(var words)) {
@@ -58,7 +58,7 @@ final class Watch {
           return message;
         }
       } catch (InterruptedException e) {
-        process.kill();
+        process.child().kill();
         Thread.currentThread().interrupt();
         end = new End("interrupted", "interrupted");
         return null;
@@ -75,13 +75,13 @@ final class Watch {
   }
 
   private End exited() throws InterruptedException {
-    int code = process.exitCode();
+    int code = process.child().exitCode().orElseThrow();
     if (ExitStatus.interrupted(code)) {
       return new End("interrupted", "interrupted");
     }
     return new End(
         "the process with llama.cpp went down, "
-            + ExitStatus.words(code, heard, process.lastWords()),
+            + ExitStatus.words(code, heard, process.child().lastWords()),
         null);
   }
 
@@ -89,7 +89,7 @@ final class Watch {
     if (deadline.passed()) {
       return new End(deadline.exceeded(), deadline.tooLate());
     }
-    if (process.flooding()) {
+    if (process.child().floods()) {
       return new End("the process with llama.cpp printed without end", null);
     }
     if (System.nanoTime() > graceEnd) {
@@ -100,7 +100,7 @@ final class Watch {
 
   private @Nullable End exceededMemory() {
     nextMemory = System.nanoTime() + memoryInterval;
-    OptionalLong bytes = process.memory();
+    OptionalLong bytes = process.memory().bytes();
     return bytes.orElse(0) > memoryBytes
         ? new End(
             "the process with llama.cpp took %d MB of memory, more than the %d MB of the policy"

@@ -1,10 +1,7 @@
 package org.modeltracer.gate;
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
+import java.io.UncheckedIOException;
 import java.util.Map;
 import java.util.logging.Handler;
 import java.util.logging.Level;
@@ -13,56 +10,39 @@ import java.util.logging.Logger;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.checks.Catalogue;
 import org.modeltracer.gate.checks.Check;
-import org.modeltracer.gate.checks.Checks;
 import org.modeltracer.gate.checks.Stage;
 import org.modeltracer.gate.checks.Subject;
+import org.modeltracer.process.MessageChannel;
 
 /**
- * The process in which llama.cpp meets the file: runs the checks of a job and tells how they go.
+ * The process in which llama.cpp meets the file: runs the checks of a job and reports how they go.
  *
- * <p>It may be ended at any moment, from inside by llama.cpp or from outside by its parent; what
- * has been told until then counts. It ends when its standard input does, as then nobody listens.
+ * <p>It may be ended at any moment, from inside by llama.cpp or from outside by its parent; what it
+ * has reported until then counts. It ends when its standard input does, as then nobody listens.
  */
 final class Worker implements Subject.Listener {
-  private static final int NO_PARENT = 3;
-
   /** llama.cpp's log, which is kept from the garbage collector here. */
   private static final Logger LLAMA = Logger.getLogger("org.modeltracer.llama");
 
-  private final PrintStream out;
+  private final MessageChannel<Message, Job> parent;
   private final Job job;
 
-  private Worker(PrintStream out, Job job) {
-    this.out = out;
+  private Worker(MessageChannel<Message, Job> parent, Job job) {
+    this.parent = parent;
     this.job = job;
   }
 
-  /** Reads a job from standard input and works on it. */
+  /** Receives a job and works on it. */
   public static void main(String[] arguments) throws IOException {
-    PrintStream out = System.out;
-    System.setOut(System.err);
-    var in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-    String line = in.readLine();
-    if (line != null) {
-      Thread watch = new Thread(() -> endWith(in), "parent");
-      watch.setDaemon(true);
-      watch.start();
+    var parent = MessageChannel.toParent(Message.class, Job.class);
+    Job job = parent.next();
+    if (job != null) {
+      parent.follow(another -> {});
       logToStandardError();
-      new Worker(out, WorkerLines.job(line)).work();
+      new Worker(parent, job).work();
     }
     // Nothing is left to be freed, and destructors of native code may still crash.
     Runtime.getRuntime().halt(0);
-  }
-
-  private static void endWith(BufferedReader in) {
-    try {
-      while (in.read() >= 0) {
-        // Whatever is said is not meant for us.
-      }
-    } catch (IOException e) {
-      // A broken pipe says the same as its end.
-    }
-    Runtime.getRuntime().halt(NO_PARENT);
   }
 
   /** The last lines of the log are llama.cpp's last words, should it crash. */
@@ -89,39 +69,41 @@ final class Worker implements Subject.Listener {
   }
 
   private void work() {
-    var subject = new Subject(job.file(), job.reference(), job.engine(), job.policy());
+    var subject = new Subject(job.request());
     subject.follow(this, job.broken());
     for (String id : job.checks()) {
       Check check = Catalogue.find(id).orElseThrow();
-      tell(new Message.Begin(id));
-      tell(new Message.Result(Checks.ask(check, subject)));
+      report(new Message.Begin(id));
+      report(new Message.Result(check.ask(subject)));
     }
-    tell(new Message.End());
+    report(new Message.End());
   }
 
   @Override
   public void onEnter(Stage stage) {
-    tell(new Message.Enter(stage));
+    report(new Message.Enter(stage));
   }
 
   @Override
   public void onLeave() {
-    tell(new Message.Leave());
+    report(new Message.Leave());
   }
 
   @Override
   public void onTrace(Map<String, @Nullable Object> summary) {
-    tell(new Message.Trace(summary));
+    report(new Message.Trace(summary));
   }
 
   @Override
   public void onAbort(String words) {
-    tell(new Message.LastWords(words));
+    report(new Message.LastWords(words));
   }
 
-  private synchronized void tell(Message message) {
-    byte[] bytes = WorkerLines.line(job.token(), message).getBytes(StandardCharsets.UTF_8);
-    out.write(bytes, 0, bytes.length);
-    out.flush();
+  private void report(Message message) {
+    try {
+      parent.send(message);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 }

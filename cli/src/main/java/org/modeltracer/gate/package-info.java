@@ -1,8 +1,8 @@
 /**
- * The gate: policy, checks, verdict, and the forms in which a CI job reads it.
+ * The gate: which checks are asked of a file, in which process, and what comes of it.
  *
- * <p>Each {@link org.modeltracer.validate.Check} of the catalogue that the policy wants is asked of
- * a file; their results are a {@link org.modeltracer.validate.GateResult}, which the outputs write
+ * <p>Each {@link org.modeltracer.gate.checks.Check} of the catalogue that the policy wants is asked
+ * of a file; their results are a {@link org.modeltracer.gate.GateResult}, which the outputs write
  * down. Whatever hands a file to native code runs in a process of its own.
  */
 @NullMarked

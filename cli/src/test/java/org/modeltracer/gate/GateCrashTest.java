@@ -16,6 +16,7 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.modeltracer.gate.checks.Check;
+import org.modeltracer.gate.checks.CheckRequest;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
@@ -49,7 +50,7 @@ class GateCrashTest {
 
     static GateResult judge(String signal, String check, Policy policy) {
       sent = 0;
-      return Gate.judge(MODEL, null, Engine.usual(), policy, new Killer(signal, check));
+      return Gate.judge(CheckRequest.of(MODEL, policy), new Killer(signal, check));
     }
 
     @Override

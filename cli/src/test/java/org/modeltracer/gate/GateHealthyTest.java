@@ -15,6 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.modeltracer.gate.checks.Catalogue;
+import org.modeltracer.gate.checks.CheckRequest;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
@@ -83,10 +84,11 @@ class GateHealthyTest {
         .forEach(id -> off.put(id, false));
     GateResult judgement =
         Gate.judge(
-            Path.of("models", model + ".gguf"),
-            Path.of("models", reference + ".gguf"),
-            Engine.usual(),
-            Policies.withChecks(all, off),
+            new CheckRequest(
+                Path.of("models", model + ".gguf"),
+                Path.of("models", reference + ".gguf"),
+                Engine.usual(),
+                Policies.withChecks(all, off)),
             Judged.QUIET);
     assertThat(Judged.ids(judgement, Verdict.ERROR)).isEmpty();
     CheckResult logits = Judged.result(judgement, "reference.logits");

@@ -3,6 +3,7 @@ package org.modeltracer.gate;
 import java.nio.file.Path;
 import java.util.List;
 import org.modeltracer.gate.checks.Check;
+import org.modeltracer.gate.checks.CheckRequest;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
@@ -32,7 +33,7 @@ public final class Judged {
   }
 
   static GateResult by(Policy policy, Path file, Engine engine) {
-    return Gate.judge(file, null, engine, policy, QUIET);
+    return Gate.judge(new CheckRequest(file, null, engine, policy), QUIET);
   }
 
   public static CheckResult result(GateResult judgement, String check) {

@@ -17,106 +17,40 @@ public final class Policies {
   private Policies() {}
 
   public static Policy withTokens(Policy p, int tokens, int context) {
-    return new Policy(
-        p.name(),
-        p.prompts(),
-        tokens,
-        p.seed(),
-        context,
-        p.threads(),
-        p.checks(),
-        p.limits(),
-        p.thresholds(),
-        p.failOn(),
-        p.timeout(),
-        p.memoryBytes(),
-        p.baseline());
+    var w = p.workload();
+    return with(
+        p, new Policy.Workload(w.prompts(), tokens, w.seed(), context, w.threads()), p.rules());
   }
 
   static Policy withPrompts(Policy p, String... prompts) {
-    return new Policy(
-        p.name(),
-        List.of(prompts),
-        p.tokens(),
-        p.seed(),
-        p.context(),
-        p.threads(),
-        p.checks(),
-        p.limits(),
-        p.thresholds(),
-        p.failOn(),
-        p.timeout(),
-        p.memoryBytes(),
-        p.baseline());
+    var w = p.workload();
+    return with(
+        p,
+        new Policy.Workload(List.of(prompts), w.tokens(), w.seed(), w.context(), w.threads()),
+        p.rules());
   }
 
   public static Policy withChecks(Policy p, Map<String, Boolean> checks) {
-    return new Policy(
-        p.name(),
-        p.prompts(),
-        p.tokens(),
-        p.seed(),
-        p.context(),
-        p.threads(),
-        checks,
-        p.limits(),
-        p.thresholds(),
-        p.failOn(),
-        p.timeout(),
-        p.memoryBytes(),
-        p.baseline());
+    return new Policy(p.name(), p.workload(), checks, p.rules(), p.budget(), p.baseline());
   }
 
-  static Policy within(Policy p, Duration timeout, long memoryBytes) {
-    return new Policy(
-        p.name(),
-        p.prompts(),
-        p.tokens(),
-        p.seed(),
-        p.context(),
-        p.threads(),
-        p.checks(),
-        p.limits(),
-        p.thresholds(),
-        p.failOn(),
-        timeout,
-        memoryBytes,
-        p.baseline());
+  static Policy within(Policy p, Duration time, long memoryBytes) {
+    return p.within(new Policy.Budget(time, memoryBytes));
   }
 
   public static Policy withFailOn(Policy p, Severity least) {
-    return new Policy(
-        p.name(),
-        p.prompts(),
-        p.tokens(),
-        p.seed(),
-        p.context(),
-        p.threads(),
-        p.checks(),
-        p.limits(),
-        p.thresholds(),
-        least,
-        p.timeout(),
-        p.memoryBytes(),
-        p.baseline());
+    var rules = new Policy.Rules(p.rules().limits(), p.rules().thresholds(), least);
+    return with(p, p.workload(), rules);
   }
 
   public static Policy withLimit(Policy p, String name, double value) {
-    Map<String, Double> limits = new HashMap<>(p.limits());
+    Map<String, Double> limits = new HashMap<>(p.rules().limits());
     limits.put(name, value);
-    return new Policy(
-        p.name(),
-        p.prompts(),
-        p.tokens(),
-        p.seed(),
-        p.context(),
-        p.threads(),
-        p.checks(),
-        limits,
-        p.thresholds(),
-        p.failOn(),
-        p.timeout(),
-        p.memoryBytes(),
-        p.baseline());
+    return with(
+        p, p.workload(), new Policy.Rules(limits, p.rules().thresholds(), p.rules().failOn()));
+  }
+
+  private static Policy with(Policy p, Policy.Workload workload, Policy.Rules rules) {
+    return new Policy(p.name(), workload, p.checks(), rules, p.budget(), p.baseline());
   }
 }

@@ -1,13 +1,13 @@
 package org.modeltracer.gate;
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
 import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Objects;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
+import org.modeltracer.process.MessageChannel;
+import org.modeltracer.trace.Json;
 
 /** Worker processes that do what no worker should, the way named by the job's file. */
 final class Stray {
@@ -29,26 +29,27 @@ final class Stray {
   }
 
   public static void main(String[] arguments) throws Exception {
-    var in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-    Job job = WorkerLines.job(in.readLine());
-    Way way = Way.valueOf(job.file().getFileName().toString());
+    var stdout = System.out;
+    var parent = MessageChannel.toParent(Message.class, Job.class);
+    Job job = Objects.requireNonNull(parent.next());
+    Way way = Way.valueOf(job.request().file().getFileName().toString());
     if (way != Way.HANG_AT_ONCE) {
-      tell(job, new Message.Begin(job.checks().getFirst()));
+      parent.send(new Message.Begin(job.checks().getFirst()));
     }
     switch (way) {
       case HANG, HANG_AT_ONCE -> Thread.sleep(Long.MAX_VALUE);
       case LEAVE_A_CHILD -> leaveAChild();
-      case FLOOD_STDOUT -> flood(System.out);
+      case FLOOD_STDOUT -> flood(stdout);
       case FLOOD_STDERR -> flood(System.err);
-      case FORGE -> forge(job);
-      case LOSE_A_RESULT -> tell(job, new Message.End());
+      case FORGE -> forge(stdout, job);
+      case LOSE_A_RESULT -> parent.send(new Message.End());
       case EAT_MEMORY -> eat();
       case ABORT -> {
-        tell(job, new Message.LastWords("ops.cpp:1: GGML_ASSERT(good) failed"));
+        parent.send(new Message.LastWords("ops.cpp:1: GGML_ASSERT(good) failed"));
         new ProcessBuilder("kill", "-KILL", "" + ProcessHandle.current().pid()).start().waitFor();
       }
       case ABORT_AND_HANG -> {
-        tell(job, new Message.LastWords("ops.cpp:1: GGML_ASSERT(good) failed"));
+        parent.send(new Message.LastWords("ops.cpp:1: GGML_ASSERT(good) failed"));
         Thread.sleep(Long.MAX_VALUE);
       }
       case EXIT -> {
@@ -56,11 +57,6 @@ final class Stray {
         System.exit(7);
       }
     }
-  }
-
-  private static void tell(Job job, Message message) {
-    System.out.print(WorkerLines.line(job.token(), message));
-    System.out.flush();
   }
 
   private static void leaveAChild() throws IOException, InterruptedException {
@@ -78,13 +74,15 @@ final class Stray {
   }
 
   /** Native code that prints what looks like a message, without the word of this job. */
-  private static void forge(Job job) {
+  private static void forge(PrintStream stdout, Job job) {
     for (String id : job.checks()) {
       var result = CheckResult.of(id, Verdict.PASS, "forged");
-      System.out.print(WorkerLines.line("@word", new Message.Result(result)));
+      var message =
+          Json.mapper().writerFor(Message.class).writeValueAsString(new Message.Result(result));
+      stdout.println("@word" + message);
     }
-    System.out.print(WorkerLines.line("", new Message.End()));
-    System.out.flush();
+    stdout.println("{\"type\":\"End\"}");
+    stdout.flush();
     Runtime.getRuntime().halt(0);
   }
 

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -17,11 +16,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.modeltracer.gate.Stray.Way;
+import org.modeltracer.gate.checks.CheckRequest;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
-import org.modeltracer.llama.Engine;
 import org.modeltracer.process.ChildJvm;
+import org.modeltracer.process.MessageChannel;
+import org.modeltracer.process.Pipes;
 
 /**
  * Whatever a worker does, its supervisor ends with a result for every check and no process left.
@@ -50,9 +51,9 @@ class SupervisorTest {
   }
 
   private static List<CheckResult> stray(Way way, Policy policy, List<String> checks) {
-    var job = new Job("", Path.of(way.name()), null, Engine.usual(), policy, checks, Map.of());
+    var job = new Job(CheckRequest.of(Path.of(way.name()), policy), checks, Map.of());
     var command = ChildJvm.of(Stray.class, Path.of(way.name()));
-    var deadline = Deadline.in(policy.timeout());
+    var deadline = Deadline.in(policy.budget().time());
     return new Supervisor(command, job, deadline, Judged.QUIET).run();
   }
 
@@ -206,18 +207,17 @@ class SupervisorTest {
   void aWorkerEndsWhenNobodyListens() throws IOException, InterruptedException {
     Path file = Path.of("models", "tinyllama-mha-Q4_0.gguf");
     Policy endless = Policies.withTokens(Policies.PATIENT, 100_000, 100_000);
-    var job = new Job("@", file, null, Engine.usual(), endless, CHECKS, Map.of());
+    var job = new Job(CheckRequest.of(file, endless), CHECKS, Map.of());
     Process worker =
         ChildJvm.of(Worker.class, file)
             .redirectOutput(ProcessBuilder.Redirect.DISCARD)
             .redirectError(ProcessBuilder.Redirect.DISCARD)
             .start();
-    try (OutputStream in = worker.getOutputStream()) {
-      in.write((WorkerLines.line(job) + "\n").getBytes(StandardCharsets.UTF_8));
-      in.flush();
+    try (OutputStream _ = worker.getOutputStream()) {
+      Pipes.to(worker, Job.class, Message.class).send(job);
       assertThat(worker.waitFor(1, TimeUnit.SECONDS)).as("at work").isFalse();
     }
     assertThat(worker.waitFor(20, TimeUnit.SECONDS)).as("ended").isTrue();
-    assertThat(worker.exitValue()).isEqualTo(3);
+    assertThat(worker.exitValue()).isEqualTo(MessageChannel.NO_PARENT);
   }
 }

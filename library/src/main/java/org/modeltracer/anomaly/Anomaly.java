@@ -71,6 +71,11 @@ public record Anomaly(
     return new AnomalyBuilder(finding.kind(), finding.severity(), finding.message());
   }
 
+  /** How often it occurred. */
+  public long times() {
+    return 1 + repeats;
+  }
+
   /** This anomaly under another number, count of repeats and root cause. */
   public Anomaly with(int newId, long newRepeats, @Nullable RootCause newRootCause) {
     return new Anomaly(

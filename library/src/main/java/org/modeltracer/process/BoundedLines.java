@@ -1,24 +1,35 @@
 package org.modeltracer.process;
 
 import java.io.ByteArrayOutputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
-import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
-/** Reads lines from a stream that nobody vouches for, within a length a line and a size for all. */
+/**
+ * Lines of a stream that nobody vouches for, within a length per line and a size for all, and the
+ * bytes between them.
+ */
 public final class BoundedLines {
   private final InputStream in;
   private final int longest;
   private final long most;
+  private final byte[] bytes = new byte[1 << 16];
   private final ByteArrayOutputStream line = new ByteArrayOutputStream();
+  private int at;
+  private int end;
+  private long all;
   private boolean discarding;
+  private volatile boolean exceeded;
 
   /**
    * A reader.
    *
    * @param longest bytes of a line; longer lines are left out
-   * @param most bytes of all lines
+   * @param most bytes of the whole stream
    */
   public BoundedLines(InputStream in, int longest, long most) {
     this.in = in;
@@ -26,48 +37,72 @@ public final class BoundedLines {
     this.most = most;
   }
 
-  /** Hands over line by line until the stream ends; false when it is longer than it may be. */
-  public boolean read(Consumer<String> consumer) throws IOException {
-    byte[] bytes = new byte[1 << 16];
-    long all = 0;
-    int n;
-    while ((n = in.read(bytes)) >= 0) {
-      all += n;
-      if (all > most) {
-        return false;
+  /**
+   * The next line that is neither empty nor too long, waiting for it.
+   *
+   * @return null when the stream has ended, or holds more than it may
+   */
+  public @Nullable String next() throws IOException {
+    while (at < end || fill()) {
+      int from = at;
+      while (at < end && bytes[at] != '\n') {
+        at++;
       }
-      take(bytes, n, consumer);
-    }
-    end(consumer);
-    return true;
-  }
-
-  private void take(byte[] bytes, int n, Consumer<String> consumer) {
-    int from = 0;
-    for (int i = 0; i < n; i++) {
-      if (bytes[i] == '\n') {
-        append(bytes, from, i);
-        end(consumer);
-        from = i + 1;
+      append(from);
+      if (at < end) {
+        at++;
+        String whole = take();
+        if (whole != null) {
+          return whole;
+        }
       }
     }
-    append(bytes, from, n);
+    return exceeded ? null : take();
   }
 
-  private void append(byte[] bytes, int from, int to) {
-    discarding |= line.size() + to - from > longest;
+  /** Reads the bytes that follow the line read last until the target is full, and a line feed. */
+  void read(MemorySegment target) throws IOException {
+    for (long done = 0; done < target.byteSize(); ) {
+      if (at == end && !fill()) {
+        throw new EOFException("the stream ended among bytes");
+      }
+      int n = (int) Math.min(end - at, target.byteSize() - done);
+      MemorySegment.copy(bytes, at, target, ValueLayout.JAVA_BYTE, done, n);
+      at += n;
+      done += n;
+    }
+    if (at == end && !fill() || bytes[at++] != '\n') {
+      throw new IOException("something else was printed among the bytes");
+    }
+  }
+
+  /** Whether the stream held more than it may; nothing further is read of it then. Any thread. */
+  public boolean exceeded() {
+    return exceeded;
+  }
+
+  private boolean fill() throws IOException {
+    int n = exceeded ? -1 : in.read(bytes);
+    all += Math.max(0, n);
+    exceeded = all > most;
+    at = 0;
+    end = exceeded ? 0 : Math.max(0, n);
+    return n >= 0 && !exceeded;
+  }
+
+  private void append(int from) {
+    discarding |= line.size() + at - from > longest;
     if (discarding) {
       line.reset();
     } else {
-      line.write(bytes, from, to - from);
+      line.write(bytes, from, at - from);
     }
   }
 
-  private void end(Consumer<String> consumer) {
-    if (!discarding && line.size() > 0) {
-      consumer.accept(line.toString(StandardCharsets.UTF_8));
-    }
+  private @Nullable String take() {
+    String whole = discarding || line.size() == 0 ? null : line.toString(StandardCharsets.UTF_8);
     line.reset();
     discarding = false;
+    return whole;
   }
 }

@@ -38,6 +38,6 @@ public final class ExitStatus {
             .or(() -> signal(code))
             .orElse(code > SIGNALS ? "signal " + (code - SIGNALS) : "exit code " + code);
     String why = heard != null ? heard : said.reason().orElse("");
-    return why.isEmpty() ? how : how + ": " + LastWords.oneLine(why);
+    return why.isEmpty() ? how : how + ": " + LastWords.oneLine(why, LastWords.LONGEST);
   }
 }

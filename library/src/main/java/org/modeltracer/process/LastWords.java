@@ -6,13 +6,13 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * The end of what a process printed, in bounded memory, and what of it tells why the process ended.
+ * The end of what a process printed, in bounded memory, and what of it says why the process ended.
  *
  * <p>Java's own report of a crash is left out but for its signal and the frame in which it was.
  */
 public final class LastWords {
   private static final int KEPT = 100;
-  private static final int LONGEST = 1000;
+  static final int LONGEST = 1000;
   private static final String REPORT = "# A fatal error has been detected";
   private static final Pattern SIGNAL = Pattern.compile("#\\s+(SIG[A-Z]+|EXCEPTION_\\w+) .*");
   private static final Pattern FRAME = Pattern.compile("# [CVJjv]\\s+(.*?)\\s*");
@@ -58,7 +58,7 @@ public final class LastWords {
     }
   }
 
-  /** Signal that Java caught and told of. */
+  /** Signal that Java caught and reported. */
   public synchronized Optional<String> signal() {
     return signal;
   }
@@ -68,12 +68,12 @@ public final class LastWords {
     return reason
         .or(() -> frame)
         .or(() -> Optional.ofNullable(lines.peekLast()))
-        .map(LastWords::oneLine);
+        .map(text -> oneLine(text, LONGEST));
   }
 
   /** A text as one printable line of bounded length. */
-  static String oneLine(String text) {
+  public static String oneLine(String text, int longest) {
     String line = text.strip().replaceAll("\\s*\\R\\s*", " ").replaceAll("\\p{Cntrl}", "?");
-    return line.length() <= LONGEST ? line : line.substring(0, LONGEST) + "…";
+    return line.length() <= longest ? line : line.substring(0, longest) + "…";
   }
 }

@@ -25,10 +25,10 @@ import org.modeltracer.session.SessionListener;
  * whole pass. Use it from one thread; only {@link #cancel} may come from elsewhere.
  */
 public final class Comparison implements AutoCloseable {
-  /** Tokens read at a time unless told otherwise, as llama-perplexity has it. */
+  /** Tokens read at a time by default, as llama-perplexity has it. */
   public static final int WINDOW = 512;
 
-  /** Told how far a comparison is. */
+  /** Listens for how far a comparison is. */
   public interface Progress {
     /** {@code done} of {@code all} tokens; with local errors each counts twice. */
     void at(long done, long all);

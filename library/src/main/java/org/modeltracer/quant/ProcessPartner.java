@@ -1,19 +1,16 @@
 package org.modeltracer.quant;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.Set;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.graph.NodeInfo;
 import org.modeltracer.llama.LlamaException;
-import org.modeltracer.process.BoundedLines;
 import org.modeltracer.process.ChildJvm;
+import org.modeltracer.process.ChildProcess;
 import org.modeltracer.process.ExitStatus;
-import org.modeltracer.process.LastWords;
 
 /**
  * The other model in a process of its own, on another llama.cpp.
@@ -22,105 +19,91 @@ import org.modeltracer.process.LastWords;
  * processes holds the other one up when it is ahead.
  */
 final class ProcessPartner implements Partner {
-  private static final int PATIENCE_SECONDS = 5;
-  private static final int LONGEST_LINE = 1 << 14;
-
-  private final Process process;
-  private final LastWords words = new LastWords();
-  private final Thread listener;
-  private final PartnerStream wire;
-  private final String version;
-  private final List<NodeInfo> nodes = new ArrayList<>();
+  private final ChildProcess<PartnerOrder, PartnerMessage> process;
+  private final PartnerMessage.Opened opened;
   private MemorySegment buffer = MemorySegment.ofArray(new float[0]);
   private boolean running;
   private boolean owesAnswer;
 
   ProcessPartner(Setup setup) {
     try {
-      process = ChildJvm.of(PartnerProcess.class, setup.model()).start();
-      listener = Thread.ofPlatform().daemon().start(() -> listen(process.getErrorStream()));
-      wire = new PartnerStream(process.getInputStream(), process.getOutputStream());
+      process =
+          new ChildProcess<>(
+              ChildJvm.of(PartnerWorker.class, setup.model()),
+              Long.MAX_VALUE,
+              PartnerOrder.class,
+              PartnerMessage.class);
     } catch (IOException e) {
       throw new LlamaException(
           LlamaException.Kind.LIBRARY, "cannot start a second process: " + e.getMessage(), e);
     }
     try {
-      wire.setup(setup);
-      expect(PartnerStream.HELLO);
-      version = wire.required();
-      int count = wire.in().readInt();
-      for (int i = 0; i < count; i++) {
-        nodes.add(wire.node());
+      send(new PartnerOrder.Open(setup), MemorySegment.NULL);
+      if (!(receive() instanceof PartnerMessage.Opened message)) {
+        throw new IllegalStateException("the other model runs before it is open");
       }
-    } catch (IOException e) {
-      throw gone();
+      opened = message;
     } catch (RuntimeException e) {
       close();
       throw e;
     }
   }
 
-  /** Reads a stream to its end, so that who writes never waits. */
-  private void listen(InputStream errors) {
+  private void send(PartnerOrder order, MemorySegment values) {
     try {
-      var unused = new BoundedLines(errors, LONGEST_LINE, Long.MAX_VALUE).read(words::accept);
+      process.channel().send(order, values);
     } catch (IOException e) {
-      words.accept(String.valueOf(e.getMessage()));
+      throw gone(e);
     }
   }
 
-  /** Reads the letter of the next message, which must be one of two; a failure is thrown. */
-  private int expect(int... wanted) throws IOException {
-    int what = wire.in().readUnsignedByte();
-    if (what == PartnerStream.FAILED) {
-      running = false;
-      throw new LlamaException(
-          LlamaException.Kind.valueOf(wire.required()), "the other model: " + wire.required());
-    }
-    for (int letter : wanted) {
-      if (what == letter) {
-        return what;
-      }
-    }
-    throw new LlamaException(
-        LlamaException.Kind.DECODE,
-        "the process of the other llama.cpp writes something else to its standard output");
-  }
-
-  private LlamaException gone() {
-    running = false;
-    String how = "it closed its output";
+  /** The next message; a failure is thrown. */
+  private PartnerMessage receive() {
     try {
-      if (process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
-        listener.join(TimeUnit.SECONDS.toMillis(PATIENCE_SECONDS));
-        how = ExitStatus.words(process.exitValue(), null, words);
+      PartnerMessage message = process.channel().next();
+      if (message == null) {
+        throw new IOException("it closed its output");
       }
-    } catch (InterruptedException e) {
+      if (message instanceof PartnerMessage.Failed(var kind, String words)) {
+        running = false;
+        throw new LlamaException(kind, "the other model: " + words);
+      }
+      return message;
+    } catch (IOException e) {
+      throw gone(e);
+    }
+  }
+
+  private LlamaException gone(IOException e) {
+    running = false;
+    String how = String.valueOf(e.getMessage());
+    try {
+      OptionalInt code = process.exitCode();
+      if (code.isPresent()) {
+        how = ExitStatus.words(code.getAsInt(), null, process.lastWords());
+      }
+    } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
     }
-    process.destroyForcibly();
+    process.kill();
     return new LlamaException(
-        LlamaException.Kind.DECODE, "the process of the other llama.cpp ended: " + how);
+        LlamaException.Kind.DECODE, "the process of the other llama.cpp ended: " + how, e);
   }
 
   @Override
   public String version() {
-    return version;
+    return opened.version();
   }
 
   @Override
   public List<NodeInfo> nodes() {
-    return nodes;
+    return opened.nodes();
   }
 
   @Override
   public void begin(int[] tokens, Set<String> wanted, Set<String> steered) {
-    try {
-      wire.begin(tokens, wanted, steered);
-      running = true;
-    } catch (IOException e) {
-      throw gone();
-    }
+    send(new PartnerOrder.Begin(tokens, wanted, steered), MemorySegment.NULL);
+    running = true;
   }
 
   @Override
@@ -131,40 +114,29 @@ final class ProcessPartner implements Partner {
     if (owesAnswer) {
       answer(null);
     }
-    try {
-      if (expect(PartnerStream.FRAME, PartnerStream.OVER) == PartnerStream.OVER) {
-        running = false;
-        return null;
-      }
-      int node = wire.in().readInt();
-      int firstPosition = wire.in().readInt();
-      int rows = wire.in().readInt();
-      int width = wire.in().readInt();
-      owesAnswer = wire.in().readBoolean();
-      long bytes = 4L * rows * width;
-      if (buffer.byteSize() < bytes) {
-        buffer = MemorySegment.ofArray(new float[rows * width]);
-      }
-      wire.receive(buffer, bytes);
-      return new Frame(node, firstPosition, rows, width, owesAnswer, buffer);
-    } catch (IOException e) {
-      throw gone();
+    if (!(receive() instanceof PartnerMessage.Node node)) {
+      running = false;
+      return null;
     }
+    owesAnswer = node.waits();
+    long bytes = 4L * node.rows() * node.width();
+    if (buffer.byteSize() < bytes) {
+      buffer = MemorySegment.ofArray(new float[node.rows() * node.width()]);
+    }
+    try {
+      process.channel().receive(buffer.asSlice(0, bytes));
+    } catch (IOException e) {
+      throw gone(e);
+    }
+    return new Frame(
+        node.node(), node.firstPosition(), node.rows(), node.width(), node.waits(), buffer);
   }
 
   @Override
   public void answer(@Nullable MemorySegment values) {
     owesAnswer = false;
-    try {
-      wire.out().writeByte(PartnerStream.ANSWER);
-      wire.out().writeLong(values == null ? 0 : values.byteSize());
-      if (values != null) {
-        wire.send(values, values.byteSize());
-      }
-      wire.out().flush();
-    } catch (IOException e) {
-      throw gone();
-    }
+    MemorySegment sent = values == null ? MemorySegment.NULL : values;
+    send(new PartnerOrder.Answer(sent.byteSize()), sent);
   }
 
   @Override
@@ -173,34 +145,18 @@ final class ProcessPartner implements Partner {
       return;
     }
     try {
-      wire.out().writeByte(PartnerStream.CANCEL);
-      wire.out().flush();
-    } catch (IOException e) {
-      running = false;
-    }
-    while (running) {
-      try {
+      send(new PartnerOrder.Cancel(), MemorySegment.NULL);
+      while (running) {
         next();
-      } catch (RuntimeException ended) {
-        running = false;
       }
+    } catch (RuntimeException ended) {
+      running = false;
     }
   }
 
-  /** Closing its input is how it learns that it is not needed any more. */
   @Override
   public void close() {
     running = false;
-    try {
-      process.getOutputStream().close();
-      if (!process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
-        process.destroyForcibly();
-      }
-    } catch (IOException e) {
-      process.destroyForcibly();
-    } catch (InterruptedException e) {
-      process.destroyForcibly();
-      Thread.currentThread().interrupt();
-    }
+    process.close();
   }
 }

@@ -12,7 +12,7 @@ import org.modeltracer.llama.Engine;
  * @param context how to set it up; what counts of its batch sizes is the micro batch
  */
 public record Setup(Path model, Engine engine, ContextOptions context) {
-  /** Tokens computed together unless told otherwise: logits of large vocabularies take room. */
+  /** Tokens computed together by default: logits of large vocabularies take room. */
   public static final int MICRO_BATCH = 64;
 
   /** A model on the usual llama.cpp, one thread. */

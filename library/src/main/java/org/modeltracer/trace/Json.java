@@ -3,6 +3,7 @@ package org.modeltracer.trace;
 import com.fasterxml.jackson.annotation.JsonAutoDetect.Visibility;
 import java.util.function.ToDoubleFunction;
 import tools.jackson.core.JsonGenerator;
+import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.MapperFeature;
 import tools.jackson.databind.PropertyNamingStrategies;
 import tools.jackson.databind.SerializationContext;
@@ -12,8 +13,8 @@ import tools.jackson.databind.module.SimpleModule;
 import tools.jackson.databind.ser.std.StdSerializer;
 
 /**
- * How records become JSON: snake case, components in order, enum constants in lower case, and null
- * for numbers that are not finite, which JSON cannot write.
+ * How records become JSON, and JSON records again: snake case, components in order, enum constants
+ * in lower case, and null for numbers that are not finite, which JSON cannot write.
  */
 public final class Json {
   private static final JsonMapper MAPPER =
@@ -21,6 +22,8 @@ public final class Json {
           .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
           .changeDefaultVisibility(names -> names.withIsGetterVisibility(Visibility.NONE))
           .disable(MapperFeature.SORT_PROPERTIES_ALPHABETICALLY)
+          .enable(MapperFeature.ACCEPT_CASE_INSENSITIVE_ENUMS)
+          .disable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
           .disable(EnumFeature.WRITE_ENUMS_USING_TO_STRING)
           .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE)
           .addModule(

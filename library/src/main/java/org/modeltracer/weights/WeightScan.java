@@ -20,7 +20,7 @@ import org.modeltracer.gguf.TensorInfo;
 public final class WeightScan {
   private static final int SHAPE_OF_EXPERTS = 3;
 
-  /** Told how far a scan is; called by several threads, one at a time. */
+  /** Listens for how far a scan is; called by several threads, one at a time. */
   public interface Progress {
     /** {@code done} of {@code all} bytes have been looked at. */
     void onProgress(long done, long all);

@@ -14,8 +14,11 @@ class OutputTest {
   private static List<String> lines(String text, int longest) throws IOException {
     var lines = new ArrayList<String>();
     byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-    assertThat(new BoundedLines(new ByteArrayInputStream(bytes), longest, 1 << 20).read(lines::add))
-        .isTrue();
+    var in = new BoundedLines(new ByteArrayInputStream(bytes), longest, 1 << 20);
+    for (String line = in.next(); line != null; line = in.next()) {
+      lines.add(line);
+    }
+    assertThat(in.exceeded()).isFalse();
     return lines;
   }
 
@@ -30,8 +33,16 @@ class OutputTest {
 
   @Test
   void tooMuchIsRefused() throws IOException {
-    var in = new ByteArrayInputStream(new byte[100_000]);
-    assertThat(new BoundedLines(in, 10, 99_999).read(line -> {})).isFalse();
+    var noise =
+        new ByteArrayInputStream("a line\n".repeat(20_000).getBytes(StandardCharsets.UTF_8));
+    var in = new BoundedLines(noise, 10, 139_999);
+    int lines = 0;
+    while (in.next() != null) {
+      lines++;
+    }
+    assertThat(in.exceeded()).isTrue();
+    assertThat(in.next()).isNull();
+    assertThat(lines).isBetween(1, 19_999);
   }
 
   @Test

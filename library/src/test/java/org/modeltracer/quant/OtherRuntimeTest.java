@@ -57,7 +57,7 @@ class OtherRuntimeTest {
                     .arguments()
                     .map(List::of)
                     .orElse(List.of())
-                    .contains(PartnerProcess.class.getName()))
+                    .contains(PartnerWorker.class.getName()))
         .toList();
   }
 

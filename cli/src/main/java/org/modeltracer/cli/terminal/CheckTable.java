@@ -7,7 +7,7 @@ import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.output.GateReport;
 
-/** A judgement as a table for people. */
+/** What the gate says as a table for people. */
 public final class CheckTable {
   private static final int MOST_EVIDENCE = 5;
 
@@ -19,10 +19,10 @@ public final class CheckTable {
 
   public void print(GateReport report) {
     terminal.println(
-        styled("bold", report.judgement().file().toString())
+        styled("bold", report.file().toString())
             + "  policy "
-            + report.judgement().policy().name());
-    for (CheckResult result : report.judgement().results()) {
+            + report.result().request().policy().name());
+    for (CheckResult result : report.result().results()) {
       terminal.println(
           "  %s %-20s  %s"
               .formatted(
@@ -31,7 +31,7 @@ public final class CheckTable {
                   result.message()));
       evidence(result);
     }
-    Verdict verdict = report.judgement().verdict();
+    Verdict verdict = report.result().verdict();
     terminal.println(
         styled("bold," + colour(verdict), verdict.id().toUpperCase(Locale.ROOT))
             + "  "

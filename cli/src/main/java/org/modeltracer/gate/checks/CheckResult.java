@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.process.LastWords;
 
 /**
  * What one check says of a file. Its components are its JSON fields.
@@ -12,8 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param id the check
  * @param verdict its judgement
  * @param signals numbers and names without judgement, ready to be written as JSON
- * @param message one sentence: why it failed, was skipped or did not end; what was checked when it
- *     passed
+ * @param message one sentence: why it failed, was skipped or ended in an error; what was checked
+ *     when it passed
  * @param evidence what was found, the worst first; a check that passed may have some too
  */
 public record CheckResult(
@@ -22,6 +23,8 @@ public record CheckResult(
     Map<String, @Nullable Object> signals,
     String message,
     List<Evidence> evidence) {
+  /** Characters of a message. */
+  static final int LONGEST_MESSAGE = 600;
 
   /** Copies the collections. */
   public CheckResult {
@@ -29,8 +32,19 @@ public record CheckResult(
     evidence = List.copyOf(evidence);
   }
 
-  /** A result without signals or evidence. */
+  /** Whether the file is not sound GGUF, or nobody knows; nothing else can be asked of it then. */
+  public boolean unsound() {
+    return id.equals(FileStructure.ID) && (verdict == Verdict.FAIL || verdict == Verdict.ERROR);
+  }
+
+  /** Whether the file cannot be read or loaded at all. */
+  public boolean unreadable() {
+    return verdict == Verdict.FAIL && (id.equals(FileStructure.ID) || id.equals(FileLoads.ID));
+  }
+
+  /** A result without signals or evidence; its message may be what native code says. */
   public static CheckResult of(String id, Verdict verdict, String message) {
-    return new CheckResult(id, verdict, Map.of(), message, List.of());
+    return new CheckResult(
+        id, verdict, Map.of(), LastWords.oneLine(message, LONGEST_MESSAGE), List.of());
   }
 }

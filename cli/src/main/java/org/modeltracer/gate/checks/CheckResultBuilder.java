@@ -7,18 +7,21 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.policy.Policy;
+import org.modeltracer.process.LastWords;
 
 /** What a check gathers while it runs, and the result that follows from it. */
 final class CheckResultBuilder {
   private static final int MOST_EVIDENCE = 100;
 
   private final String id;
+  private final Policy policy;
   private final Map<String, @Nullable Object> signals = new LinkedHashMap<>();
   private final List<Evidence> guilty = new ArrayList<>();
   private final List<Evidence> other = new ArrayList<>();
 
-  CheckResultBuilder(Check check) {
+  CheckResultBuilder(Check check, Subject subject) {
     id = check.id();
+    policy = subject.policy();
   }
 
   /** Notes a number or a name; numbers that are not finite are written as null. */
@@ -37,18 +40,25 @@ final class CheckResultBuilder {
     other.add(evidence);
   }
 
-  /** Adds all signals and evidence; what is at least as bad as the policy's limit fails. */
-  CheckResult result(
-      Map<String, @Nullable Object> noted, List<Evidence> evidence, Policy policy, String passed) {
-    signals.putAll(noted);
-    for (Evidence one : evidence) {
-      if (one.severity().compareTo(policy.failOn()) >= 0) {
-        fails(one);
-      } else {
-        notes(one);
-      }
+  /** Adds evidence; what is at least as bad as the policy allows fails the check. */
+  void judge(Evidence evidence) {
+    if (policy.fails(evidence.severity())) {
+      fails(evidence);
+    } else {
+      notes(evidence);
     }
-    return result(passed);
+  }
+
+  /** Notes a count, and adds its evidence: it fails the check where that many are too many. */
+  void share(String name, long count, long all, double limit, List<Evidence> evidence) {
+    signal(name, count);
+    boolean fails = count / (double) Math.max(1, all) > limit;
+    evidence.forEach(fails ? this::fails : this::notes);
+  }
+
+  /** The result of a check that could not ask its question. */
+  CheckResult skipped(String reason) {
+    return new CheckResult(id, Verdict.SKIPPED, signals, reason, List.of());
   }
 
   /** The result: failed with the worst that was found first, or passed with a sentence. */
@@ -69,7 +79,7 @@ final class CheckResultBuilder {
         id,
         guilty.isEmpty() ? Verdict.PASS : Verdict.FAIL,
         signals,
-        Checks.line(message),
+        LastWords.oneLine(message, CheckResult.LONGEST_MESSAGE),
         evidence.subList(0, Math.min(MOST_EVIDENCE, evidence.size())));
   }
 }

@@ -28,6 +28,10 @@ final class DeterminismBatch implements Check {
     runs.requireMemory();
     double limit = subject.policy().limit("determinism.batch.relative");
     return LogitComparison.judge(
-        this, runs, limit, (prompt, first) -> runs.steps(prompt), "in a batch and token by token");
+        new CheckResultBuilder(this, subject),
+        runs,
+        limit,
+        (prompt, first) -> runs.steps(prompt),
+        "in a batch and token by token");
   }
 }

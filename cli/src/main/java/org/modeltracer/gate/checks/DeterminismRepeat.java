@@ -23,6 +23,10 @@ final class DeterminismRepeat implements Check {
     runs.requireLogits();
     double limit = runs.onCpu() ? 0 : subject.policy().limit("determinism.repeat.relative");
     return LogitComparison.judge(
-        this, runs, limit, (prompt, first) -> runs.whole(prompt), "when computed twice");
+        new CheckResultBuilder(this, subject),
+        runs,
+        limit,
+        (prompt, first) -> runs.whole(prompt),
+        "when computed twice");
   }
 }

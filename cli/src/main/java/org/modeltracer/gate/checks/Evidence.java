@@ -31,6 +31,17 @@ public record Evidence(
     return new Evidence(rule, severity, message, null, null, null, null);
   }
 
+  /** Evidence about a tensor of the file or of the graph. */
+  public static Evidence ofTensor(
+      String rule, Severity severity, String tensor, @Nullable Integer layer, String message) {
+    return new Evidence(rule, severity, message, tensor, null, layer, null);
+  }
+
+  /** Evidence about a byte of the file; a negative one for none. */
+  public static Evidence ofByte(String rule, Severity severity, long offset, String message) {
+    return new Evidence(rule, severity, message, null, null, null, offset < 0 ? null : offset);
+  }
+
   /** An anomaly as evidence; the guilty weight, where known, is the tensor. */
   public static Evidence of(Anomaly anomaly) {
     RootCause cause = anomaly.rootCause();

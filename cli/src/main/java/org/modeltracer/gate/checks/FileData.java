@@ -1,14 +1,8 @@
 package org.modeltracer.gate.checks;
 
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
-import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
@@ -43,30 +37,23 @@ final class FileData implements Check {
         WeightScan.scan(
             file,
             subject.runtime(),
-            Thresholds.from(policy.thresholds()),
-            Math.max(1, policy.threads()),
+            policy.thresholds(),
+            Math.max(1, policy.workload().threads()),
             (done, all) -> {});
-    Map<String, @Nullable Object> signals = new LinkedHashMap<>();
-    signals.put("tensors", scan.tensors());
-    signals.put("values", scan.values());
-    signals.put("skipped", scan.skipped().size());
+    var check = new CheckResultBuilder(this, subject);
+    check
+        .signal("tensors", scan.tensors())
+        .signal("values", scan.values())
+        .signal("skipped", scan.skipped().size());
     for (WeightFault fault : WeightFault.values()) {
-      signals.put(fault.id(), scan.findings().stream().filter(f -> f.kind() == fault).count());
+      check.signal(fault.id(), scan.findings().stream().filter(f -> f.kind() == fault).count());
     }
     if (scan.tensors() == 0) {
-      return new CheckResult(
-          id(), Verdict.SKIPPED, signals, "no tensor that can be read as numbers", List.of());
+      return check.skipped("no tensor that can be read as numbers");
     }
-    var evidence = new ArrayList<Evidence>();
-    for (WeightFinding finding : scan.findings()) {
-      evidence.add(evidence(file, finding, policy));
-    }
-    return new CheckResultBuilder(this)
-        .result(
-            signals,
-            evidence,
-            policy,
-            "%,d values of %d tensors are sound".formatted(scan.values(), scan.tensors()));
+    scan.findings().forEach(finding -> check.judge(evidence(file, finding, policy)));
+    return check.result(
+        "%,d values of %d tensors are sound".formatted(scan.values(), scan.tensors()));
   }
 
   private static Evidence evidence(GgufFile file, WeightFinding finding, Policy policy) {

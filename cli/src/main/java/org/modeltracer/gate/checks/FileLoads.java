@@ -8,9 +8,11 @@ import org.modeltracer.llama.LlamaModel;
 
 /** Whether llama.cpp loads the file and can set up a context for it. */
 final class FileLoads implements Check {
+  static final String ID = "file.loads";
+
   @Override
   public String id() {
-    return "file.loads";
+    return ID;
   }
 
   @Override
@@ -25,24 +27,24 @@ final class FileLoads implements Check {
 
   @Override
   public CheckResult run(Subject subject) {
-    var outcome = new CheckResultBuilder(this);
+    var check = new CheckResultBuilder(this, subject);
     try {
       LlamaModel model = subject.model();
       int tokens = subject.shared(Stage.LOAD, () -> contextTokens(subject, model));
-      outcome
+      check
           .signal("llama_cpp", subject.runtime().version())
           .signal("parameters", model.parameters())
           .signal("layers", model.layers())
           .signal("context", tokens);
     } catch (GgufException e) {
-      outcome.fails(Evidence.of("unloadable", Severity.CRITICAL, String.valueOf(e.getMessage())));
+      check.fails(Evidence.of("unloadable", Severity.CRITICAL, String.valueOf(e.getMessage())));
     } catch (LlamaException e) {
       if (e.kind() != LlamaException.Kind.MODEL && e.kind() != LlamaException.Kind.CONTEXT) {
         throw e;
       }
-      outcome.fails(Evidence.of("unloadable", Severity.CRITICAL, String.valueOf(e.getMessage())));
+      check.fails(Evidence.of("unloadable", Severity.CRITICAL, String.valueOf(e.getMessage())));
     }
-    return outcome.result("llama.cpp " + subject.runtime().version() + " loads it");
+    return check.result("llama.cpp " + subject.runtime().version() + " loads it");
   }
 
   private static int contextTokens(Subject subject, LlamaModel model) {

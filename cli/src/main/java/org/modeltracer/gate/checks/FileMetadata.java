@@ -3,10 +3,6 @@ package org.modeltracer.gate.checks;
 import static org.modeltracer.anomaly.Severity.CRITICAL;
 import static org.modeltracer.anomaly.Severity.WARNING;
 
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
@@ -41,43 +37,39 @@ final class FileMetadata implements Check {
     try {
       file = subject.file();
     } catch (GgufException e) {
-      return CheckResult.of(id(), Verdict.SKIPPED, "the file is malformed; see file.structure");
+      return CheckResult.of(
+          id(), Verdict.SKIPPED, "the file is malformed; see " + FileStructure.ID);
     }
-    Map<String, @Nullable Object> signals = new LinkedHashMap<>();
-    var evidence = new ArrayList<Evidence>();
-    var problems = new Problems(file, evidence);
-    signals.put("architecture", file.architecture().orElse(null));
-    signals.put("name", file.metadata().string("general.name").orElse(null));
-    context(problems, signals);
-    heads(problems, signals);
-    SpecialTokenIds.look(problems, signals);
-    Templates.look(problems, signals);
-    return new CheckResultBuilder(this)
-        .result(
-            signals,
-            evidence,
-            subject.policy(),
-            file.metadata().size()
-                + " keys; context, heads, special tokens and template make sense");
+    var check = new CheckResultBuilder(this, subject);
+    var problems = new Problems(file, check);
+    check
+        .signal("architecture", file.architecture().orElse(null))
+        .signal("name", file.metadata().string("general.name").orElse(null));
+    context(problems);
+    heads(problems);
+    SpecialTokenIds.look(problems);
+    Templates.look(problems);
+    return check.result(
+        file.metadata().size() + " keys; context, heads, special tokens and template make sense");
   }
 
-  private static void context(Problems problems, Map<String, @Nullable Object> signals) {
+  private static void context(Problems problems) {
     String key = problems.key("context_length");
     OptionalLong context = problems.metadata().integer(key);
-    signals.put("context_length", boxed(context));
+    problems.signal("context_length", boxed(context));
     if (context.isPresent()
         && (context.getAsLong() < LEAST_CONTEXT || context.getAsLong() > MOST_CONTEXT)) {
       problems.add("context_length", WARNING, key, "a context that no model has");
     }
   }
 
-  private static void heads(Problems problems, Map<String, @Nullable Object> signals) {
+  private static void heads(Problems problems) {
     OptionalLong heads = problems.number("attention.head_count");
     OptionalLong kvHeads = problems.number("attention.head_count_kv");
     OptionalLong width = problems.number("embedding_length");
-    signals.put("heads", boxed(heads));
-    signals.put("kv_heads", boxed(kvHeads));
-    signals.put("width", boxed(width));
+    problems.signal("heads", boxed(heads));
+    problems.signal("kv_heads", boxed(kvHeads));
+    problems.signal("width", boxed(width));
     if (heads.isEmpty() || heads.getAsLong() == 0) {
       return;
     }
@@ -88,7 +80,7 @@ final class FileMetadata implements Check {
           "head_count",
           CRITICAL,
           problems.key("attention.head_count_kv"),
-          "%d heads cannot be shared out among".formatted(heads.getAsLong()));
+          "%d heads are not divisible by".formatted(heads.getAsLong()));
     }
     if (problems.number("attention.key_length").isEmpty()
         && width.isPresent()
@@ -97,7 +89,7 @@ final class FileMetadata implements Check {
           "head_count",
           CRITICAL,
           problems.key("attention.head_count"),
-          "a width of %d cannot be shared out among".formatted(width.getAsLong()));
+          "a width of %d is not divisible by".formatted(width.getAsLong()));
     }
   }
 
@@ -106,9 +98,14 @@ final class FileMetadata implements Check {
   }
 
   /** The file and what is wrong with it. */
-  record Problems(GgufFile file, List<Evidence> evidence) {
+  record Problems(GgufFile file, CheckResultBuilder check) {
     Metadata metadata() {
       return file.metadata();
+    }
+
+    /** Notes a number or a name without judgement. */
+    void signal(String name, @Nullable Object value) {
+      check.signal(name, value);
     }
 
     /** The full name of one of the architecture's keys. */
@@ -128,8 +125,7 @@ final class FileMetadata implements Check {
 
     /** A problem in words that name the key themselves. */
     void say(String rule, Severity severity, String key, String message) {
-      OptionalLong at = metadata().offset(key);
-      evidence.add(new Evidence(rule, severity, message, null, null, null, boxed(at)));
+      check.judge(Evidence.ofByte(rule, severity, metadata().offset(key).orElse(-1), message));
     }
 
     private static String shorten(String value) {

@@ -11,9 +11,11 @@ import org.modeltracer.gguf.LoadChecks;
 
 /** Whether the file is well-formed GGUF whose header llama.cpp can be trusted with. */
 final class FileStructure implements Check {
+  static final String ID = "file.structure";
+
   @Override
   public String id() {
-    return "file.structure";
+    return ID;
   }
 
   @Override
@@ -30,43 +32,27 @@ final class FileStructure implements Check {
   public CheckResult run(Subject subject) {
     GgufFile file;
     try {
-      file = GgufFile.read(subject.path());
+      file = GgufFile.read(subject.request().file());
     } catch (GgufException e) {
-      var evidence =
-          new Evidence(
-              "malformed",
-              Severity.CRITICAL,
-              String.valueOf(e.getMessage()),
-              null,
-              null,
-              null,
-              e.offset() < 0 ? null : e.offset());
-      return new CheckResult(
-          id(), Verdict.FAIL, Map.of(), String.valueOf(e.getMessage()), List.of(evidence));
+      String message = String.valueOf(e.getMessage());
+      return failed(
+          Map.of(), List.of(Evidence.ofByte("malformed", Severity.CRITICAL, e.offset(), message)));
     }
     Map<String, @Nullable Object> signals = new LinkedHashMap<>();
     signals.put("bytes", file.size());
     signals.put("tensors", file.tensors().size());
     List<Evidence> evidence =
         LoadChecks.problems(file).stream()
-            .map(
-                p ->
-                    new Evidence(
-                        "unloadable",
-                        Severity.CRITICAL,
-                        p.message(),
-                        null,
-                        null,
-                        null,
-                        p.offset() < 0 ? null : p.offset()))
+            .map(p -> Evidence.ofByte("unloadable", Severity.CRITICAL, p.offset(), p.message()))
             .toList();
+    String sound = file.tensors().size() + " tensors, all within the file";
     return evidence.isEmpty()
-        ? new CheckResult(
-            id(),
-            Verdict.PASS,
-            signals,
-            file.tensors().size() + " tensors, all within the file",
-            evidence)
-        : new CheckResult(id(), Verdict.FAIL, signals, evidence.getFirst().message(), evidence);
+        ? new CheckResult(id(), Verdict.PASS, signals, sound, evidence)
+        : failed(signals, evidence);
+  }
+
+  private static CheckResult failed(
+      Map<String, @Nullable Object> signals, List<Evidence> evidence) {
+    return new CheckResult(ID, Verdict.FAIL, signals, evidence.getFirst().message(), evidence);
   }
 }

@@ -1,5 +1,6 @@
 package org.modeltracer.gate.checks;
 
+import java.util.List;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.anomaly.AnomalyKind;
 
@@ -7,7 +8,7 @@ import org.modeltracer.anomaly.AnomalyKind;
 final class ForwardFinite implements Check {
   @Override
   public String id() {
-    return Anomalies.FINITE;
+    return "forward.finite";
   }
 
   @Override
@@ -21,29 +22,34 @@ final class ForwardFinite implements Check {
   }
 
   @Override
+  public List<AnomalyKind> anomalies() {
+    return List.of(AnomalyKind.NAN, AnomalyKind.INF);
+  }
+
+  @Override
   public CheckResult run(Subject subject) {
     TracedPrompts traced = subject.traced();
     int places = traced.places().size();
     if (places == 0) {
       throw new NotApplicable("no place of this model's graph is known, so none was observed");
     }
-    var outcome = new CheckResultBuilder(this);
-    outcome
+    var check = new CheckResultBuilder(this, subject);
+    check
         .signal("passes", traced.passes())
         .signal("tokens", traced.prompts().size())
         .signal("places", places)
         .signal("replays", traced.replays())
         .signal("nan", count(traced, AnomalyKind.NAN))
         .signal("inf", count(traced, AnomalyKind.INF));
-    traced.of(Anomalies.of(id())).forEach(a -> outcome.fails(Evidence.of(a)));
-    return outcome.result(
+    traced.of(anomalies()).forEach(a -> check.fails(Evidence.of(a)));
+    return check.result(
         "no NaN, no infinity at %d places in %d forward passes".formatted(places, traced.passes()));
   }
 
   private static long count(TracedPrompts traced, AnomalyKind kind) {
     return traced.anomalies().stream()
         .filter(a -> a.kind() == kind)
-        .mapToLong((Anomaly a) -> 1 + a.repeats())
+        .mapToLong(Anomaly::times)
         .sum();
   }
 }

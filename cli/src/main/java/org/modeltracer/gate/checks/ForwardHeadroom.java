@@ -1,6 +1,8 @@
 package org.modeltracer.gate.checks;
 
+import java.util.List;
 import org.modeltracer.anomaly.ActivationRules;
+import org.modeltracer.anomaly.AnomalyKind;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.trace.ObservedPlace;
 
@@ -13,7 +15,7 @@ import org.modeltracer.trace.ObservedPlace;
 final class ForwardHeadroom implements Check {
   @Override
   public String id() {
-    return Anomalies.HEADROOM_BITS;
+    return "forward.headroom";
   }
 
   @Override
@@ -27,9 +29,14 @@ final class ForwardHeadroom implements Check {
   }
 
   @Override
+  public List<AnomalyKind> anomalies() {
+    return List.of(AnomalyKind.HEADROOM);
+  }
+
+  @Override
   public CheckResult run(Subject subject) {
     double limit = subject.policy().limit("forward.headroom.bits");
-    var outcome = new CheckResultBuilder(this);
+    var check = new CheckResultBuilder(this, subject);
     double least = Double.POSITIVE_INFINITY;
     double leastStream = Double.POSITIVE_INFINITY;
     int places = 0;
@@ -42,31 +49,29 @@ final class ForwardHeadroom implements Check {
       places++;
       least = Math.min(least, bits);
       if (bits < limit) {
-        outcome.fails(evidence(place, bits, limit));
+        check.fails(evidence(place, bits, limit));
       }
     }
     if (places == 0) {
       throw new NotApplicable("no place was seen whose values llama.cpp turns into F16");
     }
-    outcome
+    check
         .signal("places", places)
         .signal("bits", least)
         .signal("bits_elsewhere", leastStream)
         .signal("limit", limit);
-    return outcome.result(
+    return check.result(
         "at least %.1f bits before F16 overflow at %d places".formatted(least, places));
   }
 
   private static Evidence evidence(ObservedPlace place, double bits, double limit) {
     Integer layer = place.layer();
     String name = place.site().id() + (layer == null ? "" : "-" + layer);
-    return new Evidence(
+    return Evidence.ofTensor(
         "headroom",
         bits < 0 ? Severity.CRITICAL : Severity.WARNING,
-        "%s leaves %.2f bits before F16 overflow, fewer than %.4g".formatted(name, bits, limit),
         name,
-        null,
         layer,
-        null);
+        "%s leaves %.2f bits before F16 overflow, fewer than %.4g".formatted(name, bits, limit));
   }
 }

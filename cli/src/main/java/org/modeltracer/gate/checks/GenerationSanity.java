@@ -17,7 +17,7 @@ import org.modeltracer.trace.LogitSummary;
 final class GenerationSanity implements Check {
   @Override
   public String id() {
-    return Anomalies.GENERATION;
+    return "generation.sanity";
   }
 
   @Override
@@ -31,17 +31,22 @@ final class GenerationSanity implements Check {
   }
 
   @Override
+  public List<AnomalyKind> anomalies() {
+    return List.of(AnomalyKind.LOGITS, AnomalyKind.REPETITION, AnomalyKind.TOKENIZER);
+  }
+
+  @Override
   public CheckResult run(Subject subject) {
     TracedPrompts traced = subject.traced();
     LogitSummary.Entropy entropy = traced.logits().entropy();
-    List<Anomaly> anomalies = traced.of(Anomalies.of(id()));
+    List<Anomaly> anomalies = traced.of(anomalies());
     long positions = traced.logits().positions();
     if (traced.texts().isEmpty() && positions == 0 && anomalies.isEmpty()) {
       throw new NotApplicable("this model has no output matrix: it does not generate");
     }
     int tokens = traced.texts().stream().mapToInt((Generation t) -> t.tokens().size()).sum();
-    var outcome = new CheckResultBuilder(this);
-    outcome
+    var check = new CheckResultBuilder(this, subject);
+    check
         .signal("texts", traced.texts().size())
         .signal("tokens", tokens)
         .signal("positions", positions)
@@ -49,17 +54,17 @@ final class GenerationSanity implements Check {
         .signal("least_entropy", entropy == null ? null : entropy.min());
     anomalies.stream()
         .filter(a -> a.severity() == Severity.CRITICAL)
-        .forEach(a -> outcome.fails(Evidence.of(a)));
-    judge(outcome, subject, "flat", AnomalyKind.LOGITS, positions, anomalies);
-    judge(outcome, subject, "loops", AnomalyKind.REPETITION, traced.texts().size(), anomalies);
-    judge(outcome, subject, "broken_utf8", AnomalyKind.TOKENIZER, tokens, anomalies);
-    return outcome.result(
+        .forEach(a -> check.fails(Evidence.of(a)));
+    judge(check, subject, "flat", AnomalyKind.LOGITS, positions, anomalies);
+    judge(check, subject, "loops", AnomalyKind.REPETITION, traced.texts().size(), anomalies);
+    judge(check, subject, "broken_utf8", AnomalyKind.TOKENIZER, tokens, anomalies);
+    return check.result(
         "%d tokens generated for %d prompts".formatted(tokens, traced.texts().size()));
   }
 
   /** Fails when a kind of anomaly occurs more often than its share of what could show it. */
   private static void judge(
-      CheckResultBuilder outcome,
+      CheckResultBuilder check,
       Subject subject,
       String name,
       AnomalyKind kind,
@@ -69,16 +74,11 @@ final class GenerationSanity implements Check {
         anomalies.stream()
             .filter(a -> a.kind() == kind && a.severity() != Severity.CRITICAL)
             .toList();
-    long times = found.stream().mapToLong(a -> 1 + a.repeats()).sum();
-    outcome.signal(name, times);
-    boolean fails =
-        times / (double) Math.max(1, chances) > subject.policy().limit("generation.sanity." + name);
-    for (Anomaly anomaly : found) {
-      if (fails) {
-        outcome.fails(Evidence.of(anomaly));
-      } else {
-        outcome.notes(Evidence.of(anomaly));
-      }
-    }
+    check.share(
+        name,
+        found.stream().mapToLong(Anomaly::times).sum(),
+        chances,
+        subject.policy().limit("generation.sanity." + name),
+        found.stream().map(Evidence::of).toList());
   }
 }

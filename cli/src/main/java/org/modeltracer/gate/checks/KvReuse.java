@@ -24,7 +24,7 @@ final class KvReuse implements Check {
     runs.requireMemory();
     double limit = subject.policy().limit("kv.reuse.relative");
     return LogitComparison.judge(
-        this,
+        new CheckResultBuilder(this, subject),
         runs,
         limit,
         (prompt, first) -> runs.rest(prompt, prompt.length / 2),

@@ -7,11 +7,11 @@ import org.modeltracer.gate.checks.Logits.Difference;
 
 /** Runs each prompt in two ways, and judges how far the logits are apart. */
 final class LogitComparison {
-  private final CheckResultBuilder outcome;
+  private final CheckResultBuilder check;
   private Difference all = new Difference(0, true, true, 0, 0, 0, 1);
 
-  private LogitComparison(CheckResultBuilder outcome) {
-    this.outcome = outcome;
+  private LogitComparison(CheckResultBuilder check) {
+    this.check = check;
   }
 
   /**
@@ -22,12 +22,12 @@ final class LogitComparison {
    * @param same what it means that they are the same, in words
    */
   static CheckResult judge(
-      Check check,
+      CheckResultBuilder check,
       BareRuns runs,
       double limit,
       BiFunction<int[], Logits, Logits> second,
       String same) {
-    var comparison = new LogitComparison(new CheckResultBuilder(check));
+    var comparison = new LogitComparison(check);
     for (int[] prompt : runs.prompts()) {
       Logits first = runs.whole(prompt);
       comparison.add(first.against(second.apply(prompt, first)));
@@ -55,7 +55,7 @@ final class LogitComparison {
     if (all.positions() == 0) {
       throw new NotApplicable("no position of the prompts has logits in both runs");
     }
-    outcome
+    check
         .signal("positions", all.positions())
         .signal("identical", all.identical())
         .signal("relative", all.relative())
@@ -67,14 +67,14 @@ final class LogitComparison {
       throw new NotApplicable("the logits are not finite, so they cannot be compared");
     }
     if (!(all.identical() || all.relative() <= limit)) {
-      outcome.fails(
+      check.fails(
           Evidence.of(
               "inconsistent_logits",
               Severity.CRITICAL,
               "logits are not the same %s: relative difference %.3g, limit %.3g, same top token at %.1f %%"
                   .formatted(same, all.relative(), limit, 100 * all.sameTop())));
     }
-    return outcome.result(
+    return check.result(
         all.identical()
             ? "%d positions: every bit the same %s".formatted(all.positions(), same)
             : "%d positions: relative difference %.3g %s"

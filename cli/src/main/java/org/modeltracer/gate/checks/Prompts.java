@@ -13,7 +13,7 @@ import org.modeltracer.llama.Vocabulary;
 /**
  * The prompts of a policy as token ids, cut to what the model can read and still continue.
  *
- * @param tokens ids, a prompt each, none empty
+ * @param tokens ids per prompt, none empty
  * @param random whether the ids are random, as the model has no vocabulary to read text with
  * @param cut prompts that were cut short
  */
@@ -22,16 +22,16 @@ record Prompts(List<int[]> tokens, boolean random, int cut) {
   private static final int BATCH = 512;
 
   static Prompts of(Subject subject) {
-    Policy policy = subject.policy();
+    Policy.Workload work = subject.policy().workload();
     Vocabulary vocabulary = subject.model().vocabulary();
-    int most = Math.max(1, contextTokens(subject) - policy.tokens());
+    int most = Math.max(1, contextTokens(subject) - work.tokens());
     var all = new ArrayList<int[]>();
     int cut = 0;
-    for (int i = 0; i < policy.prompts().size(); i++) {
+    for (int i = 0; i < work.prompts().size(); i++) {
       int[] ids =
           vocabulary.usable()
-              ? vocabulary.tokenize(policy.prompts().get(i), true, true)
-              : new Random(policy.seed() + i).ints(RANDOM_TOKENS, 0, vocabulary.size()).toArray();
+              ? vocabulary.tokenize(work.prompts().get(i), true, true)
+              : new Random(work.seed() + i).ints(RANDOM_TOKENS, 0, vocabulary.size()).toArray();
       cut += ids.length > most ? 1 : 0;
       if (ids.length > 0) {
         all.add(Arrays.copyOf(ids, Math.min(most, ids.length)));
@@ -46,7 +46,7 @@ record Prompts(List<int[]> tokens, boolean random, int cut) {
   /** Tokens of context: as the policy wants, but no more than the model was trained on. */
   static int contextTokens(Subject subject) {
     int trained = subject.model().trainedContext();
-    int wanted = subject.policy().context();
+    int wanted = subject.policy().workload().context();
     return trained > 0 ? Math.min(trained, wanted) : wanted;
   }
 
@@ -55,7 +55,7 @@ record Prompts(List<int[]> tokens, boolean random, int cut) {
     return ContextOptions.defaults()
         .withContextTokens(contextTokens(subject))
         .withBatch(BATCH, BATCH)
-        .withThreads(subject.policy().threads(), subject.file());
+        .withThreads(subject.policy().workload().threads(), subject.file());
   }
 
   /** Number of tokens of all prompts. */

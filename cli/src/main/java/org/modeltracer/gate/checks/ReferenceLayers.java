@@ -40,7 +40,7 @@ final class ReferenceLayers implements Check {
     }
     double mostRelative = subject.policy().limit("reference.layers.relative_l2");
     double leastCosine = subject.policy().limit("reference.layers.cosine");
-    var outcome = new CheckResultBuilder(this);
+    var check = new CheckResultBuilder(this, subject);
     double worst = 0;
     double worstCosine = 1;
     for (LayerError layer : report.layers()) {
@@ -51,7 +51,7 @@ final class ReferenceLayers implements Check {
       worst = Math.max(worst, error.relativeL2());
       worstCosine = Math.min(worstCosine, error.cosine());
       if (!(error.relativeL2() <= mostRelative && error.cosine() >= leastCosine)) {
-        outcome.fails(
+        check.fails(
             of(
                 layer.layer(),
                 layer.worst(),
@@ -67,7 +67,7 @@ final class ReferenceLayers implements Check {
     }
     for (NodeError node : report.nodes()) {
       if (node.notFinite() > 0) {
-        outcome.fails(
+        check.fails(
             of(
                 node.place().layer(),
                 node.tensor(),
@@ -75,14 +75,14 @@ final class ReferenceLayers implements Check {
                     .formatted(node.tensor(), node.notFinite())));
       }
     }
-    outcome
+    check
         .signal("layers", report.layers().size())
         .signal("local", report.localReason() == null)
         .signal("relative_l2", worst)
         .signal("cosine", worstCosine)
         .signal("nodes_at_warning", report.count(QuantizationLevel.WARNING))
         .signal("nodes_at_critical", report.count(QuantizationLevel.CRITICAL));
-    return outcome.result(
+    return check.result(
         "%d layers: relative error %.3g at most, cosine %.5f at least"
             .formatted(report.layers().size(), worst, worstCosine));
   }
@@ -93,7 +93,7 @@ final class ReferenceLayers implements Check {
   }
 
   private static Evidence of(int layer, String tensor, String message) {
-    return new Evidence(
-        AnomalyKind.QUANTIZATION.id(), Severity.CRITICAL, message, tensor, null, layer, null);
+    return Evidence.ofTensor(
+        AnomalyKind.QUANTIZATION.id(), Severity.CRITICAL, tensor, layer, message);
   }
 }

@@ -24,7 +24,7 @@ final class ReferenceLogits implements Check {
 
   @Override
   public CheckResult run(Subject subject) {
-    var outcome = new CheckResultBuilder(this);
+    var check = new CheckResultBuilder(this, subject);
     LogitDivergence logits;
     try {
       logits = subject.compared().logits();
@@ -32,14 +32,14 @@ final class ReferenceLogits implements Check {
       if (e.kind() != LlamaException.Kind.ARGUMENT) {
         throw e;
       }
-      outcome.fails(Evidence.of("other_model", Severity.CRITICAL, String.valueOf(e.getMessage())));
-      return outcome.result("");
+      check.fails(Evidence.of("other_model", Severity.CRITICAL, String.valueOf(e.getMessage())));
+      return check.result("");
     }
     if (logits == null) {
       throw new NotApplicable("the model makes no predictions to compare");
     }
     double perplexity = logits.perplexity() / logits.perplexityReference() - 1;
-    outcome
+    check
         .signal("positions", logits.positions())
         .signal("kl_mean", logits.klMean())
         .signal("kl_mean_error", logits.klMeanError())
@@ -50,22 +50,22 @@ final class ReferenceLogits implements Check {
         .signal("perplexity", logits.perplexity())
         .signal("perplexity_reference", logits.perplexityReference())
         .signal("perplexity_increase", perplexity);
-    atMost(outcome, subject, "kl_mean", logits.klMean(), "mean KL divergence, in nats,");
-    atMost(outcome, subject, "kl_p99", logits.klP99(), "99th percentile of KL divergence");
-    atMost(outcome, subject, "flips", 1 - logits.sameTop1(), "share of other top tokens");
-    atMost(outcome, subject, "perplexity_increase", perplexity, "relative increase of perplexity");
-    return outcome.result(
+    atMost(check, subject, "kl_mean", logits.klMean(), "mean KL divergence, in nats,");
+    atMost(check, subject, "kl_p99", logits.klP99(), "99th percentile of KL divergence");
+    atMost(check, subject, "flips", 1 - logits.sameTop1(), "share of other top tokens");
+    atMost(check, subject, "perplexity_increase", perplexity, "relative increase of perplexity");
+    return check.result(
         "%d positions: mean KL %.3g nats, same top token at %.1f %%"
             .formatted(logits.positions(), logits.klMean(), 100 * logits.sameTop1()));
   }
 
   /** Fails when a number is above its limit, or is no number. */
   private static void atMost(
-      CheckResultBuilder outcome, Subject subject, String name, double value, String what) {
+      CheckResultBuilder check, Subject subject, String name, double value, String what) {
     double limit = subject.policy().limit("reference.logits." + name);
     if (!(value <= limit)) {
       String message = "%s is %.3g, the limit is %.3g".formatted(what, value, limit);
-      outcome.fails(Evidence.of(AnomalyKind.QUANTIZATION.id(), Severity.CRITICAL, message));
+      check.fails(Evidence.of(AnomalyKind.QUANTIZATION.id(), Severity.CRITICAL, message));
     }
   }
 }

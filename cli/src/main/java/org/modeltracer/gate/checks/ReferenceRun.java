@@ -2,9 +2,9 @@ package org.modeltracer.gate.checks;
 
 import java.nio.file.Path;
 import java.util.Random;
-import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.Engine;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.quant.Comparison;
 import org.modeltracer.quant.ComparisonOptions;
@@ -33,14 +33,14 @@ final class ReferenceRun {
         Prompts.context(subject)
             .withBatch(Setup.MICRO_BATCH, Setup.MICRO_BATCH)
             .withContextTokens(Math.max(2, Prompts.contextTokens(subject)));
-    var one = new Setup(reference, subject.engine(), context);
-    var other = new Setup(subject.path(), subject.engine(), context);
+    Engine engine = subject.request().engine();
+    var one = new Setup(reference, engine, context);
+    var other = new Setup(subject.request().file(), engine, context);
     var options =
-        new ComparisonOptions(
-            false, true, ComparisonOptions.TOLERANCE, Thresholds.from(policy.thresholds()));
+        new ComparisonOptions(false, true, ComparisonOptions.TOLERANCE, policy.thresholds());
     try (Comparison comparison = Comparison.open(one, other)) {
       return comparison.run(
-          tokens(comparison.vocabulary(), policy.seed()), options, (done, all) -> {});
+          tokens(comparison.vocabulary(), policy.workload().seed()), options, (done, all) -> {});
     }
   }
 

@@ -29,10 +29,10 @@ final class SpecialTokenIds {
 
   private SpecialTokenIds() {}
 
-  static void look(FileMetadata.Problems problems, Map<String, @Nullable Object> signals) {
+  static void look(FileMetadata.Problems problems) {
     int tokens = problems.metadata().array(PREFIX + "tokens").map(ArrayValue::size).orElse(0);
     if (tokens > MOST_TOKENS) {
-      signals.put("vocabulary", tokens);
+      problems.signal("vocabulary", tokens);
       problems.say(
           "vocabulary",
           WARNING,
@@ -44,10 +44,10 @@ final class SpecialTokenIds {
     try {
       vocabulary = GgufVocabulary.of(problems.file());
     } catch (UnsupportedTokenizer none) {
-      signals.put("vocabulary", null);
+      problems.signal("vocabulary", null);
       return;
     }
-    signals.put("vocabulary", vocabulary.size());
+    problems.signal("vocabulary", vocabulary.size());
     Map<String, @Nullable Object> ids = new LinkedHashMap<>();
     for (String key : problems.metadata().keys()) {
       if (key.startsWith(PREFIX) && key.endsWith(SUFFIX)) {
@@ -57,7 +57,7 @@ final class SpecialTokenIds {
         one(problems, vocabulary, key, name, id);
       }
     }
-    signals.put("special_tokens", ids);
+    problems.signal("special_tokens", ids);
     ends(problems, vocabulary);
     lengths(problems, vocabulary);
   }

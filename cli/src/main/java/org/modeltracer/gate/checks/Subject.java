@@ -3,11 +3,11 @@ package org.modeltracer.gate.checks;
 import java.nio.file.Path;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gguf.GgufFile;
-import org.modeltracer.llama.Engine;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
@@ -21,7 +21,7 @@ import org.modeltracer.quant.QuantizationReport;
  * the others are skipped.
  */
 public final class Subject implements AutoCloseable {
-  /** Told how shared work gets on, so that what ends the process can be named. */
+  /** Listens for shared work, so that what ends the process can be named. */
   public interface Listener {
     /** Shared work begins. */
     default void onEnter(Stage stage) {}
@@ -36,10 +36,7 @@ public final class Subject implements AutoCloseable {
     default void onAbort(String words) {}
   }
 
-  private final Path path;
-  private final Policy policy;
-  private final @Nullable Path referencePath;
-  private final Engine engine;
+  private final CheckRequest request;
   private final Map<Stage, String> failed = new EnumMap<>(Stage.class);
   private Listener listener = new Listener() {};
   private @Nullable GgufFile file;
@@ -52,20 +49,12 @@ public final class Subject implements AutoCloseable {
   private @Nullable BareRuns bare;
   private @Nullable QuantizationReport compared;
 
-  /**
-   * A file to be judged.
-   *
-   * @param referencePath file it is compared with, null for none
-   * @param engine what runs both
-   */
-  public Subject(Path path, @Nullable Path referencePath, Engine engine, Policy policy) {
-    this.path = path;
-    this.referencePath = referencePath;
-    this.engine = engine;
-    this.policy = policy;
+  /** A file to be judged. */
+  public Subject(CheckRequest request) {
+    this.request = request;
   }
 
-  /** Sets who is told, and what is known to end the process and is not to be tried again. */
+  /** Sets who listens, and what is known to end the process and is not to be tried again. */
   public void follow(Listener follower, Map<Stage, String> broken) {
     listener = follower;
     broken.forEach((stage, how) -> failed.put(stage, broken(stage, how)));
@@ -76,19 +65,14 @@ public final class Subject implements AutoCloseable {
     return "needs " + stage.words() + ", in which " + how;
   }
 
-  /** The file. */
-  public Path path() {
-    return path;
+  /** The file, and what it is compared with. */
+  CheckRequest request() {
+    return request;
   }
 
   /** What is asked of it. */
-  public Policy policy() {
-    return policy;
-  }
-
-  /** What runs both. */
-  Engine engine() {
-    return engine;
+  Policy policy() {
+    return request.policy();
   }
 
   /**
@@ -96,15 +80,15 @@ public final class Subject implements AutoCloseable {
    *
    * @throws org.modeltracer.gguf.GgufException when it is malformed
    */
-  public GgufFile file() {
+  GgufFile file() {
     if (file == null) {
-      file = GgufFile.read(path);
+      file = GgufFile.read(request.file());
     }
     return file;
   }
 
   /** The reference's header; there must be one. */
-  public GgufFile referenceFile() {
+  GgufFile referenceFile() {
     if (referenceFile == null) {
       referenceFile = GgufFile.read(required());
     }
@@ -112,26 +96,27 @@ public final class Subject implements AutoCloseable {
   }
 
   /** llama.cpp. */
-  public LlamaRuntime runtime() {
+  LlamaRuntime runtime() {
     if (runtime == null) {
-      runtime = engine.runtime();
+      runtime = request.engine().runtime();
       runtime.onAbort(listener::onAbort);
     }
     return runtime;
   }
 
   /** The model, loaded. */
-  public LlamaModel model() {
+  LlamaModel model() {
     if (model == null) {
-      model = shared(Stage.LOAD, () -> runtime().open(path, engine.options()));
+      model = shared(Stage.LOAD, () -> runtime().open(request.file(), request.engine().options()));
     }
     return model;
   }
 
   /** The reference, loaded; there must be one. */
-  public LlamaModel reference() {
+  LlamaModel reference() {
     if (reference == null) {
-      reference = shared(Stage.REFERENCE, () -> runtime().open(required(), engine.options()));
+      reference =
+          shared(Stage.REFERENCE, () -> runtime().open(required(), request.engine().options()));
     }
     return reference;
   }
@@ -188,10 +173,7 @@ public final class Subject implements AutoCloseable {
   }
 
   private Path required() {
-    if (referencePath == null) {
-      throw new IllegalStateException("no reference");
-    }
-    return referencePath;
+    return Objects.requireNonNull(request.reference(), "no reference");
   }
 
   @Override

@@ -5,7 +5,6 @@ import static org.modeltracer.anomaly.Severity.INFO;
 import static org.modeltracer.anomaly.Severity.WARNING;
 
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
@@ -38,7 +37,7 @@ final class Templates {
 
   private Templates() {}
 
-  static void look(FileMetadata.Problems problems, Map<String, @Nullable Object> signals) {
+  static void look(FileMetadata.Problems problems) {
     Metadata metadata = problems.metadata();
     var templates = new TreeMap<String, String>();
     for (String key : metadata.keys()) {
@@ -51,8 +50,8 @@ final class Templates {
       }
     }
     String claim = claim(metadata);
-    signals.put("instruct", claim != null);
-    signals.put("chat_templates", templates.size());
+    problems.signal("instruct", claim != null);
+    problems.signal("chat_templates", templates.size());
     if (templates.isEmpty() && claim != null) {
       problems.say(
           "chat_template_missing",

@@ -3,12 +3,8 @@ package org.modeltracer.gate.checks;
 import static org.modeltracer.anomaly.Severity.CRITICAL;
 import static org.modeltracer.anomaly.Severity.WARNING;
 
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.tokens.BpeEncoding;
 import org.modeltracer.tokens.GgufVocabulary;
@@ -56,29 +52,25 @@ final class TokenizerParity implements Check {
     private final Subject subject;
     private final GgufVocabulary vocabulary;
     private final BpeEncoding encoding;
-    private final Map<String, @Nullable Object> signals = new LinkedHashMap<>();
-    private final List<Evidence> evidence = new ArrayList<>();
+    private final CheckResultBuilder check;
 
     Run(Subject subject, GgufVocabulary vocabulary, BpeEncoding encoding) {
       this.subject = subject;
       this.vocabulary = vocabulary;
       this.encoding = encoding;
+      check = new CheckResultBuilder(TokenizerParity.this, subject);
     }
 
     CheckResult result() {
       int texts = compare();
       merges();
       preTokenizer();
-      return new CheckResultBuilder(TokenizerParity.this)
-          .result(
-              signals,
-              evidence,
-              subject.policy(),
-              texts + " texts become the same tokens; vocabulary and merges fit the pre-tokenizer");
+      return check.result(
+          texts + " texts become the same tokens; vocabulary and merges fit the pre-tokenizer");
     }
 
     private int compare() {
-      List<String> texts = TrickyTexts.of(vocabulary, subject.policy().seed());
+      List<String> texts = TrickyTexts.of(vocabulary, subject.policy().workload().seed());
       Vocabulary llama = subject.model().vocabulary();
       int differing = 0;
       for (String text : texts) {
@@ -87,7 +79,7 @@ final class TokenizerParity implements Check {
           int[] theirs = llama.tokenize(text, special, special);
           int at = Arrays.mismatch(ours, theirs);
           if (at >= 0 && ++differing <= SHOWN) {
-            evidence.add(
+            check.judge(
                 Evidence.of(
                     "tokenizer_mismatch",
                     CRITICAL,
@@ -102,8 +94,8 @@ final class TokenizerParity implements Check {
           }
         }
       }
-      signals.put("texts", texts.size());
-      signals.put("differing", differing);
+      check.signal("texts", texts.size());
+      check.signal("differing", differing);
       return texts.size();
     }
 
@@ -117,10 +109,10 @@ final class TokenizerParity implements Check {
       MergeOrder order = MergeOrder.of(vocabulary);
       int moved = order.outOfPlace().size();
       double share = share(moved, order.merges());
-      signals.put("merges", order.merges());
-      signals.put("merges_out_of_order", moved);
+      check.signal("merges", order.merges());
+      check.signal("merges_out_of_order", moved);
       if (share > subject.policy().limit("tokenizer.parity.unordered")) {
-        evidence.add(
+        check.judge(
             Evidence.of(
                 "merge_order",
                 CRITICAL,
@@ -136,10 +128,10 @@ final class TokenizerParity implements Check {
                                 .toList()))));
       }
       int dead = encoding.deadTokens();
-      signals.put("dead_merges", encoding.deadMerges());
-      signals.put("dead_tokens", dead);
+      check.signal("dead_merges", encoding.deadMerges());
+      check.signal("dead_tokens", dead);
       if (share(dead, order.merges()) > subject.policy().limit("tokenizer.parity.dead_tokens")) {
-        evidence.add(
+        check.judge(
             Evidence.of(
                 "dead_tokens",
                 CRITICAL,
@@ -151,23 +143,23 @@ final class TokenizerParity implements Check {
 
     private void preTokenizer() {
       PreTokenizerEvidence words = PreTokenizerEvidence.of(vocabulary);
-      signals.put("pre_tokenizer", vocabulary.pre().orElse(null));
-      signals.put("frequent_tokens", words.tokens());
-      signals.put("frequent_tokens_split", words.split().size());
-      signals.put("fitting_pre_tokenizers", words.fitting().size());
+      check.signal("pre_tokenizer", vocabulary.pre().orElse(null));
+      check.signal("frequent_tokens", words.tokens());
+      check.signal("frequent_tokens_split", words.split().size());
+      check.signal("fitting_pre_tokenizers", words.fitting().size());
       String fitting =
           words.fitting().isEmpty()
               ? "no known one splits none of them"
               : "one of these would fit: " + String.join(", ", words.fitting());
       if (vocabulary.pre().isEmpty()) {
-        evidence.add(
+        check.judge(
             Evidence.of(
                 "pre_tokenizer_missing",
                 CRITICAL,
                 "tokenizer.ggml.pre is missing, so llama.cpp splits text by default rules that no"
                     + " model was trained with"));
       } else if (words.declared().equals("default")) {
-        evidence.add(
+        check.judge(
             Evidence.of(
                 "pre_tokenizer_missing",
                 WARNING,
@@ -178,7 +170,7 @@ final class TokenizerParity implements Check {
       }
       if (share(words.split().size(), words.tokens())
           > subject.policy().limit("tokenizer.parity.split_tokens")) {
-        evidence.add(
+        check.judge(
             Evidence.of(
                 "pre_tokenizer_wrong",
                 CRITICAL,
@@ -197,7 +189,7 @@ final class TokenizerParity implements Check {
      * believed where there are merges enough for their tokens to be missed.
      */
     private void confirmation(PreTokenizerEvidence words) {
-      signals.put(
+      check.signal(
           "tokens_that_need_the_pre_tokenizer", words.joinsMore() ? words.confirming() : null);
       if (words.joinsMore()
           && words.confirming() < subject.policy().limit("tokenizer.parity.confirming_tokens")) {
@@ -215,7 +207,7 @@ final class TokenizerParity implements Check {
     }
 
     private void unconfirmed(String message) {
-      evidence.add(Evidence.of("pre_tokenizer_unconfirmed", WARNING, message));
+      check.judge(Evidence.of("pre_tokenizer_unconfirmed", WARNING, message));
     }
 
     private static double share(int part, int whole) {

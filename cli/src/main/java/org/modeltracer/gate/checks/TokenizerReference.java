@@ -1,12 +1,8 @@
 package org.modeltracer.gate.checks;
 
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.llama.Vocabulary;
 
@@ -42,16 +38,15 @@ final class TokenizerReference implements Check {
       return CheckResult.of(
           id(), Verdict.SKIPPED, "the file or its reference has no vocabulary that tokenizes text");
     }
-    var evidence = new ArrayList<Evidence>();
-    Map<String, @Nullable Object> signals = new LinkedHashMap<>();
-    vocabularies(ours, theirs, signals, evidence);
-    preTokenizers(subject, signals, evidence);
+    var check = new CheckResultBuilder(this, subject);
+    vocabularies(ours, theirs, check);
+    preTokenizers(subject, check);
     int differing = 0;
     List<String> texts = TrickyTexts.fixed();
     for (String text : texts) {
       int at = Arrays.mismatch(ours.tokenize(text, true, true), theirs.tokenize(text, true, true));
       if (at >= 0 && ++differing <= SHOWN) {
-        evidence.add(
+        check.judge(
             Evidence.of(
                 "tokenizer_mismatch",
                 Severity.CRITICAL,
@@ -59,32 +54,23 @@ final class TokenizerReference implements Check {
                     .formatted(ByteLevel.quote(text), at)));
       }
     }
-    signals.put("texts", texts.size());
-    signals.put("differing", differing);
-    return new CheckResultBuilder(this)
-        .result(
-            signals,
-            evidence,
-            subject.policy(),
-            texts.size() + " texts become the same tokens as in the reference");
+    check.signal("texts", texts.size());
+    check.signal("differing", differing);
+    return check.result(texts.size() + " texts become the same tokens as in the reference");
   }
 
-  private static void vocabularies(
-      Vocabulary ours,
-      Vocabulary theirs,
-      Map<String, @Nullable Object> signals,
-      List<Evidence> evidence) {
+  private static void vocabularies(Vocabulary ours, Vocabulary theirs, CheckResultBuilder check) {
     int differing = Math.abs(ours.size() - theirs.size());
     for (int id = 0; id < Math.min(ours.size(), theirs.size()); id++) {
       if (!ours.entry(id).equals(theirs.entry(id))) {
         differing++;
       }
     }
-    signals.put("tokens", ours.size());
-    signals.put("tokens_reference", theirs.size());
-    signals.put("tokens_differing", differing);
+    check.signal("tokens", ours.size());
+    check.signal("tokens_reference", theirs.size());
+    check.signal("tokens_differing", differing);
     if (differing > 0) {
-      evidence.add(
+      check.judge(
           Evidence.of(
               "vocabulary",
               Severity.CRITICAL,
@@ -92,15 +78,14 @@ final class TokenizerReference implements Check {
     }
   }
 
-  private static void preTokenizers(
-      Subject subject, Map<String, @Nullable Object> signals, List<Evidence> evidence) {
+  private static void preTokenizers(Subject subject, CheckResultBuilder check) {
     String key = "tokenizer.ggml.pre";
     String ours = subject.file().metadata().string(key).orElse(null);
     String theirs = subject.referenceFile().metadata().string(key).orElse(null);
-    signals.put("pre_tokenizer", ours);
-    signals.put("pre_tokenizer_reference", theirs);
+    check.signal("pre_tokenizer", ours);
+    check.signal("pre_tokenizer_reference", theirs);
     if (!Objects.equals(ours, theirs)) {
-      evidence.add(
+      check.judge(
           Evidence.of(
               "pre_tokenizer_wrong",
               Severity.CRITICAL,

@@ -1,12 +1,8 @@
 package org.modeltracer.gate.checks;
 
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.tokens.GgufVocabulary;
@@ -41,20 +37,14 @@ final class TokenizerRoundTrip implements Check {
         subject.file(),
         (vocabulary, encoding) -> {
           int bytes = bytes(vocabulary);
-          Map<String, @Nullable Object> signals = new LinkedHashMap<>();
-          signals.put("bytes_with_a_token", bytes);
+          var check = new CheckResultBuilder(this, subject).signal("bytes_with_a_token", bytes);
           if (bytes < BYTES) {
-            return new CheckResult(
-                id(),
-                Verdict.SKIPPED,
-                signals,
+            return check.skipped(
                 "%d of 256 bytes have no token, so some texts cannot come back"
-                    .formatted(BYTES - bytes),
-                List.of());
+                    .formatted(BYTES - bytes));
           }
           Vocabulary llama = subject.model().vocabulary();
-          var evidence = new ArrayList<Evidence>();
-          List<String> texts = TrickyTexts.of(vocabulary, subject.policy().seed());
+          List<String> texts = TrickyTexts.of(vocabulary, subject.policy().workload().seed());
           int lost = 0;
           for (String text : texts) {
             String sound =
@@ -63,7 +53,7 @@ final class TokenizerRoundTrip implements Check {
             String ours = encoding.decode(encoding.encode(text, false, false));
             String wrong = theirs.equals(sound) ? ours : theirs;
             if (!wrong.equals(sound) && ++lost <= SHOWN) {
-              evidence.add(
+              check.judge(
                   Evidence.of(
                       "round_trip",
                       Severity.CRITICAL,
@@ -71,11 +61,9 @@ final class TokenizerRoundTrip implements Check {
                           .formatted(ByteLevel.quote(sound), ByteLevel.quote(wrong))));
             }
           }
-          signals.put("texts", texts.size());
-          signals.put("changed", lost);
-          return new CheckResultBuilder(this)
-              .result(
-                  signals, evidence, subject.policy(), texts.size() + " texts come back unchanged");
+          check.signal("texts", texts.size());
+          check.signal("changed", lost);
+          return check.result(texts.size() + " texts come back unchanged");
         });
   }
 

@@ -9,7 +9,6 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.anomaly.AnomalyKind;
-import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.diagnose.Diagnosis;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.llama.LlamaModel;
@@ -58,7 +57,7 @@ record TracedPrompts(
 
   private static final SamplerOptions SAMPLER = new SamplerOptions(0.8f, 40, 0.95f, 0);
 
-  /** Runs the model; {@code onTrace} is told the summary whenever it has grown by a prompt. */
+  /** Runs the model; {@code onTrace} gets the summary whenever it has grown by a prompt. */
   static TracedPrompts run(
       Subject subject, LlamaModel model, Consumer<Map<String, @Nullable Object>> onTrace) {
     Policy policy = subject.policy();
@@ -68,12 +67,12 @@ record TracedPrompts(
             .attention(true)
             .logits(true)
             .kvCache(true)
-            .seed(policy.seed())
-            .thresholds(Thresholds.from(policy.thresholds()))
+            .seed(policy.workload().seed())
+            .thresholds(policy.thresholds())
             .build();
     SamplerOptions sampler =
         new SamplerOptions(
-            SAMPLER.temperature(), SAMPLER.topK(), SAMPLER.topP(), (int) policy.seed());
+            SAMPLER.temperature(), SAMPLER.topK(), SAMPLER.topP(), (int) policy.workload().seed());
     SessionOptions options =
         SessionOptions.defaults().withContext(Prompts.context(subject)).withSampler(sampler);
     var outputs = new LiveHeads();
@@ -89,7 +88,7 @@ record TracedPrompts(
       for (int[] prompt : subject.prompts().tokens()) {
         session.evaluate(prompt, generates);
         if (generates) {
-          texts.add(session.generate(prompt, policy.tokens(), token -> true));
+          texts.add(session.generate(prompt, policy.workload().tokens(), token -> true));
         }
         tell.run();
       }

@@ -3,19 +3,19 @@ package org.modeltracer.gate.output;
 import java.util.stream.Collectors;
 import org.modeltracer.gate.checks.Verdict;
 
-/** Lines that GitHub Actions shows beside a run: one for each check that failed or did not end. */
+/** Lines that GitHub Actions shows beside a run: one per check that failed or errored. */
 public final class Annotations {
   private Annotations() {}
 
   /** The lines, each ended by a line feed; empty when there is nothing to show. */
   public static String of(GateReport report) {
-    return report.judgement().results().stream()
+    return report.result().results().stream()
         .filter(r -> r.verdict() == Verdict.FAIL || r.verdict() == Verdict.ERROR)
         .map(
             r ->
                 "::error file=%s,title=%s::%s\n"
                     .formatted(
-                        property(report.judgement().file().toString()),
+                        property(report.file().toString()),
                         property("modeltracer " + r.id()),
                         data(r.message())))
         .collect(Collectors.joining());

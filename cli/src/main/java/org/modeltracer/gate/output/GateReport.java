@@ -1,5 +1,6 @@
 package org.modeltracer.gate.output;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,12 +13,12 @@ import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
 
 /**
- * A judgement and what is needed to write it down.
+ * What the gate says of a file, and what else is needed to write it down.
  *
- * @param judgement what the gate says of a file
+ * @param result what the gate says
  * @param seconds how long each check took that ran
  */
-public record GateReport(GateResult judgement, Map<String, Double> seconds) {
+public record GateReport(GateResult result, Map<String, Double> seconds) {
   /** Copies the times. */
   public GateReport {
     seconds = Map.copyOf(seconds);
@@ -26,33 +27,39 @@ public record GateReport(GateResult judgement, Map<String, Double> seconds) {
   /** The short form, as {@code check --json} prints it; its schema is check.schema.json. */
   public Map<String, @Nullable Object> json() {
     Map<String, @Nullable Object> json = new LinkedHashMap<>();
-    json.put("verdict", judgement.verdict());
-    json.put("file", judgement.file().toString());
-    json.put("reference", judgement.reference() == null ? null : judgement.reference().toString());
-    json.put("policy", policy());
-    json.put("checks", judgement.results());
+    Path reference = result.request().reference();
+    json.put("verdict", result.verdict());
+    json.put("file", file().toString());
+    json.put("reference", reference == null ? null : reference.toString());
+    json.put("policy", json(result.request().policy()));
+    json.put("checks", result.results());
     return json;
   }
 
   /** What was asked of the file, so that it can be asked again. */
-  private Map<String, @Nullable Object> policy() {
-    Policy policy = judgement.policy();
+  private static Map<String, @Nullable Object> json(Policy policy) {
+    Policy.Workload work = policy.workload();
     Map<String, @Nullable Object> json = new LinkedHashMap<>();
     json.put("name", policy.name());
-    json.put("prompts", policy.prompts().size());
-    json.put("prompt_set_sha256", policy.promptHash());
-    json.put("tokens", policy.tokens());
-    json.put("seed", policy.seed());
-    json.put("context", policy.context());
-    json.put("threads", policy.threads());
-    json.put("fail_on", policy.failOn().id());
-    json.put("timeout", policy.timeout().toMillis() / 1e3);
-    json.put("memory_bytes", policy.memoryBytes());
+    json.put("prompts", work.prompts().size());
+    json.put("prompt_set_sha256", work.promptHash());
+    json.put("tokens", work.tokens());
+    json.put("seed", work.seed());
+    json.put("context", work.context());
+    json.put("threads", work.threads());
+    json.put("fail_on", policy.rules().failOn().id());
+    json.put("timeout", policy.budget().time().toMillis() / 1e3);
+    json.put("memory_bytes", policy.budget().memoryBytes());
     json.put("baseline", policy.baseline());
     json.put("checks", new TreeMap<>(policy.checks()));
-    json.put("limits", new TreeMap<>(policy.limits()));
-    json.put("thresholds", new TreeMap<>(policy.thresholds()));
+    json.put("limits", new TreeMap<>(policy.rules().limits()));
+    json.put("thresholds", new TreeMap<>(policy.rules().thresholds()));
     return json;
+  }
+
+  /** The file. */
+  public Path file() {
+    return result.request().file();
   }
 
   /** {@code summary.json}: the traced run, hashes of the file and its tensors, the verdict. */
@@ -61,13 +68,13 @@ public record GateReport(GateResult judgement, Map<String, Double> seconds) {
   }
 
   /** Seconds that a check took, null when it did not run. */
-  @Nullable Double secondsOf(CheckResult result) {
-    return seconds.get(result.id());
+  @Nullable Double secondsOf(CheckResult check) {
+    return seconds.get(check.id());
   }
 
   /** Results with a verdict, in order. */
   List<CheckResult> results(Verdict verdict) {
-    return judgement.results().stream().filter(r -> r.verdict() == verdict).toList();
+    return result.results().stream().filter(r -> r.verdict() == verdict).toList();
   }
 
   /** Counts in words, such as {@code 12 passed, 1 failed}. */
@@ -87,7 +94,7 @@ public record GateReport(GateResult judgement, Map<String, Double> seconds) {
       case PASS -> "passed";
       case FAIL -> "failed";
       case SKIPPED -> "skipped";
-      case ERROR -> "did not end";
+      case ERROR -> "errored";
     };
   }
 }

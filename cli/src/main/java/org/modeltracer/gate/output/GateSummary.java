@@ -1,11 +1,11 @@
 package org.modeltracer.gate.output;
 
 import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.gate.GateResult;
 import org.modeltracer.gguf.GgufException;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.session.Quantization;
@@ -17,15 +17,14 @@ import org.modeltracer.trace.TracerConfig;
 import org.modeltracer.weights.Hashes;
 import tools.jackson.core.type.TypeReference;
 
-/** Makes {@code summary.json} of a judgement, whether or not the model ever ran. */
+/** Makes {@code summary.json} of what the gate says, whether or not the model ever ran. */
 final class GateSummary {
   private GateSummary() {}
 
   static Map<String, @Nullable Object> of(GateReport report) {
-    GateResult judgement = report.judgement();
-    Map<String, @Nullable Object> trace = judgement.trace();
+    Map<String, @Nullable Object> trace = report.result().trace();
     Map<String, @Nullable Object> summary = new LinkedHashMap<>(trace == null ? untraced() : trace);
-    summary.put("model", model(judgement, object(summary.get("model"))));
+    summary.put("model", model(report.file(), object(summary.get("model"))));
     Map<String, @Nullable Object> timing = object(summary.get("timing"));
     timing.put("checks", new TreeMap<>(report.seconds()));
     summary.put("timing", timing);
@@ -36,25 +35,25 @@ final class GateSummary {
   private static Map<String, @Nullable Object> untraced() {
     try (var tracer = new ModelTracer(TracerConfig.disabled())) {
       tracer.describe(SummaryField.TOOL, RunDescription.tool());
-      return object(tracer.summaryToJson());
+      return tracer.summaryFields();
     }
   }
 
   private static Map<String, @Nullable Object> model(
-      GateResult judgement, Map<String, @Nullable Object> known) {
+      Path file, Map<String, @Nullable Object> known) {
     Map<String, @Nullable Object> model = new LinkedHashMap<>();
-    model.put("file", String.valueOf(judgement.file().getFileName()));
+    model.put("file", String.valueOf(file.getFileName()));
     model.put("sha256", null);
     model.putAll(known);
     model.put("tensors", null);
     try {
       if (model.get("sha256") == null) {
-        model.put("sha256", Hashes.file(judgement.file()));
+        model.put("sha256", Hashes.file(file));
       }
-      GgufFile file = GgufFile.read(judgement.file());
-      model.putIfAbsent("architecture", file.architecture().orElse(null));
-      model.putIfAbsent("quantization", Quantization.of(file));
-      model.put("tensors", Hashes.tensors(file));
+      GgufFile gguf = GgufFile.read(file);
+      model.putIfAbsent("architecture", gguf.architecture().orElse(null));
+      model.putIfAbsent("quantization", Quantization.of(gguf));
+      model.put("tensors", Hashes.tensors(gguf));
     } catch (GgufException | UncheckedIOException unreadable) {
       // The checks have said so; what cannot be hashed stays null.
       return model;
@@ -66,7 +65,6 @@ final class GateSummary {
   private static Map<String, @Nullable Object> object(@Nullable Object json) {
     return switch (json) {
       case null -> new LinkedHashMap<>();
-      case String text -> Json.mapper().readValue(text, new TypeReference<>() {});
       default -> Json.mapper().convertValue(json, new TypeReference<>() {});
     };
   }

@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Verdict;
+import org.modeltracer.gate.policy.Policy;
 
 /** JUnit XML as CI systems read it: a file is a suite, a check is a test case. */
 public final class JunitXml {
@@ -45,11 +46,11 @@ public final class JunitXml {
   }
 
   private void suite(GateReport report) throws XMLStreamException {
-    List<CheckResult> results = report.judgement().results();
+    List<CheckResult> results = report.result().results();
     begin(
         "testsuite",
         "name",
-        "modeltracer check " + report.judgement().file(),
+        "modeltracer check " + report.file(),
         "tests",
         String.valueOf(results.size()),
         "failures",
@@ -61,9 +62,10 @@ public final class JunitXml {
         "time",
         seconds(report.seconds().values().stream().mapToDouble(Double::doubleValue).sum()));
     begin("properties");
-    property("policy", report.judgement().policy().name());
-    property("prompt_set_sha256", report.judgement().policy().promptHash());
-    property("verdict", report.judgement().verdict().id());
+    Policy policy = report.result().request().policy();
+    property("policy", policy.name());
+    property("prompt_set_sha256", policy.workload().promptHash());
+    property("verdict", report.result().verdict().id());
     end();
     for (CheckResult result : results) {
       testCase(report, result);

@@ -6,7 +6,7 @@ import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Verdict;
 
-/** A judgement as Markdown, for the summary of a CI job. */
+/** What the gate says as Markdown, for the summary of a CI job. */
 public final class Markdown {
   private static final int MOST_EVIDENCE = 20;
 
@@ -14,22 +14,20 @@ public final class Markdown {
 
   /** A heading, a table of the checks, and what was found. */
   public static String of(GateReport report) {
-    GateResult judgement = report.judgement();
+    GateResult all = report.result();
     var out = new StringBuilder();
     out.append(
         "## %s `%s`: %s%n%n"
-            .formatted(
-                mark(judgement.verdict()),
-                code(judgement.file().toString()),
-                judgement.verdict().id()));
-    out.append("Policy %s, %s.%n%n".formatted(cell(judgement.policy().name()), report.counts()));
+            .formatted(mark(all.verdict()), code(report.file().toString()), all.verdict().id()));
+    out.append(
+        "Policy %s, %s.%n%n".formatted(cell(all.request().policy().name()), report.counts()));
     out.append("| | check | result |%n|---|---|---|%n".formatted());
-    for (CheckResult result : judgement.results()) {
+    for (CheckResult result : all.results()) {
       out.append(
           "| %s | `%s` | %s |%n"
               .formatted(mark(result.verdict()), result.id(), cell(result.message())));
     }
-    for (CheckResult result : judgement.results()) {
+    for (CheckResult result : all.results()) {
       if (result.verdict() == Verdict.FAIL || result.verdict() == Verdict.ERROR) {
         evidence(result, out);
       }

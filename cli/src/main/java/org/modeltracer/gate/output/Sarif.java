@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
-import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Verdict;
@@ -18,7 +17,7 @@ import org.modeltracer.trace.Json;
 import org.modeltracer.weights.Hashes;
 
 /**
- * SARIF 2.1.0: a rule for each class of finding, the tensor, the operation and the layer as logical
+ * SARIF 2.1.0: a rule for each kind of fault, the tensor, the operation and the layer as logical
  * locations, the byte of the file as the physical one.
  */
 public final class Sarif {
@@ -36,37 +35,47 @@ public final class Sarif {
   public static String of(List<GateReport> reports) {
     var sarif = new Sarif();
     for (GateReport report : reports) {
-      report.judgement().results().forEach(result -> sarif.add(report.judgement(), result));
+      report.result().results().forEach(check -> sarif.add(report.file(), check));
     }
-    boolean ended = reports.stream().noneMatch(r -> r.judgement().verdict() == Verdict.ERROR);
+    boolean ended = reports.stream().noneMatch(r -> r.result().verdict() == Verdict.ERROR);
     return Json.pretty(sarif.log(ended));
   }
 
   private Map<String, Object> log(boolean ended) {
-    var driver = new LinkedHashMap<String, Object>();
-    driver.put("name", "modeltracer");
-    driver.put("semanticVersion", version());
-    driver.put(
-        "rules",
-        rules.keySet().stream()
-            .map(
-                id ->
-                    Map.of(
-                        "id", id, "shortDescription", Map.of("text", id.replaceAll("[_.]", " "))))
-            .toList());
-    var invocation = new LinkedHashMap<String, Object>();
-    invocation.put("executionSuccessful", ended);
-    invocation.put("toolExecutionNotifications", notifications);
-    var run = new LinkedHashMap<String, Object>();
-    run.put("tool", Map.of("driver", driver));
-    run.put("invocations", List.of(invocation));
-    run.put("columnKind", "utf16CodeUnits");
-    run.put("results", results);
-    var log = new LinkedHashMap<String, Object>();
-    log.put("$schema", SCHEMA);
-    log.put("version", "2.1.0");
-    log.put("runs", List.of(run));
-    return log;
+    Map<String, Object> driver =
+        object(
+            "name",
+            "modeltracer",
+            "semanticVersion",
+            version(),
+            "rules",
+            rules.keySet().stream().map(Sarif::rule).toList());
+    Map<String, Object> invocation =
+        object("executionSuccessful", ended, "toolExecutionNotifications", notifications);
+    Map<String, Object> run =
+        object(
+            "tool",
+            Map.of("driver", driver),
+            "invocations",
+            List.of(invocation),
+            "columnKind",
+            "utf16CodeUnits",
+            "results",
+            results);
+    return object("$schema", SCHEMA, "version", "2.1.0", "runs", List.of(run));
+  }
+
+  private static Map<String, Object> rule(String id) {
+    return object("id", id, "shortDescription", Map.of("text", id.replaceAll("[_.]", " ")));
+  }
+
+  /** Names and values in that order: {@code Map.of} has another order in every run. */
+  private static Map<String, Object> object(Object... namesAndValues) {
+    var object = new LinkedHashMap<String, Object>();
+    for (int i = 0; i < namesAndValues.length; i += 2) {
+      object.put(String.valueOf(namesAndValues[i]), namesAndValues[i + 1]);
+    }
+    return object;
   }
 
   private static String version() {
@@ -74,43 +83,47 @@ public final class Sarif {
     return version.matches("\\d+\\.\\d+\\.\\d+.*") ? version : "0.0.0-" + version;
   }
 
-  private void add(GateResult judgement, CheckResult result) {
-    if (result.verdict() == Verdict.SKIPPED || result.verdict() == Verdict.ERROR) {
-      notifications.add(notification(judgement.file(), result));
+  private void add(Path file, CheckResult check) {
+    if (check.verdict() == Verdict.SKIPPED || check.verdict() == Verdict.ERROR) {
+      notifications.add(notification(file, check));
     }
-    for (Evidence evidence : result.evidence()) {
-      results.add(result(judgement.file(), result, evidence));
+    for (Evidence evidence : check.evidence()) {
+      results.add(result(file, check, evidence));
     }
-    if (result.verdict() == Verdict.FAIL && result.evidence().isEmpty()) {
-      results.add(
-          result(
-              judgement.file(),
-              result,
-              Evidence.of(result.id(), Severity.CRITICAL, result.message())));
+    if (check.verdict() == Verdict.FAIL && check.evidence().isEmpty()) {
+      var failed = Evidence.of(check.id(), Severity.CRITICAL, check.message());
+      results.add(result(file, check, failed));
     }
   }
 
-  private static Map<String, Object> notification(Path file, CheckResult result) {
-    var notification = new LinkedHashMap<String, Object>();
-    notification.put("descriptor", Map.of("id", result.id()));
-    notification.put("level", result.verdict() == Verdict.ERROR ? "error" : "note");
-    notification.put(
-        "message", Map.of("text", result.verdict().id() + ": " + orNone(result.message())));
-    notification.put("locations", List.of(Map.of("physicalLocation", artifact(file))));
-    return notification;
+  private static Map<String, Object> notification(Path file, CheckResult check) {
+    return object(
+        "descriptor",
+        Map.of("id", check.id()),
+        "level",
+        check.verdict() == Verdict.ERROR ? "error" : "note",
+        "message",
+        Map.of("text", check.verdict().id() + ": " + orNone(check.message())),
+        "locations",
+        List.of(Map.of("physicalLocation", artifact(file))));
   }
 
   private Map<String, Object> result(Path file, CheckResult check, Evidence evidence) {
-    int index = rules.computeIfAbsent(evidence.rule(), unused -> rules.size());
-    var result = new LinkedHashMap<String, Object>();
-    result.put("ruleId", evidence.rule());
-    result.put("ruleIndex", index);
-    result.put("level", level(check, evidence));
-    result.put("message", Map.of("text", orNone(evidence.message())));
-    result.put("locations", List.of(location(file, evidence)));
-    result.put("partialFingerprints", Map.of("modeltracer/v1", fingerprint(file, check, evidence)));
-    result.put("properties", Map.of("check", check.id(), "verdict", check.verdict().id()));
-    return result;
+    return object(
+        "ruleId",
+        evidence.rule(),
+        "ruleIndex",
+        rules.computeIfAbsent(evidence.rule(), unused -> rules.size()),
+        "level",
+        level(check, evidence),
+        "message",
+        Map.of("text", orNone(evidence.message())),
+        "locations",
+        List.of(location(file, evidence)),
+        "partialFingerprints",
+        Map.of("modeltracer/v1", fingerprint(file, check, evidence)),
+        "properties",
+        object("check", check.id(), "verdict", check.verdict().id()));
   }
 
   /** What does not fail its check is a note. */
@@ -145,7 +158,7 @@ public final class Sarif {
   private static void logical(
       List<Map<String, Object>> locations, String kind, @Nullable String name) {
     if (name != null) {
-      locations.add(Map.of("kind", kind, "name", name, "fullyQualifiedName", kind + "/" + name));
+      locations.add(object("kind", kind, "name", name, "fullyQualifiedName", kind + "/" + name));
     }
   }
 
@@ -171,7 +184,7 @@ public final class Sarif {
     return uri.toString();
   }
 
-  /** The same finding in another version of the same file has the same fingerprint. */
+  /** The same fault in another version of the same file has the same fingerprint. */
   private static String fingerprint(Path file, CheckResult check, Evidence evidence) {
     String what =
         String.join(

@@ -1,4 +1,4 @@
-/** A judgement in the forms that CI reads: SARIF, JUnit, Markdown, annotations. */
+/** What the gate says in the forms that CI reads: SARIF, JUnit, Markdown, annotations. */
 @NullMarked
 package org.modeltracer.gate.output;
 

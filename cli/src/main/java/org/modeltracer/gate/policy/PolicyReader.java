@@ -12,6 +12,9 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.anomaly.Thresholds;
+import org.modeltracer.gate.policy.Policy.Budget;
+import org.modeltracer.gate.policy.Policy.Rules;
+import org.modeltracer.gate.policy.Policy.Workload;
 
 /** Makes a policy of the keys and values of a file, and says which of them cannot be meant. */
 final class PolicyReader {
@@ -63,17 +66,10 @@ final class PolicyReader {
     if (source.equals("preset default")) {
       return new Policy(
           "default",
-          List.of(),
-          1,
-          0,
-          1,
-          0,
+          new Workload(List.of(), 1, 0, 1, 0),
           Map.of(),
-          Map.of(),
-          Map.of(),
-          Severity.WARNING,
-          Duration.ZERO,
-          0,
+          new Rules(Map.of(), Map.of(), Severity.WARNING),
+          new Budget(Duration.ZERO, 0),
           null);
     }
     String preset = text("preset", "default");
@@ -87,21 +83,32 @@ final class PolicyReader {
     String baseline = text("baseline", "");
     return new Policy(
         text("name", values.isEmpty() ? base.name() : source),
+        workload(base.workload()),
+        checks(base.checks()),
+        new Rules(
+            limits(base.rules().limits()),
+            thresholds(base.rules().thresholds()),
+            severity(base.rules().failOn())),
+        budget(base.budget()),
+        baseline.isEmpty()
+            ? base.baseline()
+            : folder == null ? baseline : folder.resolve(baseline).toString());
+  }
+
+  private Workload workload(Workload base) {
+    return new Workload(
         prompts(base.prompts()),
         (int) whole("tokens", base.tokens(), 1, MOST_TOKENS),
         whole("seed", base.seed(), 0, 0xffffffffL),
         (int) whole("context", base.context(), 1, MOST_TOKENS),
-        (int) whole("threads", base.threads(), 0, 1024),
-        checks(base.checks()),
-        limits(base.limits()),
-        thresholds(base.thresholds()),
-        severity(base.failOn()),
-        Duration.ofMillis(
-            Math.round(1000 * number("timeout", base.timeout().toMillis() / 1e3, x -> x > 0))),
-        MEGABYTE * whole("memory", base.memoryBytes() / MEGABYTE, 0, Long.MAX_VALUE / MEGABYTE),
-        baseline.isEmpty()
-            ? base.baseline()
-            : folder == null ? baseline : folder.resolve(baseline).toString());
+        (int) whole("threads", base.threads(), 0, 1024));
+  }
+
+  private Budget budget(Budget base) {
+    double seconds = number("timeout", base.time().toMillis() / 1e3, x -> x > 0);
+    return new Budget(
+        Duration.ofMillis(Math.round(1000 * seconds)),
+        MEGABYTE * whole("memory", base.memoryBytes() / MEGABYTE, 0, Long.MAX_VALUE / MEGABYTE));
   }
 
   private List<String> prompts(List<String> otherwise) {

@@ -12,7 +12,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.gate.Gguf;
 import org.modeltracer.gate.policy.PolicyFile;
-import org.modeltracer.llama.Engine;
 import org.modeltracer.testing.Faults;
 
 class FileChecksTest {
@@ -22,8 +21,8 @@ class FileChecksTest {
   @TempDir Path folder;
 
   private static CheckResult ask(Check check, Path file) {
-    try (var subject = new Subject(file, null, Engine.usual(), PolicyFile.preset("strict"))) {
-      return Checks.ask(check, subject);
+    try (var subject = new Subject(CheckRequest.of(file, PolicyFile.preset("strict")))) {
+      return check.ask(subject);
     }
   }
 
@@ -85,8 +84,8 @@ class FileChecksTest {
     "tokenizer.ggml.eos_token_id, 384, outside of the vocabulary of 384 tokens",
     "tokenizer.ggml.bos_token_id, 300, a token of ordinary text",
     "llama.context_length, 7, a context that no model has",
-    "llama.attention.head_count_kv, 3, 4 heads cannot be shared out",
-    "llama.attention.head_count, 3, cannot be shared out"
+    "llama.attention.head_count_kv, 3, 4 heads are not divisible by",
+    "llama.attention.head_count, 3, divisible by"
   })
   void numbersThatCannotBeMeantFail(String key, long value, String message) {
     CheckResult result = metadata(new Gguf(MODEL).u32(key, value));

@@ -19,7 +19,6 @@ import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gate.policy.PolicyFile;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
-import org.modeltracer.llama.Engine;
 import org.modeltracer.testing.Architectures;
 import org.modeltracer.testing.TinyModels;
 
@@ -30,8 +29,8 @@ class ModelChecksTest {
   @TempDir Path folder;
 
   private static CheckResult ask(String check, Path file, Policy policy) {
-    try (var subject = new Subject(file, null, Engine.usual(), policy)) {
-      return Checks.ask(Catalogue.find(check).orElseThrow(), subject);
+    try (var subject = new Subject(CheckRequest.of(file, policy))) {
+      return Catalogue.find(check).orElseThrow().ask(subject);
     }
   }
 
@@ -51,7 +50,7 @@ class ModelChecksTest {
     Path file = withZero("blk.1.attn_v.weight");
     CheckResult result = ask("attention.health", file, Policies.PATIENT);
     assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
-    assertThat(result.signals()).containsEntry("dead_heads", 4).containsEntry("heads", 16);
+    assertThat(result.signals()).containsEntry("dead_heads", 4L).containsEntry("heads", 16);
     assertThat(result.evidence())
         .filteredOn(e -> e.rule().equals("dead_head"))
         .extracting(Evidence::layer)
@@ -100,18 +99,22 @@ class ModelChecksTest {
 
   @Test
   void otherLogitsAreNotTheSame() {
-    try (var subject = new Subject(MODEL, null, Engine.usual(), Policies.PATIENT)) {
+    try (var subject = new Subject(CheckRequest.of(MODEL, Policies.PATIENT))) {
       BareRuns runs = subject.bare();
       int[] other = runs.prompts().getLast();
       CheckResult result =
           LogitComparison.judge(
-              new KvReuse(), runs, 0.05, (prompt, first) -> runs.whole(other), "when they are not");
+              new CheckResultBuilder(new KvReuse(), subject),
+              runs,
+              0.05,
+              (prompt, first) -> runs.whole(other),
+              "when they are not");
       assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
       assertThat((double) result.signals().get("relative")).isGreaterThan(0.2);
       assertThatThrownBy(
               () ->
                   LogitComparison.judge(
-                      new KvReuse(),
+                      new CheckResultBuilder(new KvReuse(), subject),
                       runs,
                       0,
                       (prompt, first) -> new Logits(),
@@ -134,7 +137,9 @@ class ModelChecksTest {
   @Test
   void encodersHaveNoLogits() {
     Path bert = TinyModels.of("bert").write(folder);
-    assertThat(ask("forward.finite", bert, Policies.PATIENT).verdict()).isEqualTo(Verdict.PASS);
+    assertThat(ask("forward.finite", bert, Policies.PATIENT))
+        .extracting(CheckResult::verdict, CheckResult::message)
+        .startsWith(Verdict.PASS);
     for (String check :
         List.of("generation.sanity", "determinism.repeat", "determinism.batch", "kv.reuse")) {
       CheckResult result = ask(check, bert, Policies.PATIENT);
@@ -147,10 +152,10 @@ class ModelChecksTest {
   void whatFailedOnceIsNotTriedAgain() throws IOException {
     byte[] bytes = Files.readAllBytes(MODEL);
     Path file = Files.write(folder.resolve("cut.gguf"), Arrays.copyOf(bytes, 2_000_000));
-    try (var subject = new Subject(file, null, Engine.usual(), Policies.PATIENT)) {
-      CheckResult first = Checks.ask(new ForwardFinite(), subject);
+    try (var subject = new Subject(CheckRequest.of(file, Policies.PATIENT))) {
+      CheckResult first = new ForwardFinite().ask(subject);
       assertThat(first.verdict()).isEqualTo(Verdict.ERROR);
-      CheckResult second = Checks.ask(new ForwardAnomalies(), subject);
+      CheckResult second = new ForwardAnomalies().ask(subject);
       assertThat(second.verdict()).isEqualTo(Verdict.SKIPPED);
       assertThat(second.message()).startsWith("loading the model failed: ");
     }

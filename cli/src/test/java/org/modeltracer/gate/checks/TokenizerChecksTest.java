@@ -29,8 +29,9 @@ class TokenizerChecksTest {
   @TempDir Path folder;
 
   private static CheckResult ask(Check check, Path file, @Nullable Path reference) {
-    try (var subject = new Subject(file, reference, Engine.usual(), PolicyFile.preset("strict"))) {
-      return Checks.ask(check, subject);
+    var request = new CheckRequest(file, reference, Engine.usual(), PolicyFile.preset("strict"));
+    try (var subject = new Subject(request)) {
+      return check.ask(subject);
     }
   }
 

@@ -31,6 +31,7 @@ import org.modeltracer.gate.Baseline;
 import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.Judged;
 import org.modeltracer.gate.Schemas;
+import org.modeltracer.gate.checks.CheckRequest;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Verdict;
@@ -51,7 +52,8 @@ class GateOutputsTest {
   @TempDir Path folder;
 
   private static GateResult judgement(CheckResult... results) {
-    return new GateResult(MODEL, null, PolicyFile.preset("strict"), List.of(results), null);
+    return new GateResult(
+        CheckRequest.of(MODEL, PolicyFile.preset("strict")), List.of(results), null);
   }
 
   private static CheckResult result(
@@ -89,7 +91,7 @@ class GateOutputsTest {
     String xml = JunitXml.of(List.of(everything(), everything()));
     var schema =
         SchemaFactory.newInstance(XMLConstants.W3C_XML_SCHEMA_NS_URI)
-            .newSchema(Path.of("src/test/resources/schemas/junit-10.xsd").toFile());
+            .newSchema(Path.of("cli/src/test/resources/schemas/junit-10.xsd").toFile());
     schema.newValidator().validate(new StreamSource(new StringReader(xml)));
     Document document =
         DocumentBuilderFactory.newInstance()
@@ -113,7 +115,7 @@ class GateOutputsTest {
     Schema schema =
         SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_4)
             .getSchema(
-                Files.readString(Path.of("src/test/resources/schemas/sarif-2.1.0-rtm.5.json")));
+                Files.readString(Path.of("cli/src/test/resources/schemas/sarif-2.1.0-rtm.5.json")));
     String sarif = Sarif.of(List.of(everything()));
     assertThat(Schemas.errors(schema, sarif)).isEmpty();
     assertThat(Schemas.errors(schema, sarif.replace("\"level\"", "\"levle\""))).isNotEmpty();
@@ -127,6 +129,11 @@ class GateOutputsTest {
     assertThat(location.at("/physicalLocation/region/byteOffset").asInt()).isEqualTo(4711);
     assertThat(location.get("logicalLocations").valueStream().map(l -> l.get("kind").asString()))
         .containsExactly("tensor", "op", "layer");
+    assertThat(run.at("/tool/driver/rules/0").propertyNames())
+        .containsExactly("id", "shortDescription");
+    assertThat(first.get("properties").propertyNames()).containsExactly("check", "verdict");
+    assertThat(location.at("/logicalLocations/0").propertyNames())
+        .containsExactly("kind", "name", "fullyQualifiedName");
     for (JsonNode result : run.get("results")) {
       int index = result.get("ruleIndex").asInt();
       assertThat(run.at("/tool/driver/rules").get(index).get("id")).isEqualTo(result.get("ruleId"));
@@ -148,7 +155,7 @@ class GateOutputsTest {
     assertThat(Schemas.errors(Schemas.CHECK, Json.line(report.json()))).isEmpty();
     assertThat(Schemas.errors(Schemas.CHECK, "{\"verdict\": \"fine\"}")).isNotEmpty();
     assertThat(json.at("/verdict/policy/prompt_set_sha256").asString())
-        .isEqualTo(PolicyFile.preset("strict").promptHash());
+        .isEqualTo(PolicyFile.preset("strict").workload().promptHash());
     assertThat(json.at("/verdict/checks/1/signals/share").isNull()).isTrue();
     assertThat(json.get("timing").get("checks").get("file.data").asDouble()).isEqualTo(1.5);
   }
@@ -185,7 +192,7 @@ class GateOutputsTest {
   void markdownKeepsToItsCells() {
     String text = Markdown.of(everything());
     assertThat(text).startsWith("## 💥 `models/rand-gpt2-f32.gguf`: error\n");
-    assertThat(text).contains("2 passed, 2 failed, 1 skipped, 1 did not end");
+    assertThat(text).contains("2 passed, 2 failed, 1 skipped, 1 errored");
     assertThat(text.lines().filter(line -> line.startsWith("| ")).toList())
         .hasSize(7)
         .allSatisfy(
@@ -214,7 +221,7 @@ class GateOutputsTest {
   @Test
   void whatTheBaselineKnewIsForgivenAndNothingElse() {
     Baseline known = baseline(everything());
-    GateResult same = known.forgive(everything().judgement());
+    GateResult same = known.forgive(everything().result());
     assertThat(Judged.ids(same, Verdict.FAIL)).isEmpty();
     assertThat(Judged.ids(same, Verdict.ERROR)).containsExactly("forward.finite");
     assertThat(Judged.result(same, "file.data").message()).startsWith("known since the baseline: ");

@@ -20,7 +20,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.modeltracer.anomaly.Severity;
-import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.gate.Schemas;
 import org.modeltracer.gate.checks.Catalogue;
 
@@ -44,16 +43,17 @@ class PolicyFileTest {
   void presetsAreWholeAndObeyTheSchema(String name) {
     Policy policy = PolicyFile.preset(name);
     assertThat(policy.name()).isEqualTo(name);
-    assertThat(policy.prompts()).isNotEmpty();
-    assertThat(policy.tokens()).isPositive();
-    assertThat(policy.timeout()).isPositive();
-    assertThat(policy.limits().keySet()).isEqualTo(PolicyFile.preset("default").limits().keySet());
+    assertThat(policy.workload().prompts()).isNotEmpty();
+    assertThat(policy.workload().tokens()).isPositive();
+    assertThat(policy.budget().time()).isPositive();
+    assertThat(policy.rules().limits().keySet())
+        .isEqualTo(PolicyFile.preset("default").rules().limits().keySet());
     assertThat(Schemas.POLICY.validate(PolicyFile.presetText(name), InputFormat.YAML)).isEmpty();
   }
 
   @Test
   void limitsBelongToChecks() {
-    assertThat(PolicyFile.preset("default").limits().keySet())
+    assertThat(PolicyFile.preset("default").rules().limits().keySet())
         .allSatisfy(
             limit ->
                 assertThat(limit)
@@ -86,20 +86,20 @@ class PolicyFileTest {
             baseline: old/summary.json
             """);
     assertThat(policy.name()).isEqualTo("mine");
-    assertThat(policy.tokens()).isEqualTo(5);
-    assertThat(policy.seed()).isEqualTo(4294967295L);
-    assertThat(policy.failOn()).isEqualTo(Severity.CRITICAL);
-    assertThat(policy.timeout()).isEqualTo(Duration.ofMillis(2500));
-    assertThat(policy.memoryBytes()).isEqualTo(100L << 20);
+    assertThat(policy.workload().tokens()).isEqualTo(5);
+    assertThat(policy.workload().seed()).isEqualTo(4294967295L);
+    assertThat(policy.rules().failOn()).isEqualTo(Severity.CRITICAL);
+    assertThat(policy.budget().time()).isEqualTo(Duration.ofMillis(2500));
+    assertThat(policy.budget().memoryBytes()).isEqualTo(100L << 20);
     assertThat(Catalogue.matching("file"))
         .isNotEmpty()
         .noneMatch(check -> policy.wants(check.id()));
     assertThat(policy.limit("file.data.zero_rows")).isEqualTo(0.125);
-    assertThat(Thresholds.from(policy.thresholds()).headroomBits()).isEqualTo(1.5);
-    assertThat(Thresholds.from(policy.thresholds()).kvWindow()).isEqualTo(7);
+    assertThat(policy.thresholds().headroomBits()).isEqualTo(1.5);
+    assertThat(policy.thresholds().kvWindow()).isEqualTo(7);
     assertThat(policy.baseline()).isEqualTo(folder.resolve("old/summary.json").toString());
-    assertThat(policy.context()).isEqualTo(strict.context());
-    assertThat(policy.prompts()).isEqualTo(strict.prompts());
+    assertThat(policy.workload().context()).isEqualTo(strict.workload().context());
+    assertThat(policy.workload().prompts()).isEqualTo(strict.workload().prompts());
     assertThatIllegalArgumentException()
         .isThrownBy(() -> policy.limit("nonsense"))
         .withMessageContaining("nonsense");
@@ -115,7 +115,7 @@ class PolicyFileTest {
         }
         """;
     Policy policy = read("policy.json", json);
-    assertThat(policy.tokens()).isEqualTo(3);
+    assertThat(policy.workload().tokens()).isEqualTo(3);
     assertThat(policy.limit("file.data.zero_rows")).isEqualTo(1e-3);
     assertThat(policy).isEqualTo(read("policy.json", json));
     assertThat(Schemas.errors(Schemas.POLICY, json)).isEmpty();
@@ -125,7 +125,8 @@ class PolicyFileTest {
   void numbersInYamlMayHaveExponents() {
     assertThat(read("limits: {file.data.zero_rows: 2e-3}").limit("file.data.zero_rows"))
         .isEqualTo(2e-3);
-    assertThat(read("").prompts()).isEqualTo(PolicyFile.preset("default").prompts());
+    assertThat(read("").workload().prompts())
+        .isEqualTo(PolicyFile.preset("default").workload().prompts());
     assertThat(read("# nothing\n").name()).isEqualTo("default");
   }
 
@@ -209,8 +210,8 @@ class PolicyFileTest {
   void promptHashIsThatOfTheirBytes() throws NoSuchAlgorithmException {
     Policy policy = read("prompts: [é, b]");
     byte[] bytes = "é\0b\0".getBytes(StandardCharsets.UTF_8);
-    assertThat(policy.promptHash())
+    assertThat(policy.workload().promptHash())
         .isEqualTo(HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes)))
-        .isNotEqualTo(read("prompts: [éb]").promptHash());
+        .isNotEqualTo(read("prompts: [éb]").workload().promptHash());
   }
 }

@@ -45,7 +45,7 @@ class ArchitectureTest {
               room("anomaly", "model"),
               room("trace", "anomaly", "model"),
               room("attention", "model", "trace"),
-              room("attention.report", "attention", "model", "trace")),
+              room("attention.report", "attention", "model")),
           new Floor(
               "files",
               "what lies outside this process",
@@ -247,7 +247,8 @@ class ArchitectureTest {
   @Test
   void namesAreImportedNotSpelledOut() throws IOException {
     var qualified =
-        Pattern.compile("\\b(java|javax|tools|com|picocli|org\\.(?!example))(\\.?[a-z][a-z0-9]*)+\\.[A-Z]");
+        Pattern.compile(
+            "\\b(java|javax|tools|com|picocli|org\\.(?!example))(\\.?[a-z][a-z0-9]*)+\\.[A-Z]");
     var found = new ArrayList<String>();
     for (Path file : sources()) {
       for (String line : Files.readAllLines(file)) {

@@ -3,10 +3,12 @@ package org.modeltracer.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.modeltracer.cli.terminal.Spread;
 import tools.jackson.databind.JsonNode;
 
+@Tag("alone")
 class BenchTest {
   @Test
   void tellsWhatEachModeCosts() {

@@ -113,6 +113,14 @@ class RunTest {
     assertThat(cli.code()).as(cli.err()).isZero();
     assertThat(cli.out()).contains("When you run the program");
     assertThat(SummarySchema.errors(summary())).isEmpty();
+    assertThat(cli.err())
+        .contains(
+            "root cause: ffn_out-2 (MUL_MAT) at position 0: blk.2.ffn_down.weight has 1 bad value"
+                + " (1 NaN, 0 Inf), the first at [101, 37]");
+    JsonNode poisoned =
+        Json.mapper().readTree(Files.readString(folder.resolve("poisoned/summary.json")));
+    assertThat(poisoned.findValue("root_cause").get("weight").asString())
+        .isEqualTo("blk.2.ffn_down.weight");
   }
 
   @Test

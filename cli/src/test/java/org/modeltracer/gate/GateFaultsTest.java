@@ -62,7 +62,7 @@ class GateFaultsTest {
 
   /** The bad token of f04 is a word that the usual prompts do not have. */
   private static Policy withPromptOf(String id) {
-    Policy usual = PolicyFile.preset("default");
+    Policy usual = PolicyFile.preset("smoke");
     return id.startsWith("f04")
         ? Policies.withPrompts(usual, "it is said that all is well")
         : usual;

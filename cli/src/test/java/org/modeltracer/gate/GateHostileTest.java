@@ -31,13 +31,15 @@ import org.modeltracer.gguf.LoadChecks;
 import org.modeltracer.testing.Leftovers;
 import org.modeltracer.testing.Sample;
 
-/** Thousands of hostile files: each ends in a clean verdict, and leaves nothing behind. */
+/** Hostile files: each ends in a clean verdict, and leaves nothing behind. */
 @Tag("alone")
 class GateHostileTest {
-  private static final int LEAST = 5000;
+  private static final int LEAST = 6000;
 
-  /** Of the files whose header is sound, which take a process each, one in so many is judged. */
-  private static final int ONE_IN = Sample.oneIn(30);
+  /** How many of all files are judged, and of those that take a process each. */
+  private static final int BROKEN = 1500;
+
+  private static final int SOUND = 20;
 
   private static final Pattern STACK_TRACE = Pattern.compile("\\bat [\\w.$]+\\(");
 
@@ -58,12 +60,13 @@ class GateHostileTest {
   void everyFileEndsInACleanVerdict(TestReporter reporter) throws Exception {
     var leftovers = new Leftovers();
     leftovers.look();
-    List<Hostile> files = withFewerSound(HostileFiles.all());
-    assertThat(files).hasSizeGreaterThanOrEqualTo(LEAST);
-    List<Verdicts> all = judge(files);
+    List<Hostile> all = HostileFiles.all();
+    assertThat(all.size()).isGreaterThanOrEqualTo(LEAST);
+    List<Hostile> files = withFewerSound(Sample.of(all, BROKEN));
+    List<Verdicts> judged = judge(files);
     var counts = new EnumMap<Verdict, Integer>(Verdict.class);
     int met = 0;
-    for (Verdicts one : all) {
+    for (Verdicts one : judged) {
       check(one);
       counts.merge(one.judgement().verdict(), 1, Integer::sum);
       met += metLlama(one.judgement()) ? 1 : 0;
@@ -71,25 +74,24 @@ class GateHostileTest {
     reporter.publishEntry(
         Map.of(
             "files", "" + files.size(), "met llama.cpp", "" + met, "verdicts", counts.toString()));
-    assertThat(met).as("files that llama.cpp has met").isBetween(15, LEAST / 5);
-    assertThat(counts.get(Verdict.FAIL)).isGreaterThan(LEAST * 9 / 10);
+    assertThat(met).as("files that llama.cpp has met").isBetween(SOUND / 2, all.size() / 5);
+    assertThat(counts.get(Verdict.FAIL)).isGreaterThan(BROKEN * 7 / 10);
     assertThat(leftovers.found()).isEmpty();
     assertThat(folder).isEmptyDirectory();
     assertThat(SupervisorTest.workers()).isEmpty();
   }
 
   private List<Hostile> withFewerSound(List<Hostile> all) throws IOException {
-    var kept = new ArrayList<Hostile>();
-    int sound = 0;
+    var broken = new ArrayList<Hostile>();
+    var sound = new ArrayList<Hostile>();
     Path path = folder.resolve("hostile.gguf");
     for (Hostile file : all) {
       Files.write(path, file.bytes().make());
-      if (!sound(path) || sound++ % ONE_IN == 0) {
-        kept.add(file);
-      }
+      (sound(path) ? sound : broken).add(file);
     }
     Files.delete(path);
-    return kept;
+    broken.addAll(Sample.of(sound, SOUND));
+    return broken;
   }
 
   private static boolean sound(Path path) {

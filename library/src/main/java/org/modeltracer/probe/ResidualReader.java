@@ -49,7 +49,7 @@ final class ResidualReader {
       Ubatch ubatch,
       ModelTracer tracer) {
     long outRows = t.elements() / t.ne(0);
-    boolean picked = outputs && rows == ubatch.size();
+    boolean picked = outputs && outRows == ubatch.outputs() && rows == ubatch.size();
     boolean comparable = picked || outRows == rows;
     if (rows == 0 || leaving != layer + 1 || t.ne(0) != width || !comparable) {
       enter(leaving, values, t);

@@ -1,6 +1,7 @@
 package org.modeltracer.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
@@ -9,6 +10,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.modeltracer.model.AttentionRow;
+import org.modeltracer.testing.Sample;
 
 /**
  * Heap that an analysis holds at the height of a pass, against the bound that docs/attention.md
@@ -23,6 +25,8 @@ class AttentionMemoryTest {
   @ParameterizedTest
   @CsvSource({"256, 256", "512, 512", "1024, 1024", "2048, 2048", "512, 64", "1024, 64"})
   void heldHeapStaysWithinTheDocumentedBound(int positions, int batch) {
+    assumeTrue(
+        positions <= Sample.times(1024, 2048), "2048 positions run with -Dmodeltracer.tests=all");
     long before = used();
     var collector =
         new AttentionCollector(Matrices.shape(LAYERS, HEADS), AttentionOptions.defaults());

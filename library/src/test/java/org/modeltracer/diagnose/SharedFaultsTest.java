@@ -19,6 +19,8 @@ import org.modeltracer.anomaly.RootCause;
 import org.modeltracer.llama.CacheType;
 import org.modeltracer.llama.FlashAttention;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.testing.Faults;
+import org.modeltracer.testing.Sample;
 import org.modeltracer.trace.TracerConfig;
 import tools.jackson.databind.JsonNode;
 
@@ -62,7 +64,7 @@ class SharedFaultsTest {
         }
       }
     }
-    return runs;
+    return Sample.of(runs, 40);
   }
 
   @ParameterizedTest(name = "{0} {3}, cache {1}, flash {2}, token by token {4}")
@@ -169,6 +171,9 @@ class SharedFaultsTest {
 
   @Test
   void allOfTheSetIsHere() {
-    assertThat(FAULTS).hasSize(7);
+    assertThat(Faults.all())
+        .filteredOn(f -> !f.get("kind").asString().equals("file"))
+        .extracting(f -> f.get("id").asString())
+        .containsExactlyInAnyOrderElementsOf(FAULTS);
   }
 }

@@ -7,17 +7,13 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
-import java.util.Set;
-import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
-import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.FlashAttention;
@@ -28,7 +24,7 @@ import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorObserver;
 import org.modeltracer.llama.TensorType;
-import org.modeltracer.testing.Architectures;
+import org.modeltracer.testing.ModelsAtHand;
 import org.modeltracer.testing.TinyModels;
 
 /**
@@ -37,30 +33,27 @@ import org.modeltracer.testing.TinyModels;
  */
 class TokenAxisTest {
   private static final LlamaRuntime RUNTIME = LlamaRuntime.load();
-  private static final List<String> SIZES =
-      List.of(
-          "attention.head_count",
-          "attention.head_count_kv",
-          "expert_count",
-          "expert_used_count",
-          "ssm.time_step_rank");
-  private static final int LONGEST = 24;
 
   @TempDir static Path folder;
 
   @TestFactory
   Stream<DynamicTest> theAxisCountsTokens() throws Exception {
-    Map<String, Path> files = new LinkedHashMap<>();
-    for (String name : TinyModels.names()) {
-      files.put("tiny " + name, TinyModels.of(name).write(folder));
+    return ModelsAtHand.in(folder).entrySet().stream()
+        .flatMap(e -> tests(e.getKey(), e.getValue()));
+  }
+
+  /** Scores without a cache are {@code [key, query, head]}: queries are the slower of two. */
+  @Test
+  void rowsOfScoresAreQueries() throws Exception {
+    try (LlamaModel model = RUNTIME.open(TinyModels.of("bert").write(folder));
+        LlamaContext context =
+            model.context(ContextOptions.defaults().withFlashAttention(FlashAttention.OFF))) {
+      ModelSurvey survey = ModelSurvey.of(context);
+      assertThat(survey.prompt().graph().nodes())
+          .filteredOn(node -> node.is(Op.SOFT_MAX))
+          .isNotEmpty()
+          .allSatisfy(node -> assertThat(survey.axes().get(node).dimension()).isEqualTo(1));
     }
-    for (String name : List.of("rand-qwen2", "rand-gemma2", "rand-gpt2", "rand-mixtral")) {
-      files.put(name, Path.of("models", name + "-f32.gguf"));
-    }
-    for (Path file : Architectures.all()) {
-      files.put(file.getFileName().toString(), file);
-    }
-    return files.entrySet().stream().flatMap(e -> tests(e.getKey(), e.getValue()));
   }
 
   /** One sequence, and two whose tokens share cells or have streams of their own. */
@@ -81,24 +74,12 @@ class TokenAxisTest {
       try (LlamaContext context = model.context(options)) {
         ModelSurvey survey = ModelSurvey.of(context);
         int judged = 0;
-        for (int tokens : lengths(file)) {
+        for (int tokens : ModelsAtHand.lengths(file)) {
           judged += compare(context, survey, tokens);
         }
         assertThat(judged).isGreaterThan(survey.seesAhead() ? 5 : 20);
       }
     }
-  }
-
-  private static Set<Integer> lengths(Path file) {
-    var metadata = GgufFile.read(file).metadata();
-    String architecture = metadata.string("general.architecture").orElseThrow();
-    var lengths = new TreeSet<>(List.of(1, 2, 3, 7));
-    for (String key : SIZES) {
-      metadata
-          .integer(architecture + "." + key)
-          .ifPresent(n -> lengths.add(Math.clamp(n, 2, LONGEST)));
-    }
-    return lengths;
   }
 
   /** Compares two passes that differ in their last token; returns how many nodes were judged. */

@@ -184,7 +184,9 @@ class LockstepTest {
                 });
         assertThat(told).containsExactly(16L, 32L, 48L, 64L);
         assertThat(comparison.mostKept()).isZero();
-        assertThat(report.nodes()).allMatch(node -> node.accumulated().relativeL2() == 0);
+        assertThat(report.nodes())
+            .isNotEmpty()
+            .allMatch(node -> node.accumulated().relativeL2() == 0);
       }
     }
   }

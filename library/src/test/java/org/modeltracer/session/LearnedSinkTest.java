@@ -29,7 +29,6 @@ import org.modeltracer.trace.TracerConfig;
 /** Rows of gpt-oss lack what its learned sinks take, and that is what the file's sinks take. */
 class LearnedSinkTest {
   private static final int TOKENS = 24;
-  private static final int HEAD_WIDTH = 128;
 
   /** Collects the raw scores, {@code [head][query][key]} by layer, before they are overwritten. */
   private static final class Scores implements TensorObserver {
@@ -113,13 +112,15 @@ class LearnedSinkTest {
 
   private static void require(Seen seen, Scores scores, Weights weights, double tolerance) {
     assertThat(seen.rows).isNotEmpty();
+    long headWidth =
+        weights.file().metadata().integer("gpt-oss.attention.key_length").orElseThrow();
     seen.rows.forEach(
         (id, row) -> {
           float sink = weights.get("blk." + id.layer() + ".attn_sinks.weight")[id.head()];
           long[] shape = scores.shapes.get(id.layer());
           float[] kq = scores.byLayer.get(id.layer());
           float scale = scores.scales.get(id.layer());
-          assertThat(scale).isEqualTo((float) (1 / Math.sqrt(HEAD_WIDTH)));
+          assertThat(scale).isEqualTo((float) (1 / Math.sqrt(headWidth)));
           int from = (int) ((id.head() * shape[1] + id.query()) * shape[0]);
           int first = row.keys()[0];
           double[] e =

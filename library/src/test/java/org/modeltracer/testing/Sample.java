@@ -4,32 +4,34 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 
 /**
- * How much of what repeats itself is run: a seeded part, or all of it with {@code
+ * What tests run of many cases of one kind: a seeded sample, or all of them with {@code
  * -Dmodeltracer.tests=all}.
  */
 public final class Sample {
-  private static final boolean ALL = "all".equals(System.getProperty("modeltracer.tests"));
   private static final long SEED = 20261126;
+  private static final boolean ALL = "all".equals(System.getProperty("modeltracer.tests"));
 
   private Sample() {}
 
-  /** Some of a list, the same ones each time, in their order; all of it when all is asked for. */
-  public static <T> List<T> of(List<T> all, int some) {
-    if (ALL || all.size() <= some) {
-      return all;
+  /**
+   * So many of the cases, in their order; the same ones in every run.
+   *
+   * @throws IllegalArgumentException when there are not even that many
+   */
+  public static <T> List<T> of(List<T> cases, int size) {
+    if (size < 1 || cases.size() < size) {
+      throw new IllegalArgumentException("a sample of %d of %d".formatted(size, cases.size()));
     }
-    var numbers = new ArrayList<Integer>();
-    for (int i = 0; i < all.size(); i++) {
-      numbers.add(i);
-    }
-    Collections.shuffle(numbers, new Random(SEED));
-    return numbers.subList(0, some).stream().sorted().map(all::get).toList();
+    List<Integer> order = new ArrayList<>(IntStream.range(0, cases.size()).boxed().toList());
+    Collections.shuffle(order, new Random(SEED));
+    return order.stream().limit(ALL ? cases.size() : size).sorted().map(cases::get).toList();
   }
 
-  /** One in so many is run; 1 when all is asked for. */
-  public static int oneIn(int many) {
-    return ALL ? 1 : many;
+  /** How often to repeat something: {@code sample} times, or {@code all} times. */
+  public static int times(int sample, int all) {
+    return ALL ? all : sample;
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.modeltracer.anomaly.Anomaly;
@@ -14,6 +15,7 @@ import org.modeltracer.model.Site;
 import tools.jackson.databind.JsonNode;
 
 /** A run that is bad at every token costs no more than one that is bad for a while. */
+@Tag("alone")
 class BoundedMemoryTest {
   private static final int MILLION = 1_000_000;
 

@@ -1,11 +1,6 @@
 package org.modeltracer.cli;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.charset.MalformedInputException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -90,7 +85,7 @@ final class AttentionCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
+    var terminal = Terminal.of(spec);
     AttentionOptions collect = AttentionOptions.defaults().withTokenScores();
     if (matrix || keep != null) {
       collect = collect.withMatrices(budget());
@@ -155,26 +150,18 @@ final class AttentionCommand implements Callable<Integer> {
     if (tokens != null) {
       return List.of(tokens);
     }
-    var prompts = new ArrayList<int[]>();
-    for (String prompt : text != null ? List.of(text) : lines(file)) {
-      prompts.add(vocabulary.tokenize(prompt, true, true));
-    }
-    return prompts;
+    List<String> texts = text != null ? List.of(text) : lines(file);
+    return texts.stream().map(prompt -> vocabulary.tokenize(prompt, true, true)).toList();
   }
 
   private static List<String> lines(@Nullable Path file) {
-    try {
-      List<String> lines = file == null ? List.of() : Files.readAllLines(file);
-      List<String> prompts = lines.stream().filter(line -> !line.isBlank()).toList();
-      if (prompts.isEmpty()) {
-        throw new CliException(ExitCode.USAGE, file + ": no prompt in it");
-      }
-      return prompts;
-    } catch (MalformedInputException e) {
-      throw new CliException(ExitCode.USAGE, file + ": the file of prompts is not UTF-8 text");
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+    String text =
+        file == null ? "" : PromptArguments.text(file, "the file of prompts is not UTF-8 text");
+    List<String> prompts = text.lines().filter(line -> !line.isBlank()).toList();
+    if (prompts.isEmpty()) {
+      throw new CliException(ExitCode.USAGE, file + ": no prompt in it");
     }
+    return prompts;
   }
 
   private long budget() {

@@ -67,7 +67,7 @@ final class BenchCommand implements Callable<Integer> {
     ContextArguments.atLeast("--rounds", rounds, 1);
     ContextArguments.atLeast("--prompt-tokens", promptTokens, 1);
     ContextArguments.atLeast("-n", predict, 1);
-    var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
+    var terminal = Terminal.of(spec);
     try (var loaded = LoadedModel.open(model, terminal)) {
       refuseEncoders(loaded.model());
       ContextOptions options = options(loaded.file());
@@ -133,7 +133,11 @@ final class BenchCommand implements Callable<Integer> {
         terminal.styled("@|bold " + loaded.file().path().getFileName() + "|@")
             + "  llama.cpp %s, %d threads, %d tokens of prompt, %d generated, %d rounds"
                 .formatted(
-                    loaded.runtime().version(), options.threads(), promptTokens, predict, rounds));
+                    loaded.model().runtime().version(),
+                    options.threads(),
+                    promptTokens,
+                    predict,
+                    rounds));
     terminal.println(
         "%-12s %-22s %-22s %-22s %-22s %8s %10s %10s"
             .formatted(
@@ -170,7 +174,7 @@ final class BenchCommand implements Callable<Integer> {
     var root = new LinkedHashMap<String, Object>();
     root.put("tool", RunDescription.tool());
     root.put("model", loaded.file().path().getFileName().toString());
-    root.put("llama_cpp", loaded.runtime().version());
+    root.put("llama_cpp", loaded.model().runtime().version());
     root.put("prompt_tokens", promptTokens);
     root.put("generated_tokens", predict);
     root.put("rounds", rounds);

@@ -49,7 +49,7 @@ final class CacheArguments {
   /** Refuses what a session's cache cannot do. */
   void check(TracedSession session) {
     String option = shift ? "--context-shift" : "--cache-reuse";
-    if ((shift || reuse > 0) && !session.cache().canShift()) {
+    if (policy().moves() && !session.cache().canShift()) {
       throw new CliException(
           ExitCode.USAGE,
           option

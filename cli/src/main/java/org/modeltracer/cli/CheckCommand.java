@@ -94,19 +94,12 @@ final class CheckCommand implements Callable<Integer> {
       description = "Memory that the process with the model may take (default: by the policy).")
   private @Nullable Long memory;
 
-  @Option(
-      names = "--llama-lib",
-      paramLabel = "PATH",
-      description =
-          "Use your own llama.cpp: a library, or a folder that holds one"
-              + " (also MODELTRACER_LLAMA_LIB).")
-  private @Nullable Path library;
-
+  @Mixin private EngineArguments engine;
   @Mixin private CheckOutputs outputs;
 
   @Override
   public Integer call() {
-    var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
+    var terminal = Terminal.of(spec);
     if (list) {
       list(terminal);
       return ExitCode.PASS.code();
@@ -137,7 +130,7 @@ final class CheckCommand implements Callable<Integer> {
 
   private GateReport judge(Path file, Policy asked, @Nullable Baseline known, Terminal terminal) {
     var progress = new Stopwatch(terminal);
-    var request = new CheckRequest(file, reference, library, asked);
+    var request = new CheckRequest(file, reference, engine.engine(), asked);
     GateResult result = Gate.judge(request, progress);
     terminal.progress("", 1, 1);
     return new GateReport(known == null ? result : known.forgive(result), progress.seconds);

@@ -70,11 +70,8 @@ final class ContextArguments {
     atLeast("-ub", microBatch, 1);
     atLeast("-c", context, 0);
     atLeast("-t", threads, 0);
-    int trained =
-        file.architecture()
-            .map(a -> (int) file.metadata().integer(a + ".context_length").orElse(USUAL_CONTEXT))
-            .orElse(USUAL_CONTEXT);
-    int tokens = context > 0 ? context : Math.min(trained, USUAL_CONTEXT);
+    long trained = file.trainedContext().orElse(USUAL_CONTEXT);
+    int tokens = context > 0 ? context : (int) Math.min(trained, USUAL_CONTEXT);
     return ContextOptions.defaults()
         .withContextTokens(tokens)
         .withBatch(batch, microBatch)

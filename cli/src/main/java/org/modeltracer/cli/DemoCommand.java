@@ -46,7 +46,7 @@ final class DemoCommand implements Callable<Integer> {
     if (code != ExitCode.PASS.code()) {
       return code;
     }
-    var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
+    var terminal = Terminal.of(spec);
     Path folder = Files.createTempDirectory("modeltracer-demo");
     Path copy = folder.resolve("poisoned.gguf");
     try {

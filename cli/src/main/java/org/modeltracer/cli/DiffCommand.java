@@ -10,8 +10,8 @@ import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.LoadChecks;
 import org.modeltracer.llama.ContextOptions;
-import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.quant.Comparison;
 import org.modeltracer.quant.ComparisonOptions;
 import org.modeltracer.quant.QuantizationReport;
@@ -45,22 +45,10 @@ final class DiffCommand implements Callable<Integer> {
       description = "What it is compared with (default: the model itself).")
   private @Nullable Path reference;
 
+  @Mixin private EngineArguments engine;
   @Mixin private PromptArguments prompt;
   @Mixin private ContextArguments context;
   @Mixin private OtherSide other;
-
-  @Option(
-      names = "--llama-lib",
-      paramLabel = "PATH",
-      description = "Your own llama.cpp: a library, or a folder that holds one.")
-  private @Nullable Path library;
-
-  @Option(
-      names = {"-ngl", "--gpu-layers", "--n-gpu-layers"},
-      paramLabel = "N",
-      defaultValue = "-1",
-      description = "Layers to put on the GPU (default: as llama.cpp does).")
-  private int gpuLayers;
 
   @Option(
       names = "--chunks",
@@ -115,12 +103,10 @@ final class DiffCommand implements Callable<Integer> {
           "nothing to compare with; name a REFERENCE.gguf, or what is different with"
               + " --llama-lib-b, -fa-b, -ctk-b, -ctv-b or -t-b");
     }
-    GgufFile file = LoadedModel.checked(against);
-    var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
-    LlamaRuntime.loadFrom(library)
-        .note()
-        .ifPresent(note -> terminal.note("modeltracer: note: " + note));
-    var one = new Setup(against, library, gpuLayers, settings(file));
+    GgufFile file = LoadChecks.read(against);
+    var terminal = Terminal.of(spec);
+    engine.runtime(terminal);
+    var one = new Setup(against, engine.engine(), settings(file));
     Setup two = other.apply(one, quant);
     try (var interrupt = new Interrupt();
         var comparison = Comparison.open(one, two)) {
@@ -131,7 +117,7 @@ final class DiffCommand implements Callable<Integer> {
               .withEveryNode(!places)
               .withLocal(!noLocal)
               .withTolerance(tolerance);
-      var run = new DiffRun(LoadedModel.checked(quant), file, comparison.versions(), one, two);
+      var run = new DiffRun(LoadChecks.read(quant), file, comparison.versions(), one, two);
       QuantizationReport report =
           comparison.run(
               tokens,

@@ -80,7 +80,7 @@ final class ExportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
+    var terminal = Terminal.of(spec);
     try (var interrupt = new Interrupt();
         var loaded = LoadedModel.open(model, terminal);
         var tracer = new ModelTracer(config())) {

@@ -5,11 +5,15 @@ import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
+import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gguf.GgufException;
 import org.modeltracer.llama.LlamaException;
+import org.modeltracer.llama.LlamaRuntime;
 import picocli.CommandLine;
 import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IParameterExceptionHandler;
@@ -37,6 +41,30 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       e.printStackTrace(command.getErr());
     }
     return exitCode(e).code();
+  }
+
+  /**
+   * Has a failed assertion of llama.cpp, after which it ends the process, end it our way: with one
+   * line, what {@code save} can save, and the exit code of a failure.
+   */
+  static void onAbort(LlamaRuntime runtime, Terminal terminal, Runnable save) {
+    runtime.onAbort(
+        message -> {
+          terminal.note("modeltracer: llama.cpp failed an assertion and cannot go on: " + message);
+          // The thread that failed may not be the one that traces: saving must not wait for that
+          // for ever.
+          Thread.ofPlatform().daemon().start(Failures::haltInTime);
+          try {
+            save.run();
+          } finally {
+            Runtime.getRuntime().halt(ExitCode.FAILURE.code());
+          }
+        });
+  }
+
+  private static void haltInTime() {
+    LockSupport.parkNanos(TimeUnit.SECONDS.toNanos(Interrupt.PATIENCE_SECONDS));
+    Runtime.getRuntime().halt(ExitCode.FAILURE.code());
   }
 
   private static ExitCode exitCode(Exception e) {

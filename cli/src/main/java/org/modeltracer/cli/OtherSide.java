@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.CacheType;
 import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.Engine;
 import org.modeltracer.quant.Setup;
 import picocli.CommandLine.Option;
 
@@ -63,6 +64,7 @@ final class OtherSide {
     if (threads > 0) {
       context = context.withThreads(threads);
     }
-    return new Setup(model, library, first.gpuLayers(), context);
+    Engine where = first.engine();
+    return new Setup(model, library == null ? where : where.onLibrary(library), context);
   }
 }

@@ -69,10 +69,15 @@ final class PromptArguments {
   }
 
   private static String read(Path file) {
+    return text(file, "the prompt file is not UTF-8 text").replaceFirst("\\R\\z", "");
+  }
+
+  /** A file's text; {@code complaint} says what it is when it is none. */
+  static String text(Path file, String complaint) {
     try {
-      return Files.readString(file).replaceFirst("\\R\\z", "");
+      return Files.readString(file);
     } catch (MalformedInputException e) {
-      throw new CliException(ExitCode.USAGE, file + ": the prompt file is not UTF-8 text");
+      throw new CliException(ExitCode.USAGE, file + ": " + complaint);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -32,7 +32,15 @@ final class RunCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private ModelArguments model;
   @Mixin private PromptArguments prompt;
-  @Mixin private SamplingArguments sampling;
+
+  @Option(
+      names = {"-n", "--predict", "--n-predict"},
+      paramLabel = "N",
+      defaultValue = "128",
+      description = "Tokens to generate (default: ${DEFAULT-VALUE}).")
+  private int predict;
+
+  @Mixin private ChoiceArguments choice;
   @Mixin private ContextArguments context;
   @Mixin private CacheArguments cache;
   @Mixin private TraceArguments trace;
@@ -58,65 +66,61 @@ final class RunCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    var terminal = new Terminal(spec.commandLine().getOut(), spec.commandLine().getErr());
-    try (var loaded = LoadedModel.open(model, terminal)) {
+    ContextArguments.atLeast("-n", predict, 0);
+    Severity stopAt = stopAt();
+    var terminal = Terminal.of(spec);
+    try (var interrupt = new Interrupt();
+        var loaded = LoadedModel.open(model, terminal)) {
       List<int[]> prompts = prompt.all(loaded.model().vocabulary());
       SessionOptions options =
           SessionOptions.defaults()
               .withContext(context.options(loaded.file()))
-              .withSampler(sampling.options())
+              .withSampler(choice.options())
               .withCache(cache.policy())
               .withExtraSites(trace.extraSites());
-      return run(loaded, options, prompts, terminal).code();
-    }
-  }
-
-  private ExitCode run(
-      LoadedModel loaded, SessionOptions options, List<int[]> prompts, Terminal terminal) {
-    var report = new RunReport(terminal);
-    Severity stopAt = stopAt();
-    try (var run = new TracedRun(loaded, options, trace.config(), out, terminal)) {
-      prompts.forEach(run.session()::check);
-      cache.check(run.session());
-      if (trace.lens()) {
-        run.look();
-      }
-      if (!json) {
-        report.heading(loaded, run, options);
-      }
-      String summary;
-      try {
-        for (int[] tokens : prompts) {
-          if (run.wasInterrupted() || run.found(stopAt)) {
-            break;
+      try (var run = new TracedRun(loaded, options, trace.config(), terminal)) {
+        prompts.forEach(run.session()::check);
+        cache.check(run.session());
+        if (trace.lens()) {
+          run.look();
+        }
+        var files = new RunFiles(run, out, interrupt, terminal);
+        var report = new RunReport(run, terminal);
+        if (!json) {
+          report.heading(options);
+        }
+        String summary;
+        try {
+          for (int[] tokens : prompts) {
+            if (interrupt.requested() || run.found(stopAt)) {
+              break;
+            }
+            generate(run, tokens, stopAt, terminal);
           }
-          generate(run, tokens, stopAt, terminal);
+          if (cache.statistics) {
+            run.readCache();
+          }
+        } finally {
+          summary = files.write();
         }
-        if (cache.statistics) {
-          run.readCache();
+        if (json) {
+          terminal.print(summary);
+        } else {
+          report.findings(out);
         }
-      } finally {
-        summary = run.write();
+        return exitCode(run, stopAt, interrupt).code();
       }
-      if (json) {
-        terminal.print(summary);
-      } else {
-        report.findings(run);
-      }
-      return run.found(stopAt) && run.exitCode() == ExitCode.PASS
-          ? ExitCode.FINDINGS
-          : run.exitCode();
     }
   }
 
   private void generate(TracedRun run, int[] tokens, @Nullable Severity stopAt, Terminal terminal) {
     if (!json) {
-      echo(terminal, run.session().context().model().vocabulary(), tokens);
+      echo(terminal, run.model().model().vocabulary(), tokens);
     }
     var text = new TextStream(json ? piece -> {} : terminal::print);
     run.generate(
         tokens,
-        sampling.predict,
+        predict,
         token -> {
           text.accept(token.bytes());
           return !run.found(stopAt);
@@ -125,6 +129,13 @@ final class RunCommand implements Callable<Integer> {
     if (!json) {
       terminal.println("");
     }
+  }
+
+  private static ExitCode exitCode(TracedRun run, @Nullable Severity stopAt, Interrupt interrupt) {
+    if (interrupt.requested()) {
+      return ExitCode.INTERRUPTED;
+    }
+    return run.found(Severity.CRITICAL) || run.found(stopAt) ? ExitCode.FINDINGS : ExitCode.PASS;
   }
 
   /** Severity from which on generation stops; null for none. */

@@ -1,13 +1,17 @@
 package org.modeltracer.cli;
 
-import java.util.Comparator;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.attention.report.AttentionAnalysis;
+import org.modeltracer.cli.terminal.AnomalyPrinter;
+import org.modeltracer.cli.terminal.CacheReport;
 import org.modeltracer.cli.terminal.HeadMap;
 import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.session.Generation;
 import org.modeltracer.session.Quantization;
 import org.modeltracer.session.SessionOptions;
@@ -18,30 +22,33 @@ import org.modeltracer.trace.PlaceTrace;
 final class RunReport {
   private static final int SHOWN = 8;
 
+  private final TracedRun run;
   private final Terminal terminal;
 
-  RunReport(Terminal terminal) {
+  RunReport(TracedRun run, Terminal terminal) {
+    this.run = run;
     this.terminal = terminal;
   }
 
   /** Which model, which runtime, how. */
-  void heading(LoadedModel loaded, TracedRun run, SessionOptions options) {
-    var model = loaded.model();
+  void heading(SessionOptions options) {
+    GgufFile file = run.model().file();
+    LlamaModel model = run.model().model();
     terminal.println(
-        terminal.styled("@|bold " + loaded.file().path().getFileName() + "|@")
+        terminal.styled("@|bold " + file.path().getFileName() + "|@")
             + "  %s, %d layers, %d heads, width %d, %s parameters, %s"
                 .formatted(
-                    loaded.file().architecture().orElse("?"),
+                    file.architecture().orElse("?"),
                     model.layers(),
                     model.heads(),
                     model.width(),
                     count(model.parameters()),
-                    Quantization.of(loaded.file())));
+                    Quantization.of(file)));
     terminal.println(
         "llama.cpp %s on %s, %d thread%s, context %d, flash attention %s"
             .formatted(
-                loaded.runtime().version(),
-                String.join(" + ", loaded.runtime().devices()),
+                model.runtime().version(),
+                String.join(" + ", model.runtime().devices()),
                 options.context().threads(),
                 options.context().threads() == 1 ? "" : "s",
                 run.session().context().contextTokens(),
@@ -49,8 +56,8 @@ final class RunReport {
     terminal.println("");
   }
 
-  /** What was seen. */
-  void findings(TracedRun run) {
+  /** What was seen, and the folder in which there is more of it. */
+  void findings(Path folder) {
     terminal.println("");
     run.generations().forEach(this::speed);
     List<LayerActivationTrace> layers = run.tracer().activations().layers();
@@ -65,13 +72,13 @@ final class RunReport {
     }
     lens(run.decided());
     terminal.println("");
-    new CacheReport(terminal).print(run);
+    new CacheReport(terminal).print(run.session().cache().caches(), run.cacheContents());
     terminal.println("");
     terminal.println(run.tracer().summary().toString());
     anomalies(run.tracer().anomalies());
     terminal.println(
         "Wrote "
-            + run.folder().resolve("summary.json")
+            + folder.resolve("summary.json")
             + (attention == null ? " and" : ", attention.json and")
             + " anomalies.jsonl beside it.");
   }
@@ -161,26 +168,16 @@ final class RunReport {
     }
     terminal.println("Anomalies:");
     anomalies.stream()
-        .sorted(
-            Comparator.comparing(Anomaly::severity, Comparator.reverseOrder())
-                .thenComparingInt(Anomaly::id))
+        .sorted(AnomalyPrinter.WORST_FIRST)
         .limit(SHOWN)
-        .forEach(a -> terminal.println("  " + line(a)));
+        .forEach(
+            a ->
+                terminal.println(
+                    "  "
+                        + AnomalyPrinter.line(a, terminal)
+                        + (a.repeats() > 0 ? " (" + a.repeats() + " times more)" : "")));
     if (anomalies.size() > SHOWN) {
       terminal.println("  … and " + (anomalies.size() - SHOWN) + " more in anomalies.jsonl");
     }
-  }
-
-  private String line(Anomaly a) {
-    String colour =
-        switch (a.severity()) {
-          case CRITICAL -> "bold,red";
-          case WARNING -> "yellow";
-          case INFO -> "faint";
-        };
-    return terminal.styled(
-            "@|" + colour + " " + a.severity().name().toLowerCase(Locale.ROOT) + "|@ ")
-        + a.message()
-        + (a.repeats() > 0 ? " (" + a.repeats() + " times more)" : "");
   }
 }

@@ -4,18 +4,34 @@ import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.model.Site;
 import org.modeltracer.trace.TracerConfig;
-import org.modeltracer.trace.TracerConfigBuilder;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** What is traced. */
 final class TraceArguments {
+  /** What is traced of the whole model. */
+  private enum Mode {
+    FULL,
+    LIGHTWEIGHT,
+    ACTIVATIONS,
+    ATTENTION,
+    LOGITS,
+    KV,
+    LENS;
+
+    static Optional<Mode> named(String word) {
+      return Arrays.stream(values()).filter(mode -> mode.name().equalsIgnoreCase(word)).findFirst();
+    }
+  }
+
   @Option(
       names = "--trace",
       paramLabel = "WHAT",
@@ -24,7 +40,7 @@ final class TraceArguments {
           "full, lightweight (activations and KV cache), or a list of activations, attention,"
               + " logits, kv and places such as query or ffn_gate; lens adds the logit lens to any"
               + " of them (default: ${DEFAULT-VALUE}).")
-  String trace = "full";
+  private String trace = "full";
 
   @Option(
       names = "--trace-layers",
@@ -32,7 +48,7 @@ final class TraceArguments {
       split = ",",
       hideParamSyntax = true,
       description = "Layers whose attention is traced (default: all).")
-  List<Integer> layers = List.of();
+  private List<Integer> layers = List.of();
 
   @Option(
       names = "--trace-heads",
@@ -40,7 +56,7 @@ final class TraceArguments {
       split = ",",
       hideParamSyntax = true,
       description = "Heads whose attention is traced (default: all).")
-  List<Integer> heads = List.of();
+  private List<Integer> heads = List.of();
 
   @Option(
       names = "--trace-tokens",
@@ -48,75 +64,70 @@ final class TraceArguments {
       split = ",",
       hideParamSyntax = true,
       description = "Tokens whose scores are traced (default: the highest and the chosen).")
-  List<Integer> tokens = List.of();
+  private List<Integer> tokens = List.of();
 
   @Option(
       names = "--trace-top-k",
       paramLabel = "N",
       defaultValue = "10",
       description = "Keys listed per row of attention (default: ${DEFAULT-VALUE}).")
-  int topK;
+  private int topK;
 
   @Mixin private ThresholdArguments limits;
 
   /** The tracer's configuration. */
   TracerConfig config() {
-    Set<String> words = words();
-    boolean full = words.contains("full");
-    boolean light = words.contains("lightweight") || full;
-    TracerConfigBuilder config =
-        TracerConfig.builder()
-            .activations(light || words.contains("activations") || !extraSites().isEmpty())
-            .attention(full || words.contains("attention"))
-            .logits(full || words.contains("logits") || lens())
-            .quantError(full)
-            .kvCache(light || words.contains("kv"))
-            .layers(layers)
-            .heads(heads)
-            .trackedTokens(tokens)
-            .topK(topK)
-            .thresholds(limits.thresholds());
-    return config.build();
+    Set<Mode> modes = modes();
+    boolean full = modes.contains(Mode.FULL);
+    boolean light = full || modes.contains(Mode.LIGHTWEIGHT);
+    return TracerConfig.builder()
+        .activations(light || modes.contains(Mode.ACTIVATIONS) || !extraSites().isEmpty())
+        .attention(full || modes.contains(Mode.ATTENTION))
+        .logits(full || modes.contains(Mode.LOGITS) || lens())
+        .quantError(full)
+        .kvCache(light || modes.contains(Mode.KV))
+        .layers(layers)
+        .heads(heads)
+        .trackedTokens(tokens)
+        .topK(topK)
+        .thresholds(limits.thresholds())
+        .build();
   }
 
   /** Whether scores are traced through all layers. */
   boolean lens() {
-    return words().contains("lens");
+    return modes().contains(Mode.LENS);
   }
 
-  /** Places to watch beside those that the configuration implies. */
+  private Set<Mode> modes() {
+    return words().flatMap(word -> Mode.named(word).stream()).collect(Collectors.toSet());
+  }
+
+  /** Places to watch beside those that the configuration implies: what is named and is no mode. */
   Set<Site> extraSites() {
-    var sites = EnumSet.noneOf(Site.class);
-    for (String word : words()) {
-      site(word, sites);
-    }
-    return sites;
+    return words()
+        .filter(word -> Mode.named(word).isEmpty())
+        .map(TraceArguments::site)
+        .collect(Collectors.toCollection(() -> EnumSet.noneOf(Site.class)));
   }
 
-  private static void site(String word, Set<Site> sites) {
-    switch (word) {
-      case "full", "lightweight", "activations", "attention", "logits", "kv", "lens" -> {}
-      default ->
-          sites.add(
-              Arrays.stream(Site.values())
-                  .filter(s -> s.id().equals(word))
-                  .findFirst()
-                  .orElseThrow(
-                      () ->
-                          new CliException(
-                              ExitCode.USAGE,
-                              "--trace knows no '"
-                                  + word
-                                  + "'; places are "
-                                  + Arrays.stream(Site.values())
-                                      .map(Site::id)
-                                      .collect(Collectors.joining(", ")))));
-    }
+  private static Site site(String word) {
+    return Arrays.stream(Site.values())
+        .filter(site -> site.id().equals(word))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new CliException(
+                    ExitCode.USAGE,
+                    "--trace knows no '%s'; places are %s"
+                        .formatted(
+                            word,
+                            Arrays.stream(Site.values())
+                                .map(Site::id)
+                                .collect(Collectors.joining(", ")))));
   }
 
-  private Set<String> words() {
-    return Arrays.stream(trace.toLowerCase(Locale.ROOT).split(","))
-        .map(String::strip)
-        .collect(Collectors.toSet());
+  private Stream<String> words() {
+    return Arrays.stream(trace.toLowerCase(Locale.ROOT).split(",")).map(String::strip);
   }
 }

@@ -124,6 +124,25 @@ class CheckTest {
   }
 
   @Test
+  void theModelRunsWhereItIsTold() {
+    Cli cli =
+        Cli.run("check", MODEL, "--only", "file", "--rpc", "nowhere", "--no-summary", "--json");
+    assertThat(cli.code()).isEqualTo(5);
+    assertThat(check(cli, "file.data").get("verdict").asString()).isEqualTo("pass");
+    assertThat(check(cli, "file.loads").get("message").asString())
+        .contains("'nowhere' is not HOST:PORT of an RPC server");
+  }
+
+  private static JsonNode check(Cli cli, String id) {
+    return cli.json()
+        .get("checks")
+        .valueStream()
+        .filter(c -> c.get("id").asString().equals(id))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  @Test
   void wrongUsageIsTwoAndSaysWhy() throws IOException {
     Path policy = Files.writeString(folder.resolve("p.yaml"), "toknes: 3\n");
     for (List<String> arguments :

@@ -151,6 +151,7 @@ class DiffTest {
         GQA + "f16.gguf");
     assertFails(3, "no such file", "diff", "models/none.gguf", Cli.MODEL);
     assertFails(2, "-fa-b takes on, off or auto", "diff", Cli.MODEL, "-fa-b", "maybe");
+    assertFails(2, "'nowhere' is not HOST:PORT", "diff", Cli.MODEL, Cli.MODEL, "--rpc", "nowhere");
     assertFails(2, "--tolerance", "diff", Cli.MODEL, Cli.MODEL, "--tolerance", "-1");
   }
 

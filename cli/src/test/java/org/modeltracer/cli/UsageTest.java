@@ -36,6 +36,8 @@ class UsageTest {
           run -m MODEL -p x -b 0 | -b must be at least 1, not 0
           run -m MODEL -p x -n -1 | -n must be at least 0, not -1
           run -m MODEL -p x --on-anomaly explode | --on-anomaly takes continue, stop or stop-critical
+          run -m MODEL -p x --kv-stats --cache-reuse -1 | --cache-reuse must be at least 0
+          run -m MODEL -p x --rpc nowhere | 'nowhere' is not HOST:PORT of an RPC server
           run -m MODEL -p x --unknown | --unknown
           run -m MODEL -p x --llama-lib NOWHERE/libllama.so | NOWHERE
           run -m MODEL -p x --llama-lib LONG | LONG
@@ -69,6 +71,7 @@ class UsageTest {
             : Cli.run(with(args, "--out", out));
     assertThat(cli.code()).as(cli.err()).isEqualTo(2);
     assertOneLine(cli);
+    assertThat(out).doesNotExist();
     assertThat(cli.message())
         .contains(message.replace("LONG", text.toString()).replace("NOWHERE", nowhere.toString()));
   }

@@ -20,6 +20,7 @@ import org.modeltracer.gate.checks.CheckRequest;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
+import org.modeltracer.llama.Engine;
 import org.modeltracer.llama.Runtimes;
 import org.modeltracer.testing.Leftovers;
 import org.modeltracer.testing.Sample;
@@ -115,7 +116,7 @@ class GateCrashTest {
   @Test
   void tooLittleMemoryIsAnError() {
     Policy policy = Policies.within(Policies.PATIENT, Duration.ofMinutes(1), 20L << 20);
-    GateResult judgement = Judged.by(policy, MODEL, null);
+    GateResult judgement = Judged.by(policy, MODEL);
     assertThat(Judged.exitCode(judgement)).isEqualTo(5);
     assertThat(Judged.ids(judgement, Verdict.ERROR)).isNotEmpty();
     assertThat(judgement.results())
@@ -130,7 +131,7 @@ class GateCrashTest {
     Path library = Runtimes.embedded("b4916").orElse(null);
     assumeTrue(library != null, "no b4916 for this platform");
     Path file = Path.of("models", "rand-gemma2-f32.gguf");
-    GateResult judgement = Judged.by(Policies.PATIENT, file, library);
+    GateResult judgement = Judged.by(Policies.PATIENT, file, Engine.usual().onLibrary(library));
     assertThat(Judged.exitCode(judgement)).isEqualTo(5);
     assertThat(Judged.ids(judgement, Verdict.PASS)).contains("file.structure");
     CheckResult loads = Judged.result(judgement, "file.loads");

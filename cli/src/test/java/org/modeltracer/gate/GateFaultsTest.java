@@ -48,7 +48,7 @@ class GateFaultsTest {
   })
   void badWeightsAreFoundAndNamed(String id, String check, int layer, String op)
       throws IOException {
-    GateResult judgement = Judged.by(withPromptOf(id), Faults.make(id, folder), null);
+    GateResult judgement = Judged.by(withPromptOf(id), Faults.make(id, folder));
     assertThat(Judged.exitCode(judgement)).isEqualTo(1);
     CheckResult result = Judged.result(judgement, check);
     assertThat(result.verdict()).isEqualTo(Verdict.FAIL);

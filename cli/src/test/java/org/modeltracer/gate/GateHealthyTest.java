@@ -17,6 +17,7 @@ import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gate.policy.PolicyFile;
+import org.modeltracer.llama.Engine;
 import org.modeltracer.testing.Architectures;
 import org.modeltracer.testing.Sample;
 import org.modeltracer.testing.SummarySchema;
@@ -82,7 +83,7 @@ class GateHealthyTest {
             new CheckRequest(
                 Path.of("models", model + ".gguf"),
                 Path.of("models", reference + ".gguf"),
-                null,
+                Engine.usual(),
                 Policies.withChecks(all, off)),
             Judged.QUIET);
     assertThat(Judged.ids(judgement, Verdict.ERROR)).isEmpty();

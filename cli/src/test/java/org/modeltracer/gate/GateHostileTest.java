@@ -124,7 +124,7 @@ class GateHostileTest {
 
   private static Verdicts judge(Hostile file, Path path) throws IOException {
     Files.write(path, file.bytes().make());
-    return new Verdicts(file.name(), Judged.by(POLICY, path, null));
+    return new Verdicts(file.name(), Judged.by(POLICY, path));
   }
 
   private static boolean metLlama(GateResult judgement) {

@@ -2,13 +2,13 @@ package org.modeltracer.gate;
 
 import java.nio.file.Path;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.checks.Check;
 import org.modeltracer.gate.checks.CheckRequest;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gate.policy.PolicyFile;
+import org.modeltracer.llama.Engine;
 
 /** Judgements for tests. */
 public final class Judged {
@@ -25,11 +25,15 @@ public final class Judged {
   private Judged() {}
 
   static GateResult by(String preset, Path file) {
-    return by(PolicyFile.preset(preset), file, null);
+    return by(PolicyFile.preset(preset), file);
   }
 
-  static GateResult by(Policy policy, Path file, @Nullable Path library) {
-    return Gate.judge(new CheckRequest(file, null, library, policy), QUIET);
+  static GateResult by(Policy policy, Path file) {
+    return by(policy, file, Engine.usual());
+  }
+
+  static GateResult by(Policy policy, Path file, Engine engine) {
+    return Gate.judge(new CheckRequest(file, null, engine, policy), QUIET);
   }
 
   public static CheckResult result(GateResult judgement, String check) {

@@ -13,6 +13,8 @@ import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Stage;
 import org.modeltracer.gate.checks.Verdict;
+import org.modeltracer.llama.Engine;
+import org.modeltracer.llama.ModelOptions.Placement;
 import org.modeltracer.process.Pipes;
 
 /** What the gate and its worker say to each other. */
@@ -32,9 +34,12 @@ class MessageTest {
           new Message.LastWords("GGML_ASSERT"),
           new Message.End());
 
+  private static final Engine ENGINE =
+      new Engine(Path.of("lib"), new Placement(3, List.of("a:1"), true));
+
   @Test
   void jobsAndMessagesArriveAsTheyWere() throws IOException {
-    var request = new CheckRequest(Path.of("f"), null, Path.of("lib"), Policies.PATIENT);
+    var request = new CheckRequest(Path.of("f"), null, ENGINE, Policies.PATIENT);
     var job = new Job(request, List.of("a.b"), Map.of(Stage.LOAD, "x"));
     try (var pipes = new Pipes<>(Job.class, Message.class)) {
       pipes.parent().send(job);

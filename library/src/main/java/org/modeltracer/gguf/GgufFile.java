@@ -10,6 +10,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * What a GGUF file says of itself: version, metadata, tensor table.
@@ -97,6 +98,11 @@ public final class GgufFile {
   /** The key-value pairs. */
   public Metadata metadata() {
     return metadata;
+  }
+
+  /** Tokens of context that the model was trained on, where the file says so. */
+  public OptionalLong trainedContext() {
+    return metadata.integer(architecture().orElse("") + ".context_length");
   }
 
   /** The tensors, in file order. */

@@ -1,5 +1,6 @@
 package org.modeltracer.gguf;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
@@ -45,6 +46,17 @@ public final class LoadChecks {
       VocabularyChecks.run(checks);
     }
     return List.copyOf(checks.problems);
+  }
+
+  /**
+   * Reads the header of a file that may be handed to llama.cpp.
+   *
+   * @throws GgufException when it is malformed, or with the first problem
+   */
+  public static GgufFile read(Path path) {
+    GgufFile file = GgufFile.read(path);
+    require(file);
+    return file;
   }
 
   /**

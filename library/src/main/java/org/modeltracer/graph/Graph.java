@@ -36,24 +36,6 @@ public final class Graph {
     return consumers.getOrDefault(tensor, List.of());
   }
 
-  /** Leaves of the graph, each once, in order of first use. */
-  List<GraphNode> leaves() {
-    var leaves = new ArrayList<GraphNode>();
-    var seen = new HashSet<GraphNode>();
-    for (GraphNode node : nodes) {
-      for (GraphNode source : node.sources()) {
-        GraphNode leaf = source;
-        while (leaf.viewed() != null) {
-          leaf = leaf.viewed();
-        }
-        if (leaf.isLeaf() && seen.add(leaf)) {
-          leaves.add(leaf);
-        }
-      }
-    }
-    return leaves;
-  }
-
   /** Whether a tensor's ancestors, not looked for beyond {@code stop}, include such a one. */
   boolean descendsFrom(GraphNode tensor, Predicate<GraphNode> wanted, Predicate<GraphNode> stop) {
     var seen = new HashSet<GraphNode>();

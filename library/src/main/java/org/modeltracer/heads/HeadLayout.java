@@ -91,6 +91,6 @@ final class HeadLayout {
         Arrays.stream(kvHeads).max().orElse(0),
         (int) metadata.integer(arch + ".embedding_length").orElse(0),
         vocabulary,
-        (int) metadata.integer(arch + ".context_length").orElse(0));
+        (int) file.trainedContext().orElse(0));
   }
 }

@@ -41,20 +41,21 @@ public record ModelOptions(
 
   /** The same with layers offloaded. */
   public ModelOptions withGpuLayers(int layers) {
-    return with(new Placement(layers, placement.rpcServers, placement.extraBuffers));
+    return withPlacement(new Placement(layers, placement.rpcServers, placement.extraBuffers));
   }
 
   /** The same spread over RPC servers, each {@code HOST:PORT}. */
   public ModelOptions withRpcServers(List<String> servers) {
-    return with(new Placement(placement.gpuLayers, servers, placement.extraBuffers));
+    return withPlacement(new Placement(placement.gpuLayers, servers, placement.extraBuffers));
   }
 
   /** The same with weights repacked for the processor, or as they are in the file. */
   public ModelOptions withExtraBuffers(boolean allow) {
-    return with(new Placement(placement.gpuLayers, placement.rpcServers, allow));
+    return withPlacement(new Placement(placement.gpuLayers, placement.rpcServers, allow));
   }
 
-  private ModelOptions with(Placement other) {
+  /** The same with weights placed otherwise. */
+  public ModelOptions withPlacement(Placement other) {
     return new ModelOptions(other, checkTensors, vocabularyOnly, progress);
   }
 

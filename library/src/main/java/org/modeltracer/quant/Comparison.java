@@ -43,8 +43,8 @@ public final class Comparison implements AutoCloseable {
   private int mostKept;
 
   private Comparison(Setup one, Setup two) {
-    referenceFile = checked(one);
-    otherFile = checked(two);
+    referenceFile = LoadChecks.read(one.model());
+    otherFile = LoadChecks.read(two.model());
     Mismatch.of(referenceFile, otherFile)
         .ifPresent(
             what -> {
@@ -54,11 +54,11 @@ public final class Comparison implements AutoCloseable {
                       .formatted(two.model().getFileName(), one.model().getFileName(), what));
             });
     window = window(one.context());
-    LlamaRuntime runtime = LlamaRuntime.loadFrom(one.library());
+    LlamaRuntime runtime = one.engine().runtime();
     reference = new OpenModel(runtime, sized(one));
     try {
       partner =
-          two.library() == null
+          Objects.equals(one.engine().library(), two.engine().library())
               ? new ThreadPartner(runtime, sized(two))
               : new ProcessPartner(sized(two));
     } catch (RuntimeException e) {
@@ -71,7 +71,7 @@ public final class Comparison implements AutoCloseable {
    * Opens two models.
    *
    * @param reference what is compared with
-   * @param other what is compared; one with a library of its own runs in a process of its own
+   * @param other what is compared; on another library it runs in a process of its own
    * @throws LlamaException when they are not the same model apart from their weights' values, or
    *     cannot be loaded
    */
@@ -79,22 +79,11 @@ public final class Comparison implements AutoCloseable {
     return new Comparison(reference, other);
   }
 
-  private static GgufFile checked(Setup setup) {
-    GgufFile file = GgufFile.read(setup.model());
-    LoadChecks.require(file);
-    return file;
-  }
-
   private int window(ContextOptions context) {
     if (context.size().tokens() > 0) {
       return context.size().tokens();
     }
-    long trained =
-        referenceFile
-            .architecture()
-            .map(a -> referenceFile.metadata().integer(a + ".context_length").orElse(WINDOW))
-            .orElse((long) WINDOW);
-    return Math.clamp(trained, 2, WINDOW);
+    return Math.clamp(referenceFile.trainedContext().orElse(WINDOW), 2, WINDOW);
   }
 
   /** Both sides compute the same tokens together: as many as the reference does. */

@@ -6,7 +6,6 @@ import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
-import org.modeltracer.llama.ModelOptions;
 import org.modeltracer.probe.NodeValues;
 import org.modeltracer.session.SessionListener;
 import org.modeltracer.session.SessionOptions;
@@ -21,8 +20,7 @@ final class OpenModel implements AutoCloseable {
   private final TracedSession session;
 
   OpenModel(LlamaRuntime runtime, Setup setup) {
-    var options = ModelOptions.defaults().withGpuLayers(setup.gpuLayers());
-    model = runtime.open(setup.model(), options);
+    model = runtime.open(setup.model(), setup.engine().options());
     tracer = ModelTracer.quiet(TracerConfig.builder().attention(true).build());
     try {
       if (model.hasEncoder() && model.hasDecoder()) {

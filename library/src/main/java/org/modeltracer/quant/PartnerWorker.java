@@ -8,7 +8,6 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.LlamaException;
-import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.probe.NodeValues;
 import org.modeltracer.process.MessageChannel;
 
@@ -37,7 +36,7 @@ final class PartnerWorker {
     }
     parent.follow(this::take);
     try {
-      OpenModel opened = new OpenModel(LlamaRuntime.loadFrom(setup.library()), setup);
+      OpenModel opened = new OpenModel(setup.engine().runtime(), setup);
       model = opened;
       parent.send(
           new PartnerMessage.Opened(opened.model().runtime().version(), opened.session().nodes()));

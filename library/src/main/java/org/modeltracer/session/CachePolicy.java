@@ -51,7 +51,7 @@ public record CachePolicy(boolean reusePrefix, int reuseChunk, boolean shift, in
   }
 
   /** Whether positions have to be movable for this. */
-  boolean moves() {
+  public boolean moves() {
     return shift || reuseChunk > 0;
   }
 }

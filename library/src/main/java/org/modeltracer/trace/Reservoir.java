@@ -7,15 +7,13 @@ import java.util.Random;
 /** A uniform sample of a stream of unknown length (Vitter 1985, algorithm R), seeded. */
 final class Reservoir<T> {
   private final int capacity;
-  private final long seed;
   private final List<T> kept = new ArrayList<>();
-  private Random random;
+  private final Random random;
   private long seen;
   private int slot;
 
   Reservoir(int capacity, long seed) {
     this.capacity = capacity;
-    this.seed = seed;
     random = new Random(seed);
   }
 
@@ -42,11 +40,5 @@ final class Reservoir<T> {
 
   List<T> kept() {
     return List.copyOf(kept);
-  }
-
-  void clear() {
-    kept.clear();
-    seen = 0;
-    random = new Random(seed);
   }
 }

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 
@@ -29,20 +30,22 @@ public final class ExportFolder implements AutoCloseable {
       made.add(existing);
       existing = existing.getParent();
     }
-    try {
-      long free = existing == null ? 0 : Files.getFileStore(existing).getUsableSpace();
-      if (free < bytes) {
-        throw new CliException(
-            ExitCode.USAGE,
-            "the files take %,d bytes, %s has room for %,d; export less with --what, --trace-layers"
-                    .formatted(bytes, folder, free)
-                + " or --trace-heads");
-      }
-      Files.createDirectories(folder);
-    } catch (IOException e) {
+    long free = room(existing);
+    if (free < bytes) {
       throw new CliException(
           ExitCode.USAGE,
-          "--out: cannot create the folder " + folder + " (" + e.getMessage() + ")");
+          "the files take %,d bytes, %s has room for %,d; export less with --what, --trace-layers"
+                  .formatted(bytes, folder, free)
+              + " or --trace-heads");
+    }
+    OutputFile.folder(folder);
+  }
+
+  private static long room(@Nullable Path folder) {
+    try {
+      return folder == null ? 0 : Files.getFileStore(folder).getUsableSpace();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 

@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.anomaly.Severity;
@@ -17,6 +16,11 @@ import org.modeltracer.trace.TraceListener;
  * of the pass and counts the rest, which the log lists.
  */
 public final class AnomalyPrinter implements TraceListener {
+  /** The worst first, of equals the one that came first. */
+  public static final Comparator<Anomaly> WORST_FIRST =
+      Comparator.comparing(Anomaly::severity, Comparator.reverseOrder())
+          .thenComparingInt(Anomaly::id);
+
   private final Terminal terminal;
   private final List<Anomaly> pass = new ArrayList<>();
   private final Set<Integer> printed = new HashSet<>();
@@ -47,11 +51,7 @@ public final class AnomalyPrinter implements TraceListener {
   @Override
   public void onForwardEnd(int forward) {
     inPass = false;
-    pass.stream()
-        .min(
-            Comparator.comparing(Anomaly::severity, Comparator.reverseOrder())
-                .thenComparingInt(Anomaly::id))
-        .ifPresent(worst -> print(worst, pass.size() - 1));
+    pass.stream().min(WORST_FIRST).ifPresent(worst -> print(worst, pass.size() - 1));
     pass.clear();
   }
 
@@ -65,9 +65,19 @@ public final class AnomalyPrinter implements TraceListener {
 
   private void print(Anomaly anomaly, int more) {
     printed.add(anomaly.id());
-    String colour = anomaly.severity() == Severity.CRITICAL ? "bold,red" : "yellow";
-    String label = anomaly.severity().name().toLowerCase(Locale.ROOT);
     String rest = more == 0 ? "" : " (and " + more + " more places in this pass)";
-    terminal.note(terminal.styled("@|" + colour + " " + label + "|@ ") + anomaly.message() + rest);
+    terminal.note(line(anomaly, terminal) + rest);
+  }
+
+  /** An anomaly's severity, coloured, and what it says. */
+  public static String line(Anomaly anomaly, Terminal terminal) {
+    String colour =
+        switch (anomaly.severity()) {
+          case CRITICAL -> "bold,red";
+          case WARNING -> "yellow";
+          case INFO -> "faint";
+        };
+    return terminal.styled("@|" + colour + " " + anomaly.severity().id() + "|@ ")
+        + anomaly.message();
   }
 }

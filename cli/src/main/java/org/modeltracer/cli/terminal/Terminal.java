@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.util.List;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Help.ColorScheme;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.UsageMessageSpec;
 
 /** The terminal, if there is one: colours where wanted, a progress bar where it can be redrawn. */
@@ -19,12 +20,17 @@ public final class Terminal {
   private boolean midLine;
 
   @SuppressWarnings("SystemConsoleNull") // Java 25 returns null again where there is no terminal
-  public Terminal(PrintWriter out, PrintWriter err) {
+  private Terminal(PrintWriter out, PrintWriter err) {
     this.out = out;
     this.err = err;
     interactive = System.console() != null && System.console().isTerminal();
     boolean colours = interactive && System.getenv("NO_COLOR") == null;
     ansi = colours ? Ansi.ON : Ansi.OFF;
+  }
+
+  /** The terminal that a command writes to. */
+  public static Terminal of(CommandSpec command) {
+    return new Terminal(command.commandLine().getOut(), command.commandLine().getErr());
   }
 
   /** Text with picocli's markup, such as {@code @|bold …|@}, rendered or removed. */
@@ -43,10 +49,6 @@ public final class Terminal {
   /** Columns of a line. */
   int width() {
     return interactive ? new UsageMessageSpec().autoWidth(true).width() : USUAL_WIDTH;
-  }
-
-  boolean colours() {
-    return ansi == Ansi.ON;
   }
 
   public synchronized void print(String text) {

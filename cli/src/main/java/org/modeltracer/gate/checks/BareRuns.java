@@ -47,7 +47,8 @@ final class BareRuns implements AutoCloseable {
 
   /** Whether the model computes on the CPU alone. */
   boolean onCpu() {
-    return model.runtime().devices().stream().allMatch(device -> device.startsWith("CPU"));
+    return model.options().placement().rpcServers().isEmpty()
+        && model.runtime().devices().stream().allMatch(device -> device.startsWith("CPU"));
   }
 
   /** Refuses models without logits. */

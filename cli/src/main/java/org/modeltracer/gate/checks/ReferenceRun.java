@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.Random;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.Engine;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.quant.Comparison;
 import org.modeltracer.quant.ComparisonOptions;
@@ -32,12 +33,9 @@ final class ReferenceRun {
         Prompts.context(subject)
             .withBatch(Setup.MICRO_BATCH, Setup.MICRO_BATCH)
             .withContextTokens(Math.max(2, Prompts.contextTokens(subject)));
-    Path library = subject.request().library();
-    Setup one = Setup.of(reference).withContext(context);
-    if (library != null) {
-      one = one.withLibrary(library);
-    }
-    Setup other = Setup.of(subject.request().file()).withContext(context);
+    Engine engine = subject.request().engine();
+    var one = new Setup(reference, engine, context);
+    var other = new Setup(subject.request().file(), engine, context);
     var options =
         new ComparisonOptions(false, true, ComparisonOptions.TOLERANCE, policy.thresholds());
     try (Comparison comparison = Comparison.open(one, other)) {

@@ -11,7 +11,6 @@ import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
-import org.modeltracer.llama.ModelOptions;
 import org.modeltracer.quant.QuantizationReport;
 
 /**
@@ -99,7 +98,7 @@ public final class Subject implements AutoCloseable {
   /** llama.cpp. */
   LlamaRuntime runtime() {
     if (runtime == null) {
-      runtime = LlamaRuntime.loadFrom(request.library());
+      runtime = request.engine().runtime();
       runtime.onAbort(listener::onAbort);
     }
     return runtime;
@@ -108,7 +107,7 @@ public final class Subject implements AutoCloseable {
   /** The model, loaded. */
   LlamaModel model() {
     if (model == null) {
-      model = shared(Stage.LOAD, () -> runtime().open(request.file(), ModelOptions.defaults()));
+      model = shared(Stage.LOAD, () -> runtime().open(request.file(), request.engine().options()));
     }
     return model;
   }
@@ -117,7 +116,7 @@ public final class Subject implements AutoCloseable {
   LlamaModel reference() {
     if (reference == null) {
       reference =
-          shared(Stage.REFERENCE, () -> runtime().open(required(), ModelOptions.defaults()));
+          shared(Stage.REFERENCE, () -> runtime().open(required(), request.engine().options()));
     }
     return reference;
   }

@@ -18,6 +18,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.modeltracer.gate.Gguf;
 import org.modeltracer.gate.policy.PolicyFile;
+import org.modeltracer.llama.Engine;
 import org.modeltracer.testing.Sample;
 
 class TokenizerChecksTest {
@@ -29,7 +30,7 @@ class TokenizerChecksTest {
   @TempDir Path folder;
 
   private static CheckResult ask(Check check, Path file, @Nullable Path reference) {
-    var request = new CheckRequest(file, reference, null, PolicyFile.preset("strict"));
+    var request = new CheckRequest(file, reference, Engine.usual(), PolicyFile.preset("strict"));
     try (var subject = new Subject(request)) {
       return check.ask(subject);
     }

@@ -1,16 +1,13 @@
-package org.modeltracer.cli;
+package org.modeltracer.cli.terminal;
 
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.cli.terminal.ExitCode;
-import org.modeltracer.cli.terminal.LensTable;
-import org.modeltracer.cli.terminal.Terminal;
-import org.modeltracer.cli.terminal.TokenTexts;
 import org.modeltracer.lens.LensOptions;
 import org.modeltracer.lens.PositionReading;
+import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.SamplerOptions;
 import org.modeltracer.session.Generation;
 
@@ -25,8 +22,8 @@ import org.modeltracer.session.Generation;
  * @param generation what was generated
  * @param readings one a position
  */
-record LensReport(
-    LoadedModel model,
+public record LensReport(
+    LlamaModel model,
     List<String> steps,
     SamplerOptions sampler,
     LensOptions options,
@@ -34,23 +31,16 @@ record LensReport(
     Generation generation,
     List<PositionReading> readings) {
 
-  /** Whether there was anything to read. */
-  ExitCode exitCode() {
-    return generation.finish() == Generation.Finish.CANCELLED
-        ? ExitCode.INTERRUPTED
-        : ExitCode.PASS;
-  }
-
   /** As in {@code lens.schema.json}. */
-  Map<String, @Nullable Object> toJson() {
+  public Map<String, @Nullable Object> toJson() {
     Map<String, @Nullable Object> sampling = new LinkedHashMap<>();
     sampling.put("temperature", sampler.temperature());
     sampling.put("top_k", sampler.topK());
     sampling.put("top_p", sampler.topP());
     sampling.put("seed", Integer.toUnsignedLong(sampler.seed()));
     Map<String, @Nullable Object> object = new LinkedHashMap<>();
-    object.put("model", model.file().path().getFileName().toString());
-    object.put("layers", model.model().layers());
+    object.put("model", model.file().getFileName().toString());
+    object.put("layers", model.layers());
     object.put("steps", steps);
     object.put("sampling", sampling);
     object.put("prompt_tokens", prompt.length);
@@ -69,18 +59,18 @@ record LensReport(
   }
 
   /** The same for a person. */
-  void print(Terminal terminal) {
+  public void print(Terminal terminal) {
     terminal.println(
-        terminal.styled("@|bold " + model.file().path().getFileName() + "|@")
+        terminal.styled("@|bold " + model.file().getFileName() + "|@")
             + "  %d layers; a state becomes scores by %s"
-                .formatted(model.model().layers(), String.join(", ", steps)));
+                .formatted(model.layers(), String.join(", ", steps)));
     terminal.println(
         sampler.isGreedy()
             ? "The most likely token was chosen."
             : "Tokens were chosen at temperature %s, top-p %s."
                 .formatted(sampler.temperature(), sampler.topP()));
     terminal.println("");
-    var table = new LensTable(terminal, new TokenTexts(model.model().vocabulary()));
+    var table = new LensTable(terminal, new TokenTexts(model.vocabulary()));
     if (readings.size() == 1) {
       table.one(readings.getFirst());
     } else {

@@ -1,23 +1,23 @@
-package org.modeltracer.cli;
+package org.modeltracer.cli.terminal;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cache.CacheStatistics;
-import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.model.TensorStats;
 import org.modeltracer.trace.KvCacheTrace;
 
 /** The KV cache at the end of a run, for a person at a terminal. */
-final class CacheReport {
+public final class CacheReport {
   private final Terminal terminal;
 
-  CacheReport(Terminal terminal) {
+  public CacheReport(Terminal terminal) {
     this.terminal = terminal;
   }
 
   /** Each cache in a line, and what they hold if that was read. */
-  void print(TracedRun run) {
-    boolean several = run.session().cache().caches().size() > 1;
-    for (KvCacheTrace cache : run.session().cache().caches()) {
+  public void print(List<KvCacheTrace> caches, @Nullable CacheStatistics read) {
+    boolean several = caches.size() > 1;
+    for (KvCacheTrace cache : caches) {
       terminal.println(
           "KV cache%s: %d of %d cells in use (%.0f %%), %d at most, %s of %s; %d evicted."
               .formatted(
@@ -30,7 +30,7 @@ final class CacheReport {
                   bytes(cache.allocatedBytes()),
                   cache.evictions()));
     }
-    contents(run.cacheContents());
+    contents(read);
   }
 
   private static String layers(KvCacheTrace cache) {

@@ -1,0 +1,50 @@
+package org.modeltracer.cli;
+
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.llama.Engine;
+import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.ModelOptions;
+import picocli.CommandLine.Option;
+
+/** Which llama.cpp, and where it puts the weights. */
+final class EngineArguments {
+  @Option(
+      names = "--llama-lib",
+      paramLabel = "PATH",
+      description =
+          "Use your own llama.cpp: a library, or a folder that holds one"
+              + " (also MODELTRACER_LLAMA_LIB).")
+  private @Nullable Path library;
+
+  @Option(
+      names = {"-ngl", "--gpu-layers", "--n-gpu-layers"},
+      paramLabel = "N",
+      defaultValue = "-1",
+      description = "Layers to put on the GPU (default: as llama.cpp does).")
+  private int gpuLayers;
+
+  @Option(
+      names = "--rpc",
+      paramLabel = "HOST:PORT,…",
+      split = ",",
+      hideParamSyntax = true,
+      description = "Spread the model over machines that run llama.cpp's rpc-server.")
+  private List<String> rpcServers = List.of();
+
+  Engine engine() {
+    ModelOptions options =
+        ModelOptions.defaults().withGpuLayers(gpuLayers).withRpcServers(rpcServers);
+    return new Engine(library, options.placement());
+  }
+
+  /** Loads that llama.cpp, whose notes and last words go to the terminal. */
+  LlamaRuntime runtime(Terminal terminal) {
+    LlamaRuntime runtime = engine().runtime();
+    Failures.onAbort(runtime, terminal, () -> {});
+    runtime.note().ifPresent(note -> terminal.note("modeltracer: note: " + note));
+    return runtime;
+  }
+}

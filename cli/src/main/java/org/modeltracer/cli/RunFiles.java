@@ -1,0 +1,42 @@
+package org.modeltracer.cli;
+
+import java.nio.file.Path;
+import org.modeltracer.attention.report.AttentionAnalysis;
+import org.modeltracer.cli.export.OutputFile;
+import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.trace.AnomalyLog;
+import org.modeltracer.trace.Json;
+
+/**
+ * The files of a run, which reach the disk however it ends.
+ *
+ * <p>An interrupt cancels the pass in progress and waits until the summary is written; a failed
+ * assertion inside llama.cpp writes it before the process goes down.
+ */
+final class RunFiles {
+  private final TracedRun run;
+  private final Path folder;
+
+  /** Makes the folder, and writes anomalies there from now on until the tracer is closed. */
+  RunFiles(TracedRun run, Path folder, Interrupt interrupt, Terminal terminal) {
+    this.run = run;
+    this.folder = OutputFile.folder(folder);
+    run.tracer().addListener(new AnomalyLog(folder.resolve("anomalies.jsonl")));
+    interrupt.cancels(run.session()::cancel, this::write);
+    Failures.onAbort(run.model().model().runtime(), terminal, this::write);
+  }
+
+  /**
+   * Writes {@code summary.json}, and {@code attention.json} where attention is traced; returns the
+   * summary.
+   */
+  String write() {
+    String summary = run.summary();
+    OutputFile.write(folder.resolve("summary.json"), summary);
+    AttentionAnalysis attention = run.analysis();
+    if (attention != null) {
+      OutputFile.write(folder.resolve("attention.json"), Json.pretty(attention));
+    }
+    return summary;
+  }
+}

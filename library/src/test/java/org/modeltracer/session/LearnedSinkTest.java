@@ -120,7 +120,7 @@ class LearnedSinkTest {
           long[] shape = scores.shapes.get(id.layer());
           float[] kq = scores.byLayer.get(id.layer());
           float scale = scores.scales.get(id.layer());
-          assertThat(scale).isEqualTo((float) (1 / Math.sqrt(headWidth)));
+          assertThat(scale).isEqualTo((float) (1 / Math.sqrt((double) headWidth)));
           int from = (int) ((id.head() * shape[1] + id.query()) * shape[0]);
           int first = row.keys()[0];
           double[] e =

@@ -133,7 +133,7 @@ public final class SmallArchitectures {
   private void fill(String tensor, GgmlType type, long row, int elements) {
     double mean = mean(tensor);
     boolean matrix = mean == 0 && tensor.endsWith(".weight") && elements > row;
-    double deviation = matrix ? deviation(tensor) / Math.sqrt(row) : 0.1;
+    double deviation = matrix ? deviation(tensor) / Math.sqrt((double) row) : 0.1;
     ByteBuffer values = ByteBuffer.allocate(4 * elements).order(ByteOrder.LITTLE_ENDIAN);
     for (int i = 0; i < elements; i++) {
       float value = (float) (mean + deviation * random.nextGaussian());

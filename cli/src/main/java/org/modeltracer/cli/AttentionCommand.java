@@ -47,7 +47,7 @@ final class AttentionCommand implements Callable<Integer> {
   @Option(
       names = {"-f", "--file"},
       paramLabel = "FILE",
-      description = "File of prompts, one a line.")
+      description = "File of prompts, one per line.")
   private @Nullable Path file;
 
   @Option(
@@ -144,7 +144,7 @@ final class AttentionCommand implements Callable<Integer> {
       throw new CliException(
           ExitCode.USAGE,
           given == 0
-              ? "no prompt; give one with -p TEXT, -f FILE (one a line) or --tokens 1,2,3"
+              ? "no prompt; give one with -p TEXT, -f FILE (one per line) or --tokens 1,2,3"
               : "give prompts one way: -p, -f or --tokens");
     }
     if (tokens != null) {

@@ -54,7 +54,7 @@ final class CheckOutputs {
   @Option(names = "--json", description = "Print JSON to stdout, and nothing else.")
   boolean json;
 
-  /** Makes the folders, so that a wrong name is told before the work and not after it. */
+  /** Makes the folders, so that a wrong name is reported before the work and not after it. */
   void prepare() {
     if (!noSummary) {
       OutputFile.folder(out);

@@ -171,7 +171,7 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
     terminal.println("");
   }
 
-  /** Names repeat where a node has no place of its own: the operation tells them apart. */
+  /** Names repeat where a node has no place of its own: the operation distinguishes them. */
   private static String name(NodeError node) {
     return node.name() + (node.place().site() == Site.OTHER ? " " + node.op() : "");
   }

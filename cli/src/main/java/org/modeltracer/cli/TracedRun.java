@@ -54,7 +54,7 @@ final class TracedRun implements AutoCloseable {
     description = new RunDescription(model.file(), session, options);
   }
 
-  /** Puts a lens on the run: tracked scores are told layer by layer. */
+  /** Puts a lens on the run: tracked scores are reported layer by layer. */
   void look() {
     TracerConfig config = tracer.config();
     lens =

@@ -23,7 +23,7 @@ final class Patience {
     this.deadline = deadline;
   }
 
-  /** The result of a check; an error when it did not end in time. */
+  /** The result of a check; an error when it ran out of time. */
   CheckResult ask(Check check, Subject subject) {
     if (deadline.passed()) {
       return CheckResult.of(check.id(), Verdict.ERROR, deadline.tooLate());

@@ -12,8 +12,8 @@ import tools.jackson.databind.json.JsonMapper;
  * @param explosionAbs magnitude above which a value is suspect (1e6: published massive activations
  *     stay below, Sun 2024, arXiv:2402.17762)
  * @param explosionStd standard deviation above which a tensor is suspect (1e4)
- * @param explosionCertain magnitude that is critical even in the first passes, where nothing tells
- *     a stable feature of the model from an explosion (1e8)
+ * @param explosionCertain magnitude that is critical even in the first passes, where nothing says a
+ *     stable feature of the model from an explosion (1e8)
  * @param massiveRatio peak over standard deviation from which a few massive values, not the whole
  *     tensor, make the deviation (20; a Gaussian tensor has 4 to 6)
  * @param historyPasses finite observations of a place before its own history judges it (3)

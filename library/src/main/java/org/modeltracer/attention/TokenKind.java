@@ -1,6 +1,6 @@
 package org.modeltracer.attention;
 
-/** What a token is for, as far as its text tells. */
+/** What a token is for, as far as its text shows. */
 public enum TokenKind {
   /** Words and parts of words. */
   CONTENT,

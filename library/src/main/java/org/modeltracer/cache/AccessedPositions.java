@@ -51,7 +51,7 @@ public final class AccessedPositions {
     }
   }
 
-  /** A window's cache may have dropped a token for one of its sequences: the largest tells. */
+  /** A window's cache may have dropped a token for one of its sequences: the largest shows it. */
   private int owner(int sequence, int position, CellMap cells, int cell) {
     if (sequence == 0) {
       return 0;

@@ -111,7 +111,7 @@ public final class CacheGroup {
     return used == 0 ? 0 : 1 - (double) cells.longestRuns(streamCells) / used;
   }
 
-  /** What is to be told of the group. */
+  /** What is reported of the group. */
   public KvCacheTrace trace() {
     return new KvCacheTrace(
         tensors.stream().map(CacheTensor::layer).distinct().sorted().toList(),

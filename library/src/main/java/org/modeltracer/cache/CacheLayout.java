@@ -25,7 +25,7 @@ import org.modeltracer.model.Site;
  * keep a smaller one for layers with a sliding window.
  */
 public final class CacheLayout {
-  /** What tells apart caches that are filled differently: the input with the cells' numbers. */
+  /** What distinguishes caches that are filled differently: the input with the cells' numbers. */
   private record Filling(long indices, int cells) {}
 
   private final List<CacheGroup> groups = new ArrayList<>();

@@ -23,7 +23,7 @@ import org.modeltracer.weights.Weights;
 final class Explanation {
   private static final int PEERS = 8;
 
-  /** Whether the pass is finite on another computer of it; empty when that cannot be told. */
+  /** Whether the pass is finite on another computer of it; empty when that is unknown. */
   interface SecondOpinion {
     Optional<Boolean> finite();
   }

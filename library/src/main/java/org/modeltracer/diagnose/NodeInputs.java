@@ -147,7 +147,7 @@ final class NodeInputs implements AutoCloseable {
   private @Nullable Integer position(Tensor t, GraphNode node, List<Long> index, long element) {
     WrittenRows rows = written;
     if (rows != null) {
-      // As many rows a token as it takes: one, or one for each value of a transposed cache.
+      // As many rows per token as it takes: one, or one for each value of a transposed cache.
       long row = element / t.ne(0);
       return known(pass.position(row * pass.tokensOfGraph() / rows.ids().length, false));
     }

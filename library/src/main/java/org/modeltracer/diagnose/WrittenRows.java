@@ -9,7 +9,7 @@ import org.modeltracer.model.RunningStats;
  * The rows that a {@code SET_ROWS} wrote; the rest of its output is what was there before.
  *
  * @param ids row numbers, as many a batch as the source has rows
- * @param perBatch row numbers a batch
+ * @param perBatch row numbers per batch
  * @param batches batches of row numbers; outputs with more share them
  */
 record WrittenRows(long[] ids, int perBatch, int batches) {

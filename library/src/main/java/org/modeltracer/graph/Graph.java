@@ -36,7 +36,7 @@ public final class Graph {
     return consumers.getOrDefault(tensor, List.of());
   }
 
-  /** Whether a tensor's ancestors, not looked for beyond {@code stop}, include such a one. */
+  /** Whether a tensor's ancestors, not looked for beyond {@code stop}, include one. */
   boolean descendsFrom(GraphNode tensor, Predicate<GraphNode> wanted, Predicate<GraphNode> stop) {
     var seen = new HashSet<GraphNode>();
     var open = new ArrayList<GraphNode>(List.of(tensor));

@@ -80,7 +80,7 @@ public record GraphNode(
     return own.replaceFirst("-\\d+$", "");
   }
 
-  /** Layer that the name tells, -1 when it tells none. */
+  /** Layer in the name, -1 when there is none. */
   public int namedLayer() {
     Matcher m = LAYER.matcher(name);
     if (!m.find()) {

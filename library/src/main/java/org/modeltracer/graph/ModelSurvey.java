@@ -98,7 +98,7 @@ public record ModelSurvey(
     return survey;
   }
 
-  /** Whether nodes that are computed carry a flag, which then tells apart those that are not. */
+  /** Whether nodes that are computed carry a flag, which then distinguishes those that are not. */
   public boolean setsFlag(int flag) {
     return maps.stream()
         .flatMap(m -> m.graph().nodes().stream())

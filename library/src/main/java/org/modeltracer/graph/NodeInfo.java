@@ -11,7 +11,7 @@ import org.modeltracer.model.Place;
  * @param tensor name in llama.cpp's graph
  * @param op operation that computes it
  * @param key operation, name and occurrence, the same in every graph of the same shape
- * @param width numbers a row; 0 for attention, whose rows grow with the text
+ * @param width numbers per row; 0 for attention, whose rows grow with the text
  * @param weight tensor of the model file that made it, null where none did directly
  */
 public record NodeInfo(

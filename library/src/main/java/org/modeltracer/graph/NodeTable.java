@@ -7,8 +7,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What is known of the nodes of a graph, found again by their identity as a graph runs.
  *
- * <p>Nodes of one identity are told apart by how many of them came before in the graph. Looking one
- * up allocates nothing.
+ * <p>Nodes of one identity are distinguished by how many of them came before in the graph. Looking
+ * one up allocates nothing.
  */
 public final class NodeTable<T> {
   private static final class Slot<T> {

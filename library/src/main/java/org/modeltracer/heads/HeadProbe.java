@@ -29,7 +29,7 @@ import org.modeltracer.trace.TracerConfig;
  * The standard probe: seeded random tokens repeated, which no text explains, and a text.
  *
  * <p>A sequence is {@code [BOS] + r + r + r}, r being distinct random tokens: what a head does with
- * the second and third copy, position and content tell apart (Elhage et al. 2021, Olsson et al.
+ * the second and third copy, position and content distinguish (Elhage et al. 2021, Olsson et al.
  * 2022).
  */
 public final class HeadProbe {
@@ -73,7 +73,7 @@ public final class HeadProbe {
       Map<Integer, Mask> masks,
       Set<Integer> skipped) {}
 
-  /** Told how far the probe is. */
+  /** Follows how far the probe is. */
   public interface Progress {
     /** {@code done} of {@code all} sequences. */
     void at(int done, int all);

@@ -55,7 +55,7 @@ public final class LensTrace implements SessionListener, AutoCloseable {
   /**
    * Puts a lens on a session.
    *
-   * @param target told of each position, on the runtime's thread
+   * @param target takes each position, on the runtime's thread
    * @throws LlamaException when this model's states cannot be read as scores
    */
   public static LensTrace attach(

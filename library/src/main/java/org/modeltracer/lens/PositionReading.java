@@ -12,7 +12,7 @@ import org.modeltracer.trace.LogitEvolutionTrace;
  * @param token the token there
  * @param text its text
  * @param next the token after it: of the prompt, or chosen; null where there is none
- * @param layers one a layer, from the embedding on
+ * @param layers one per layer, from the embedding on
  * @param tracked tokens that are followed through all layers
  * @param decisiveLayer first layer from which on the final top-1 stays top-1; null when the last
  *     state is not finite

@@ -13,7 +13,7 @@ import org.modeltracer.llama.ffi.NativeLibrary;
  * What a {@code *_default_params} function of a library writes, and which bytes it leaves alone.
  *
  * <p>Seen by calling it twice over different prefills: a byte that differs was not written. Padding
- * is often left alone, so the last byte written tells the size but for its rounding.
+ * is often left alone, so the last byte written shows the size but for its rounding.
  *
  * @param struct name of the C struct
  * @param bytes the first of the two copies

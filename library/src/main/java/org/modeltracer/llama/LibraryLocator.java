@@ -120,7 +120,7 @@ final class LibraryLocator {
     }
   }
 
-  /** The llama.cpp release that a library's file name tells, such as {@code b7347}. */
+  /** The llama.cpp release in a library's file name, such as {@code b7347}. */
   static Optional<String> release(Path library) {
     return RELEASE
         .matcher(String.valueOf(library.getFileName()))

@@ -6,7 +6,7 @@ import java.util.List;
  * What a node of a graph computes from its sources.
  *
  * @param code ggml's number of the operation, which differs between generations
- * @param name the operation, such as {@code MUL_MAT}, with unary ones told apart, such as {@code
+ * @param name the operation, such as {@code MUL_MAT}, with unary ones distinguished, such as {@code
  *     TANH}
  * @param params its sixteen 32-bit parameters
  */

@@ -14,7 +14,7 @@ import org.modeltracer.llama.ffi.LlamaFunctions;
  * @param context {@code llama_context_params}
  */
 record ParameterLayouts(CStruct model, CStruct context) {
-  /** Differences told in an error: the first few are enough to see which field moved. */
+  /** Differences listed in an error: the first few are enough to see which field moved. */
   private static final int TOLD = 3;
 
   /**

@@ -32,7 +32,7 @@ record RpcEndpoint(String host, int port) {
   private static final int HELLO = 14;
   private static final int VERSION_BYTES = 3;
 
-  /** What a server may want to be told of the client, in bytes; newest protocol first. */
+  /** What a server may want to know of the client, in bytes; newest protocol first. */
   private static final int[] REQUESTS = {24, 0};
 
   private static final long LONGEST_ANSWER = 64;

@@ -74,7 +74,7 @@ public final class Tensor {
     return address;
   }
 
-  /** ggml type number; {@link LlamaRuntime#type} tells what it means. */
+  /** ggml type number; {@link LlamaRuntime#type} says what it means. */
   public int type() {
     return MEMORY.get(INT, address + TYPE);
   }
@@ -113,7 +113,7 @@ public final class Tensor {
     return runtime.opName(opCode());
   }
 
-  /** Name of the operation with unary and gated ones told apart, such as {@code SILU}. */
+  /** Name of the operation with unary and gated ones distinguished, such as {@code SILU}. */
   public String opDescription() {
     return runtime.opDescription(address);
   }

@@ -10,8 +10,8 @@ import org.modeltracer.llama.ffi.OfferedFunction.Dequantization;
  *
  * @param id ggml's number for it
  * @param name ggml's name, such as {@code q4_K}
- * @param blockSize elements a block, 1 when not quantized
- * @param blockBytes bytes a block
+ * @param blockSize elements per block, 1 when not quantized
+ * @param blockBytes bytes per block
  * @param quantized whether blocks share scales
  * @param toFloat ggml's {@code to_float}, null for types without one
  */

@@ -233,7 +233,7 @@ final class UnpackedNatives {
     }
   }
 
-  /** Who this process is, told by what it creates: a name may be unknown in a container. */
+  /** Who this process is, known by what it creates: a name may be unknown in a container. */
   private static UserPrincipal me() throws IOException {
     Path mine = Files.createTempFile("modeltracer", null);
     try {

@@ -320,7 +320,7 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
     tracer.recordActivation(observation);
   }
 
-  /** Token position of the row that holds an element, -1 when it cannot be told. */
+  /** Token position of the row that holds an element, -1 when it is unknown. */
   private int positionOf(Tensor node, @Nullable TokenAxis axis, long element) {
     if (axis == null) {
       return ubatch.size() == 1 ? ubatch.position(0) : -1;
@@ -331,7 +331,7 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
 
   private void layerOut(Tensor node, WatchedNode watched) {
     if (!embeddingTold) {
-      // The embedding is handed on late: only now are the rows of several streams told apart.
+      // The embedding is handed on late: only now are the rows of several streams distinguished.
       emit(Place.BEFORE_LAYERS, residual.state(), residual.rows(), residual.width(), false);
       embeddingTold = true;
     }

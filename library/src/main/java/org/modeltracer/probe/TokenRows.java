@@ -8,7 +8,7 @@ import org.modeltracer.graph.TokenAxis;
 import org.modeltracer.llama.Tensor;
 
 /**
- * The rows of a tensor, one a token, whatever dimensions a row has and whether it lies dense.
+ * The rows of a tensor, one per token, whatever dimensions a row has and whether it lies dense.
  *
  * <p>Values of a fused projection, for instance, are a view with gaps: {@code [token, head, value
  * width]} within {@code [token, all of Q, K and V]}.

@@ -8,7 +8,7 @@ import java.lang.foreign.MemorySegment;
  * @param node index in the list of its nodes
  * @param firstPosition token position of the first row
  * @param rows number of rows
- * @param width numbers a row
+ * @param width numbers per row
  * @param waits whether the other model waits for values to go on with
  * @param values dense float32 {@code [row, width]}
  */

@@ -100,7 +100,7 @@ final class Generator {
     shifts++;
   }
 
-  /** Every cell may be in use, which has been told then, or those of this sequence alone. */
+  /** Every cell may be in use, which has been reported then, or those of this sequence alone. */
   private void exhausted() {
     if (tracer.config().kvCache() && !cache.isFull()) {
       String message =

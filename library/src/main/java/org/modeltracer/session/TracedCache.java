@@ -20,7 +20,7 @@ import org.modeltracer.trace.ModelTracer;
  * A context's KV cache together with what is known of its cells.
  *
  * <p>Operations go to llama.cpp and to the map of cells alike, so that rows of attention keep being
- * told by token position.
+ * reported by token position.
  */
 public final class TracedCache {
   private final LlamaModel model;

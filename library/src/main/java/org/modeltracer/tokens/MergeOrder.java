@@ -10,7 +10,7 @@ import java.util.Map;
 /**
  * Whether the merges of a BPE vocabulary stand in the order in which they were learnt.
  *
- * <p>A trainer numbers a token when it learns the merge that makes it, so ids rise along the list
+ * <p>A trainer numbers per token when it learns the merge that makes it, so ids rise along the list
  * of merges. Where nearly all do, one that does not was moved: the file was edited, or converted
  * wrongly.
  *

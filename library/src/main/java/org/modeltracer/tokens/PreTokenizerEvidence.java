@@ -30,11 +30,11 @@ import java.util.TreeSet;
  * @param tokens frequent tokens looked at
  * @param split those that the declared pre-tokenizer splits, the most frequent first
  * @param fitting pre-tokenizers that split none of them, one name for each set of rules; all of
- *     them when the vocabulary tells nothing
+ *     them when the vocabulary says nothing
  * @param joinsMore whether the declared pre-tokenizer keeps words that GPT-2's would split
  * @param confirming tokens of all merges that are such words
  * @param splitsMore whether the declared pre-tokenizer splits words that GPT-2's would keep; only a
- *     vocabulary with merges enough to have had such tokens tells that it was trained so
+ *     vocabulary with merges enough to have had such tokens shows that it was trained so
  * @param merged tokens that merges make
  */
 public record PreTokenizerEvidence(

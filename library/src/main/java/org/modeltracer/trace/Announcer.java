@@ -7,7 +7,7 @@ import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.model.Subscription;
 
-/** Tells whoever listens: listeners, flight recorder, and the log when nobody else does. */
+/** Reports anomalies to listeners, flight recorder, and the log when nobody else does. */
 final class Announcer {
   private static final System.Logger LOG = System.getLogger("org.modeltracer");
 
@@ -46,7 +46,7 @@ final class Announcer {
     }
   }
 
-  /** Takes an anomaly that was just counted; tells of it only when it is {@code fresh}. */
+  /** Takes an anomaly that was just counted; reports it only when it is {@code fresh}. */
   void announce(Anomaly anomaly, boolean fresh) {
     if (worst == null || anomaly.severity().compareTo(worst.severity()) > 0) {
       worst = anomaly;

@@ -16,7 +16,7 @@ final class ExpertCounts {
     this.limits = limits;
   }
 
-  /** Counts one choice; true once a layer, when there were enough to call an expert dead. */
+  /** Counts one choice; true once per layer, when there were enough to call an expert dead. */
   boolean record(int layer, int experts, int chosen) {
     if (layer >= counts.length) {
       int known = counts.length;

@@ -25,9 +25,10 @@ import org.modeltracer.model.Subscription;
  * computation, {@link #endForward}. While nothing is wrong, and attention is not traced, none of
  * them allocates once every place has been seen. What the configuration leaves out is ignored.
  *
- * <p>An anomaly is told to the listeners when it shows first; when it shows again it is counted.
- * Without a listener it is logged as a warning by {@code System.Logger} {@code org.modeltracer},
- * with one, or where the tracer is {@link #quiet}, at debug level. It is a JFR event either way.
+ * <p>An anomaly is reported to the listeners when it shows first; when it shows again it is
+ * counted. Without a listener it is logged as a warning by {@code System.Logger} {@code
+ * org.modeltracer}, with one, or where the tracer is {@link #quiet}, at debug level. It is a JFR
+ * event either way.
  *
  * <p>Meant to be fed by one thread; others may ask for the summary at any time.
  */

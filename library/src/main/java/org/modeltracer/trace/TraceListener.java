@@ -19,7 +19,7 @@ public interface TraceListener {
   /** An anomaly showed for the first time; repeats are only counted. */
   default void onAnomaly(Anomaly anomaly) {}
 
-  /** The root cause of an anomaly already told was found. */
+  /** The root cause of an anomaly already reported was found. */
   default void onRootCause(Anomaly anomaly) {}
 
   /** A row of attention; it may be read during the call only. */

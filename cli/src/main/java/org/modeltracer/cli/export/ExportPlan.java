@@ -177,7 +177,7 @@ public final class ExportPlan {
   }
 
   private void hidden() {
-    // The embedding is told when the first layer ends.
+    // The embedding is reported when the first layer ends.
     if (embeddingWidth > 0 && widths.containsKey(0)) {
       add(
           "embedding",

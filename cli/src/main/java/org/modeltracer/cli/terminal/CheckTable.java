@@ -38,7 +38,7 @@ public final class CheckTable {
             + report.counts());
   }
 
-  /** The worst of what a failing check found, the first of which the message has told already. */
+  /** The worst of what a failing check found, the first of which the message has named already. */
   private void evidence(CheckResult result) {
     if (result.verdict() != Verdict.FAIL && result.verdict() != Verdict.ERROR) {
       return;

@@ -1,6 +1,6 @@
 package org.modeltracer.cli.terminal;
 
-/** A failure with its exit code, told to the user in one line and a hint. */
+/** A failure with its exit code, shown to the user in one line and a hint. */
 public final class CliException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

@@ -20,7 +20,7 @@ import org.modeltracer.session.Generation;
  * @param options what was looked for
  * @param prompt tokens of the prompt
  * @param generation what was generated
- * @param readings one a position
+ * @param readings one per position
  */
 public record LensReport(
     LlamaModel model,

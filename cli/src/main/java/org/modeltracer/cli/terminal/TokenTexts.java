@@ -14,7 +14,7 @@ public final class TokenTexts {
     this.vocabulary = vocabulary;
   }
 
-  /** Text of a token; bytes that are no text by themselves are told in hexadecimal. */
+  /** Text of a token; bytes that are no text by themselves are shown in hexadecimal. */
   String text(int token) {
     byte[] piece = vocabulary.piece(token, true);
     String whole = new String(piece, StandardCharsets.UTF_8);

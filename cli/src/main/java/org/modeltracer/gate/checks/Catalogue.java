@@ -7,7 +7,7 @@ import java.util.Optional;
 public final class Catalogue {
   private static final List<Check> CHECKS =
       List.of(
-          // One a line, in the order in which they run.
+          // One per line, in the order in which they run.
           new FileStructure(),
           new FileMetadata(),
           new FileData(),

@@ -10,7 +10,7 @@ import org.modeltracer.llama.Vocabulary;
  * Whether the file and its reference make the same tokens.
  *
  * <p>The only check that sees every change of a pre-tokenizer: without a reference, one whose rules
- * split no frequent token of the vocabulary cannot be told from the right one.
+ * split no frequent token of the vocabulary cannot be distinguished from the right one.
  */
 final class TokenizerReference implements Check {
   private static final int SHOWN = 5;

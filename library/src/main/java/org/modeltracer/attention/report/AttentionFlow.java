@@ -35,7 +35,7 @@ public record AttentionFlow(
 
   /** In what sense a layer is narrow. */
   public enum BottleneckType {
-    /** Largest drop of exp H of the rollout's rows: fewer positions are still told apart. */
+    /** Largest drop of exp H of the rollout's rows: fewer positions are still distinguished. */
     INFORMATION,
     /** Head-averaged rows of least entropy: few keys are read. */
     ATTENTION,

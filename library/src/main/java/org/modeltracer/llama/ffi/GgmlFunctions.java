@@ -22,8 +22,8 @@ public final class GgmlFunctions extends Functions {
   /**
    * Those of a library.
    *
-   * @param offloads whether a scheduler is told if operations may be offloaded, as it is in recent
-   *     releases
+   * @param offloads whether a scheduler takes whether operations may be offloaded, as it is in
+   *     recent releases
    */
   public GgmlFunctions(NativeLibrary library, boolean offloads) {
     super(library);
@@ -40,7 +40,7 @@ public final class GgmlFunctions extends Functions {
 
   private final CFunction opDescription = function("ggml_op_desc", "p:p");
 
-  /** Name of a tensor's operation, unary ones told apart. */
+  /** Name of a tensor's operation, unary ones distinguished. */
   public String opDescription(long tensor) {
     return NativeMemory.text(opDescription.toLong(tensor));
   }

@@ -33,6 +33,7 @@ class InterruptTest {
         command,
         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
         "-XX:+UseSerialGC",
+        "-Dmodeltracer.home=" + System.getProperty("modeltracer.home"),
         "--enable-native-access=ALL-UNNAMED",
         "-cp",
         System.getProperty("java.class.path"),

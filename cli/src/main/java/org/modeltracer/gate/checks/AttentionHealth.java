@@ -10,24 +10,16 @@ import org.modeltracer.gate.policy.Policy;
  * Whether attention works: every row sums to 1 and sees something, and few heads are dead, look at
  * all keys alike, or at one key only.
  */
-final class AttentionHealth implements Check {
-  @Override
-  public String id() {
-    return "attention.health";
+final class AttentionHealth extends Check {
+  AttentionHealth() {
+    super(
+        "attention.health",
+        Needs.MODEL,
+        "rows of attention sum to 1, heads are not dead, uniform or collapsed");
   }
 
   @Override
-  public String description() {
-    return "rows of attention sum to 1, heads are not dead, uniform or collapsed";
-  }
-
-  @Override
-  public Needs needs() {
-    return Needs.MODEL;
-  }
-
-  @Override
-  public List<AnomalyKind> anomalies() {
+  List<AnomalyKind> anomalies() {
     return List.of(
         AnomalyKind.ROW_SUM,
         AnomalyKind.MASKED_ROW,
@@ -37,7 +29,7 @@ final class AttentionHealth implements Check {
   }
 
   @Override
-  public CheckResult run(Subject subject) {
+  CheckResult run(Subject subject) {
     TracedPrompts traced = subject.traced();
     int heads = traced.attention().heads().size();
     long rows = traced.attention().rows();

@@ -6,30 +6,46 @@ import org.modeltracer.gguf.GgufException;
 import org.modeltracer.llama.LlamaException;
 
 /** A question that the gate asks of a model file. Stateless; the subject holds what is shared. */
-public interface Check {
-  /** Name in policies and results: group, dot, snake case, such as {@code forward.finite}. */
-  String id();
+public abstract class Check {
+  private final String id;
+  private final Needs needs;
+  private final String description;
 
-  /** One line that says what is checked, for {@code --list}. */
-  String description();
+  Check(String id, Needs needs, String description) {
+    this.id = id;
+    this.needs = needs;
+    this.description = description;
+  }
+
+  /** Name in policies and results: group, dot, snake case, such as {@code forward.finite}. */
+  public String id() {
+    return id;
+  }
 
   /** What the check needs before it can run. */
-  Needs needs();
+  public Needs needs() {
+    return needs;
+  }
+
+  /** One line that says what is checked, for {@code --list}. */
+  public String description() {
+    return description;
+  }
 
   /**
    * Runs the check.
    *
    * @throws LlamaException when llama.cpp fails; the check then ends as an error
    */
-  CheckResult run(Subject subject);
+  abstract CheckResult run(Subject subject);
 
   /** Kinds of anomalies that are this check's to judge, and not {@code forward.anomalies}'. */
-  default List<AnomalyKind> anomalies() {
+  List<AnomalyKind> anomalies() {
     return List.of();
   }
 
   /** The result of the check, whatever comes of it; never throws on account of the file. */
-  default CheckResult ask(Subject subject) {
+  public CheckResult ask(Subject subject) {
     try {
       return run(subject);
     } catch (NotApplicable e) {
@@ -61,7 +77,7 @@ public interface Check {
   }
 
   /** What has to be at hand for a check, in ascending order. */
-  enum Needs {
+  public enum Needs {
     /** The file alone; no native code. */
     FILE,
     /** llama.cpp's library, the model not loaded: conversions of weights. */

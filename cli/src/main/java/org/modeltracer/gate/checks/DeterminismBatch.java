@@ -5,24 +5,16 @@ package org.modeltracer.gate.checks;
  *
  * <p>Kernels round differently for one token and for many, so the logits are close, not equal.
  */
-final class DeterminismBatch implements Check {
-  @Override
-  public String id() {
-    return "determinism.batch";
+final class DeterminismBatch extends Check {
+  DeterminismBatch() {
+    super(
+        "determinism.batch",
+        Needs.MODEL,
+        "a prompt read at once gives the logits of reading it token by token");
   }
 
   @Override
-  public String description() {
-    return "a prompt read at once gives the logits of reading it token by token";
-  }
-
-  @Override
-  public Needs needs() {
-    return Needs.MODEL;
-  }
-
-  @Override
-  public CheckResult run(Subject subject) {
+  CheckResult run(Subject subject) {
     BareRuns runs = subject.bare();
     runs.requireLogits();
     runs.requireMemory();

@@ -1,24 +1,13 @@
 package org.modeltracer.gate.checks;
 
 /** Whether the same prompt gives the same logits twice: every bit of them on the CPU. */
-final class DeterminismRepeat implements Check {
-  @Override
-  public String id() {
-    return "determinism.repeat";
+final class DeterminismRepeat extends Check {
+  DeterminismRepeat() {
+    super("determinism.repeat", Needs.MODEL, "the same prompt gives the same logits twice");
   }
 
   @Override
-  public String description() {
-    return "the same prompt gives the same logits twice";
-  }
-
-  @Override
-  public Needs needs() {
-    return Needs.MODEL;
-  }
-
-  @Override
-  public CheckResult run(Subject subject) {
+  CheckResult run(Subject subject) {
     BareRuns runs = subject.bare();
     runs.requireLogits();
     double limit = runs.onCpu() ? 0 : subject.policy().limit("determinism.repeat.relative");

@@ -11,26 +11,18 @@ import org.modeltracer.weights.WeightFinding;
 import org.modeltracer.weights.WeightScan;
 
 /** Whether the weights are numbers that a model can work with. */
-final class FileData implements Check {
+final class FileData extends Check {
   private static final Pattern IN_LAYER = Pattern.compile("(?:^|\\.)blk\\.(\\d{1,9})\\.");
 
-  @Override
-  public String id() {
-    return "file.data";
+  FileData() {
+    super(
+        "file.data",
+        Needs.RUNTIME,
+        "no NaN or Inf in any tensor or scale, no absurd magnitudes, no dead rows or experts");
   }
 
   @Override
-  public String description() {
-    return "no NaN or Inf in any tensor or scale, no absurd magnitudes, no dead rows or experts";
-  }
-
-  @Override
-  public Needs needs() {
-    return Needs.RUNTIME;
-  }
-
-  @Override
-  public CheckResult run(Subject subject) {
+  CheckResult run(Subject subject) {
     GgufFile file = subject.file();
     Policy policy = subject.policy();
     WeightScan.Result scan =

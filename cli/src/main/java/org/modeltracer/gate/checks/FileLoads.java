@@ -7,26 +7,15 @@ import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 
 /** Whether llama.cpp loads the file and can set up a context for it. */
-final class FileLoads implements Check {
+final class FileLoads extends Check {
   static final String ID = "file.loads";
 
-  @Override
-  public String id() {
-    return ID;
+  FileLoads() {
+    super(ID, Needs.MODEL, "llama.cpp loads the file and sets up a context");
   }
 
   @Override
-  public String description() {
-    return "llama.cpp loads the file and sets up a context";
-  }
-
-  @Override
-  public Needs needs() {
-    return Needs.MODEL;
-  }
-
-  @Override
-  public CheckResult run(Subject subject) {
+  CheckResult run(Subject subject) {
     var check = new CheckResultBuilder(this, subject);
     try {
       LlamaModel model = subject.model();

@@ -11,28 +11,20 @@ import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.Metadata;
 
 /** Whether what the file says of itself makes sense: context, heads, special tokens, template. */
-final class FileMetadata implements Check {
+final class FileMetadata extends Check {
   private static final long LEAST_CONTEXT = 32;
   private static final long MOST_CONTEXT = 1 << 28;
 
-  @Override
-  public String id() {
-    return "file.metadata";
+  FileMetadata() {
+    super(
+        "file.metadata",
+        Needs.FILE,
+        "context, heads and special tokens make sense; a chat template is there where one is"
+            + " needed, and is well-formed");
   }
 
   @Override
-  public String description() {
-    return "context, heads and special tokens make sense; a chat template is there where one is"
-        + " needed, and is well-formed";
-  }
-
-  @Override
-  public Needs needs() {
-    return Needs.FILE;
-  }
-
-  @Override
-  public CheckResult run(Subject subject) {
+  CheckResult run(Subject subject) {
     GgufFile file;
     try {
       file = subject.file();

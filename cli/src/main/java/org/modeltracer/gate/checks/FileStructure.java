@@ -10,26 +10,18 @@ import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.LoadChecks;
 
 /** Whether the file is well-formed GGUF whose header llama.cpp can be trusted with. */
-final class FileStructure implements Check {
+final class FileStructure extends Check {
   static final String ID = "file.structure";
 
-  @Override
-  public String id() {
-    return ID;
+  FileStructure() {
+    super(
+        ID,
+        Needs.FILE,
+        "header, metadata and tensor table are well-formed and lie within the file");
   }
 
   @Override
-  public String description() {
-    return "header, metadata and tensor table are well-formed and lie within the file";
-  }
-
-  @Override
-  public Needs needs() {
-    return Needs.FILE;
-  }
-
-  @Override
-  public CheckResult run(Subject subject) {
+  CheckResult run(Subject subject) {
     GgufFile file;
     try {
       file = GgufFile.read(subject.request().file());

@@ -9,24 +9,16 @@ import org.modeltracer.anomaly.AnomalyKind;
 import org.modeltracer.gate.policy.Policy;
 
 /** Whether no anomaly of a kind without a check of its own is as bad as the policy forbids. */
-final class ForwardAnomalies implements Check {
-  @Override
-  public String id() {
-    return "forward.anomalies";
+final class ForwardAnomalies extends Check {
+  ForwardAnomalies() {
+    super(
+        "forward.anomalies",
+        Needs.MODEL,
+        "no other anomaly (explosion, vanishing, residual dominance, dead expert, KV cache …)");
   }
 
   @Override
-  public String description() {
-    return "no other anomaly (explosion, vanishing, residual dominance, dead expert, KV cache …)";
-  }
-
-  @Override
-  public Needs needs() {
-    return Needs.MODEL;
-  }
-
-  @Override
-  public CheckResult run(Subject subject) {
+  CheckResult run(Subject subject) {
     TracedPrompts traced = subject.traced();
     var check = new CheckResultBuilder(this, subject);
     var kinds = new TreeMap<String, Long>();

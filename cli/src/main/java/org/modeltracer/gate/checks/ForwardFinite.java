@@ -5,29 +5,21 @@ import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.anomaly.AnomalyKind;
 
 /** Whether no value anywhere in the forward passes is NaN or infinite. */
-final class ForwardFinite implements Check {
-  @Override
-  public String id() {
-    return "forward.finite";
+final class ForwardFinite extends Check {
+  ForwardFinite() {
+    super(
+        "forward.finite",
+        Needs.MODEL,
+        "no NaN or infinity anywhere in the forward passes, else their root cause");
   }
 
   @Override
-  public String description() {
-    return "no NaN or infinity anywhere in the forward passes, else their root cause";
-  }
-
-  @Override
-  public Needs needs() {
-    return Needs.MODEL;
-  }
-
-  @Override
-  public List<AnomalyKind> anomalies() {
+  List<AnomalyKind> anomalies() {
     return List.of(AnomalyKind.NAN, AnomalyKind.INF);
   }
 
   @Override
-  public CheckResult run(Subject subject) {
+  CheckResult run(Subject subject) {
     TracedPrompts traced = subject.traced();
     int places = traced.places().size();
     if (places == 0) {

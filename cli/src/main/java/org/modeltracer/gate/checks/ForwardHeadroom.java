@@ -12,29 +12,21 @@ import org.modeltracer.trace.ObservedPlace;
  * <p>The residual stream is not turned into F16 and may hold massive activations; how much room it
  * has is a signal.
  */
-final class ForwardHeadroom implements Check {
-  @Override
-  public String id() {
-    return "forward.headroom";
+final class ForwardHeadroom extends Check {
+  ForwardHeadroom() {
+    super(
+        "forward.headroom",
+        Needs.MODEL,
+        "bits left before values that are turned into F16 overflow");
   }
 
   @Override
-  public String description() {
-    return "bits left before values that are turned into F16 overflow";
-  }
-
-  @Override
-  public Needs needs() {
-    return Needs.MODEL;
-  }
-
-  @Override
-  public List<AnomalyKind> anomalies() {
+  List<AnomalyKind> anomalies() {
     return List.of(AnomalyKind.HEADROOM);
   }
 
   @Override
-  public CheckResult run(Subject subject) {
+  CheckResult run(Subject subject) {
     double limit = subject.policy().limit("forward.headroom.bits");
     var check = new CheckResultBuilder(this, subject);
     double least = Double.POSITIVE_INFINITY;

@@ -14,29 +14,21 @@ import org.modeltracer.trace.LogitSummary;
  * <p>Logits that are NaN or all the same fail at once; the rest has a limit each, as a share of
  * positions or of tokens.
  */
-final class GenerationSanity implements Check {
-  @Override
-  public String id() {
-    return "generation.sanity";
+final class GenerationSanity extends Check {
+  GenerationSanity() {
+    super(
+        "generation.sanity",
+        Needs.MODEL,
+        "logits are finite and not flat, generated text neither loops nor breaks UTF-8");
   }
 
   @Override
-  public String description() {
-    return "logits are finite and not flat, generated text neither loops nor breaks UTF-8";
-  }
-
-  @Override
-  public Needs needs() {
-    return Needs.MODEL;
-  }
-
-  @Override
-  public List<AnomalyKind> anomalies() {
+  List<AnomalyKind> anomalies() {
     return List.of(AnomalyKind.LOGITS, AnomalyKind.REPETITION, AnomalyKind.TOKENIZER);
   }
 
   @Override
-  public CheckResult run(Subject subject) {
+  CheckResult run(Subject subject) {
     TracedPrompts traced = subject.traced();
     LogitSummary.Entropy entropy = traced.logits().entropy();
     List<Anomaly> anomalies = traced.of(anomalies());

@@ -1,24 +1,16 @@
 package org.modeltracer.gate.checks;
 
 /** Whether what the KV cache holds of a prompt can be used again. */
-final class KvReuse implements Check {
-  @Override
-  public String id() {
-    return "kv.reuse";
+final class KvReuse extends Check {
+  KvReuse() {
+    super(
+        "kv.reuse",
+        Needs.MODEL,
+        "a prefix that is still in the KV cache gives the logits of computing it afresh");
   }
 
   @Override
-  public String description() {
-    return "a prefix that is still in the KV cache gives the logits of computing it afresh";
-  }
-
-  @Override
-  public Needs needs() {
-    return Needs.MODEL;
-  }
-
-  @Override
-  public CheckResult run(Subject subject) {
+  CheckResult run(Subject subject) {
     BareRuns runs = subject.bare();
     runs.requireLogits();
     runs.requireMemory();

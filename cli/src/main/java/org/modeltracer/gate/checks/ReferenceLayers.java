@@ -16,24 +16,16 @@ import org.modeltracer.quant.TensorError;
  * <p>What it has inherited from the layers before it is a signal, as is the number of nodes whose
  * cosine is at a level of warning or worse.
  */
-final class ReferenceLayers implements Check {
-  @Override
-  public String id() {
-    return "reference.layers";
+final class ReferenceLayers extends Check {
+  ReferenceLayers() {
+    super(
+        "reference.layers",
+        Needs.REFERENCE,
+        "each layer's own error against the reference: relative error and cosine");
   }
 
   @Override
-  public String description() {
-    return "each layer's own error against the reference: relative error and cosine";
-  }
-
-  @Override
-  public Needs needs() {
-    return Needs.REFERENCE;
-  }
-
-  @Override
-  public CheckResult run(Subject subject) {
+  CheckResult run(Subject subject) {
     QuantizationReport report = subject.compared();
     if (report.layers().stream().allMatch(layer -> error(layer) == null)) {
       throw new NotApplicable("no layer's output was found in both graphs");

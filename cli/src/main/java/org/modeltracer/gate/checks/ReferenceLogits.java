@@ -6,24 +6,16 @@ import org.modeltracer.llama.LlamaException;
 import org.modeltracer.quant.LogitDivergence;
 
 /** Whether the file predicts what its reference does, as llama-perplexity measures it. */
-final class ReferenceLogits implements Check {
-  @Override
-  public String id() {
-    return "reference.logits";
+final class ReferenceLogits extends Check {
+  ReferenceLogits() {
+    super(
+        "reference.logits",
+        Needs.REFERENCE,
+        "KL divergence, same top token and perplexity against the reference");
   }
 
   @Override
-  public String description() {
-    return "KL divergence, same top token and perplexity against the reference";
-  }
-
-  @Override
-  public Needs needs() {
-    return Needs.REFERENCE;
-  }
-
-  @Override
-  public CheckResult run(Subject subject) {
+  CheckResult run(Subject subject) {
     var check = new CheckResultBuilder(this, subject);
     LogitDivergence logits;
     try {

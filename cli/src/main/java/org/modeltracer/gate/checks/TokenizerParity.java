@@ -20,27 +20,19 @@ import org.modeltracer.tokens.PreTokenizerEvidence;
  * the order in which they were learnt, tokens that nothing can become, frequent tokens that the
  * pre-tokenizer splits.
  */
-final class TokenizerParity implements Check {
+final class TokenizerParity extends Check {
   private static final int SHOWN = 5;
 
-  @Override
-  public String id() {
-    return "tokenizer.parity";
+  TokenizerParity() {
+    super(
+        "tokenizer.parity",
+        Needs.MODEL,
+        "tricky texts become the same tokens in llama.cpp and in an encoder of the file's own"
+            + " merges; vocabulary, merges and pre-tokenizer belong together");
   }
 
   @Override
-  public String description() {
-    return "tricky texts become the same tokens in llama.cpp and in an encoder of the file's own"
-        + " merges; vocabulary, merges and pre-tokenizer belong together";
-  }
-
-  @Override
-  public Needs needs() {
-    return Needs.MODEL;
-  }
-
-  @Override
-  public CheckResult run(Subject subject) {
+  CheckResult run(Subject subject) {
     return ByteLevel.ask(
         id(),
         subject.file(),

@@ -12,26 +12,18 @@ import org.modeltracer.llama.Vocabulary;
  * <p>The only check that sees every change of a pre-tokenizer: without a reference, one whose rules
  * split no frequent token of the vocabulary cannot be distinguished from the right one.
  */
-final class TokenizerReference implements Check {
+final class TokenizerReference extends Check {
   private static final int SHOWN = 5;
 
-  @Override
-  public String id() {
-    return "tokenizer.reference";
+  TokenizerReference() {
+    super(
+        "tokenizer.reference",
+        Needs.REFERENCE,
+        "same vocabulary and pre-tokenizer as the reference, same tokens for tricky texts");
   }
 
   @Override
-  public String description() {
-    return "same vocabulary and pre-tokenizer as the reference, same tokens for tricky texts";
-  }
-
-  @Override
-  public Needs needs() {
-    return Needs.REFERENCE;
-  }
-
-  @Override
-  public CheckResult run(Subject subject) {
+  CheckResult run(Subject subject) {
     Vocabulary ours = subject.model().vocabulary();
     Vocabulary theirs = subject.reference().vocabulary();
     if (!ours.usable() || !theirs.usable()) {

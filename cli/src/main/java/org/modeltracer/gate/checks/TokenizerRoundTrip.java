@@ -11,27 +11,19 @@ import org.modeltracer.tokens.TokenType;
 /**
  * Whether a text survives becoming tokens and text again, as it must where every byte is a token.
  */
-final class TokenizerRoundTrip implements Check {
+final class TokenizerRoundTrip extends Check {
   private static final int BYTES = 256;
   private static final int SHOWN = 5;
 
-  @Override
-  public String id() {
-    return "tokenizer.round_trip";
+  TokenizerRoundTrip() {
+    super(
+        "tokenizer.round_trip",
+        Needs.MODEL,
+        "texts come back unchanged from llama.cpp's tokens and from those of the file's merges");
   }
 
   @Override
-  public String description() {
-    return "texts come back unchanged from llama.cpp's tokens and from those of the file's merges";
-  }
-
-  @Override
-  public Needs needs() {
-    return Needs.MODEL;
-  }
-
-  @Override
-  public CheckResult run(Subject subject) {
+  CheckResult run(Subject subject) {
     return ByteLevel.ask(
         id(),
         subject.file(),

@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A C function, linked when it is called first: releases lack some, and a run needs few of them.
  *
- * <p>Each way to call it fits one signature; the class that declares a function calls it in that
- * way only. An exception can come from Java alone: none passes through native code.
+ * <p>The class that declares a function calls it with arguments of its signature only. An exception
+ * can come from Java alone: none passes through native code.
  */
 final class CFunction {
   private final NativeLibrary library;
@@ -40,65 +40,36 @@ final class CFunction {
     return known;
   }
 
-  void run() {
+  /** Calls a function that need not be fast: arguments and result travel in boxes. */
+  private Object call(Object... arguments) {
     try {
-      handle().invokeExact();
+      return handle().invokeWithArguments(arguments);
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }
   }
 
-  void run(long a) {
-    try {
-      handle().invokeExact(a);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+  void run(Object... arguments) {
+    call(arguments);
   }
 
-  void run(long a, boolean b) {
-    try {
-      handle().invokeExact(a, b);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+  int toInt(Object... arguments) {
+    return (int) call(arguments);
   }
 
-  void run(long a, int b) {
-    try {
-      handle().invokeExact(a, b);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+  boolean toBoolean(Object... arguments) {
+    return (boolean) call(arguments);
   }
 
-  void run(long a, long b) {
-    try {
-      handle().invokeExact(a, b);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
+  long toLong(Object... arguments) {
+    return (long) call(arguments);
   }
 
-  void run(long a, long b, long c) {
-    try {
-      handle().invokeExact(a, b, c);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
+  // Signatures that are called for every token or node, without boxes.
 
   void run(long a, long b, long c, long d) {
     try {
       handle().invokeExact(a, b, c, d);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  void run(long a, int b, int c, int d, int e) {
-    try {
-      handle().invokeExact(a, b, c, d, e);
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }
@@ -136,33 +107,9 @@ final class CFunction {
     }
   }
 
-  int toInt(long a, long b, long c) {
-    try {
-      return (int) handle().invokeExact(a, b, c);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
   int toInt(long a, MemorySegment struct) {
     try {
       return (int) handle().invokeExact(a, struct);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  int toInt(long a, int b, long c, int d, int e, boolean f) {
-    try {
-      return (int) handle().invokeExact(a, b, c, d, e, f);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  int toInt(long a, long b, int c, long d, int e, boolean f, boolean g) {
-    try {
-      return (int) handle().invokeExact(a, b, c, d, e, f, g);
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }
@@ -184,30 +131,6 @@ final class CFunction {
     }
   }
 
-  boolean toBoolean(long a, long b) {
-    try {
-      return (boolean) handle().invokeExact(a, b);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  boolean toBoolean(long a, int b, int c, int d) {
-    try {
-      return (boolean) handle().invokeExact(a, b, c, d);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  long toLong() {
-    try {
-      return (long) handle().invokeExact();
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
   long toLong(long a) {
     try {
       return (long) handle().invokeExact(a);
@@ -224,89 +147,9 @@ final class CFunction {
     }
   }
 
-  long toLong(float a) {
-    try {
-      return (long) handle().invokeExact(a);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  long toLong(float a, long b) {
-    try {
-      return (long) handle().invokeExact(a, b);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
   long toLong(long a, int b) {
     try {
       return (long) handle().invokeExact(a, b);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  long toLong(long a, boolean b) {
-    try {
-      return (long) handle().invokeExact(a, b);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  long toLong(long a, long b) {
-    try {
-      return (long) handle().invokeExact(a, b);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  long toLong(long a, long b, boolean c) {
-    try {
-      return (long) handle().invokeExact(a, b, c);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  long toLong(long a, int b, long c, long d) {
-    try {
-      return (long) handle().invokeExact(a, b, c, d);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  long toLong(MemorySegment struct) {
-    try {
-      return (long) handle().invokeExact(struct);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  long toLong(long a, MemorySegment struct) {
-    try {
-      return (long) handle().invokeExact(a, struct);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  long toLong(long a, long b, int c, long d, boolean e) {
-    try {
-      return (long) handle().invokeExact(a, b, c, d, e);
-    } catch (Throwable failure) {
-      throw NativeLibrary.unexpected(failure);
-    }
-  }
-
-  long toLong(long a, long b, int c, long d, boolean e, boolean f) {
-    try {
-      return (long) handle().invokeExact(a, b, c, d, e, f);
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }

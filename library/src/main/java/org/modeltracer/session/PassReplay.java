@@ -1,5 +1,7 @@
 package org.modeltracer.session;
 
+import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -89,14 +91,19 @@ final class PassReplay implements Replay {
     }
   }
 
+  /**
+   * Takes the batch's tokens out of the cache. Where a sequence goes on, a recurrent model's memory
+   * refuses; where one begins, nothing does. So those that go on are asked first, while all is
+   * still as it was.
+   */
   private boolean rewind(Batch batch) {
     Map<Integer, Integer> first = new TreeMap<>();
     for (int i = 0; i < batch.size(); i++) {
       first.merge(batch.sequence(i), batch.position(i), Math::min);
     }
     boolean some = false;
-    for (var sequence : first.entrySet()) {
-      if (cache.rewind(sequence.getKey(), sequence.getValue())) {
+    for (int sequence : inOrderOfRefusal(first)) {
+      if (cache.rewind(sequence, first.get(sequence))) {
         some = true;
       } else if (some) {
         throw new LlamaException(
@@ -106,6 +113,11 @@ final class PassReplay implements Replay {
       }
     }
     return true;
+  }
+
+  private static List<Integer> inOrderOfRefusal(Map<Integer, Integer> first) {
+    Comparator<Integer> begins = Comparator.comparing(sequence -> first.get(sequence) == 0);
+    return first.keySet().stream().sorted(begins).toList();
   }
 
   /** Recurrent memory cannot be cut: all earlier tokens are computed again, if they are known. */
@@ -150,18 +162,8 @@ final class PassReplay implements Replay {
   }
 
   @Override
-  public int tokens() {
-    return context.batch().size();
-  }
-
-  @Override
   public int firstLayer() {
     return probe.firstLayer();
-  }
-
-  @Override
-  public int firstPosition() {
-    return context.batch().position(0);
   }
 
   @Override

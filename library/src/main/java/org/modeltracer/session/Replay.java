@@ -18,12 +18,6 @@ public interface Replay extends RunningPass {
   /** The context that runs it. */
   LlamaContext context();
 
-  /** Number of tokens in the pass. */
-  int tokens();
-
-  /** Token position of the pass's first token. */
-  int firstPosition();
-
   /**
    * Tokens from position 0 to the end of the pass; empty when the session does not know them, as
    * with several sequences, and where they are not all that the pass depends on, as in a model of

@@ -11,7 +11,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.modeltracer.anomaly.Thresholds;
+import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.CacheType;
+import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.FlashAttention;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Tensor;
@@ -132,6 +134,51 @@ class ReplayTest {
         distance = Math.max(distance, Math.abs(expected[t] - actual[t]));
       }
       assertThat(distance).as("token " + i).isLessThan(1e-3 * scale);
+    }
+  }
+
+  /** One sequence begins where another, whose memory cannot be cut, goes on. */
+  @ParameterizedTest
+  @ValueSource(strings = {"mamba-dense-f16", "falcon-h1-dense-f16"})
+  void whatCannotBeTakenBackIsLeftWhole(String architecture) {
+    assertThat(twoSequences(architecture, true))
+        .isNotEmpty()
+        .isDeepEqualTo(twoSequences(architecture, false));
+  }
+
+  private static float[][] twoSequences(String architecture, boolean again) {
+    ContextOptions two =
+        ContextOptions.defaults().withContextTokens(64).withThreads(1).withSequences(2, false);
+    List<float[]> logits = new ArrayList<>();
+    try (var model = LlamaRuntime.load().open(Architectures.model(architecture));
+        var tracer = new ModelTracer(NERVOUS);
+        var session =
+            TracedSession.open(model, SessionOptions.defaults().withContext(two), tracer)) {
+      session.listen(
+          Listening.logits((s, p, values) -> logits.add(values.toArray(ValueLayout.JAVA_FLOAT))));
+      session.pass(batch -> add(batch, 1, 0, PROMPT));
+      List<Boolean> replays = new ArrayList<>();
+      session.listen(
+          Listening.passes(
+              (worst, replay) -> {
+                if (again) {
+                  replays.add(replay.run(new Thorough()));
+                }
+              }));
+      session.pass(
+          batch -> {
+            add(batch, 0, 0, PROMPT);
+            add(batch, 1, PROMPT.length, STEPS);
+          });
+      session.pass(batch -> add(batch, 1, PROMPT.length + STEPS.length, STEPS));
+      assertThat(replays).hasSize(again ? 2 : 0).doesNotContain(true);
+    }
+    return logits.toArray(float[][]::new);
+  }
+
+  private static void add(Batch batch, int sequence, int position, int[] tokens) {
+    for (int i = 0; i < tokens.length; i++) {
+      batch.add(tokens[i], position + i, sequence, true);
     }
   }
 }

@@ -198,9 +198,13 @@ class CacheStateTest {
     assertThat(sum[1]).as("cells that windows dropped").isGreaterThan(100 * seeds);
   }
 
+  static List<Arguments> sampledSettings() {
+    return Sample.of(settings().toList(), 4);
+  }
+
   /** Generations longer than the context, the same text again, and texts that begin with it. */
   @ParameterizedTest
-  @MethodSource("settings")
+  @MethodSource("sampledSettings")
   void shiftsMakeRoom(LlamaRuntime runtime, Setting setting) {
     ContextOptions context = setting.options(256).withSequences(1, true).withContextTokens(256);
     int shifted = 0;

@@ -1,5 +1,6 @@
 package org.modeltracer.cli;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -108,6 +109,9 @@ final class CheckCommand implements Callable<Integer> {
     all.addAll(files);
     if (all.isEmpty()) {
       throw new CliException(ExitCode.USAGE, "no file; name a GGUF file to check");
+    }
+    if (reference != null && Files.notExists(reference)) {
+      throw new CliException(ExitCode.USAGE, "--reference: no such file: " + reference);
     }
     Policy asked = policy();
     Baseline known = asked.baseline() == null ? null : Baseline.read(Path.of(asked.baseline()));

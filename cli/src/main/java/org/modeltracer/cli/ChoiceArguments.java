@@ -1,10 +1,14 @@
 package org.modeltracer.cli;
 
+import org.modeltracer.cli.terminal.CliException;
+import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.llama.SamplerOptions;
 import picocli.CommandLine.Option;
 
 /** How tokens are chosen. */
 final class ChoiceArguments {
+  private static final long LARGEST_SEED = 0xffff_ffffL;
+
   @Option(
       names = {"-s", "--seed"},
       paramLabel = "N",
@@ -34,6 +38,16 @@ final class ChoiceArguments {
   private float topP;
 
   SamplerOptions options() {
+    takes("--seed", "0 to " + LARGEST_SEED, seed >= 0 && seed <= LARGEST_SEED, seed);
+    takes("--temp", "0 or more", temperature >= 0 && Float.isFinite(temperature), temperature);
+    takes("--top-k", "1 or more, or 0 for all", topK >= 0, topK);
+    takes("--top-p", "0 to 1", topP >= 0 && topP <= 1, topP);
     return new SamplerOptions(temperature, topK, topP, (int) seed);
+  }
+
+  private static void takes(String option, String what, boolean does, Number value) {
+    if (!does) {
+      throw new CliException(ExitCode.USAGE, "%s takes %s, not %s".formatted(option, what, value));
+    }
   }
 }

@@ -13,6 +13,9 @@ import picocli.CommandLine.Option;
 final class ContextArguments {
   private static final int USUAL_CONTEXT = 4096;
 
+  /** Of ggml: {@code GGML_MAX_N_THREADS}. */
+  private static final int MOST_THREADS = 512;
+
   @Option(
       names = {"-c", "--ctx-size"},
       paramLabel = "N",
@@ -70,6 +73,10 @@ final class ContextArguments {
     atLeast("-ub", microBatch, 1);
     atLeast("-c", context, 0);
     atLeast("-t", threads, 0);
+    if (threads > MOST_THREADS) {
+      throw new CliException(
+          ExitCode.USAGE, "-t: ggml computes on %d threads at most".formatted(MOST_THREADS));
+    }
     long trained = file.trainedContext().orElse(USUAL_CONTEXT);
     int tokens = context > 0 ? context : (int) Math.min(trained, USUAL_CONTEXT);
     return ContextOptions.defaults()

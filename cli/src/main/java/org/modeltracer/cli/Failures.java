@@ -5,8 +5,10 @@ import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
@@ -27,11 +29,30 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   public int handleParseException(ParameterException e, String[] args) {
     CommandLine command = e.getCommandLine();
     PrintWriter err = command.getErr();
+    Optional<String> foreign =
+        e instanceof UnmatchedArgumentException unmatched ? foreign(unmatched) : Optional.empty();
+    if (foreign.isPresent()) {
+      err.println("modeltracer: " + oneLine(foreign.get()));
+      return ExitCode.USAGE.code();
+    }
     err.println("modeltracer: " + oneLine(e.getMessage()));
     if (!UnmatchedArgumentException.printSuggestions(e, err)) {
       err.println("Try '" + command.getCommandSpec().qualifiedName(" ") + " --help'.");
     }
     return ExitCode.USAGE.code();
+  }
+
+  /** What to say of the first option that is not ours where it is llama.cpp's, or ours unspaced. */
+  private static Optional<String> foreign(UnmatchedArgumentException e) {
+    String first = e.getUnmatched().stream().filter(a -> a.startsWith("-")).findFirst().orElse("");
+    Optional<String> advice = LlamaFlags.advice(first);
+    if (advice.isPresent()) {
+      return Optional.of(first.replaceFirst("=.*", "") + ": not supported: " + advice.get());
+    }
+    return e.getCommandLine().getCommandSpec().optionsMap().keySet().stream()
+        .filter(name -> !name.startsWith("--") && first.matches(Pattern.quote(name) + "[0-9].*"))
+        .findFirst()
+        .map(name -> "%s: write %s %s".formatted(first, name, first.substring(name.length())));
   }
 
   @Override

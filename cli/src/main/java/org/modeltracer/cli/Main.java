@@ -56,6 +56,8 @@ public final class Main implements Runnable {
             .setOut(out)
             .setErr(err)
             .setCaseInsensitiveEnumValuesAllowed(true)
+            // -cnv is not -c nv.
+            .setPosixClusteredShortOptionsAllowed(false)
             .setParameterExceptionHandler(failures)
             .setExecutionExceptionHandler(failures)
             .execute(args);

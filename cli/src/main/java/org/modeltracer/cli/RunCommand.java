@@ -71,6 +71,7 @@ final class RunCommand implements Callable<Integer> {
     var terminal = Terminal.of(spec);
     try (var interrupt = new Interrupt();
         var loaded = LoadedModel.open(model, terminal)) {
+      trace.check(loaded.model());
       List<int[]> prompts = prompt.all(loaded.model().vocabulary());
       SessionOptions options =
           SessionOptions.defaults()

@@ -10,6 +10,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
+import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.model.Site;
 import org.modeltracer.trace.TracerConfig;
 import picocli.CommandLine.Mixin;
@@ -92,6 +93,24 @@ final class TraceArguments {
         .topK(topK)
         .thresholds(limits.thresholds())
         .build();
+  }
+
+  /** Refuses layers, heads and tokens that a model does not have. */
+  void check(LlamaModel model) {
+    below("--trace-layers", layers, "layer", model.layers());
+    below("--trace-heads", heads, "head", model.heads());
+    below("--trace-tokens", tokens, "token", model.vocabulary().size());
+  }
+
+  private static void below(String option, List<Integer> asked, String what, int count) {
+    for (int number : asked) {
+      if (number < 0 || number >= count) {
+        throw new CliException(
+            ExitCode.USAGE,
+            "%s: the model has no %s %d; it has 0 to %d"
+                .formatted(option, what, number, count - 1));
+      }
+    }
   }
 
   /** Whether scores are traced through all layers. */

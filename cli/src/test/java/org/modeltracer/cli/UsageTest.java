@@ -39,6 +39,23 @@ class UsageTest {
           run -m MODEL -p x --kv-stats --cache-reuse -1 | --cache-reuse must be at least 0
           run -m MODEL -p x --rpc nowhere | 'nowhere' is not HOST:PORT of an RPC server
           run -m MODEL -p x --unknown | --unknown
+          run -m MODEL -p x --seed -1 | --seed takes 0 to 4294967295, not -1
+          run -m MODEL -p x -s 4294967296 | --seed takes 0 to 4294967295
+          run -m MODEL -p x --temp -1 | --temp takes 0 or more, not -1.0
+          run -m MODEL -p x --temp NaN | --temp takes 0 or more
+          run -m MODEL -p x --top-p 1.5 | --top-p takes 0 to 1, not 1.5
+          run -m MODEL -p x --top-k -3 | --top-k takes 1 or more, or 0 for all, not -3
+          run -m MODEL -p x -t 9999 | -t: ggml computes on 512 threads at most
+          run -m MODEL -p x --trace-layers 99 | the model has no layer 99; it has 0 to 3
+          run -m MODEL -p x --trace-heads 0,4 | the model has no head 4; it has 0 to 3
+          run -m MODEL -p x --trace-tokens 384 | the model has no token 384; it has 0 to 383
+          run -m MODEL -p x -ngl99 | -ngl99: write -ngl 99
+          run -m MODEL -p x -cnv | -cnv: not supported: a prompt is read as it stands
+          run -m MODEL -p x -tb 4 | -tb: not supported: -t sets all threads
+          run -m MODEL -p x -md MODEL | -md: not supported
+          check -hf org/repo | -hf: not supported: download the file first
+          check MODEL --policy NOWHERE | NOWHERE
+          check MODEL --reference NOWHERE | --reference: no such file: NOWHERE
           run -m MODEL -p x --llama-lib NOWHERE/libllama.so | NOWHERE
           run -m MODEL -p x --llama-lib LONG | LONG
           run -m MODEL -p x --out LONG/sub | --out: cannot create the folder

@@ -31,6 +31,7 @@ public final class AttentionCollector implements TraceListener {
   private final RolloutTotals rollout = new RolloutTotals();
   private final RowMeasure measure;
   private final Map<Integer, PromptTrace> open = new HashMap<>();
+  private final NavigableMap<Integer, SegmentRows> segments = new TreeMap<>();
   private final NavigableMap<Integer, Integer> leftOut = new TreeMap<>();
   private @Nullable ValueNorms valueNorms;
   private @Nullable PromptTrace example;
@@ -38,7 +39,7 @@ public final class AttentionCollector implements TraceListener {
   private long prompts;
 
   /** What one head accumulates. */
-  private record Head(RowTotals rows, PositionCounters positions) {}
+  private record Head(RowTotals rows, PositionCounters positions, double[] insideByGroup) {}
 
   /** A collector for one model. */
   public AttentionCollector(ModelShape shape, AttentionOptions options) {
@@ -154,6 +155,13 @@ public final class AttentionCollector implements TraceListener {
     }
     head.rows.add(measure);
     head.positions.add(measure, (float) options.thresholds().connectedAbove());
+    if (measure.seesBeyondSegment()) {
+      int group = SegmentRows.group(options.seed(), prompt.id, measure.segment);
+      head.insideByGroup[group] += measure.value(Quantity.INSIDE);
+      segments
+          .computeIfAbsent(row.layer(), l -> new SegmentRows())
+          .add(row.head(), group, measure.insideKeys);
+    }
     if (row.size() > 1) {
       keepSample(prompt.id, index);
     }
@@ -201,7 +209,11 @@ public final class AttentionCollector implements TraceListener {
   private Head head(int index) {
     Head head = heads[index];
     if (head == null) {
-      head = new Head(new RowTotals(), new PositionCounters(options.bounds().maxPositions()));
+      head =
+          new Head(
+              new RowTotals(),
+              new PositionCounters(options.bounds().maxPositions()),
+              new double[SegmentRows.GROUPS]);
       heads[index] = head;
     }
     return head;
@@ -219,11 +231,16 @@ public final class AttentionCollector implements TraceListener {
         Head own = head(i);
         own.rows.merge(theirs.rows);
         own.positions.merge(theirs.positions);
+        for (int g = 0; g < SegmentRows.GROUPS; g++) {
+          own.insideByGroup[g] += theirs.insideByGroup[g];
+        }
       }
     }
     rows.merge(other.rows);
     outputs.merge(other.outputs);
     copies.merge(other.copies);
+    other.segments.forEach(
+        (layer, rows) -> segments.computeIfAbsent(layer, l -> new SegmentRows()).merge(rows));
     residual.merge(other.residual);
     rollout.merge(other.rollout);
     prompts += other.prompts;
@@ -249,11 +266,18 @@ public final class AttentionCollector implements TraceListener {
         rows.collected(),
         outputs.collected(),
         copies.copy(),
+        collectedSegments(),
         rollout.means(),
         residual.means(),
         example == null ? null : example.collected(),
         matrices == null ? null : matrices.copy(),
         new TreeMap<>(leftOut));
+  }
+
+  private NavigableMap<Integer, SegmentRows> collectedSegments() {
+    var collected = new TreeMap<Integer, SegmentRows>();
+    segments.forEach((layer, rows) -> collected.put(layer, new SegmentRows().merge(rows)));
+    return collected;
   }
 
   private List<CollectedHead> collectedHeads() {
@@ -267,6 +291,7 @@ public final class AttentionCollector implements TraceListener {
                 i,
                 new RowTotals().merge(head.rows),
                 head.positions.copy(),
+                head.insideByGroup.clone(),
                 outputs.norm(i),
                 example == null ? null : example.scores(i)));
       }

@@ -22,6 +22,7 @@ import org.modeltracer.model.ModelShape;
  * @param rows sampled queries with the row of every head, {@code [query + 1]}
  * @param outputs sampled positions with the output of every head, {@code [value width]}
  * @param copies how far back equal tokens lie
+ * @param segments rows that see beyond their text segment, by layer
  * @param rollout means over all prompts
  * @param residual the residual stream by layer, where norms were handed in
  * @param example the example prompt, null before the first
@@ -36,6 +37,7 @@ public record CollectedAttention(
     List<SampledQuery> rows,
     List<SampledQuery> outputs,
     CopyDistances copies,
+    NavigableMap<Integer, SegmentRows> segments,
     RolloutMeans rollout,
     Map<Integer, LayerFlow> residual,
     @Nullable CollectedPrompt example,

@@ -1,5 +1,7 @@
 package org.modeltracer.attention;
 
+import java.util.List;
+
 /**
  * A mean over rows and how far it can be trusted.
  *
@@ -12,6 +14,17 @@ public record Measure(double mean, double std, long rows) {
   static Measure of(long rows, double sum, double squares) {
     double mean = sum / rows;
     return new Measure(mean, Math.sqrt(Math.max(0, squares / rows - mean * mean)), rows);
+  }
+
+  /** The measure of these values, at least one. */
+  public static Measure of(List<Double> values) {
+    double sum = 0;
+    double squares = 0;
+    for (double value : values) {
+      sum += value;
+      squares += value * value;
+    }
+    return of(values.size(), sum, squares);
   }
 
   /** Standard error of the mean, rows taken as independent; 0 for a single row. */

@@ -26,6 +26,8 @@ final class RowMeasure {
   int above;
   float max;
   int argmax;
+  int segment;
+  int insideKeys;
 
   RowMeasure(AttentionOptions.Thresholds thresholds) {
     this.thresholds = thresholds;
@@ -70,12 +72,12 @@ final class RowMeasure {
     double structural = 0;
     double inside = 0;
     int structuralKeys = 0;
-    int insideKeys = 0;
+    int ownKeys = 0;
     int few = 0;
     int many = 0;
     float top = -1;
     int best = -1;
-    int segment = tokens.segment(query);
+    segment = tokens.segment(query);
     float sparse = (float) thresholds.sparseBelow();
     float connected = (float) thresholds.connectedAbove();
     for (int i = 0; i < size; i++) {
@@ -114,7 +116,7 @@ final class RowMeasure {
       }
       if (segment >= 0 && tokens.segment(key) == segment) {
         inside += w;
-        insideKeys++;
+        ownKeys++;
       }
     }
     if (total - total != 0) {
@@ -145,14 +147,24 @@ final class RowMeasure {
       set(Quantity.STRUCTURAL, structural);
       set(Quantity.STRUCTURAL_BASE, (double) structuralKeys / size);
     }
-    if (insideKeys > 0 && insideKeys < size) {
+    insideKeys = ownKeys;
+    if (seesBeyondSegment()) {
       set(Quantity.INSIDE, inside);
-      set(Quantity.INSIDE_BASE, (double) insideKeys / size);
+      set(Quantity.INSIDE_BASE, (double) ownKeys / size);
     }
     set(Quantity.KEYS_FOR_95, histogram.needed(MOST * sum));
     set(Quantity.TAIL_MASS, Math.max(0, sum - histogram.largest(thresholds.tailAfter())));
     matches(tokens);
     return true;
+  }
+
+  /** Whether some keys are of the query's own text segment, and some of others. */
+  boolean seesBeyondSegment() {
+    return insideKeys > 0 && insideKeys < size;
+  }
+
+  double value(Quantity quantity) {
+    return values[quantity.ordinal()];
   }
 
   private void set(Quantity quantity, double value) {

@@ -64,12 +64,14 @@ public final class AttentionReport {
         "blocks",
         patterns.blockPatterns(),
         Comparator.comparingDouble(b -> -b.internalStrength()),
-        b -> "%s inside segments, %.1f × chance".formatted(b.layerHead(), b.internalStrength()));
+        b ->
+            "%s inside segments, %.1f × what distances explain"
+                .formatted(b.layerHead(), b.internalStrength()));
     list(
         "periodic",
         patterns.repetitivePatterns(),
-        Comparator.comparingDouble(r -> -r.z()),
-        r -> "%s every %d (z %.1f)".formatted(r.layerHead(), r.period(), r.z()));
+        Comparator.comparingDouble(r -> -r.peak()),
+        r -> "%s every %d".formatted(r.layerHead(), r.period()));
   }
 
   private <T> void list(String name, List<T> all, Comparator<T> order, Function<T, String> text) {

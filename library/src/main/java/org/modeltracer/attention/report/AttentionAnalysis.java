@@ -63,7 +63,7 @@ public record AttentionAnalysis(
     var distances = HeadDistances.of(collected, context.bounds().pairWork());
     var redundancy = HeadRedundancy.of(collected, distances, context.costs());
     var flow = FlowAnalysis.of(collected, context.bounds());
-    var patterns = AttentionPatterns.of(collected.heads());
+    var patterns = AttentionPatterns.of(collected);
     var rollout = RolloutAttribution.of(collected);
     return new AttentionAnalysis(
         collected.prompts(),

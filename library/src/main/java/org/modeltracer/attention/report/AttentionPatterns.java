@@ -1,11 +1,16 @@
 package org.modeltracer.attention.report;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.attention.CollectedAttention;
 import org.modeltracer.attention.CollectedHead;
+import org.modeltracer.attention.Measure;
 import org.modeltracer.attention.PositionCounters;
 import org.modeltracer.attention.Quantity;
+import org.modeltracer.attention.SegmentRows;
 import org.modeltracer.model.HeadId;
 
 /**
@@ -24,6 +29,7 @@ public record AttentionPatterns(
   private static final double COVERAGE = 0.5;
   private static final double SINK = 0.3;
   private static final double CHANCE = 0.001;
+  private static final int FEWEST_SEGMENTS = 5;
 
   /**
    * A diagonal.
@@ -54,9 +60,14 @@ public record AttentionPatterns(
    * Attention inside text segments.
    *
    * @param layerHead the head
-   * @param internalStrength mass inside the query's segment over its uniform expectation
+   *     <p>A head that prefers near keys has much of its mass inside whatever the segments are. So
+   *     each row is compared with what the head's own mean weight at each distance puts on as many
+   *     keys; the differences, summed over groups of segments, are tested for a mean above 0
+   *     (Student's t).
+   * @param internalStrength mass inside the query's segment over what its distances alone explain
    * @param externalAttention mass that leaks outside
    * @param pValue chance of as much mass inside for a head that ignores segments
+   * @param segments segments, or groups of them, behind it
    * @param rows rows that see beyond their segment
    */
   public record Block(
@@ -64,40 +75,43 @@ public record AttentionPatterns(
       double internalStrength,
       double externalAttention,
       double pValue,
+      int segments,
       long rows) {}
 
   /**
    * A period in the mean weight by distance.
    *
    * @param layerHead the head
-   * @param period lag of the largest autocorrelation
-   * @param strength that autocorrelation
-   * @param z its z-score, r √N for N distances
+   * @param period distance between two peaks
+   * @param strength autocorrelation of the profile at that distance
+   * @param peak power of its spectrum there over that of the frequencies around it
    * @param repetitions whole periods within the distances seen
-   * @param pValue chance of such a lag in an aperiodic profile, all lags tried counted
+   * @param pValue chance of such a peak in an aperiodic profile, all frequencies counted
    * @param rows rows behind the profile
    */
   public record Repetitive(
       HeadId layerHead,
       int period,
       double strength,
-      double z,
+      double peak,
       int repetitions,
       double pValue,
       long rows) {}
 
-  static AttentionPatterns of(List<CollectedHead> heads) {
+  static AttentionPatterns of(CollectedAttention collected) {
     var patterns =
         new AttentionPatterns(
             new ArrayList<>(), new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
-    heads.forEach(patterns::add);
+    for (CollectedHead head : collected.heads()) {
+      patterns.add(head, collected.segments().get(head.id().layer()));
+    }
     return patterns;
   }
 
-  private void add(CollectedHead head) {
+  private void add(CollectedHead head, @Nullable SegmentRows segments) {
     diagonal(head).filter(d -> d.coverage >= COVERAGE).ifPresent(diagonalPatterns::add);
     vertical(head, verticalPatterns);
-    block(head).filter(b -> b.pValue < CHANCE).ifPresent(blockPatterns::add);
+    block(head, segments).filter(b -> b.pValue < CHANCE).ifPresent(blockPatterns::add);
     Repetitive repetitive = repetitive(head);
     if (repetitive.pValue < CHANCE) repetitivePatterns.add(repetitive);
   }
@@ -132,29 +146,57 @@ public record AttentionPatterns(
     }
   }
 
-  private static Optional<Block> block(CollectedHead head) {
-    double base = head.rows().mean(Quantity.INSIDE_BASE);
-    return Optional.ofNullable(head.rows().measure(Quantity.INSIDE))
-        .map(
-            inside ->
-                new Block(
-                    head.id(),
-                    inside.mean() / base,
-                    1 - inside.mean(),
-                    Significance.meanAbove(inside, base),
-                    inside.rows()));
+  static Optional<Block> block(CollectedHead head, @Nullable SegmentRows segments) {
+    Measure inside = head.rows().measure(Quantity.INSIDE);
+    if (inside == null || segments == null || segments.rows() != inside.rows()) {
+      return Optional.empty();
+    }
+    double[] near = nearest(head.positions().profile());
+    var beyond = new ArrayList<Double>();
+    double expected = 0;
+    for (int g = 0; g < SegmentRows.GROUPS; g++) {
+      int[] rows = segments.rows(g);
+      double explained = 0;
+      for (int keys = 1; keys < rows.length; keys++) {
+        explained += rows[keys] * near[Math.min(keys, near.length - 1)];
+      }
+      if (Arrays.stream(rows).anyMatch(count -> count > 0)) {
+        beyond.add(head.insideByGroup()[g] - explained);
+        expected += explained;
+      }
+    }
+    if (beyond.size() < FEWEST_SEGMENTS || expected == 0) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        new Block(
+            head.id(),
+            inside.mean() * inside.rows() / expected,
+            1 - inside.mean(),
+            Significance.meanAbove(Measure.of(beyond), 0),
+            beyond.size(),
+            inside.rows()));
+  }
+
+  /** Mass that a profile by distance puts on the nearest 0, 1, 2, … keys. */
+  private static double[] nearest(double[] profile) {
+    double[] sums = new double[profile.length + 1];
+    for (int d = 0; d < profile.length; d++) {
+      sums[d + 1] = sums[d] + profile[d];
+    }
+    return sums;
   }
 
   /** The strongest period among distances that at least a quarter of the rows reach. */
-  private static Repetitive repetitive(CollectedHead head) {
+  static Repetitive repetitive(CollectedHead head) {
     long rows = head.rows().rows();
-    int n = reached(head.positions().rowsAtDistance(), rows, 4);
-    var found = Periodicity.of(head.positions().profile(), n);
+    int[] reach = head.positions().rowsAtDistance();
+    var found = Periodicity.of(head.positions().profile(), reach, reached(reach, rows, 4));
     return new Repetitive(
         head.id(),
         found.period(),
         found.autocorrelation(),
-        found.z(),
+        found.peak(),
         found.repetitions(),
         found.pValue(),
         rows);

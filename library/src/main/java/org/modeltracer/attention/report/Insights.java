@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.TreeMap;
+import org.modeltracer.attention.PositionCounters;
 import org.modeltracer.attention.Quantity;
 import org.modeltracer.attention.RowTotals;
 
@@ -75,14 +76,22 @@ final class Insights {
         text(
             "%s looks %d tokens back in %.1f %% of %d rows",
             head.id(), scores.offset(), 100 * scores.positional(), scores.rows()),
-        Significance.shareAbove(scores.positional(), chance, scores.rows()),
-        "1 - p, binomial, argmax at random among visible keys",
+        anyOffset(head, chance),
+        "1 - p, binomial, argmax at random among visible keys, all offsets counted",
         Map.of(
             "head", head.id().toString(),
             "offset", scores.offset(),
             "share", scores.positional(),
             "chance", chance,
             "rows", scores.rows()));
+  }
+
+  /** Chance of as many argmaxes at one offset, whichever it is. */
+  static double anyOffset(LabelledHead head, double chance) {
+    PositionCounters positions = head.collected().positions();
+    HeadSpecialization scores = head.specialization();
+    double one = Significance.successes(positions.argmaxAt(scores.offset()), scores.rows(), chance);
+    return Math.min(1, one * positions.rowsAtDistance().length);
   }
 
   private static Optional<AttentionInsight> mass(
@@ -96,7 +105,7 @@ final class Insights {
                         "%s is %s: %.1f %% of its mass over %d rows",
                         head.id(), head.label().id(), 100 * mass.mean(), mass.rows()),
                     Significance.meanAbove(mass, bound),
-                    "1 - p, normal, mean mass above the bound",
+                    "1 - p, Student's t, mean mass above the bound",
                     Map.of(
                         "head", head.id().toString(),
                         "mass", mass.mean(),
@@ -111,7 +120,7 @@ final class Insights {
         .map(Insights::block)
         .ifPresent(insights::add);
     patterns.repetitivePatterns().stream()
-        .max(Comparator.comparingDouble(AttentionPatterns.Repetitive::z))
+        .max(Comparator.comparingDouble(AttentionPatterns.Repetitive::peak))
         .map(Insights::repetitive)
         .ifPresent(insights::add);
   }
@@ -120,14 +129,15 @@ final class Insights {
     return tested(
         AttentionInsight.Type.PATTERN_DISCOVERY,
         text(
-            "%s stays inside text segments %.2f times as much as chance",
+            "%s stays inside text segments %.2f times as much as its distances explain",
             block.layerHead(), block.internalStrength()),
         block.pValue(),
-        "1 - p, normal, mass inside above its share of keys",
+        "1 - p, Student's t over segments, mass inside above what distances explain",
         Map.of(
             "head", block.layerHead().toString(),
             "lift", block.internalStrength(),
             "leakage", block.externalAttention(),
+            "segments", block.segments(),
             "rows", block.rows()));
   }
 
@@ -136,12 +146,12 @@ final class Insights {
         AttentionInsight.Type.PATTERN_DISCOVERY,
         text("%s repeats every %d tokens", repeat.layerHead(), repeat.period()),
         repeat.pValue(),
-        "1 - p, normal, autocorrelation of the distance profile, all lags counted",
+        "1 - p, F, a line in the spectrum of the distance profile, all frequencies counted",
         Map.of(
             "head", repeat.layerHead().toString(),
             "period", repeat.period(),
             "autocorrelation", repeat.strength(),
-            "z", repeat.z(),
+            "peak", repeat.peak(),
             "rows", repeat.rows()));
   }
 
@@ -192,7 +202,7 @@ final class Insights {
             pair.redundancyType().name().toLowerCase(Locale.ROOT),
             pair.similarity()),
         Significance.correlationBeyond(pair.correlation(), rows),
-        "1 - p, Fisher z of the rows' correlation, one degree of freedom a row",
+        "1 - p, Student's t of the rows' correlation, one degree of freedom per row",
         evidence);
   }
 
@@ -223,8 +233,8 @@ final class Insights {
             text(
                 "attention %s with depth (rank correlation %.2f over %d layers)",
                 trend > 0 ? "spreads" : "narrows", trend, means.length),
-            Significance.correlationBeyond(trend, means.length),
-            "1 - p, Fisher z of the rank correlation of entropy with depth",
+            Significance.trendBeyond(means),
+            "1 - p, rank correlation of entropy with depth, all orders of layers as likely",
             Map.of(
                 "normalized_entropy_by_layer", means, "spearman", trend, "layers", means.length)));
   }
@@ -250,7 +260,7 @@ final class Insights {
       Map<String, Object> evidence) {
     var numbers = new TreeMap<String, Object>(evidence);
     numbers.put("p_value", p);
-    return sized(type, text, Math.clamp(1 - p, 0, 1), means, numbers);
+    return sized(type, text, 1 - p, means, numbers);
   }
 
   /** What is as sure as its effect is large. */

@@ -1,70 +1,101 @@
 package org.modeltracer.attention.report;
 
+import java.util.Arrays;
+import org.apache.commons.statistics.distribution.BinomialDistribution;
+import org.apache.commons.statistics.distribution.TDistribution;
 import org.modeltracer.attention.Measure;
 
-/** Chances under the normal distribution, for what claims to be more than chance. */
+/** Chances under a null hypothesis, for what claims to be more than chance. */
 final class Significance {
+  /** Up to so many values all their orders are tried. */
+  private static final int MOST_PERMUTED = 8;
+
+  private static final double TIE = 1e-9;
+
   private Significance() {}
 
-  /**
-   * Chance that a standard normal exceeds z.
-   *
-   * <p>Complementary error function by Chebyshev fit, relative error below 1.2e-7: Press et al.,
-   * Numerical Recipes, section 6.2.
-   */
-  static double above(double z) {
-    double x = Math.abs(z) / Math.sqrt(2);
-    double t = 1 / (1 + 0.5 * x);
-    double[] c = {
-      -1.26551223,
-      1.00002368,
-      0.37409196,
-      0.09678418,
-      -0.18628806,
-      0.27886807,
-      -1.13520398,
-      1.48851587,
-      -0.82215223,
-      0.17087277
-    };
-    double sum = 0;
-    for (int i = c.length - 1; i >= 0; i--) {
-      sum = c[i] + t * sum;
+  /** Chance of at least so many successes in n trials of chance p0 each: the binomial's tail. */
+  static double successes(long successes, long n, double p0) {
+    if (successes <= 0) {
+      return 1;
     }
-    double tail = 0.5 * t * Math.exp(-x * x + sum);
-    return z >= 0 ? tail : 1 - tail;
+    if (successes > n) {
+      return 0;
+    }
+    int trials = Math.toIntExact(Math.min(n, Integer.MAX_VALUE));
+    int few = (int) Math.round((double) successes * trials / n);
+    return BinomialDistribution.of(trials, Math.clamp(p0, 0, 1)).survivalProbability(few - 1);
   }
 
-  /** Chance of at least this share of successes in n trials when each has chance p0. */
-  static double shareAbove(double share, double p0, long n) {
-    double error = Math.sqrt(p0 * (1 - p0) / n);
-    if (error == 0) {
-      return share > p0 ? 0 : 1;
-    }
-    return above((share - p0 - 0.5 / n) / error);
-  }
-
-  /** Chance of a mean this far above a bound if the true mean were the bound. */
+  /** Chance of a mean this far above a bound if the true mean were the bound: Student's t test. */
   static double meanAbove(Measure measure, double bound) {
     double error = measure.standardError();
-    if (error == 0) {
-      return measure.mean() > bound ? Math.pow(0.5, (double) measure.rows()) : 1;
+    if (error == 0 || measure.rows() < 2) {
+      return measure.mean() > bound ? Math.pow(0.5, measure.rows()) : 1;
     }
-    return above((measure.mean() - bound) / error);
+    return TDistribution.of(measure.rows() - 1.0)
+        .survivalProbability((measure.mean() - bound) / error);
   }
 
   /** Spearman rank correlation of a sequence with its own order, in [−1, 1]. */
   static double trend(double[] values) {
-    int n = values.length;
+    return correlationWithOrder(ranks(values));
+  }
+
+  /**
+   * Chance of a trend at least this strong, either sign, if all orders of the values were as
+   * likely: counted over all orders of up to 8 values, by Student's t for more. 1 when none is
+   * possible.
+   */
+  static double trendBeyond(double[] values) {
+    double[] ranks = ranks(values);
+    double trend = Math.abs(correlationWithOrder(ranks));
+    if (values.length <= MOST_PERMUTED) {
+      long[] counts = new long[2];
+      permute(ranks, 0, trend - TIE, counts);
+      return (double) counts[1] / counts[0];
+    }
+    return correlationBeyond(trend, values.length);
+  }
+
+  /** Counts all orders, and those whose trend is at least so strong. */
+  private static void permute(double[] ranks, int from, double least, long[] counts) {
+    if (from >= ranks.length - 1) {
+      counts[0]++;
+      counts[1] += Math.abs(correlationWithOrder(ranks)) >= least ? 1 : 0;
+      return;
+    }
+    for (int i = from; i < ranks.length; i++) {
+      swap(ranks, from, i);
+      permute(ranks, from + 1, least, counts);
+      swap(ranks, from, i);
+    }
+  }
+
+  private static void swap(double[] values, int a, int b) {
+    double first = values[a];
+    values[a] = values[b];
+    values[b] = first;
+  }
+
+  /** Ranks from 1, those of equal values averaged. */
+  private static double[] ranks(double[] values) {
+    return Arrays.stream(values)
+        .map(
+            v ->
+                0.5
+                    + Arrays.stream(values)
+                        .map(other -> other < v ? 1 : other == v ? 0.5 : 0)
+                        .sum())
+        .toArray();
+  }
+
+  private static double correlationWithOrder(double[] ranks) {
+    int n = ranks.length;
     double sum = 0;
     double squares = 0;
     for (int i = 0; i < n; i++) {
-      double rank = 0;
-      for (double other : values) {
-        if (other < values[i]) rank++;
-        else if (other == values[i]) rank += 0.5;
-      }
-      double y = rank - n / 2.0;
+      double y = ranks[i] - (n + 1) / 2.0;
       sum += (i - (n - 1) / 2.0) * y;
       squares += y * y;
     }
@@ -72,13 +103,16 @@ final class Significance {
     return squares == 0 || order == 0 ? 0 : sum / Math.sqrt(order * squares);
   }
 
-  /** Chance of a correlation at least this strong, either sign, among n unrelated pairs. */
+  /**
+   * Chance of a correlation at least this strong, either sign, among n unrelated pairs: Student's t
+   * with n − 2 degrees of freedom; 1 for fewer than 3 pairs.
+   */
   static double correlationBeyond(double r, long n) {
-    if (n < 4) {
+    if (n < 3) {
       return 1;
     }
-    double bounded = Math.min(Math.abs(r), 1 - 1e-12);
-    double z = 0.5 * Math.log((1 + bounded) / (1 - bounded)) * Math.sqrt(n - 3.0);
-    return 2 * above(z);
+    double bounded = Math.min(Math.abs(r), 1 - 1e-15);
+    double t = bounded * Math.sqrt((n - 2) / (1 - bounded * bounded));
+    return Math.min(1, 2 * TDistribution.of(n - 2.0).survivalProbability(t));
   }
 }

@@ -69,7 +69,7 @@ public record SpecializationEvolution(
         transitions(counts),
         trend(means, correlation),
         correlation,
-        Significance.correlationBeyond(correlation, means.length));
+        Significance.trendBeyond(means));
   }
 
   private static Map<HeadSpecializationType, Integer> counts(List<LabelledHead> heads) {

@@ -1,6 +1,7 @@
 package org.modeltracer.attention;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -38,7 +39,7 @@ public final class AttentionCollector implements TraceListener {
   private long prompts;
 
   /** What one head accumulates. */
-  private record Head(RowTotals rows, PositionCounters positions) {}
+  private record Head(RowTotals rows, PositionCounters positions, MatchOffsets matches) {}
 
   /** A collector for one model. */
   public AttentionCollector(ModelShape shape, AttentionOptions options) {
@@ -154,6 +155,7 @@ public final class AttentionCollector implements TraceListener {
     }
     head.rows.add(measure);
     head.positions.add(measure, (float) options.thresholds().connectedAbove());
+    head.matches.add(measure, prompt.tokens);
     if (row.size() > 1) {
       keepSample(prompt.id, index);
     }
@@ -167,6 +169,7 @@ public final class AttentionCollector implements TraceListener {
     var slots = rows.slots(prompt, measure.query);
     if (slots != null) {
       float[] copy = new float[measure.query + 1];
+      Arrays.fill(copy, Float.NaN);
       for (int i = 0; i < measure.size; i++) {
         copy[measure.key(i)] = measure.weights[i];
       }
@@ -201,7 +204,11 @@ public final class AttentionCollector implements TraceListener {
   private Head head(int index) {
     Head head = heads[index];
     if (head == null) {
-      head = new Head(new RowTotals(), new PositionCounters(options.bounds().maxPositions()));
+      head =
+          new Head(
+              new RowTotals(),
+              new PositionCounters(options.bounds().maxPositions()),
+              new MatchOffsets());
       heads[index] = head;
     }
     return head;
@@ -219,6 +226,7 @@ public final class AttentionCollector implements TraceListener {
         Head own = head(i);
         own.rows.merge(theirs.rows);
         own.positions.merge(theirs.positions);
+        own.matches.merge(theirs.matches);
       }
     }
     rows.merge(other.rows);
@@ -267,6 +275,7 @@ public final class AttentionCollector implements TraceListener {
                 i,
                 new RowTotals().merge(head.rows),
                 head.positions.copy(),
+                new MatchOffsets().merge(head.matches),
                 outputs.norm(i),
                 example == null ? null : example.scores(i)));
       }

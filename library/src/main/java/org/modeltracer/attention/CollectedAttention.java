@@ -19,7 +19,8 @@ import org.modeltracer.model.ModelShape;
  * @param shape sizes of the model
  * @param prompts number of prompts
  * @param heads heads that showed a row, by layer and head
- * @param rows sampled queries with the row of every head, {@code [query + 1]}
+ * @param rows sampled queries with the row of every head, {@code [query + 1]}, NaN where a key is
+ *     hidden
  * @param outputs sampled positions with the output of every head, {@code [value width]}
  * @param copies how far back equal tokens lie
  * @param rollout means over all prompts

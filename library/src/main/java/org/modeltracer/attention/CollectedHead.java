@@ -10,6 +10,7 @@ import org.modeltracer.model.HeadId;
  * @param index its place among all heads of the model, layer by layer
  * @param rows sums over its rows
  * @param positions where it looked
+ * @param matches where it looked around earlier copies of a token
  * @param outputNorm norms of what it wrote, null when nothing was seen of that
  * @param tokenScores of the example prompt, null unless asked for
  */
@@ -18,6 +19,7 @@ public record CollectedHead(
     int index,
     RowTotals rows,
     PositionCounters positions,
+    MatchOffsets matches,
     @Nullable Measure outputNorm,
     @Nullable TokenScores tokenScores) {
   /** Share of the rows with a choice whose largest weight lies at the most common offset. */

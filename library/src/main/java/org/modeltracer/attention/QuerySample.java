@@ -29,6 +29,11 @@ final class QuerySample {
     this.seed = seed;
   }
 
+  /** A sample of the same kind with nothing in it. */
+  QuerySample empty() {
+    return new QuerySample(heads, budget, cost, seed);
+  }
+
   /**
    * The slots of a query, one per head, to be filled; null when the sample leaves the query out.
    */

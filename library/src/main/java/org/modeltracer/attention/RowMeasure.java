@@ -69,6 +69,9 @@ final class RowMeasure {
     double special = 0;
     double structural = 0;
     double inside = 0;
+    int nearKeys = 0;
+    int farKeys = 0;
+    int specialKeys = 0;
     int structuralKeys = 0;
     int insideKeys = 0;
     int few = 0;
@@ -98,15 +101,22 @@ final class RowMeasure {
       uniform += d;
       if (d == 0) self = w;
       else if (d == 1) previous = w;
-      if (d >= 1 && d <= thresholds.localReach()) near += w;
-      else if (d > thresholds.globalBeyond()) far += w;
+      if (d >= 1 && d <= thresholds.localReach()) {
+        near += w;
+        nearKeys++;
+      } else if (d > thresholds.globalBeyond()) {
+        far += w;
+        farKeys++;
+      }
       TokenKind kind = tokens.kind(key);
       if (key == 0) {
         sink = w;
         sinkTerm = term;
         special += w;
+        specialKeys++;
       } else if (kind == TokenKind.SPECIAL) {
         special += w;
+        specialKeys++;
       }
       if (kind == TokenKind.STRUCTURAL) {
         structural += w;
@@ -135,10 +145,15 @@ final class RowMeasure {
       set(Quantity.NORMALIZED_ENTROPY, -minusH / Math.log(size));
       set(Quantity.RELATIVE_DISTANCE, uniform == 0 ? Double.NaN : distance * size / uniform);
       set(Quantity.LOCAL, near);
+      set(Quantity.LOCAL_BASE, (double) nearKeys / size);
       set(Quantity.SPECIAL, special);
+      set(Quantity.SPECIAL_BASE, (double) specialKeys / size);
       set(Quantity.PREVIOUS_TOKEN, previous);
       if (query > 0) set(Quantity.SINK, sink);
-      if (query - row.key(0) > thresholds.globalBeyond()) set(Quantity.GLOBAL, far);
+      if (farKeys > 0) {
+        set(Quantity.GLOBAL, far);
+        set(Quantity.GLOBAL_BASE, (double) farKeys / size);
+      }
     }
     withoutSink(sink, -(minusH - sinkTerm));
     if (structuralKeys > 0 && structuralKeys < size) {
@@ -167,27 +182,27 @@ final class RowMeasure {
     }
   }
 
+  /** What the row does with earlier copies in sight: keys that a window hides count nowhere. */
   private void matches(TokenTrack tokens) {
-    int copy = tokens.earlier(query);
-    if (copy < 0) {
+    int latest = tokens.earlier(query);
+    if (latest < 0) {
       return;
     }
-    set(Quantity.DUPLICATE_TOKEN, weightAt(copy));
-    set(Quantity.INDUCTION, copy + 1 < query ? weightAt(copy + 1) : Double.NaN);
-    double copies = 0;
-    double followers = 0;
+    set(Quantity.DUPLICATE_TOKEN, weightAt(latest));
+    set(Quantity.INDUCTION, latest + 1 < query ? weightAt(latest + 1) : Double.NaN);
+    double copies = Double.NaN;
+    double followers = Double.NaN;
     boolean comesNext = false;
     boolean hit = false;
     int next = tokens.id(query + 1);
-    for (; copy >= 0; copy = tokens.earlier(copy)) {
-      copies += weightAt(copy);
+    for (int copy = latest; copy >= 0; copy = tokens.earlier(copy)) {
+      copies = plus(copies, weightAt(copy));
       int follower = copy + 1;
-      if (follower < query) {
-        followers += weightAt(follower);
-        if (next >= 0 && tokens.id(follower) == next && source.indexOf(follower) >= 0) {
-          comesNext = true;
-          hit |= argmax == follower;
-        }
+      double weight = follower < query ? weightAt(follower) : Double.NaN;
+      followers = plus(followers, weight);
+      if (next >= 0 && weight == weight && tokens.id(follower) == next) {
+        comesNext = true;
+        hit |= argmax == follower;
       }
     }
     set(Quantity.COPIES, copies);
@@ -197,9 +212,15 @@ final class RowMeasure {
     }
   }
 
-  private double weightAt(int position) {
+  /** A sum of which NaN is no part. */
+  private static double plus(double sum, double value) {
+    return value != value ? sum : sum == sum ? sum + value : value;
+  }
+
+  /** Weight of a key, NaN when the row does not see it. */
+  double weightAt(int position) {
     int i = source.indexOf(position);
-    return i < 0 ? 0 : weights[i];
+    return i < 0 ? Double.NaN : weights[i];
   }
 
   /** Adds the norm-weighted quantities; {@code norms} holds ‖f(x_j)‖ by key position. */

@@ -9,6 +9,11 @@ import org.jspecify.annotations.Nullable;
  * @param vectors by {@link CollectedHead#index}, null where a head showed none
  */
 public record SampledQuery(int position, float[] @Nullable [] vectors) {
+  /** Whether a head has a vector. */
+  public boolean has(CollectedHead head) {
+    return vectors[head.index()] != null;
+  }
+
   /** Whether all of these heads have a vector. */
   public boolean has(Iterable<CollectedHead> heads) {
     for (CollectedHead head : heads) {

@@ -31,9 +31,10 @@ public record HeadCluster(
    * Average-linkage clusters; their number is the one, from 2 to 16, with the largest mean
    * silhouette. Fewer than 3 heads are one cluster.
    */
-  static List<HeadCluster> of(List<LabelledHead> heads, HeadDistances distances) {
+  static List<HeadCluster> of(List<LabelledHead> labelled, HeadDistances distances) {
+    List<LabelledHead> heads = distances.compared(labelled);
     int n = heads.size();
-    if (n == 0 || distances.rows() == 0) {
+    if (n == 0) {
       return List.of();
     }
     int[][] cuts = AverageLinkage.cuts(distances.divergence());
@@ -72,7 +73,8 @@ public record HeadCluster(
     var votes = new EnumMap<HeadSpecializationType, Integer>(HeadSpecializationType.class);
     double[] centroid = {};
     for (LabelledHead head : members) {
-      votes.merge(head.label(), 1, Integer::sum);
+      HeadSpecializationType label = head.label();
+      if (label != null) votes.merge(label, 1, Integer::sum);
       double[] shares = logShares(head.collected().positions().massByDistance());
       if (shares.length > centroid.length) centroid = Arrays.copyOf(centroid, shares.length);
       for (int b = 0; b < shares.length; b++) centroid[b] += shares[b];

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.modeltracer.attention.Quantity;
@@ -50,7 +51,9 @@ final class Insights {
 
   private static Optional<AttentionInsight> specialization(LabelledHead head) {
     RowTotals rows = head.collected().rows();
-    return switch (head.label()) {
+    HeadSpecializationType label = head.label();
+    if (label == null) return Optional.empty();
+    return switch (label) {
       case POSITIONAL -> Optional.of(positional(head));
       case SPECIAL_TOKEN -> mass(head, Quantity.SPECIAL, 0.5);
       case LOCAL -> mass(head, Quantity.LOCAL, 0.5);
@@ -94,7 +97,10 @@ final class Insights {
                     AttentionInsight.Type.HEAD_SPECIALIZATION,
                     text(
                         "%s is %s: %.1f %% of its mass over %d rows",
-                        head.id(), head.label().id(), 100 * mass.mean(), mass.rows()),
+                        head.id(),
+                        Objects.requireNonNull(head.label()).id(),
+                        100 * mass.mean(),
+                        mass.rows()),
                     Significance.meanAbove(mass, bound),
                     "1 - p, normal, mean mass above the bound",
                     Map.of(
@@ -166,22 +172,25 @@ final class Insights {
 
   private void redundancy(HeadRedundancy redundancy) {
     redundancy.redundantPairs().stream()
+        .filter(pair -> pair.correlation() != null)
         .limit(EACH)
-        .map(pair -> alike(pair, redundancy.rows()))
+        .map(Insights::alike)
         .forEach(insights::add);
     redundancy.pruningRecommendations().stream()
+        .filter(advice -> advice.verdict() == Pruning.Verdict.CANDIDATE)
         .limit(1)
         .map(Insights::removable)
         .forEach(insights::add);
   }
 
-  private static AttentionInsight alike(HeadRedundancy.Pair pair, int rows) {
+  private static AttentionInsight alike(HeadRedundancy.Pair pair) {
+    double correlation = Objects.requireNonNull(pair.correlation());
     var evidence = new TreeMap<String, Object>();
     evidence.put("head1", pair.head1().toString());
     evidence.put("head2", pair.head2().toString());
     evidence.put("similarity", pair.similarity());
-    evidence.put("correlation", pair.correlation());
-    evidence.put("rows", rows);
+    evidence.put("correlation", correlation);
+    evidence.put("rows", pair.rows());
     if (pair.cka() != null) evidence.put("cka", pair.cka());
     return tested(
         AttentionInsight.Type.REDUNDANCY_DETECTION,
@@ -191,7 +200,7 @@ final class Insights {
             pair.head2(),
             pair.redundancyType().name().toLowerCase(Locale.ROOT),
             pair.similarity()),
-        Significance.correlationBeyond(pair.correlation(), rows),
+        Significance.correlationBeyond(correlation, pair.rows()),
         "1 - p, Fisher z of the rows' correlation, one degree of freedom a row",
         evidence);
   }

@@ -14,6 +14,7 @@ import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.heads.AttentionTrace;
+import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
@@ -34,6 +35,7 @@ import picocli.CommandLine.Spec;
     sortOptions = false)
 final class AttentionCommand implements Callable<Integer> {
   private static final long USUAL_KEPT = 64L << 20;
+  private static final long MOST_SCORES = 256L << 20;
 
   @Spec private CommandSpec spec;
   @Mixin private ModelArguments model;
@@ -131,11 +133,16 @@ final class AttentionCommand implements Callable<Integer> {
       trace.attach(tracer, session);
       for (int i = 0; i < prompts.size(); i++) {
         trace.begin(session.decoded(prompts.get(i)));
-        session.evaluate(prompts.get(i), false);
+        session.evaluate(prompts.get(i), scored(loaded.model(), prompts.get(i)));
         terminal.progress("prompts", i + 1, prompts.size());
       }
     }
     return trace.analysis();
+  }
+
+  /** Whether all positions are scored: then the last layer's rows are whole, as the others' are. */
+  private static boolean scored(LlamaModel loaded, int[] prompt) {
+    return (long) Float.BYTES * prompt.length * loaded.vocabulary().size() <= MOST_SCORES;
   }
 
   private List<int[]> prompts(Vocabulary vocabulary) {

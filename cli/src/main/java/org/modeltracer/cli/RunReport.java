@@ -112,7 +112,9 @@ final class RunReport {
         terminal.styled(
             "@|bold layer   rms in  attention       ffn   rms out   max |x|   kept   cos"
                 + "   headroom|@"));
+    long all = layers.stream().mapToLong(LayerActivationTrace::tokens).max().orElse(0);
     for (LayerActivationTrace layer : layers) {
+      boolean whole = layer.tokens() == all;
       terminal.println(
           "%5d %8s %10s %9s %9s %9s %6s %5s %10s"
               .formatted(
@@ -122,8 +124,8 @@ final class RunReport {
                   rms(layer.postFfn()),
                   rms(layer.output()),
                   layer.output() == null ? "" : number(max(layer.output())),
-                  percent(layer.residualRatio()),
-                  layer.cosine() == null ? "" : "%.2f".formatted(layer.cosine()),
+                  whole ? percent(layer.residualRatio()) : "",
+                  layer.cosine() == null || !whole ? "" : "%.2f".formatted(layer.cosine()),
                   layer.headroomBits() == null ? "" : "%.1f bits".formatted(layer.headroomBits())));
     }
     terminal.println(

@@ -1,6 +1,7 @@
 package org.modeltracer.attention;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,7 +32,6 @@ public final class AttentionCollector implements TraceListener {
   private final RolloutTotals rollout = new RolloutTotals();
   private final RowMeasure measure;
   private final Map<Integer, PromptTrace> open = new HashMap<>();
-  private final NavigableMap<Integer, SegmentRows> segments = new TreeMap<>();
   private final NavigableMap<Integer, Integer> leftOut = new TreeMap<>();
   private @Nullable ValueNorms valueNorms;
   private @Nullable PromptTrace example;
@@ -39,7 +39,7 @@ public final class AttentionCollector implements TraceListener {
   private long prompts;
 
   /** What one head accumulates. */
-  private record Head(RowTotals rows, PositionCounters positions, double[] insideByGroup) {}
+  private record Head(RowTotals rows, PositionCounters positions, MatchOffsets matches) {}
 
   /** A collector for one model. */
   public AttentionCollector(ModelShape shape, AttentionOptions options) {
@@ -155,15 +155,9 @@ public final class AttentionCollector implements TraceListener {
     }
     head.rows.add(measure);
     head.positions.add(measure, (float) options.thresholds().connectedAbove());
-    if (measure.seesBeyondSegment()) {
-      int group = SegmentRows.group(options.seed(), prompt.id, measure.segment);
-      head.insideByGroup[group] += measure.value(Quantity.INSIDE);
-      segments
-          .computeIfAbsent(row.layer(), l -> new SegmentRows())
-          .add(row.head(), group, measure.insideKeys);
-    }
+    head.matches.add(measure, prompt.tokens);
     if (row.size() > 1) {
-      keepSample(prompt.id, index);
+      keepSample(prompt, index);
     }
     if (prompt.first(row.query())) {
       copies.add(prompt.tokens, row.query());
@@ -171,10 +165,12 @@ public final class AttentionCollector implements TraceListener {
     prompt.add(measure, index);
   }
 
-  private void keepSample(long prompt, int index) {
-    var slots = rows.slots(prompt, measure.query);
+  private void keepSample(PromptTrace prompt, int index) {
+    int query = measure.query;
+    var slots = rows.slots(prompt.id, query, prompt.tokens.segmentStart(query));
     if (slots != null) {
       float[] copy = new float[measure.query + 1];
+      Arrays.fill(copy, Float.NaN);
       for (int i = 0; i < measure.size; i++) {
         copy[measure.key(i)] = measure.weights[i];
       }
@@ -213,7 +209,7 @@ public final class AttentionCollector implements TraceListener {
           new Head(
               new RowTotals(),
               new PositionCounters(options.bounds().maxPositions()),
-              new double[SegmentRows.GROUPS]);
+              new MatchOffsets());
       heads[index] = head;
     }
     return head;
@@ -231,16 +227,12 @@ public final class AttentionCollector implements TraceListener {
         Head own = head(i);
         own.rows.merge(theirs.rows);
         own.positions.merge(theirs.positions);
-        for (int g = 0; g < SegmentRows.GROUPS; g++) {
-          own.insideByGroup[g] += theirs.insideByGroup[g];
-        }
+        own.matches.merge(theirs.matches);
       }
     }
     rows.merge(other.rows);
     outputs.merge(other.outputs);
     copies.merge(other.copies);
-    other.segments.forEach(
-        (layer, rows) -> segments.computeIfAbsent(layer, l -> new SegmentRows()).merge(rows));
     residual.merge(other.residual);
     rollout.merge(other.rollout);
     prompts += other.prompts;
@@ -266,18 +258,11 @@ public final class AttentionCollector implements TraceListener {
         rows.collected(),
         outputs.collected(),
         copies.copy(),
-        collectedSegments(),
         rollout.means(),
         residual.means(),
         example == null ? null : example.collected(),
         matrices == null ? null : matrices.copy(),
         new TreeMap<>(leftOut));
-  }
-
-  private NavigableMap<Integer, SegmentRows> collectedSegments() {
-    var collected = new TreeMap<Integer, SegmentRows>();
-    segments.forEach((layer, rows) -> collected.put(layer, new SegmentRows().merge(rows)));
-    return collected;
   }
 
   private List<CollectedHead> collectedHeads() {
@@ -291,7 +276,7 @@ public final class AttentionCollector implements TraceListener {
                 i,
                 new RowTotals().merge(head.rows),
                 head.positions.copy(),
-                head.insideByGroup.clone(),
+                new MatchOffsets().merge(head.matches),
                 outputs.norm(i),
                 example == null ? null : example.scores(i)));
       }

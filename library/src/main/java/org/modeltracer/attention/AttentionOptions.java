@@ -30,16 +30,22 @@ public record AttentionOptions(
    * @param sampleBytes sample of rows that comparisons between heads need
    * @param layerBytes lower triangles, one per layer, of rollout and of flow, each
    * @param matrixBytes whole matrices of the example prompt; none are kept when negative
-   * @param outputSamples positions whose head outputs are kept for CKA
+   * @param outputSamples positions, at most, whose head outputs are kept for CKA
+   * @param outputBytes bytes, at most, of those outputs
    */
   public record Bounds(
-      int maxPositions, long sampleBytes, long layerBytes, long matrixBytes, int outputSamples) {}
+      int maxPositions,
+      long sampleBytes,
+      long layerBytes,
+      long matrixBytes,
+      int outputSamples,
+      long outputBytes) {}
 
-  /** The definitions of the documentation, about 160 MiB at most beside the counters. */
+  /** The definitions of the documentation, about 224 MiB at most beside the counters. */
   public static AttentionOptions defaults() {
     return new AttentionOptions(
         new Thresholds(0.01, 0.05, 3, 5, 10),
-        new Bounds(4096, 32L << 20, 64L << 20, -1, 128),
+        new Bounds(4096, 32L << 20, 64L << 20, -1, 512, 64L << 20),
         false,
         1);
   }
@@ -52,7 +58,13 @@ public record AttentionOptions(
   /** The same with other bounds on the row sample and on the per-layer triangles, in bytes. */
   public AttentionOptions withBytes(long sample, long layers) {
     return with(
-        new Bounds(bounds.maxPositions, sample, layers, bounds.matrixBytes, bounds.outputSamples));
+        new Bounds(
+            bounds.maxPositions,
+            sample,
+            layers,
+            bounds.matrixBytes,
+            bounds.outputSamples,
+            bounds.outputBytes));
   }
 
   /** The same with at most that many bytes of matrices of the example prompt. */
@@ -63,7 +75,8 @@ public record AttentionOptions(
             bounds.sampleBytes,
             bounds.layerBytes,
             bytes,
-            bounds.outputSamples));
+            bounds.outputSamples,
+            bounds.outputBytes));
   }
 
   private AttentionOptions with(Bounds other) {

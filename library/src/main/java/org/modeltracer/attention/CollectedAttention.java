@@ -19,10 +19,10 @@ import org.modeltracer.model.ModelShape;
  * @param shape sizes of the model
  * @param prompts number of prompts
  * @param heads heads that showed a row, by layer and head
- * @param rows sampled queries with the row of every head, {@code [query + 1]}
+ * @param rows sampled queries with the row of every head, {@code [query + 1]}, NaN where a key is
+ *     hidden
  * @param outputs sampled positions with the output of every head, {@code [value width]}
  * @param copies how far back equal tokens lie
- * @param segments rows that see beyond their text segment, by layer
  * @param rollout means over all prompts
  * @param residual the residual stream by layer, where norms were handed in
  * @param example the example prompt, null before the first
@@ -37,7 +37,6 @@ public record CollectedAttention(
     List<SampledQuery> rows,
     List<SampledQuery> outputs,
     CopyDistances copies,
-    NavigableMap<Integer, SegmentRows> segments,
     RolloutMeans rollout,
     Map<Integer, LayerFlow> residual,
     @Nullable CollectedPrompt example,

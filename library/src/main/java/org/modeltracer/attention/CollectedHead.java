@@ -10,18 +10,16 @@ import org.modeltracer.model.HeadId;
  * @param index its place among all heads of the model, layer by layer
  * @param rows sums over its rows
  * @param positions where it looked
- * @param insideByGroup mass inside the query's own text segment by {@link SegmentRows} group, over
- *     the rows that see beyond it
+ * @param matches where it looked around earlier copies of a token
  * @param outputNorm norms of what it wrote, null when nothing was seen of that
  * @param tokenScores of the example prompt, null unless asked for
  */
-@SuppressWarnings("ArrayRecordComponent") // read, never compared
 public record CollectedHead(
     HeadId id,
     int index,
     RowTotals rows,
     PositionCounters positions,
-    double[] insideByGroup,
+    MatchOffsets matches,
     @Nullable Measure outputNorm,
     @Nullable TokenScores tokenScores) {
   /** Share of the rows with a choice whose largest weight lies at the most common offset. */

@@ -9,69 +9,93 @@ import java.util.Arrays;
  * at distance only: the baseline of content matching.
  */
 public final class CopyDistances {
-  private final int cap;
-  private long[] copies = {};
-  private long[] followers = {};
-  private long queries;
+  private final Pairs copies;
+  private final Pairs followers;
 
   CopyDistances(int cap) {
-    this.cap = cap;
+    copies = new Pairs(cap);
+    followers = new Pairs(cap);
+  }
+
+  /** Pairs of a query and an earlier key, by distance, and queries by distance of their nearest. */
+  private static final class Pairs {
+    private final int cap;
+    private long[] all = {};
+    private long[] nearest = {};
+
+    Pairs(int cap) {
+      this.cap = cap;
+    }
+
+    void add(int distance, boolean first) {
+      grow(distance + 1);
+      all[distance]++;
+      if (first) nearest[distance]++;
+    }
+
+    private void grow(int needed) {
+      if (needed > all.length) {
+        int room = Math.min(cap, Math.max(64, needed + needed / 2));
+        all = Arrays.copyOf(all, room);
+        nearest = Arrays.copyOf(nearest, room);
+      }
+    }
+
+    void merge(Pairs other) {
+      grow(other.all.length);
+      for (int d = 0; d < other.all.length; d++) {
+        all[d] += other.all[d];
+        nearest[d] += other.nearest[d];
+      }
+    }
+
+    /** Mass on such keys, over the queries that see one. */
+    double expected(double[] profile, int reach) {
+      double mass = 0;
+      long queries = 0;
+      for (int d = 0; d < Math.min(all.length, reach); d++) {
+        mass += all[d] * profile[d];
+        queries += nearest[d];
+      }
+      return queries == 0 ? 0 : Math.min(1, mass / queries);
+    }
   }
 
   /** Counts the pairs of one query. */
   void add(TokenTrack tokens, int query) {
-    int copy = tokens.earlier(query);
-    if (copy < 0) {
-      return;
-    }
-    queries++;
-    for (; copy >= 0; copy = tokens.earlier(copy)) {
+    boolean first = true;
+    boolean firstFollower = true;
+    for (int copy = tokens.earlier(query); copy >= 0; copy = tokens.earlier(copy)) {
       int d = query - copy;
-      if (d < cap) {
-        grow(d + 1);
-        copies[d]++;
-        if (d > 1) followers[d - 1]++;
+      if (d >= copies.cap) {
+        return;
+      }
+      copies.add(d, first);
+      first = false;
+      if (d > 1) {
+        followers.add(d - 1, firstFollower);
+        firstFollower = false;
       }
     }
   }
 
-  private void grow(int needed) {
-    if (needed > copies.length) {
-      int room = Math.min(cap, Math.max(64, needed + needed / 2));
-      copies = Arrays.copyOf(copies, room);
-      followers = Arrays.copyOf(followers, room);
-    }
-  }
-
   CopyDistances merge(CopyDistances other) {
-    queries += other.queries;
-    grow(other.copies.length);
-    for (int i = 0; i < other.copies.length; i++) {
-      copies[i] += other.copies[i];
-      followers[i] += other.followers[i];
-    }
+    copies.merge(other.copies);
+    followers.merge(other.followers);
     return this;
   }
 
   CopyDistances copy() {
-    return new CopyDistances(cap).merge(this);
+    return new CopyDistances(copies.cap).merge(this);
   }
 
-  /** Mass on copies that a head with this distance profile would have whatever the tokens. */
-  public double expectedCopies(double[] profile) {
-    return expected(copies, profile);
+  /** Mass on copies in sight that a head with such a distance profile has whatever the tokens. */
+  public double expectedCopies(PositionCounters head) {
+    return copies.expected(head.profile(), head.reach());
   }
 
-  /** Mass on followers of copies that a head with this distance profile would have. */
-  public double expectedFollowers(double[] profile) {
-    return expected(followers, profile);
-  }
-
-  private double expected(long[] pairs, double[] profile) {
-    double mass = 0;
-    for (int d = 0; d < Math.min(pairs.length, profile.length); d++) {
-      mass += pairs[d] * profile[d];
-    }
-    return queries == 0 ? 0 : Math.min(1, mass / queries);
+  /** Mass on what followed copies, in sight, that a head with such a distance profile has. */
+  public double expectedFollowers(PositionCounters head) {
+    return followers.expected(head.profile(), head.reach());
   }
 }

@@ -5,19 +5,20 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What heads write, as vectors handed in by whoever sees them: mean norms and a sample for CKA.
+ * Output vectors handed in by whoever sees them: mean norms and a sample for CKA.
  *
  * <p>A vector may be a head's mixed values or what it adds to the residual stream, as long as it is
- * the same for all heads.
+ * the same for all heads. The sample holds all positions up to a number and to a budget of bytes.
  */
 final class HeadOutputs {
-  private final QuerySample sample;
+  private final AttentionOptions options;
   private final double[] normSum;
   private final double[] normSquares;
   private final long[] count;
+  private @Nullable QuerySample sample;
 
   HeadOutputs(int heads, AttentionOptions options) {
-    sample = new QuerySample(heads, options.bounds().outputSamples(), query -> 1, options.seed());
+    this.options = options;
     normSum = new double[heads];
     normSquares = new double[heads];
     count = new long[heads];
@@ -34,14 +35,30 @@ final class HeadOutputs {
     normSum[head] += Math.sqrt(squares);
     normSquares[head] += squares;
     count[head]++;
-    var slots = sample.slots(prompt, position);
+    if (sample == null) {
+      sample = sample(length);
+    }
+    var slots = sample.slots(prompt, position, -1);
     if (slots != null) {
       slots[head] = Arrays.copyOfRange(vector, offset, offset + length);
     }
   }
 
+  private QuerySample sample(int width) {
+    var bounds = options.bounds();
+    long fit = bounds.outputBytes() / (4L * count.length * Math.max(1, width));
+    return new QuerySample(
+        count.length, Math.min(bounds.outputSamples(), fit), query -> 1, options.seed());
+  }
+
   void merge(HeadOutputs other) {
-    sample.merge(other.sample);
+    QuerySample theirs = other.sample;
+    if (theirs != null) {
+      if (sample == null) {
+        sample = theirs.empty();
+      }
+      sample.merge(theirs);
+    }
     for (int i = 0; i < count.length; i++) {
       normSum[i] += other.normSum[i];
       normSquares[i] += other.normSquares[i];
@@ -56,6 +73,6 @@ final class HeadOutputs {
 
   /** Sampled positions with the vectors of all heads. */
   List<SampledQuery> collected() {
-    return sample.collected();
+    return sample == null ? List.of() : sample.collected();
   }
 }

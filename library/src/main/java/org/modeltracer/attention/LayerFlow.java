@@ -6,7 +6,7 @@ package org.modeltracer.attention;
  * @param incomingFlow ‖x_in‖
  * @param outgoingFlow ‖x_out‖
  * @param retentionRatio cosine of x_in and x_out
- * @param transformationRatio ‖x_out − x_in‖ / ‖x_in‖, sums over the tokens of one micro-batch
+ * @param transformationRatio ‖x_out − x_in‖ / ‖x_in‖
  * @param blockInfluence 1 − cosine
  * @param rows tokens behind the means
  */

@@ -6,42 +6,43 @@ import org.modeltracer.model.ResidualChange;
 
 /** What layers do to the residual stream, as means over tokens. */
 final class LayerFlows {
-  private static final class Sum {
-    private final ResidualChange change = new ResidualChange();
-    private double ratio;
-
-    void add(ResidualChange other, double ratios) {
-      change.add(other);
-      ratio += ratios;
-    }
-
-    LayerFlow mean() {
-      double n = change.rows();
-      double cosine = change.cosine() / n;
-      return new LayerFlow(
-          change.normIn() / n, change.normOut() / n, cosine, ratio / n, 1 - cosine, change.rows());
-    }
-  }
-
-  private final Map<Integer, Sum> sums = new TreeMap<>();
+  private final Map<Integer, ResidualChange> sums = new TreeMap<>();
 
   void add(int layer, ResidualChange change) {
-    double in = change.normIn();
-    double ratio = in == 0 ? 0 : change.rows() * change.normDelta() / in;
-    if (change.isFinite() && Double.isFinite(ratio)) {
-      sums.computeIfAbsent(layer, l -> new Sum()).add(change, ratio);
+    if (change.isFinite()) {
+      sums.computeIfAbsent(layer, l -> new ResidualChange()).add(change);
     }
   }
 
   void merge(LayerFlows other) {
-    other.sums.forEach(
-        (layer, theirs) ->
-            sums.computeIfAbsent(layer, l -> new Sum()).add(theirs.change, theirs.ratio));
+    other.sums.forEach(this::add);
   }
 
+  /**
+   * Means of the layers that changed all tokens seen.
+   *
+   * <p>llama.cpp computes of its last layer only the rows that something is asked of. Means over
+   * other tokens are of another text, so such a layer is left out rather than put beside the rest.
+   */
   Map<Integer, LayerFlow> means() {
+    long all = sums.values().stream().mapToLong(ResidualChange::rows).max().orElse(0);
     var means = new TreeMap<Integer, LayerFlow>();
-    sums.forEach((layer, sum) -> means.put(layer, sum.mean()));
+    sums.forEach(
+        (layer, sum) -> {
+          if (sum.rows() == all) means.put(layer, mean(sum));
+        });
     return means;
+  }
+
+  private static LayerFlow mean(ResidualChange sum) {
+    double n = sum.rows();
+    double cosine = sum.cosine() / n;
+    return new LayerFlow(
+        sum.normIn() / n,
+        sum.normOut() / n,
+        cosine,
+        sum.relativeDelta() / n,
+        1 - cosine,
+        sum.rows());
   }
 }

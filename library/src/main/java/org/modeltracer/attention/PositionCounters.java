@@ -129,6 +129,14 @@ public final class PositionCounters {
     return sums(seenAt);
   }
 
+  /** Number of distances, from 0 on, up to the farthest that any row sees. */
+  int reach() {
+    int[] rows = rowsAtDistance();
+    int reach = rows.length;
+    while (reach > 0 && rows[reach - 1] == 0) reach--;
+    return reach;
+  }
+
   /** Rows of later queries that see each key. */
   public int[] rowsSeeingKey() {
     return sums(seenKey);
@@ -147,6 +155,11 @@ public final class PositionCounters {
   /** Mean weight at each distance over the rows that see that far; 0 where none does. */
   public double[] profile() {
     return ratio(byDistance, rowsAtDistance());
+  }
+
+  /** Mean weight at a distance over the rows that see that far; 0 where none does. */
+  public double weightAt(int distance) {
+    return distance < room ? profile()[distance] : 0;
   }
 
   /** α_k, mean weight that later queries put on each key; 0 where none sees it. Gu et al. 2024. */

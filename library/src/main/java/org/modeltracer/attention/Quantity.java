@@ -32,10 +32,16 @@ public enum Quantity {
   SINK,
   /** Mass at distances 1 to the local reach; rows with k of at least 2. */
   LOCAL,
+  /** Share of the local distances among the visible keys of the same rows: uniform attention. */
+  LOCAL_BASE,
   /** Mass beyond the global distance; rows that see that far. */
   GLOBAL,
+  /** Share of keys that far among the visible keys of the same rows: uniform attention. */
+  GLOBAL_BASE,
   /** Mass on position 0 and on special tokens; rows with k of at least 2. */
   SPECIAL,
+  /** Share of position 0 and special tokens among the visible keys: uniform attention. */
+  SPECIAL_BASE,
   /** Mass on structural tokens; rows that see one. */
   STRUCTURAL,
   /** Share of structural tokens among the visible keys of the same rows: the base rate. */
@@ -44,17 +50,18 @@ public enum Quantity {
   INSIDE,
   /** Share of the segment among the visible keys of the same rows: uniform expectation. */
   INSIDE_BASE,
-  /** Weight on the latest earlier copy of the query's token; rows with copies. Wang et al. 2022. */
+  /** Weight on the latest earlier copy of the query's token; rows that see it. Wang et al. 2022. */
   DUPLICATE_TOKEN,
-  /** Weight on what followed that copy, the induction target. Olsson et al. 2022. */
+  /** Weight on what followed that copy, the induction target; rows that see it. Olsson 2022. */
   INDUCTION,
-  /** Mass on all earlier copies of the query's token; rows with such copies. */
+  /** Mass on all earlier copies of the query's token; rows that see one. */
   COPIES,
-  /** Mass on what followed all those copies. */
+  /** Mass on what followed earlier copies of the query's token; rows that see such a token. */
   FOLLOWERS,
   /**
    * 1 when the largest weight falls on a follower of an earlier copy and that token does come next,
-   * else 0; rows where some follower comes next. Wu et al. 2024.
+   * else 0; rows where some follower in sight comes next, which the row of a token that is still to
+   * be continued cannot know. Wu et al. 2024.
    */
   RETRIEVAL,
   /**

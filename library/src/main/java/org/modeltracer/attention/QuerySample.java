@@ -29,17 +29,22 @@ final class QuerySample {
     this.seed = seed;
   }
 
+  /** A sample of the same kind with nothing in it. */
+  QuerySample empty() {
+    return new QuerySample(heads, budget, cost, seed);
+  }
+
   /**
    * The slots of a query, one per head, to be filled; null when the sample leaves the query out.
    */
-  float @Nullable [] @Nullable [] slots(long prompt, int query) {
+  float @Nullable [] @Nullable [] slots(long prompt, int query, int segmentStart) {
     long hash = hash(seed, prompt, query);
     if (hash >= cutoff) {
       return null;
     }
     SampledQuery entry = entries.get(hash);
     if (entry == null) {
-      entry = new SampledQuery(query, new float[heads][]);
+      entry = new SampledQuery(prompt, query, segmentStart, new float[heads][]);
       entries.put(hash, entry);
       spent += cost.applyAsLong(query);
       trim();
@@ -76,7 +81,13 @@ final class QuerySample {
   /** Sampled queries in hash order, as they are now. */
   List<SampledQuery> collected() {
     return entries.values().stream()
-        .map(entry -> new SampledQuery(entry.position(), entry.vectors().clone()))
+        .map(
+            entry ->
+                new SampledQuery(
+                    entry.prompt(),
+                    entry.position(),
+                    entry.segmentStart(),
+                    entry.vectors().clone()))
         .toList();
   }
 

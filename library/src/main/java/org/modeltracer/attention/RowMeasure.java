@@ -26,8 +26,6 @@ final class RowMeasure {
   int above;
   float max;
   int argmax;
-  int segment;
-  int insideKeys;
 
   RowMeasure(AttentionOptions.Thresholds thresholds) {
     this.thresholds = thresholds;
@@ -71,13 +69,16 @@ final class RowMeasure {
     double special = 0;
     double structural = 0;
     double inside = 0;
+    int nearKeys = 0;
+    int farKeys = 0;
+    int specialKeys = 0;
     int structuralKeys = 0;
-    int ownKeys = 0;
+    int insideKeys = 0;
     int few = 0;
     int many = 0;
     float top = -1;
     int best = -1;
-    segment = tokens.segment(query);
+    int segment = tokens.segmentStart(query);
     float sparse = (float) thresholds.sparseBelow();
     float connected = (float) thresholds.connectedAbove();
     for (int i = 0; i < size; i++) {
@@ -100,23 +101,30 @@ final class RowMeasure {
       uniform += d;
       if (d == 0) self = w;
       else if (d == 1) previous = w;
-      if (d >= 1 && d <= thresholds.localReach()) near += w;
-      else if (d > thresholds.globalBeyond()) far += w;
+      if (d >= 1 && d <= thresholds.localReach()) {
+        near += w;
+        nearKeys++;
+      } else if (d > thresholds.globalBeyond()) {
+        far += w;
+        farKeys++;
+      }
       TokenKind kind = tokens.kind(key);
       if (key == 0) {
         sink = w;
         sinkTerm = term;
         special += w;
+        specialKeys++;
       } else if (kind == TokenKind.SPECIAL) {
         special += w;
+        specialKeys++;
       }
       if (kind == TokenKind.STRUCTURAL) {
         structural += w;
         structuralKeys++;
       }
-      if (segment >= 0 && tokens.segment(key) == segment) {
+      if (segment >= 0 && tokens.segmentStart(key) == segment) {
         inside += w;
-        ownKeys++;
+        insideKeys++;
       }
     }
     if (total - total != 0) {
@@ -137,34 +145,29 @@ final class RowMeasure {
       set(Quantity.NORMALIZED_ENTROPY, -minusH / Math.log(size));
       set(Quantity.RELATIVE_DISTANCE, uniform == 0 ? Double.NaN : distance * size / uniform);
       set(Quantity.LOCAL, near);
+      set(Quantity.LOCAL_BASE, (double) nearKeys / size);
       set(Quantity.SPECIAL, special);
+      set(Quantity.SPECIAL_BASE, (double) specialKeys / size);
       set(Quantity.PREVIOUS_TOKEN, previous);
       if (query > 0) set(Quantity.SINK, sink);
-      if (query - row.key(0) > thresholds.globalBeyond()) set(Quantity.GLOBAL, far);
+      if (farKeys > 0) {
+        set(Quantity.GLOBAL, far);
+        set(Quantity.GLOBAL_BASE, (double) farKeys / size);
+      }
     }
     withoutSink(sink, -(minusH - sinkTerm));
     if (structuralKeys > 0 && structuralKeys < size) {
       set(Quantity.STRUCTURAL, structural);
       set(Quantity.STRUCTURAL_BASE, (double) structuralKeys / size);
     }
-    insideKeys = ownKeys;
-    if (seesBeyondSegment()) {
+    if (insideKeys > 0 && insideKeys < size) {
       set(Quantity.INSIDE, inside);
-      set(Quantity.INSIDE_BASE, (double) ownKeys / size);
+      set(Quantity.INSIDE_BASE, (double) insideKeys / size);
     }
     set(Quantity.KEYS_FOR_95, histogram.needed(MOST * sum));
     set(Quantity.TAIL_MASS, Math.max(0, sum - histogram.largest(thresholds.tailAfter())));
     matches(tokens);
     return true;
-  }
-
-  /** Whether some keys are of the query's own text segment, and some of others. */
-  boolean seesBeyondSegment() {
-    return insideKeys > 0 && insideKeys < size;
-  }
-
-  double value(Quantity quantity) {
-    return values[quantity.ordinal()];
   }
 
   private void set(Quantity quantity, double value) {
@@ -179,27 +182,27 @@ final class RowMeasure {
     }
   }
 
+  /** What the row does with earlier copies in sight: keys that a window hides count nowhere. */
   private void matches(TokenTrack tokens) {
-    int copy = tokens.earlier(query);
-    if (copy < 0) {
+    int latest = tokens.earlier(query);
+    if (latest < 0) {
       return;
     }
-    set(Quantity.DUPLICATE_TOKEN, weightAt(copy));
-    set(Quantity.INDUCTION, copy + 1 < query ? weightAt(copy + 1) : Double.NaN);
-    double copies = 0;
-    double followers = 0;
+    set(Quantity.DUPLICATE_TOKEN, weightAt(latest));
+    set(Quantity.INDUCTION, latest + 1 < query ? weightAt(latest + 1) : Double.NaN);
+    double copies = Double.NaN;
+    double followers = Double.NaN;
     boolean comesNext = false;
     boolean hit = false;
     int next = tokens.id(query + 1);
-    for (; copy >= 0; copy = tokens.earlier(copy)) {
-      copies += weightAt(copy);
+    for (int copy = latest; copy >= 0; copy = tokens.earlier(copy)) {
+      copies = plus(copies, weightAt(copy));
       int follower = copy + 1;
-      if (follower < query) {
-        followers += weightAt(follower);
-        if (next >= 0 && tokens.id(follower) == next && source.indexOf(follower) >= 0) {
-          comesNext = true;
-          hit |= argmax == follower;
-        }
+      double weight = follower < query ? weightAt(follower) : Double.NaN;
+      followers = plus(followers, weight);
+      if (next >= 0 && weight == weight && tokens.id(follower) == next) {
+        comesNext = true;
+        hit |= argmax == follower;
       }
     }
     set(Quantity.COPIES, copies);
@@ -209,9 +212,15 @@ final class RowMeasure {
     }
   }
 
-  private double weightAt(int position) {
+  /** A sum of which NaN is no part. */
+  private static double plus(double sum, double value) {
+    return value != value ? sum : sum == sum ? sum + value : value;
+  }
+
+  /** Weight of a key, NaN when the row does not see it. */
+  double weightAt(int position) {
     int i = source.indexOf(position);
-    return i < 0 ? 0 : weights[i];
+    return i < 0 ? Double.NaN : weights[i];
   }
 
   /** Adds the norm-weighted quantities; {@code norms} holds ‖f(x_j)‖ by key position. */

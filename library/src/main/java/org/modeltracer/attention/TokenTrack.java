@@ -18,9 +18,9 @@ public final class TokenTrack {
   private final List<String> texts = new ArrayList<>();
   private int[] ids = new int[64];
   private int[] earlier = new int[64];
-  private int[] segments = new int[64];
+  private int[] segmentStarts = new int[64];
   private TokenKind[] kinds = new TokenKind[64];
-  private int segment;
+  private int segmentStart;
   private int size;
 
   /** Adds the token of the next position. */
@@ -29,20 +29,20 @@ public final class TokenTrack {
       int room = 2 * size;
       ids = Arrays.copyOf(ids, room);
       earlier = Arrays.copyOf(earlier, room);
-      segments = Arrays.copyOf(segments, room);
+      segmentStarts = Arrays.copyOf(segmentStarts, room);
       kinds = Arrays.copyOf(kinds, room);
     }
     Integer before = latest.put(id, size);
     ids[size] = id;
     earlier[size] = before == null ? -1 : before;
-    segments[size] = segment;
+    segmentStarts[size] = segmentStart;
     kinds[size] = kind;
     texts.add(text);
     size++;
     String trimmed = text.stripTrailing();
     if (text.indexOf('\n') >= 0
         || (!trimmed.isEmpty() && ".!?".indexOf(trimmed.charAt(trimmed.length() - 1)) >= 0)) {
-      segment++;
+      segmentStart = size;
     }
   }
 
@@ -66,9 +66,9 @@ public final class TokenTrack {
     return position < size ? earlier[position] : -1;
   }
 
-  /** Index of the text segment of a position, or -1 when its token is not known. */
-  int segment(int position) {
-    return position < size ? segments[position] : -1;
+  /** First position of a position's text segment, or -1 when its token is not known. */
+  int segmentStart(int position) {
+    return position < size ? segmentStarts[position] : -1;
   }
 
   /** Kind of the token at a position; content when it is not known. */

@@ -5,6 +5,8 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.IntPredicate;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.modeltracer.attention.AttentionCollector;
 import org.modeltracer.attention.AttentionOptions;
@@ -21,6 +23,9 @@ import org.modeltracer.model.ModelShape;
 import org.modeltracer.model.Site;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
+import org.modeltracer.tokens.GgufVocabulary;
+import org.modeltracer.tokens.TokenType;
+import org.modeltracer.tokens.UnsupportedTokenizer;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TraceListener;
 import org.modeltracer.trace.TracerConfig;
@@ -46,6 +51,9 @@ public final class HeadProbe {
   public static final long SEED = 35;
 
   private static final int COPIES = 3;
+
+  /** Places kept free in a vocabulary that converters call normal: {@code [unused7]}. */
+  private static final Pattern RESERVED = Pattern.compile("^[<\\[]\\|?(unused|reserved)");
 
   private final LlamaModel model;
   private final int[] deck;
@@ -83,13 +91,31 @@ public final class HeadProbe {
   public HeadProbe(LlamaModel model, GgufFile file, long seed) {
     this.model = model;
     Vocabulary vocabulary = model.vocabulary();
-    deck =
-        IntStream.range(0, vocabulary.size())
-            .filter(t -> !vocabulary.isControl(t) && !vocabulary.endsGeneration(t))
-            .filter(t -> t != vocabulary.bos())
-            .toArray();
+    deck = deck(vocabulary, file);
     random = new Random(seed);
     shape = new HeadLayout(file).shape(model.layers(), vocabulary.size());
+  }
+
+  /**
+   * Tokens that a text would have: normal ones as the file types them, none that stands for a byte,
+   * for what is unknown or for nothing yet, and none that steers. All that do not steer where the
+   * file types none, or too few are normal for a probe.
+   */
+  static int[] deck(Vocabulary vocabulary, GgufFile file) {
+    IntPredicate shown =
+        t -> !vocabulary.isControl(t) && !vocabulary.endsGeneration(t) && t != vocabulary.bos();
+    int[] usual = IntStream.range(0, vocabulary.size()).filter(shown).toArray();
+    try {
+      var types = GgufVocabulary.of(file);
+      int[] normal =
+          IntStream.of(usual)
+              .filter(t -> t < types.size() && types.type(t) == TokenType.NORMAL)
+              .filter(t -> !RESERVED.matcher(types.text(t)).find())
+              .toArray();
+      return normal.length < PERIOD ? usual : normal;
+    } catch (UnsupportedTokenizer e) {
+      return usual;
+    }
   }
 
   /** Tokens of the longest random sequence. */

@@ -12,11 +12,12 @@ public final class ResidualChange {
   private double normDelta;
   private double normOut;
   private double cosine;
+  private double relativeDelta;
 
   /** Makes these the sums over no tokens. */
   public void clear() {
     rows = 0;
-    normIn = normDelta = normOut = cosine = 0;
+    normIn = normDelta = normOut = cosine = relativeDelta = 0;
   }
 
   /** Adds one token: ‖x_in‖, ‖x_out − x_in‖, ‖x_out‖ and cos(x_in, x_out). */
@@ -26,6 +27,7 @@ public final class ResidualChange {
     normDelta += delta;
     normOut += out;
     cosine += cos;
+    relativeDelta += in > 0 ? delta / in : 0;
     return this;
   }
 
@@ -36,6 +38,7 @@ public final class ResidualChange {
     normDelta += other.normDelta;
     normOut += other.normOut;
     cosine += other.cosine;
+    relativeDelta += other.relativeDelta;
   }
 
   /** Number of tokens behind the sums. */
@@ -63,9 +66,14 @@ public final class ResidualChange {
     return cosine;
   }
 
+  /** Sum over tokens of ‖x_out − x_in‖ / ‖x_in‖, 0 for a token that enters as zeros. */
+  public double relativeDelta() {
+    return relativeDelta;
+  }
+
   /** Whether all sums are finite. */
   public boolean isFinite() {
-    return Double.isFinite(normIn + normDelta + normOut + cosine);
+    return Double.isFinite(normIn + normDelta + normOut + cosine + relativeDelta);
   }
 
   /** Share of what leaves the layer that was there before, ‖x_in‖ / (‖x_in‖ + ‖Δ‖), 0 to 1. */

@@ -7,9 +7,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.modeltracer.attention.LayerFlow;
 import org.modeltracer.attention.Measure;
 import org.modeltracer.attention.Quantity;
 import org.modeltracer.attention.Rollout;
@@ -119,7 +121,7 @@ class GoldenTraceTest {
         context,
         (trace, session) -> {
           trace.begin(golden.ids());
-          session.evaluate(golden.ids(), false);
+          session.evaluate(golden.ids(), true);
         });
   }
 
@@ -159,7 +161,62 @@ class GoldenTraceTest {
         Objects.requireNonNull(analysis.rollout().rolloutEntropy()),
         want.get("rollout").get("row_entropy_mean_nats").asDouble(),
         golden);
-    assertThat(analysis.attentionFlow().layerFlowStats()).hasSize(golden.layers());
+    var flows = analysis.attentionFlow().layerFlowStats();
+    assertThat(flows).hasSize(golden.layers());
+    flows.forEach((layer, flow) -> flow(layer, flow, golden));
+  }
+
+  /** From PyTorch's states, whatever the batches: means over tokens, none of which weighs more. */
+  private static void flow(int layer, LayerFlow flow, Golden golden) {
+    int n = golden.ids().length;
+    int width = golden.size("hidden", 2);
+    double in = 0;
+    double out = 0;
+    double ratio = 0;
+    double cosine = 0;
+    for (int t = 0; t < n; t++) {
+      double xx = 0;
+      double yy = 0;
+      double xy = 0;
+      double dd = 0;
+      for (int i = 0; i < width; i++) {
+        double x =
+            layer == 0 ? golden.at("hidden_embed", t, i) : golden.at("hidden", layer - 1, t, i);
+        double y = golden.at("hidden", layer, t, i);
+        xx += x * x;
+        yy += y * y;
+        xy += x * y;
+        dd += (y - x) * (y - x);
+      }
+      in += Math.sqrt(xx) / n;
+      out += Math.sqrt(yy) / n;
+      ratio += Math.sqrt(dd / xx) / n;
+      cosine += xy / Math.sqrt(xx * yy) / n;
+    }
+    String where = golden + " layer " + layer + " ";
+    assertThat(flow.rows()).as(where).isEqualTo(n);
+    near(where + "in", flow.incomingFlow(), in, golden);
+    near(where + "out", flow.outgoingFlow(), out, golden);
+    near(where + "transformation", flow.transformationRatio(), ratio, golden);
+    near(where + "retention", flow.retentionRatio(), cosine, golden);
+  }
+
+  /** A last layer of which only the output rows are made is not put beside the others. */
+  @Test
+  void aLayerOfFewerTokensIsLeftOutWithAReason() {
+    Golden golden = Golden.load("tinyllama-mha", "short");
+    AttentionAnalysis analysis =
+        Analysed.run(
+                LlamaRuntime.load(),
+                golden.file(),
+                Analysed.exact(),
+                (trace, session) -> {
+                  trace.begin(golden.ids());
+                  session.evaluate(golden.ids(), false);
+                })
+            .analysis();
+    assertThat(analysis.attentionFlow().layerFlowStats()).containsOnlyKeys(0, 1, 2);
+    assertThat(analysis.absent()).containsKey("attention_flow.layer_flow_stats.3");
   }
 
   private static AttentionLayer.Head head(AttentionAnalysis analysis, int layer, int head) {

@@ -11,6 +11,7 @@ import org.modeltracer.attention.report.AttentionInsight;
 import org.modeltracer.attention.report.AttentionPatterns;
 import org.modeltracer.attention.report.HeadCluster;
 import org.modeltracer.attention.report.HeadRedundancy;
+import org.modeltracer.attention.report.Pruning;
 import org.modeltracer.attention.report.RolloutAttribution;
 import org.modeltracer.model.HeadId;
 
@@ -119,15 +120,16 @@ public final class AttentionReport {
         .forEach(
             r ->
                 terminal.println(
-                    "  prune %s, risk %s: %s; saves %,d bytes and %,.0f FLOPs a token"
+                    "  %s %s, risk %s: %s; saves %,d bytes and %,.0f FLOPs a token"
                         .formatted(
+                            r.verdict() == Pruning.Verdict.CANDIDATE ? "prune" : "undecided",
                             heads(r.heads()),
                             lower(r.expectedImpact().riskLevel()),
                             r.reason(),
                             r.expectedImpact().memorySavings(),
                             r.expectedImpact().computationalSavings())));
     if (!redundancy.essentialHeads().isEmpty()) {
-      terminal.println("  write most: " + heads(redundancy.essentialHeads()));
+      terminal.println("  essential: " + heads(redundancy.essentialHeads()));
     }
   }
 

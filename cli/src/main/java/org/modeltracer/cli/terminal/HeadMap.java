@@ -18,6 +18,7 @@ import org.modeltracer.model.HeadId;
 public final class HeadMap {
   private static final int WIDTH = 100;
   private static final int TALLEST = 16;
+  private static final Mark UNKNOWN = new Mark('?', "too few rows to tell", "faint");
 
   /** A letter, what it stands for, and picocli's style for it. */
   record Mark(char letter, String name, String style) {}
@@ -34,7 +35,9 @@ public final class HeadMap {
     var map = new HeadMap(terminal);
     for (AttentionLayer layer : analysis.attentionWeights().values()) {
       for (AttentionLayer.Head head : layer.heads().values()) {
-        map.put(new HeadId(layer.layerIndex(), head.headIndex()), mark(head.specializationType()));
+        HeadSpecializationType type = head.specializationType();
+        map.put(
+            new HeadId(layer.layerIndex(), head.headIndex()), type == null ? UNKNOWN : mark(type));
       }
     }
     return map;
@@ -49,6 +52,7 @@ public final class HeadMap {
       case PREVIOUS_TOKEN -> new Mark('P', "previous token", "fg(cyan),bold");
       case INDUCTION -> new Mark('I', "induction", "fg(magenta),bold");
       case DUPLICATE_TOKEN -> new Mark('D', "duplicate token", "fg(red),bold");
+      case SHIFTED_INDUCTION -> new Mark('i', "shifted induction", "fg(magenta)");
       case SELF -> new Mark('O', "own position", "fg(blue),bold");
       case POSITIONAL -> new Mark('F', "fixed offset", "fg(green),bold");
       case SINK -> new Mark('S', "sink", "fg(yellow)");

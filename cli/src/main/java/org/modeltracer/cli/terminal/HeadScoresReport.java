@@ -12,7 +12,7 @@ import org.modeltracer.model.HeadId;
 /** What the standard probe found, as JSON or as a table and a map. */
 public record HeadScoresReport(HeadProbe.Result result) {
   private static final List<String> COLUMNS =
-      List.of("prev", "ind", "dup", "sink", "self", "local", "global", "retr", "fixed");
+      List.of("prev", "ind", "dup", "shift", "sink", "self", "local", "global", "retr", "fixed");
 
   public Map<String, Object> toJson() {
     var heads = new ArrayList<Map<String, Object>>();
@@ -36,6 +36,7 @@ public record HeadScoresReport(HeadProbe.Result result) {
     head.put("label", scores.label());
     head.put("scores", scores(scores));
     head.put("offset", scores.offset());
+    head.put("shift", scores.shift());
     head.put("rows", scores.rows());
     head.put("copy_rows", scores.copyRows());
     HeadScores text = result.text().get(id);
@@ -58,6 +59,7 @@ public record HeadScoresReport(HeadProbe.Result result) {
     scores.put("previous_token", s.previousToken());
     scores.put("induction", s.induction());
     scores.put("duplicate_token", s.duplicateToken());
+    scores.put("shifted_induction", s.shifted());
     scores.put("sink", s.sink());
     scores.put("self", s.self());
     scores.put("local", s.local());
@@ -93,7 +95,13 @@ public record HeadScoresReport(HeadProbe.Result result) {
       line.append(style.isEmpty() ? cell : terminal.styled("@|" + style + " " + cell + "|@"));
     }
     HeadMap.Mark mark = HeadMap.mark(s.label());
-    String name = mark.name() + (mark.letter() == 'F' ? " (" + s.offset() + " back)" : "");
+    String name =
+        mark.name()
+            + switch (s.label()) {
+              case POSITIONAL -> " (%d back)".formatted(s.offset());
+              case SHIFTED_INDUCTION -> " (copy %+d)".formatted(s.shift());
+              default -> "";
+            };
     return line + "  " + terminal.styled("@|" + mark.style() + " " + name + "|@");
   }
 

@@ -1,5 +1,6 @@
 package org.modeltracer.attention.report;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
@@ -7,8 +8,10 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.CollectedAttention;
 import org.modeltracer.attention.CollectedPrompt;
+import org.modeltracer.attention.Quantity;
 import org.modeltracer.attention.RetainedAttention;
 import org.modeltracer.attention.RowTotals;
+import org.modeltracer.model.HeadId;
 
 /**
  * All that attention says about a model, ready to be written as JSON.
@@ -39,18 +42,20 @@ public record AttentionAnalysis(
   /**
    * What heads are for.
    *
-   * @param layerSpecialization labels of a layer's heads, in order
+   * @param layerSpecialization labels of a layer's heads, in order; null where rows are too few
    * @param headClusters heads that attend alike
    * @param specializationEvolution how labels change with depth
    * @param redundancyAnalysis heads that do what others do
    */
   public record Specialization(
-      Map<Integer, List<HeadSpecializationType>> layerSpecialization,
+      Map<Integer, List<@Nullable HeadSpecializationType>> layerSpecialization,
       List<HeadCluster> headClusters,
       SpecializationEvolution specializationEvolution,
       HeadRedundancy redundancyAnalysis) {}
 
+  private static final String LABELS = "head_specialization.layer_specialization";
   private static final String CLUSTERS = "head_specialization.head_clusters";
+  private static final String COMPARED = "head_specialization.head_clusters.heads";
   private static final String PRUNING =
       "head_specialization.redundancy_analysis.pruning_recommendations";
 
@@ -61,37 +66,48 @@ public record AttentionAnalysis(
     NavigableMap<Integer, List<LabelledHead>> layers = LabelledHead.byLayer(heads);
     NavigableMap<Integer, RowTotals> totals = collected.layers();
     var distances = HeadDistances.of(collected, context.bounds().pairWork());
-    var redundancy = HeadRedundancy.of(collected, distances, context.costs());
+    var redundancy = HeadRedundancy.of(collected, heads, distances, context.costs());
     var flow = FlowAnalysis.of(collected, context.bounds());
     var patterns = AttentionPatterns.of(collected);
     var rollout = RolloutAttribution.of(collected);
+    List<HeadCluster> clusters = HeadCluster.of(heads, distances);
+    Map<String, String> absent = absent(collected, context, heads, distances, flow, rollout);
+    if (clusters.isEmpty()) {
+      absent.putIfAbsent(
+          CLUSTERS,
+          "none found: no split of the heads has a mean silhouette of %s or more"
+              .formatted(HeadCluster.STRUCTURE));
+    }
     return new AttentionAnalysis(
         collected.prompts(),
         example == null ? null : (Long) example.id(),
         AttentionLayer.of(layers, totals, distances, collected),
         patterns,
         new Specialization(
-            labels(layers),
-            HeadCluster.of(heads, distances),
-            SpecializationEvolution.of(layers),
-            redundancy),
+            labels(layers), clusters, SpecializationEvolution.of(layers), redundancy),
         flow,
-        AttentionStatistics.of(collected, totals, Insights.of(layers, patterns, redundancy, flow)),
+        AttentionStatistics.of(
+            collected, totals, Insights.of(layers, collected.copies(), patterns, redundancy, flow)),
         rollout,
-        absent(collected, context, distances, flow, rollout));
+        absent);
   }
 
-  private static Map<Integer, List<HeadSpecializationType>> labels(
+  private static Map<Integer, List<@Nullable HeadSpecializationType>> labels(
       NavigableMap<Integer, List<LabelledHead>> layers) {
-    var labels = new TreeMap<Integer, List<HeadSpecializationType>>();
+    var labels = new TreeMap<Integer, List<@Nullable HeadSpecializationType>>();
     layers.forEach(
-        (layer, own) -> labels.put(layer, own.stream().map(LabelledHead::label).toList()));
+        (layer, own) -> {
+          var names = new ArrayList<@Nullable HeadSpecializationType>();
+          own.forEach(head -> names.add(head.label()));
+          labels.put(layer, names);
+        });
     return labels;
   }
 
   private static Map<String, String> absent(
       CollectedAttention collected,
       AnalysisContext context,
+      List<LabelledHead> heads,
       HeadDistances distances,
       AttentionFlow flow,
       RolloutAttribution rollout) {
@@ -112,10 +128,7 @@ public record AttentionAnalysis(
           "kept as %s in %d bytes, %d rows left out; a larger --keep-attention keeps more"
               .formatted(kept.precision(), kept.bytes(), kept.leftOut()));
     }
-    if (distances.rows() == 0) {
-      absent.putIfAbsent(
-          CLUSTERS, "no sampled query has rows of all heads; raise the sample's budget");
-    }
+    tooFewRows(collected, heads, distances, absent);
     if (context.costs() == null) {
       absent.putIfAbsent(PRUNING, "the model's tensors were not handed in");
     } else if (collected.outputs().isEmpty()) {
@@ -124,6 +137,14 @@ public record AttentionAnalysis(
     if (flow.reason() != null) {
       absent.putIfAbsent("attention_flow.flow_paths", flow.reason());
     }
+    for (int layer : collected.layers().keySet()) {
+      if (!flow.layerFlowStats().isEmpty() && !flow.layerFlowStats().containsKey(layer)) {
+        absent.putIfAbsent(
+            "attention_flow.layer_flow_stats." + layer,
+            "only some of the tokens that other layers saw leave this one, as a last layer that"
+                + " nothing more is asked of");
+      }
+    }
     if (flow.layerFlowStats().isEmpty()) {
       absent.putIfAbsent("attention_flow.layer_flow_stats", "no residual norms were handed in");
     }
@@ -131,5 +152,36 @@ public record AttentionAnalysis(
       absent.putIfAbsent("rollout", rollout.reason());
     }
     return absent;
+  }
+
+  /** What cannot be said of heads that showed too little. */
+  private static void tooFewRows(
+      CollectedAttention collected,
+      List<LabelledHead> heads,
+      HeadDistances distances,
+      Map<String, String> absent) {
+    List<HeadId> unlabelled =
+        heads.stream().filter(head -> head.label() == null).map(LabelledHead::id).toList();
+    if (!unlabelled.isEmpty()) {
+      absent.putIfAbsent(
+          LABELS,
+          "%d heads, %s first, have fewer than %d rows with a choice of keys: no label; a longer"
+                  .formatted(unlabelled.size(), unlabelled.getFirst(), Chance.FEWEST_ROWS)
+              + " prompt or more prompts give one");
+    }
+    List<HeadId> apart = distances.leftOut(collected.heads());
+    if (!apart.isEmpty()) {
+      absent.putIfAbsent(
+          distances.heads().isEmpty() ? CLUSTERS : COMPARED,
+          "%d heads, %s first, have fewer than %d sampled rows that look beyond position 0 in"
+                  .formatted(apart.size(), apart.getFirst(), Chance.FEWEST_ROWS)
+              + " common with others: not compared");
+    }
+    if (!heads.isEmpty() && collected.all().count(Quantity.RETRIEVAL) == 0) {
+      absent.putIfAbsent(
+          "attention_weights.measures.retrieval",
+          "in no row did what once followed its token come next, as far as the next token was"
+              + " known: that of a token that is decoded is not");
+    }
   }
 }

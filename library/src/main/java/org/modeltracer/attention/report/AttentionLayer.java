@@ -33,7 +33,7 @@ public record AttentionLayer(
    * @param headIndex the head
    * @param attentionMatrix weights by query and key, null unless asked for
    * @param tokenScores of the example prompt, null unless asked for
-   * @param specializationType the label
+   * @param specializationType the label, null when too few rows tell
    * @param specialization all scores behind the label
    * @param entropy mean −Σ a ln a in nats over all rows
    * @param maxAttention largest weight of any row with more than one key
@@ -48,7 +48,7 @@ public record AttentionLayer(
       int headIndex,
       @Nullable List<float[]> attentionMatrix,
       @Nullable List<TokenScore> tokenScores,
-      HeadSpecializationType specializationType,
+      @Nullable HeadSpecializationType specializationType,
       HeadSpecialization specialization,
       double entropy,
       double maxAttention,
@@ -84,9 +84,10 @@ public record AttentionLayer(
    *
    * @param avgAttentionDistance mean of their mean distances, in tokens
    * @param concentration mean of their mean largest weights
-   * @param interHeadSimilarity mean 1 − JS / ln 2 over pairs, null for one head or no sample
-   * @param diversity Vendi score over the number of heads, in [1 / heads, 1]. Friedman and Dieng
-   *     2023
+   * @param interHeadSimilarity mean 1 − JS / ln 2 over pairs of heads that can be compared, null
+   *     when there is none
+   * @param diversity Vendi score over the number of such heads, in [1 / heads, 1]. Friedman and
+   *     Dieng 2023
    * @param sampledRows rows behind the two
    */
   public record Patterns(
@@ -182,9 +183,10 @@ public record AttentionLayer(
     }
     int n = heads.size();
     double[][] similarity = distances.similarity(heads.get(0).layer());
-    boolean compared = distances.rows() > 0 && n > 1;
+    int k = similarity.length;
+    boolean compared = k > 1;
     double alike = 0;
-    for (int a = 0; a < n; a++) {
+    for (int a = 0; a < k; a++) {
       for (int b = 0; b < a; b++) {
         alike += similarity[a][b];
       }
@@ -192,9 +194,9 @@ public record AttentionLayer(
     return new Patterns(
         distance / n,
         concentration / n,
-        compared ? (Double) (2 * alike / ((double) n * (n - 1))) : null,
+        compared ? (Double) (2 * alike / ((double) k * (k - 1))) : null,
         compared ? (Double) EffectiveRank.diversity(similarity) : null,
-        distances.rows());
+        compared ? distances.rows() : 0);
   }
 
   private static Stats stats(RowTotals all) {

@@ -1,16 +1,12 @@
 package org.modeltracer.attention.report;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.CollectedAttention;
 import org.modeltracer.attention.CollectedHead;
-import org.modeltracer.attention.Measure;
 import org.modeltracer.attention.PositionCounters;
-import org.modeltracer.attention.Quantity;
-import org.modeltracer.attention.SegmentRows;
+import org.modeltracer.attention.SampledQuery;
 import org.modeltracer.model.HeadId;
 
 /**
@@ -29,7 +25,6 @@ public record AttentionPatterns(
   private static final double COVERAGE = 0.5;
   private static final double SINK = 0.3;
   private static final double CHANCE = 0.001;
-  private static final int FEWEST_SEGMENTS = 5;
 
   /**
    * A diagonal.
@@ -57,18 +52,14 @@ public record AttentionPatterns(
       HeadId layerHead, int targetPosition, double strength, int attendingTokens, int rows) {}
 
   /**
-   * Attention inside text segments.
+   * Attention inside text segments, tested by {@link SegmentTest}.
    *
    * @param layerHead the head
-   *     <p>A head that prefers near keys has much of its mass inside whatever the segments are. So
-   *     each row is compared with what the head's own mean weight at each distance puts on as many
-   *     keys; the differences, summed over groups of segments, are tested for a mean above 0
-   *     (Student's t).
-   * @param internalStrength mass inside the query's segment over what its distances alone explain
+   * @param internalStrength mass inside the query's segment over what distances alone explain
    * @param externalAttention mass that leaks outside
    * @param pValue chance of as much mass inside for a head that ignores segments
-   * @param segments segments, or groups of them, behind it
-   * @param rows rows that see beyond their segment
+   * @param segments segments behind it
+   * @param rows sampled rows behind it
    */
   public record Block(
       HeadId layerHead,
@@ -103,15 +94,15 @@ public record AttentionPatterns(
         new AttentionPatterns(
             new ArrayList<>(), new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
     for (CollectedHead head : collected.heads()) {
-      patterns.add(head, collected.segments().get(head.id().layer()));
+      patterns.add(head, collected.rows());
     }
     return patterns;
   }
 
-  private void add(CollectedHead head, @Nullable SegmentRows segments) {
+  private void add(CollectedHead head, List<SampledQuery> sample) {
     diagonal(head).filter(d -> d.coverage >= COVERAGE).ifPresent(diagonalPatterns::add);
     vertical(head, verticalPatterns);
-    block(head, segments).filter(b -> b.pValue < CHANCE).ifPresent(blockPatterns::add);
+    block(head, sample).filter(b -> b.pValue < CHANCE).ifPresent(blockPatterns::add);
     Repetitive repetitive = repetitive(head);
     if (repetitive.pValue < CHANCE) repetitivePatterns.add(repetitive);
   }
@@ -146,45 +137,17 @@ public record AttentionPatterns(
     }
   }
 
-  static Optional<Block> block(CollectedHead head, @Nullable SegmentRows segments) {
-    Measure inside = head.rows().measure(Quantity.INSIDE);
-    if (inside == null || segments == null || segments.rows() != inside.rows()) {
-      return Optional.empty();
-    }
-    double[] near = nearest(head.positions().profile());
-    var beyond = new ArrayList<Double>();
-    double expected = 0;
-    for (int g = 0; g < SegmentRows.GROUPS; g++) {
-      int[] rows = segments.rows(g);
-      double explained = 0;
-      for (int keys = 1; keys < rows.length; keys++) {
-        explained += rows[keys] * near[Math.min(keys, near.length - 1)];
-      }
-      if (Arrays.stream(rows).anyMatch(count -> count > 0)) {
-        beyond.add(head.insideByGroup()[g] - explained);
-        expected += explained;
-      }
-    }
-    if (beyond.size() < FEWEST_SEGMENTS || expected == 0) {
-      return Optional.empty();
-    }
-    return Optional.of(
-        new Block(
-            head.id(),
-            inside.mean() * inside.rows() / expected,
-            1 - inside.mean(),
-            Significance.meanAbove(Measure.of(beyond), 0),
-            beyond.size(),
-            inside.rows()));
-  }
-
-  /** Mass that a profile by distance puts on the nearest 0, 1, 2, … keys. */
-  private static double[] nearest(double[] profile) {
-    double[] sums = new double[profile.length + 1];
-    for (int d = 0; d < profile.length; d++) {
-      sums[d + 1] = sums[d] + profile[d];
-    }
-    return sums;
+  static Optional<Block> block(CollectedHead head, List<SampledQuery> sample) {
+    return SegmentTest.of(head, sample)
+        .map(
+            test ->
+                new Block(
+                    head.id(),
+                    test.inside() / test.explained(),
+                    1 - test.inside(),
+                    test.pValue(),
+                    test.segments(),
+                    test.rows()));
   }
 
   /** The strongest period among distances that at least a quarter of the rows reach. */

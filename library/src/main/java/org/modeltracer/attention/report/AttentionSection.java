@@ -3,6 +3,7 @@ package org.modeltracer.attention.report;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.model.HeadId;
 
 /**
@@ -29,7 +30,7 @@ public record AttentionSection(
    * One head in short.
    *
    * @param head the head
-   * @param specializationType its label
+   * @param specializationType its label, null when too few rows tell
    * @param entropy mean entropy in nats
    * @param maxAttention largest weight of any row with more than one key
    * @param sparsity share of visible keys below the threshold
@@ -37,7 +38,7 @@ public record AttentionSection(
    */
   public record Head(
       HeadId head,
-      HeadSpecializationType specializationType,
+      @Nullable HeadSpecializationType specializationType,
       double entropy,
       double maxAttention,
       double sparsity,

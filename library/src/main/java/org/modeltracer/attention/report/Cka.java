@@ -6,40 +6,58 @@ import org.modeltracer.attention.CollectedHead;
 import org.modeltracer.attention.SampledQuery;
 
 /**
- * Debiased linear CKA between what heads write.
+ * Debiased linear CKA between what heads of one layer write, beyond position 0.
  *
  * <p>CKA = HSIC(K, L) / √(HSIC(K, K) HSIC(L, L)), Kornblith et al. 2019, with the unbiased HSIC of
  * Song et al. 2012, equation 5.
  */
 final class Cka {
-  private Cka() {}
+  private final double[][] values;
+  private final int positions;
 
-  /**
-   * Likeness of heads of one layer, {@code [head][head]} by place in the list, in [−1, 1]: near 1
-   * when one output is a rotation and scaling of the other; NaN across layers, and where fewer than
-   * 4 positions show all heads of a layer.
-   */
-  static double[][] withinLayers(List<CollectedHead> heads, List<SampledQuery> outputs) {
+  private Cka(double[][] values, int positions) {
+    this.values = values;
+    this.positions = positions;
+  }
+
+  /** Likeness of heads by place in the list, for each layer. */
+  static Cka withinLayers(List<CollectedHead> heads, List<SampledQuery> outputs) {
     int n = heads.size();
     double[][] all = new double[n][n];
     for (double[] row : all) {
       Arrays.fill(row, Double.NaN);
     }
+    int most = 0;
     for (int from = 0; from < n; ) {
       int to = from;
       while (to < n && heads.get(to).id().layer() == heads.get(from).id().layer()) to++;
-      double[][] layer = between(heads.subList(from, to), outputs);
+      List<CollectedHead> layer = heads.subList(from, to);
+      List<SampledQuery> shared =
+          outputs.stream().filter(query -> query.position() > 0 && query.has(layer)).toList();
+      most = Math.max(most, shared.size());
+      double[][] own = between(layer, shared);
       for (int a = from; a < to; a++) {
-        System.arraycopy(layer[a - from], 0, all[a], from, to - from);
+        System.arraycopy(own[a - from], 0, all[a], from, to - from);
       }
       from = to;
     }
-    return all;
+    return new Cka(all, most);
   }
 
-  /** Likeness of any heads, {@code [head][head]}. */
-  static double[][] between(List<CollectedHead> heads, List<SampledQuery> outputs) {
-    List<SampledQuery> shared = outputs.stream().filter(query -> query.has(heads)).toList();
+  /**
+   * Likeness of two heads in [−1, 1]: near 1 when one output is a rotation and scaling of the
+   * other; NaN across layers, and where fewer than 16 positions show all heads of a layer.
+   */
+  double between(int a, int b) {
+    return values[a][b];
+  }
+
+  /** Positions behind the values of the layer that has most. */
+  int positions() {
+    return positions;
+  }
+
+  private static double[][] between(List<CollectedHead> heads, List<SampledQuery> shared) {
     int n = heads.size();
     double[][] cka = new double[n][n];
     double[][][] grams = new double[n][][];
@@ -47,7 +65,7 @@ final class Cka {
     for (int a = 0; a < n; a++) {
       CollectedHead head = heads.get(a);
       grams[a] = gram(shared.stream().map(query -> query.of(head)).toList());
-      own[a] = shared.size() < 4 ? Double.NaN : hsic(grams[a], grams[a]);
+      own[a] = shared.size() < Chance.FEWEST_ROWS ? Double.NaN : hsic(grams[a], grams[a]);
       for (int b = 0; b <= a; b++) {
         double value = hsic(grams[a], grams[b]) / Math.sqrt(own[a] * own[b]);
         cka[a][b] = value;

@@ -27,13 +27,17 @@ public record HeadCluster(
     int rows) {
   private static final int MOST_CLUSTERS = 16;
 
+  /** Mean silhouette below which a split shows no structure. Kaufman and Rousseeuw 1990. */
+  static final double STRUCTURE = 0.25;
+
   /**
    * Average-linkage clusters; their number is the one, from 2 to 16, with the largest mean
-   * silhouette. Fewer than 3 heads are one cluster.
+   * silhouette. None where that is below 0.25, as it is with random heads, nor of fewer than 3.
    */
-  static List<HeadCluster> of(List<LabelledHead> heads, HeadDistances distances) {
+  static List<HeadCluster> of(List<LabelledHead> labelled, HeadDistances distances) {
+    List<LabelledHead> heads = distances.compared(labelled);
     int n = heads.size();
-    if (n == 0 || distances.rows() == 0) {
+    if (n < 3) {
       return List.of();
     }
     int[][] cuts = AverageLinkage.cuts(distances.divergence());
@@ -48,6 +52,9 @@ public record HeadCluster(
         best = cuts[k - 1];
         silhouettes = values;
       }
+    }
+    if (top < STRUCTURE) {
+      return List.of();
     }
     var clusters = new ArrayList<HeadCluster>();
     int count = Arrays.stream(best).max().orElse(-1) + 1;
@@ -72,7 +79,8 @@ public record HeadCluster(
     var votes = new EnumMap<HeadSpecializationType, Integer>(HeadSpecializationType.class);
     double[] centroid = {};
     for (LabelledHead head : members) {
-      votes.merge(head.label(), 1, Integer::sum);
+      HeadSpecializationType label = head.label();
+      if (label != null) votes.merge(label, 1, Integer::sum);
       double[] shares = logShares(head.collected().positions().massByDistance());
       if (shares.length > centroid.length) centroid = Arrays.copyOf(centroid, shares.length);
       for (int b = 0; b < shares.length; b++) centroid[b] += shares[b];

@@ -1,124 +1,193 @@
 package org.modeltracer.attention.report;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.TreeSet;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.CollectedAttention;
 import org.modeltracer.attention.CollectedHead;
 import org.modeltracer.attention.Entropy;
 import org.modeltracer.attention.SampledQuery;
+import org.modeltracer.model.HeadId;
 
 /**
  * How differently heads attend, pair by pair, over sampled rows.
  *
  * <p>Distance is the Jensen–Shannon divergence of two heads' rows on the same query, in [0, ln 2],
  * averaged over queries; position 0 is taken out and the rest made to sum to 1 (Clark et al. 2019,
- * section 6). A row that rests on position 0 alone is compared with it.
+ * section 6). A row with less than 1e-4 of its mass elsewhere rests on position 0 and says nothing
+ * of the head: it is not compared. Nor is a head that has fewer than 16 rows in common with others.
  *
- * @param heads the heads compared
+ * @param heads the heads compared, each with all others
  * @param divergence {@code [head][head]} by place in {@code heads}
- * @param correlation mean Pearson correlation of the same rows, {@code [head][head]}
- * @param rows sampled rows behind both
+ * @param correlation mean Pearson correlation of the same rows over the keys that both see, {@code
+ *     [head][head]}
+ * @param pairRows rows behind both, {@code [head][head]}
+ * @param rows fewest rows behind a pair, 0 when no two heads are compared
  */
 record HeadDistances(
-    List<CollectedHead> heads, double[][] divergence, double[][] correlation, int rows) {
+    List<CollectedHead> heads,
+    double[][] divergence,
+    double[][] correlation,
+    int[][] pairRows,
+    int rows) {
   private static final double LN2 = Math.log(2);
   private static final double NOTHING = 1e-4;
 
-  /** Distances over the sampled rows that all heads have, within a bound on weights compared. */
+  /** A head's row without position 0, summing to 1, and its entropy. */
+  private record Rest(float[] weights, boolean[] seen, double entropy) {
+    /** Null for a row that rests on position 0. */
+    static @Nullable Rest of(float[] row) {
+      double sum = 0;
+      for (int i = 1; i < row.length; i++) {
+        if (row[i] > 0) sum += row[i];
+      }
+      if (sum < NOTHING) {
+        return null;
+      }
+      float[] weights = new float[row.length - 1];
+      boolean[] seen = new boolean[row.length - 1];
+      for (int i = 0; i < weights.length; i++) {
+        seen[i] = !Float.isNaN(row[i + 1]);
+        weights[i] = seen[i] ? (float) (row[i + 1] / sum) : 0;
+      }
+      return new Rest(weights, seen, Entropy.of(weights));
+    }
+
+    double divergence(Rest other) {
+      double between = Entropy.ofMiddle(weights, other.weights);
+      return Math.clamp(between - (entropy + other.entropy) / 2, 0, LN2);
+    }
+
+    /**
+     * Pearson correlation over the keys that both see; 0 when one is flat, NaN for fewer than 2.
+     */
+    double correlation(Rest other) {
+      int n = 0;
+      double x = 0;
+      double y = 0;
+      for (int i = 0; i < weights.length; i++) {
+        if (seen[i] && other.seen[i]) {
+          n++;
+          x += weights[i];
+          y += other.weights[i];
+        }
+      }
+      double xx = 0;
+      double yy = 0;
+      double xy = 0;
+      for (int i = 0; i < weights.length; i++) {
+        if (seen[i] && other.seen[i]) {
+          double a = weights[i] - x / n;
+          double b = other.weights[i] - y / n;
+          xx += a * a;
+          yy += b * b;
+          xy += a * b;
+        }
+      }
+      double scale = Math.sqrt(xx * yy);
+      return n < 2 ? Double.NaN : scale < 1e-12 ? 0 : xy / scale;
+    }
+  }
+
+  /** Distances over the sampled rows that two heads have, within a bound on weights compared. */
   static HeadDistances of(CollectedAttention collected, long pairWork) {
     List<CollectedHead> heads = collected.heads();
     int n = heads.size();
     var divergence = new double[n][n];
     var correlation = new double[n][n];
-    long pairs = (long) n * (n - 1) / 2;
+    var rows = new int[n][n];
+    long pairs = Math.max(1, (long) n * (n - 1) / 2);
     long work = 0;
-    int rows = 0;
     for (SampledQuery query : collected.rows()) {
-      long cost = Math.max(1, pairs) * query.position();
-      if (query.position() >= 2 && query.has(heads) && (rows == 0 || work + cost <= pairWork)) {
-        add(query, heads, divergence, correlation);
+      long cost = pairs * query.position();
+      if (query.position() >= 2 && (work == 0 || work + cost <= pairWork)) {
+        add(query, heads, divergence, correlation, rows);
         work += cost;
-        rows++;
       }
     }
-    average(divergence, rows);
-    average(correlation, rows);
-    for (int a = 0; a < n; a++) {
-      correlation[a][a] = 1;
+    int[] kept = comparable(rows);
+    int k = kept.length;
+    var js = new double[k][k];
+    var pearson = new double[k][k];
+    var behind = new int[k][k];
+    int fewest = Integer.MAX_VALUE;
+    for (int i = 0; i < k; i++) {
+      pearson[i][i] = 1;
+      for (int j = 0; j < i; j++) {
+        int a = kept[i];
+        int b = kept[j];
+        behind[i][j] = behind[j][i] = rows[a][b];
+        js[i][j] = js[j][i] = divergence[a][b] / rows[a][b];
+        pearson[i][j] = pearson[j][i] = correlation[a][b] / rows[a][b];
+        fewest = Math.min(fewest, rows[a][b]);
+      }
     }
-    return new HeadDistances(heads, divergence, correlation, rows);
+    return new HeadDistances(
+        IntStream.of(kept).mapToObj(heads::get).toList(), js, pearson, behind, k < 2 ? 0 : fewest);
   }
 
+  /** Adds a query to the sums of the pairs that it says something of, below the diagonal. */
   private static void add(
       SampledQuery query,
       List<CollectedHead> heads,
       double[][] divergence,
-      double[][] correlation) {
-    int n = heads.size();
-    float[][] full = new float[n][];
-    float[][] rest = new float[n][];
-    double[] fullH = new double[n];
-    double[] restH = new double[n];
-    for (int h = 0; h < n; h++) {
-      float[] row = query.of(heads.get(h));
-      full[h] = normalized(row, 0);
-      rest[h] = normalized(row, 1);
-      fullH[h] = Entropy.of(full[h]);
-      restH[h] = Entropy.of(rest[h]);
+      double[][] correlation,
+      int[][] rows) {
+    var rests = new ArrayList<@Nullable Rest>();
+    for (CollectedHead head : heads) {
+      rests.add(query.has(head) ? Rest.of(query.of(head)) : null);
     }
-    for (int a = 0; a < n; a++) {
-      for (int b = 0; b < a; b++) {
-        boolean both = rest[a].length > 0 && rest[b].length > 0;
-        float[] p = both ? rest[a] : full[a];
-        float[] q = both ? rest[b] : full[b];
-        double own = both ? (restH[a] + restH[b]) / 2 : (fullH[a] + fullH[b]) / 2;
-        divergence[a][b] += Math.clamp(Entropy.ofMiddle(p, q) - own, 0, LN2);
-        correlation[a][b] += pearson(p, q);
+    for (int a = 0; a < rests.size(); a++) {
+      Rest one = rests.get(a);
+      for (int b = 0; b < a && one != null; b++) {
+        Rest two = rests.get(b);
+        double alike = two == null ? Double.NaN : one.correlation(two);
+        if (two != null && alike == alike) {
+          divergence[a][b] += one.divergence(two);
+          correlation[a][b] += alike;
+          rows[a][b]++;
+        }
       }
     }
   }
 
-  /** The row without its first {@code skip} keys, summing to 1; empty when nothing is left. */
-  private static float[] normalized(float[] row, int skip) {
-    double sum = 0;
-    for (int i = skip; i < row.length; i++) {
-      sum += row[i];
-    }
-    if (sum < NOTHING) {
-      return new float[0];
-    }
-    float[] out = new float[row.length - skip];
-    for (int i = 0; i < out.length; i++) {
-      out[i] = (float) (row[i + skip] / sum);
-    }
-    return out;
-  }
-
-  /** Pearson correlation of two rows that sum to 1; 0 when one is flat. */
-  private static double pearson(float[] p, float[] q) {
-    double mean = 1.0 / p.length;
-    double pq = 0;
-    double pp = 0;
-    double qq = 0;
-    for (int i = 0; i < p.length; i++) {
-      double x = p[i] - mean;
-      double y = q[i] - mean;
-      pq += x * y;
-      pp += x * x;
-      qq += y * y;
-    }
-    double scale = Math.sqrt(pp * qq);
-    return scale < 1e-12 ? 0 : pq / scale;
-  }
-
-  /** Turns sums below the diagonal into means on both sides of it. */
-  private static void average(double[][] sums, int rows) {
-    for (int a = 0; a < sums.length; a++) {
-      for (int b = 0; b < a && rows > 0; b++) {
-        sums[a][b] /= rows;
-        sums[b][a] = sums[a][b];
+  /** Heads of which all pairs have rows enough; one with most pairs that lack them goes first. */
+  private static int[] comparable(int[][] rows) {
+    var left = new TreeSet<Integer>();
+    IntStream.range(0, rows.length).forEach(left::add);
+    while (left.size() > 1) {
+      int worst = -1;
+      long most = 0;
+      for (int a : left) {
+        long lacking =
+            left.stream()
+                .filter(b -> b != a && rows[Math.max(a, b)][Math.min(a, b)] < Chance.FEWEST_ROWS)
+                .count();
+        if (lacking > 0 && lacking >= most) {
+          most = lacking;
+          worst = a;
+        }
       }
+      if (worst < 0) {
+        return left.stream().mapToInt(i -> i).toArray();
+      }
+      left.remove(worst);
     }
+    return new int[0];
+  }
+
+  /** Those of these heads that are compared, in the order of {@code heads}. */
+  List<LabelledHead> compared(List<LabelledHead> labelled) {
+    var ids = heads.stream().map(CollectedHead::id).toList();
+    return labelled.stream().filter(head -> ids.contains(head.id())).toList();
+  }
+
+  /** Heads that showed rows but are not compared. */
+  List<HeadId> leftOut(List<CollectedHead> all) {
+    var ids = heads.stream().map(CollectedHead::id).toList();
+    return all.stream().map(CollectedHead::id).filter(id -> !ids.contains(id)).toList();
   }
 
   /** 1 − JS / ln 2, in [0, 1]. */

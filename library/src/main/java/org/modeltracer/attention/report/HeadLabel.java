@@ -8,6 +8,8 @@ public enum HeadLabel {
   INDUCTION,
   /** Attends to the latest earlier copy of the token. */
   DUPLICATE_TOKEN,
+  /** Attends to another place beside that copy, such as two after it. */
+  SHIFTED_INDUCTION,
   /** Attends to its own position. */
   SELF,
   /** Attends at another fixed offset, such as two tokens back. */

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.CollectedAttention;
@@ -15,30 +16,38 @@ import org.modeltracer.model.HeadId;
  *
  * @param redundantPairs pairs, most similar first
  * @param redundancyScore share of heads with at least one redundant partner
- * @param pruningRecommendations KV groups whose loss should hurt least, best first
- * @param essentialHeads heads of the groups that write at least twice their even share
- * @param rows sampled rows behind the comparison of weights
+ * @param pruningRecommendations KV groups in the order in which they would be removed, each judged
+ *     together with all before it
+ * @param essentialHeads heads whose write or role says that the model needs them
+ * @param essentialReasons why, by head
+ * @param rows fewest sampled rows behind the comparison of two heads' weights
+ * @param ckaPositions positions behind the comparison of outputs
+ * @param outputPositions positions whose outputs were seen
  */
 public record HeadRedundancy(
     List<Pair> redundantPairs,
     double redundancyScore,
     List<Pruning.Recommendation> pruningRecommendations,
     List<HeadId> essentialHeads,
-    int rows) {
+    Map<HeadId, String> essentialReasons,
+    int rows,
+    int ckaPositions,
+    long outputPositions) {
   private static final double IDENTICAL = 0.999;
   private static final double CORRELATED = 0.9;
   private static final double FUNCTIONAL = 0.9;
   private static final double PARTIAL = 0.8;
+  private static final double BEYOND_UNIFORM = 0.5;
 
   /** How two heads are alike. */
   public enum Type {
-    /** Weights alike to 0.999, as 1 − JS / ln 2. */
+    /** Weights alike to 0.999, as 1 − JS / ln 2, and correlated. */
     IDENTICAL,
     /** Pearson correlation of weights at least 0.9. */
     CORRELATED,
     /** Outputs alike: debiased CKA at least 0.9; heads of one layer only. */
     FUNCTIONAL,
-    /** Weights alike to 0.8. */
+    /** Weights alike to 0.8 with a correlation of 0.5: both may be nearly uniform without. */
     PARTIAL
   }
 
@@ -49,41 +58,47 @@ public record HeadRedundancy(
    * @param head2 the second, later in (layer, head) order
    * @param similarity the value that {@code redundancyType} is about
    * @param redundancyType the strongest kind of likeness
-   * @param correlation mean Pearson correlation of their rows without position 0
+   * @param correlation mean Pearson correlation of their rows without position 0, null when too few
+   *     rows of both look elsewhere
    * @param cka debiased CKA of their outputs, null when unknown or in different layers
    * @param sameGroup whether they share a KV head, null when groups are unknown
+   * @param rows sampled rows behind similarity and correlation of weights
    */
   public record Pair(
       HeadId head1,
       HeadId head2,
       double similarity,
       Type redundancyType,
-      double correlation,
+      @Nullable Double correlation,
       @Nullable Double cka,
-      @Nullable Boolean sameGroup) {}
+      @Nullable Boolean sameGroup,
+      int rows) {}
 
   static HeadRedundancy of(
-      CollectedAttention collected, HeadDistances distances, @Nullable HeadCosts costs) {
-    List<CollectedHead> heads = distances.heads();
+      CollectedAttention collected,
+      List<LabelledHead> labelled,
+      HeadDistances distances,
+      @Nullable HeadCosts costs) {
+    List<CollectedHead> heads = collected.heads();
     var pairs = new ArrayList<Pair>();
     Set<HeadId> redundant = new HashSet<>();
     int n = heads.size();
-    double[][] cka = Cka.withinLayers(heads, collected.outputs());
-    boolean outputs = !collected.outputs().isEmpty();
-    double[] closest = new double[n];
+    Cka cka = Cka.withinLayers(heads, collected.outputs());
+    int[] place = heads.stream().mapToInt(distances.heads()::indexOf).toArray();
     for (int a = 0; a < n; a++) {
-      for (int b = 0; b < a && distances.rows() > 0; b++) {
+      for (int b = 0; b < a; b++) {
         HeadId head1 = heads.get(b).id();
         HeadId head2 = heads.get(a).id();
-        Boolean same = sameGroup(head1, head2, costs);
-        double likeness = distances.similarity(a, b);
-        if (!Boolean.TRUE.equals(same)) {
-          // Heads that look alike may write different things: outputs decide where they are known.
-          double most = cka[a][b] == cka[a][b] ? cka[a][b] : outputs ? 0 : likeness;
-          closest[a] = Math.max(closest[a], most);
-          closest[b] = Math.max(closest[b], most);
-        }
-        Pair pair = pair(head1, head2, likeness, distances.correlation()[a][b], cka[a][b], same);
+        boolean compared = place[a] >= 0 && place[b] >= 0;
+        Pair pair =
+            pair(
+                head1,
+                head2,
+                compared ? distances.similarity(place[a], place[b]) : Double.NaN,
+                compared ? distances.correlation()[place[a]][place[b]] : Double.NaN,
+                cka.between(a, b),
+                sameGroup(head1, head2, costs),
+                compared ? distances.pairRows()[place[a]][place[b]] : 0);
         if (pair != null) {
           pairs.add(pair);
           redundant.add(head1);
@@ -94,13 +109,16 @@ public record HeadRedundancy(
     pairs.sort(
         Comparator.comparing(Pair::redundancyType)
             .thenComparing(Comparator.comparingDouble(Pair::similarity).reversed()));
-    var pruning = Pruning.of(collected, closest, costs);
+    var pruning = Pruning.of(collected, labelled, cka, costs);
     return new HeadRedundancy(
         pairs,
         n == 0 ? 0 : (double) redundant.size() / n,
         pruning.recommendations(),
+        List.copyOf(pruning.essential().keySet()),
         pruning.essential(),
-        distances.rows());
+        distances.rows(),
+        cka.positions(),
+        heads.stream().map(CollectedHead::outputNorm).mapToLong(Pruning::rows).max().orElse(0));
   }
 
   private static @Nullable Pair pair(
@@ -109,13 +127,13 @@ public record HeadRedundancy(
       double likeness,
       double correlation,
       double cka,
-      @Nullable Boolean same) {
-    Type type =
-        likeness >= IDENTICAL
-            ? Type.IDENTICAL
-            : correlation >= CORRELATED
-                ? Type.CORRELATED
-                : cka >= FUNCTIONAL ? Type.FUNCTIONAL : likeness >= PARTIAL ? Type.PARTIAL : null;
+      @Nullable Boolean same,
+      int rows) {
+    Type type = null;
+    if (likeness >= IDENTICAL && correlation >= CORRELATED) type = Type.IDENTICAL;
+    else if (correlation >= CORRELATED) type = Type.CORRELATED;
+    else if (cka >= FUNCTIONAL) type = Type.FUNCTIONAL;
+    else if (likeness >= PARTIAL && correlation >= BEYOND_UNIFORM) type = Type.PARTIAL;
     if (type == null) {
       return null;
     }
@@ -125,7 +143,11 @@ public record HeadRedundancy(
           case CORRELATED -> correlation;
           case FUNCTIONAL -> cka;
         };
-    return new Pair(one, two, similarity, type, correlation, cka == cka ? cka : null, same);
+    return new Pair(one, two, similarity, type, known(correlation), known(cka), same, rows);
+  }
+
+  private static @Nullable Double known(double value) {
+    return value == value ? (Double) value : null;
   }
 
   private static @Nullable Boolean sameGroup(HeadId one, HeadId two, @Nullable HeadCosts costs) {

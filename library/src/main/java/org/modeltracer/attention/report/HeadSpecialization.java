@@ -1,27 +1,35 @@
 package org.modeltracer.attention.report;
 
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.CollectedHead;
 import org.modeltracer.attention.CopyDistances;
+import org.modeltracer.attention.PositionCounters;
 import org.modeltracer.attention.Quantity;
 import org.modeltracer.attention.RowTotals;
 
 /**
- * The seven scores of a head, each in [0, 1], and the label they give.
+ * The seven scores of a head, each in [0, 1], and the label they give: docs/definitions/heads.md.
  *
- * @param label first type, in the order of the scores, whose score reaches its threshold
+ * <p>The excess of a mass m over what chance gives, b, is (m − b) / (1 − b), 0 below: 0 for uniform
+ * attention to the keys in sight of the same rows, 1 for a head with nothing else.
+ *
+ * @param label first type, in the order of the scores, whose score reaches its threshold; null when
+ *     fewer than 16 rows had a choice
  * @param positional share of rows whose argmax lies at {@code offset}
- * @param specialToken mass on position 0 and special tokens
- * @param semantic mass on copies or followers in excess of what distance alone explains, as a share
- *     of what is left to explain; the larger of the two
+ * @param specialToken excess of the mass on position 0 and special tokens
+ * @param semantic excess of the mass on copies, or on followers, over what distance alone explains;
+ *     the larger of the two
  * @param syntactic 1 − 1 / lift of the mass on structural tokens over their base rate, 0 below 1
- * @param local mass at distances of the local reach
- * @param global mass beyond the global distance
- * @param mixed 1 less the largest of the other scores
+ * @param local excess of the mass at distances of the local reach
+ * @param global excess of the mass beyond the global distance
+ * @param mixed 1 less the largest of the other scores, of positional and {@code offsetExcess} the
+ *     smaller
  * @param offset the offset that most argmaxes share, 0 being the query itself
+ * @param offsetExcess excess of the mean weight at that offset
  * @param rows rows with more than one visible key
  */
 public record HeadSpecialization(
-    HeadSpecializationType label,
+    @Nullable HeadSpecializationType label,
     double positional,
     double specialToken,
     double semantic,
@@ -30,51 +38,51 @@ public record HeadSpecialization(
     double global,
     double mixed,
     int offset,
+    double offsetExcess,
     long rows) {
   private static final double POSITIONAL = 0.9;
-  private static final double MASS = 0.5;
-  private static final double SEMANTIC = 0.3;
+  private static final double MOST = 0.5;
   private static final double LIFT_OF_TWO = 0.5;
   private static final double STRUCTURAL_MASS = 0.3;
 
-  /**
-   * Scores and label of a head.
-   *
-   * <p>Thresholds: positional 0.9, special token, local and global 0.5, semantic 0.3, syntactic a
-   * lift of 2 (score 0.5) with at least 0.3 of the mass. Voita et al. 2019, Kovaleva et al. 2019.
-   */
+  /** Semantic score that makes a head semantic, and essential whatever its label. */
+  static final double SEMANTIC = 0.3;
+
+  /** Scores and label of a head. Voita et al. 2019, Kovaleva et al. 2019. */
   static HeadSpecialization of(CollectedHead head, CopyDistances copies) {
-    RowTotals stats = head.rows();
-    long rows = stats.rowsWithChoice();
+    RowTotals rows = head.rows();
+    PositionCounters positions = head.positions();
+    int offset = positions.commonOffset();
     double positional = head.offsetShare();
-    double special = stats.meanOrZero(Quantity.SPECIAL);
-    double[] profile = head.positions().profile();
+    double offsetExcess = offsetExcess(head);
+    double special = Chance.excess(rows, Quantity.SPECIAL, Quantity.SPECIAL_BASE);
     double semantic =
-        stats.count(Quantity.COPIES) == 0
-            ? 0
-            : Math.max(
-                excess(stats.meanOrZero(Quantity.COPIES), copies.expectedCopies(profile)),
-                excess(stats.meanOrZero(Quantity.FOLLOWERS), copies.expectedFollowers(profile)));
-    double structural = stats.meanOrZero(Quantity.STRUCTURAL);
-    double base = stats.meanOrZero(Quantity.STRUCTURAL_BASE);
+        Math.max(
+            Chance.excess(rows.meanOrZero(Quantity.COPIES), copies.expectedCopies(positions)),
+            Chance.excess(
+                rows.meanOrZero(Quantity.FOLLOWERS), copies.expectedFollowers(positions)));
+    double structural = rows.meanOrZero(Quantity.STRUCTURAL);
+    double base = rows.meanOrZero(Quantity.STRUCTURAL_BASE);
     double syntactic = structural > base ? 1 - base / structural : 0;
-    double local = stats.meanOrZero(Quantity.LOCAL);
-    double global = stats.meanOrZero(Quantity.GLOBAL);
+    double local = Chance.excess(rows, Quantity.LOCAL, Quantity.LOCAL_BASE);
+    double global = Chance.excess(rows, Quantity.GLOBAL, Quantity.GLOBAL_BASE);
+
     HeadSpecializationType label;
-    if (rows == 0) label = HeadSpecializationType.MIXED;
-    else if (positional >= POSITIONAL) label = HeadSpecializationType.POSITIONAL;
-    else if (special >= MASS) label = HeadSpecializationType.SPECIAL_TOKEN;
+    if (rows.rowsWithChoice() < Chance.FEWEST_ROWS) label = null;
+    else if (positional >= POSITIONAL && offsetExcess >= MOST)
+      label = HeadSpecializationType.POSITIONAL;
+    else if (special >= MOST) label = HeadSpecializationType.SPECIAL_TOKEN;
     else if (semantic >= SEMANTIC) label = HeadSpecializationType.SEMANTIC;
     else if (syntactic >= LIFT_OF_TWO && structural >= STRUCTURAL_MASS)
       label = HeadSpecializationType.SYNTACTIC;
-    else if (local >= MASS) label = HeadSpecializationType.LOCAL;
-    else if (global >= MASS) label = HeadSpecializationType.GLOBAL;
+    else if (local >= MOST) label = HeadSpecializationType.LOCAL;
+    else if (global >= MOST) label = HeadSpecializationType.GLOBAL;
     else label = HeadSpecializationType.MIXED;
-    double largest =
-        Math.max(
-            Math.max(positional, Math.max(special, semantic)),
-            Math.max(syntactic, Math.max(local, global)));
-    double mixed = Math.clamp(1 - largest, 0, 1);
+
+    double fixed = Math.min(positional, offsetExcess);
+    double content = Math.max(semantic, syntactic);
+    double place = Math.max(special, Math.max(local, global));
+    double mixed = Math.clamp(1 - Math.max(fixed, Math.max(content, place)), 0, 1);
     return new HeadSpecialization(
         label,
         positional,
@@ -84,11 +92,16 @@ public record HeadSpecialization(
         local,
         global,
         mixed,
-        head.positions().commonOffset(),
-        rows);
+        offset,
+        offsetExcess,
+        rows.rowsWithChoice());
   }
 
-  private static double excess(double observed, double expected) {
-    return expected >= 1 ? 0 : Math.max(0, (observed - expected) / (1 - expected));
+  /** Excess of the mean weight at the common offset over that of one key picked at random. */
+  static double offsetExcess(CollectedHead head) {
+    PositionCounters positions = head.positions();
+    return head.rows().rowsWithChoice() == 0
+        ? 0
+        : Chance.excess(positions.weightAt(positions.commonOffset()), head.rows().chanceOfOneKey());
   }
 }

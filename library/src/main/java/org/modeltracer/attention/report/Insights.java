@@ -6,8 +6,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
+import org.modeltracer.attention.CopyDistances;
 import org.modeltracer.attention.PositionCounters;
 import org.modeltracer.attention.Quantity;
 import org.modeltracer.attention.RowTotals;
@@ -16,22 +18,28 @@ import org.modeltracer.attention.RowTotals;
  * Finds what stands out and says how sure one can be.
  *
  * <p>Confidence is 1 − p of a stated test, rows taken as independent; rows of one prompt are not
- * quite, so it flatters.
+ * quite, so it flatters. What a test does not find at p of at most 0.05 is not said.
  */
 final class Insights {
   private static final int EACH = 5;
-  private static final int FEWEST_LAYERS = 4;
 
+  /** What has a larger chance of coming from nothing is not said. */
+  private static final double CHANCE = 0.05;
+
+  private final CopyDistances copies;
   private final List<AttentionInsight> insights = new ArrayList<>();
 
-  private Insights() {}
+  private Insights(CopyDistances copies) {
+    this.copies = copies;
+  }
 
   static List<AttentionInsight> of(
       NavigableMap<Integer, List<LabelledHead>> layers,
+      CopyDistances copies,
       AttentionPatterns patterns,
       HeadRedundancy redundancy,
       AttentionFlow flow) {
-    var found = new Insights();
+    var found = new Insights(copies);
     found.specialization(layers);
     found.patterns(patterns);
     found.flow(flow);
@@ -49,26 +57,33 @@ final class Insights {
         .forEach(insights::add);
   }
 
-  private static Optional<AttentionInsight> specialization(LabelledHead head) {
+  private Optional<AttentionInsight> specialization(LabelledHead head) {
     RowTotals rows = head.collected().rows();
-    return switch (head.label()) {
-      case POSITIONAL -> Optional.of(positional(head));
-      case SPECIAL_TOKEN -> mass(head, Quantity.SPECIAL, 0.5);
-      case LOCAL -> mass(head, Quantity.LOCAL, 0.5);
-      case GLOBAL -> mass(head, Quantity.GLOBAL, 0.5);
-      case SEMANTIC ->
-          mass(
-              head,
-              rows.mean(Quantity.FOLLOWERS) > rows.mean(Quantity.COPIES)
-                  ? Quantity.FOLLOWERS
-                  : Quantity.COPIES,
-              0.3);
+    HeadSpecializationType label = head.label();
+    if (label == null) return Optional.empty();
+    return switch (label) {
+      case POSITIONAL -> positional(head);
+      case SPECIAL_TOKEN -> mass(head, Quantity.SPECIAL, rows.mean(Quantity.SPECIAL_BASE));
+      case LOCAL -> mass(head, Quantity.LOCAL, rows.mean(Quantity.LOCAL_BASE));
+      case GLOBAL -> mass(head, Quantity.GLOBAL, rows.mean(Quantity.GLOBAL_BASE));
+      case SEMANTIC -> semantic(head);
       case SYNTACTIC -> mass(head, Quantity.STRUCTURAL, rows.mean(Quantity.STRUCTURAL_BASE));
       case MIXED -> Optional.empty();
     };
   }
 
-  private static AttentionInsight positional(LabelledHead head) {
+  /** Copies or followers, whichever exceed more what distance alone explains. */
+  private Optional<AttentionInsight> semantic(LabelledHead head) {
+    RowTotals rows = head.collected().rows();
+    double copied = copies.expectedCopies(head.collected().positions());
+    double followed = copies.expectedFollowers(head.collected().positions());
+    return Chance.excess(rows.meanOrZero(Quantity.FOLLOWERS), followed)
+            > Chance.excess(rows.meanOrZero(Quantity.COPIES), copied)
+        ? mass(head, Quantity.FOLLOWERS, followed)
+        : mass(head, Quantity.COPIES, copied);
+  }
+
+  private static Optional<AttentionInsight> positional(LabelledHead head) {
     HeadSpecialization scores = head.specialization();
     double chance = head.collected().rows().chanceOfOneKey();
     return tested(
@@ -95,37 +110,41 @@ final class Insights {
   }
 
   private static Optional<AttentionInsight> mass(
-      LabelledHead head, Quantity quantity, double bound) {
+      LabelledHead head, Quantity quantity, double expected) {
     return Optional.ofNullable(head.collected().rows().measure(quantity))
-        .map(
+        .flatMap(
             mass ->
                 tested(
                     AttentionInsight.Type.HEAD_SPECIALIZATION,
                     text(
-                        "%s is %s: %.1f %% of its mass over %d rows",
-                        head.id(), head.label().id(), 100 * mass.mean(), mass.rows()),
-                    Significance.meanAbove(mass, bound),
-                    "1 - p, Student's t, mean mass above the bound",
+                        "%s is %s: %.1f %% of its mass over %d rows, %.1f %% by chance",
+                        head.id(),
+                        Objects.requireNonNull(head.label()).id(),
+                        100 * mass.mean(),
+                        mass.rows(),
+                        100 * expected),
+                    Significance.meanAbove(mass, expected),
+                    "1 - p, Student's t, mean mass above what chance gives",
                     Map.of(
                         "head", head.id().toString(),
                         "mass", mass.mean(),
                         "std", mass.std(),
-                        "bound", bound,
+                        "expected", expected,
                         "rows", mass.rows())));
   }
 
   private void patterns(AttentionPatterns patterns) {
     patterns.blockPatterns().stream()
         .min(Comparator.comparingDouble(AttentionPatterns.Block::pValue))
-        .map(Insights::block)
+        .flatMap(Insights::block)
         .ifPresent(insights::add);
     patterns.repetitivePatterns().stream()
         .max(Comparator.comparingDouble(AttentionPatterns.Repetitive::peak))
-        .map(Insights::repetitive)
+        .flatMap(Insights::repetitive)
         .ifPresent(insights::add);
   }
 
-  private static AttentionInsight block(AttentionPatterns.Block block) {
+  private static Optional<AttentionInsight> block(AttentionPatterns.Block block) {
     return tested(
         AttentionInsight.Type.PATTERN_DISCOVERY,
         text(
@@ -141,7 +160,7 @@ final class Insights {
             "rows", block.rows()));
   }
 
-  private static AttentionInsight repetitive(AttentionPatterns.Repetitive repeat) {
+  private static Optional<AttentionInsight> repetitive(AttentionPatterns.Repetitive repeat) {
     return tested(
         AttentionInsight.Type.PATTERN_DISCOVERY,
         text("%s repeats every %d tokens", repeat.layerHead(), repeat.period()),
@@ -176,22 +195,25 @@ final class Insights {
 
   private void redundancy(HeadRedundancy redundancy) {
     redundancy.redundantPairs().stream()
+        .filter(pair -> pair.correlation() != null)
         .limit(EACH)
-        .map(pair -> alike(pair, redundancy.rows()))
+        .flatMap(pair -> alike(pair).stream())
         .forEach(insights::add);
     redundancy.pruningRecommendations().stream()
+        .filter(advice -> advice.verdict() == Pruning.Verdict.CANDIDATE)
         .limit(1)
         .map(Insights::removable)
         .forEach(insights::add);
   }
 
-  private static AttentionInsight alike(HeadRedundancy.Pair pair, int rows) {
+  private static Optional<AttentionInsight> alike(HeadRedundancy.Pair pair) {
+    double correlation = Objects.requireNonNull(pair.correlation());
     var evidence = new TreeMap<String, Object>();
     evidence.put("head1", pair.head1().toString());
     evidence.put("head2", pair.head2().toString());
     evidence.put("similarity", pair.similarity());
-    evidence.put("correlation", pair.correlation());
-    evidence.put("rows", rows);
+    evidence.put("correlation", correlation);
+    evidence.put("rows", pair.rows());
     if (pair.cka() != null) evidence.put("cka", pair.cka());
     return tested(
         AttentionInsight.Type.REDUNDANCY_DETECTION,
@@ -201,7 +223,7 @@ final class Insights {
             pair.head2(),
             pair.redundancyType().name().toLowerCase(Locale.ROOT),
             pair.similarity()),
-        Significance.correlationBeyond(pair.correlation(), rows),
+        Significance.correlationBeyond(correlation, pair.rows()),
         "1 - p, Student's t of the rows' correlation, one degree of freedom per row",
         evidence);
   }
@@ -223,20 +245,16 @@ final class Insights {
   /** Does attention narrow or widen with depth? */
   private void depth(NavigableMap<Integer, List<LabelledHead>> layers) {
     double[] means = layers.values().stream().mapToDouble(Insights::meanEntropy).toArray();
-    if (means.length < FEWEST_LAYERS) {
-      return;
-    }
     double trend = Significance.trend(means);
-    insights.add(
-        tested(
+    tested(
             AttentionInsight.Type.BEHAVIOR_EXPLANATION,
             text(
                 "attention %s with depth (rank correlation %.2f over %d layers)",
                 trend > 0 ? "spreads" : "narrows", trend, means.length),
             Significance.trendBeyond(means),
             "1 - p, rank correlation of entropy with depth, all orders of layers as likely",
-            Map.of(
-                "normalized_entropy_by_layer", means, "spearman", trend, "layers", means.length)));
+            Map.of("normalized_entropy_by_layer", means, "spearman", trend, "layers", means.length))
+        .ifPresent(insights::add);
   }
 
   private static double meanEntropy(List<LabelledHead> heads) {
@@ -251,16 +269,19 @@ final class Insights {
     return String.format(Locale.ROOT, format, values);
   }
 
-  /** What a test found; the confidence is 1 − p. */
-  private static AttentionInsight tested(
+  /** What a test found, the confidence being 1 − p; nothing where p is above 0.05. */
+  private static Optional<AttentionInsight> tested(
       AttentionInsight.Type type,
       String text,
       double p,
       String means,
       Map<String, Object> evidence) {
+    if (!(p <= CHANCE)) {
+      return Optional.empty();
+    }
     var numbers = new TreeMap<String, Object>(evidence);
     numbers.put("p_value", p);
-    return sized(type, text, 1 - p, means, numbers);
+    return Optional.of(sized(type, text, 1 - p, means, numbers));
   }
 
   /** What is as sure as its effect is large. */

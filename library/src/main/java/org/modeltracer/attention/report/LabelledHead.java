@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.CollectedAttention;
 import org.modeltracer.attention.CollectedHead;
 import org.modeltracer.model.HeadId;
@@ -31,7 +32,8 @@ record LabelledHead(CollectedHead collected, HeadSpecialization specialization) 
     return collected.id().layer();
   }
 
-  HeadSpecializationType label() {
+  /** What it is for, null when it showed too few rows to tell. */
+  @Nullable HeadSpecializationType label() {
     return specialization.label();
   }
 }

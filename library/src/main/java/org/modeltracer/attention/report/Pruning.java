@@ -2,60 +2,95 @@ package org.modeltracer.attention.report;
 
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.CollectedAttention;
 import org.modeltracer.attention.CollectedHead;
+import org.modeltracer.attention.LayerFlow;
+import org.modeltracer.attention.Measure;
 import org.modeltracer.model.HeadId;
 
 /**
- * Which KV groups could go, by what they write and whether others write it too.
+ * Which KV groups could go together, by what they write and whether those that stay write it too.
  *
- * <p>Only output norms and likeness are known, not the loss: advice to be confirmed by ablation
- * (Michel et al. 2019 show that norms and losses often disagree).
+ * <p>Only outputs are known, not the loss (Michel et al. 2019 show how often they disagree): the
+ * verdict is "not enough evidence" unless a measured bound says that next to nothing is lost.
  *
- * @param recommendations groups that write less than half of an even share, least first
- * @param essential heads of the groups that write at least twice an even share
+ * @param recommendations groups in the order of removal, each judged with all before it
+ * @param essential heads whose write or role says that the model needs them, and why
  */
-public record Pruning(List<Recommendation> recommendations, List<HeadId> essential) {
+public record Pruning(
+    List<Recommendation> recommendations, NavigableMap<HeadId, String> essential) {
   private static final double LITTLE = 0.5;
-  private static final double MUCH = 2;
+  private static final double TWICE = 2;
+  private static final double SAFE = 0.01;
+  private static final double SMALL = 0.05;
+  private static final double LARGE = 0.2;
 
-  /** How much a removal risks, by the group's write against an even share of its layer. */
+  /** What the evidence allows to say. */
+  public enum Verdict {
+    /** The default: to be settled by ablation. */
+    NOT_ENOUGH_EVIDENCE,
+    /** The risk is low by a measured bound. */
+    CANDIDATE
+  }
+
+  /**
+   * How much a removal risks, by {@link Impact#residualShare}.
+   *
+   * <p>Against zeroing single heads of two trained models: at most 0.02 nats of loss below 0.02, at
+   * most 0.1 below 0.1, up to 3.7 above 0.2.
+   */
   public enum Risk {
-    /** Below a quarter of an even share. */
+    /** No bound was measured. */
+    UNKNOWN,
+    /** At most 0.01. */
     LOW,
-    /** Below half of it. */
+    /** At most 0.05. */
     MEDIUM,
-    /** Below twice of it. */
+    /** At most 0.2. */
     HIGH,
     /** More. */
     CRITICAL
   }
 
   /**
-   * What removing a KV group would change.
+   * What removing a KV group, and all groups before it in the list, would change.
    *
-   * @param performanceDrop proxy, not a loss: share of its layer's output norms that the group
-   *     writes, times how unlike its heads' outputs are to those of the layer's other groups, 1
-   *     less the largest CKA
-   * @param memorySavings bytes of its Q, K, V and O slices
-   * @param computationalSavings floating-point operations per token
-   * @param riskLevel from the drop against an even share
+   * @param performanceDrop proxy, not a loss: share of its layer's output norms that the layer's
+   *     groups removed so far write, times how unlike their outputs are to those of the heads that
+   *     stay, 1 less the largest CKA
+   * @param residualShare sum over all heads removed so far, of all layers, of the mean norm of what
+   *     they write over the mean norm of the residual stream that leaves their layer: a bound on
+   *     their joint write by the triangle inequality; null where the stream's norms are unknown
+   * @param memorySavings bytes of the group's own Q, K, V and O slices
+   * @param computationalSavings floating-point operations per token of the group
+   * @param riskLevel from the residual share
    */
   public record Impact(
-      double performanceDrop, long memorySavings, double computationalSavings, Risk riskLevel) {}
+      double performanceDrop,
+      @Nullable Double residualShare,
+      long memorySavings,
+      double computationalSavings,
+      Risk riskLevel) {}
 
   /**
-   * A KV group that could be removed.
+   * A KV group that writes little.
    *
    * @param headToPrune first head of the group
    * @param heads all heads of the group
-   * @param confidence how far the drop lies below half of an even share: 0 just below, 1 for a
-   *     group that writes nothing of its own; an effect size, not a chance
+   * @param verdict what the evidence allows to say of removing it and all before it
+   * @param confidence 0 without enough evidence; else how far the drop lies below half of an even
+   *     share: 0 just below, 1 for groups that write nothing of their own; an effect size
    * @param expectedImpact what removal changes
-   * @param normShare share of the layer's output norms, before likeness counts
+   * @param normShare the group's share of its layer's output norms, before likeness counts
    * @param reason the same in words
    * @param correlational true: nothing was ablated
    * @param rows outputs behind the norms
@@ -63,6 +98,7 @@ public record Pruning(List<Recommendation> recommendations, List<HeadId> essenti
   public record Recommendation(
       HeadId headToPrune,
       List<HeadId> heads,
+      Verdict verdict,
       double confidence,
       Impact expectedImpact,
       double normShare,
@@ -70,102 +106,195 @@ public record Pruning(List<Recommendation> recommendations, List<HeadId> essenti
       boolean correlational,
       long rows) {}
 
-  /** The seen heads of a KV group; shares of their layer's output norms. */
-  private record Group(
-      int layer, int index, List<CollectedHead> heads, double share, double drop) {}
+  /** The seen heads of a KV group, by place in the list of heads. */
+  private record Group(int layer, int index, List<Integer> heads) {}
 
-  /**
-   * Advice from what heads wrote.
-   *
-   * @param closest largest likeness of each head to one outside its group, by place in the list
-   */
-  static Pruning of(CollectedAttention collected, double[] closest, @Nullable HeadCosts costs) {
+  /** A group to be removed next, and what the layer's removed groups then lose together. */
+  private record Step(Group group, double drop, double ofEvenShare) {}
+
+  /** Advice from what heads wrote. */
+  static Pruning of(
+      CollectedAttention collected,
+      List<LabelledHead> labelled,
+      Cka cka,
+      @Nullable HeadCosts costs) {
+    var writes = Writes.of(collected);
+    var essential = essential(labelled, writes);
     var advice = new ArrayList<Recommendation>();
-    var essential = new ArrayList<HeadId>();
-    if (costs == null) {
-      return new Pruning(advice, essential);
-    }
-    for (Group group : groups(collected, closest, costs)) {
-      double even = 1.0 / costs.groups(group.layer);
-      if (group.share >= MUCH * even) {
-        group.heads.forEach(head -> essential.add(head.id()));
+    if (costs != null) {
+      var candidates = candidates(collected.heads(), writes, essential.keySet(), costs);
+      var removed = new HashSet<Integer>();
+      double bound = 0;
+      while (true) {
+        Optional<Step> next =
+            candidates.stream()
+                .map(group -> step(group, removed, writes, cka, costs))
+                .filter(step -> step.ofEvenShare < LITTLE)
+                .min(Comparator.comparingDouble(Step::ofEvenShare));
+        if (next.isEmpty()) {
+          break;
+        }
+        Group group = next.get().group;
+        candidates.remove(group);
+        removed.addAll(group.heads);
+        for (int head : group.heads) bound += writes.ofResidual(head);
+        advice.add(recommend(next.get(), bound, writes, costs));
       }
-      if (group.drop < LITTLE * even) {
-        advice.add(recommend(group, even, costs));
-      }
     }
-    advice.sort(
-        Comparator.comparingDouble(
-            recommendation -> recommendation.expectedImpact.performanceDrop));
     return new Pruning(advice, essential);
   }
 
-  private static List<Group> groups(
-      CollectedAttention collected, double[] closest, HeadCosts costs) {
-    List<CollectedHead> heads = collected.heads();
-    var groups = new ArrayList<Group>();
-    for (int layer = 0; layer < collected.shape().layers(); layer++) {
-      double total = 0;
-      for (CollectedHead head : heads) {
-        if (head.id().layer() == layer) total += head.meanOutputNorm();
+  /** What every head writes, by place in the list of heads. */
+  private record Writes(List<CollectedHead> heads, Map<Integer, LayerFlow> residual) {
+    static Writes of(CollectedAttention collected) {
+      return new Writes(collected.heads(), collected.residual());
+    }
+
+    HeadId id(int head) {
+      return heads.get(head).id();
+    }
+
+    double norm(int head) {
+      return heads.get(head).meanOutputNorm();
+    }
+
+    /** Sum over the heads of a layer. */
+    double ofLayer(int layer) {
+      double sum = 0;
+      for (int head : inLayer(layer)) sum += norm(head);
+      return sum;
+    }
+
+    List<Integer> inLayer(int layer) {
+      var own = new ArrayList<Integer>();
+      for (int i = 0; i < heads.size(); i++) {
+        if (id(i).layer() == layer) own.add(i);
       }
-      if (!(total > 0)) {
+      return own;
+    }
+
+    /** Mean norm over that of the stream that leaves the layer, NaN when one is unknown. */
+    double ofResidual(int head) {
+      LayerFlow flow = residual.get(id(head).layer());
+      return flow == null ? Double.NaN : norm(head) / flow.outgoingFlow();
+    }
+  }
+
+  private static NavigableMap<HeadId, String> essential(
+      List<LabelledHead> labelled, Writes writes) {
+    var essential = new TreeMap<HeadId, String>();
+    for (int i = 0; i < labelled.size(); i++) {
+      HeadSpecialization role = labelled.get(i).specialization();
+      double residual = writes.ofResidual(i);
+      int layer = writes.id(i).layer();
+      int others = writes.inLayer(layer).size() - 1;
+      double even = others == 0 ? Double.NaN : (writes.ofLayer(layer) - writes.norm(i)) / others;
+      String reason = null;
+      if (role.label() == HeadSpecializationType.POSITIONAL) {
+        reason = text("looks %d back in %.0f %% of rows", role.offset(), 100 * role.positional());
+      } else if (role.label() != null && role.semantic() >= HeadSpecialization.SEMANTIC) {
+        reason = text("matches content, %.2f beyond what distance explains", role.semantic());
+      } else if (residual > LARGE) {
+        reason = text("writes %.1f %% of what leaves its layer", 100 * residual);
+      } else if (writes.norm(i) >= TWICE * even) {
+        reason =
+            text("writes %.1f times as much as its layer's other heads", writes.norm(i) / even);
+      }
+      if (reason != null) essential.put(writes.id(i), reason);
+    }
+    return essential;
+  }
+
+  /** Groups of which no head is essential, in layers whose heads were seen to write. */
+  private static List<Group> candidates(
+      List<CollectedHead> heads, Writes writes, Set<HeadId> essential, HeadCosts costs) {
+    var groups = new ArrayList<Group>();
+    for (int i = 0; i < heads.size(); i++) {
+      HeadId id = heads.get(i).id();
+      int index = costs.group(id);
+      if (!(writes.ofLayer(id.layer()) > 0)) {
         continue;
       }
-      for (int g = 0; g < costs.groups(layer); g++) {
-        var members = new ArrayList<CollectedHead>();
-        double share = 0;
-        double drop = 0;
-        for (int i = 0; i < heads.size(); i++) {
-          CollectedHead head = heads.get(i);
-          if (head.id().layer() == layer && costs.group(head.id()) == g) {
-            members.add(head);
-            double own = head.meanOutputNorm() / total;
-            share += own;
-            drop += own * (1 - closest[i]);
-          }
-        }
-        if (!members.isEmpty()) groups.add(new Group(layer, g, members, share, drop));
+      if (groups.isEmpty()
+          || groups.getLast().layer != id.layer()
+          || groups.getLast().index != index) {
+        groups.add(new Group(id.layer(), index, new ArrayList<>()));
       }
+      groups.getLast().heads.add(i);
     }
+    groups.removeIf(group -> group.heads.stream().map(writes::id).anyMatch(essential::contains));
     return groups;
   }
 
-  private static Recommendation recommend(Group group, double even, HeadCosts costs) {
-    List<HeadId> heads = group.heads.stream().map(CollectedHead::id).toList();
+  /** What the layer loses when this group goes too. */
+  private static Step step(
+      Group group, Set<Integer> removed, Writes writes, Cka cka, HeadCosts costs) {
+    List<Integer> layer = writes.inLayer(group.layer);
+    List<Integer> gone =
+        layer.stream().filter(h -> removed.contains(h) || group.heads.contains(h)).toList();
+    List<Integer> left = layer.stream().filter(h -> !gone.contains(h)).toList();
+    double all = writes.ofLayer(group.layer);
+    double drop = 0;
+    for (int head : gone) {
+      double closest = 0;
+      for (int other : left) closest = Math.max(closest, cka.between(head, other));
+      drop += writes.norm(head) / all * (1 - (closest == closest ? closest : 0));
+    }
+    long groups = gone.stream().map(writes::id).map(costs::group).distinct().count();
+    return new Step(group, drop, drop * costs.groups(group.layer) / groups);
+  }
+
+  private static Recommendation recommend(Step step, double bound, Writes writes, HeadCosts costs) {
+    Group group = step.group;
+    double share =
+        group.heads.stream().mapToDouble(writes::norm).sum() / writes.ofLayer(group.layer);
     long rows =
-        group.heads.stream()
-            .map(CollectedHead::outputNorm)
-            .mapToLong(norm -> norm == null ? 0 : norm.rows())
-            .sum();
+        group.heads.stream().mapToLong(head -> rows(writes.heads.get(head).outputNorm())).sum();
+    boolean enough = rows >= (long) Chance.FEWEST_ROWS * group.heads.size();
+    Risk risk = risk(bound);
+    Verdict verdict = risk == Risk.LOW && enough ? Verdict.CANDIDATE : Verdict.NOT_ENOUGH_EVIDENCE;
     String reason =
-        String.format(
-            Locale.ROOT,
-            "writes %.1f %% of its layer's output norms (even share %.1f %%), %.1f %% when what"
-                + " other heads do too is taken off; confirm by ablation",
-            100 * group.share,
-            100 * even,
-            100 * group.drop);
+        text(
+            "writes %.1f %% of its layer's output norms (even share %.1f %%)",
+            100 * share, 100.0 / costs.groups(group.layer));
+    reason +=
+        bound == bound
+            ? text("; with all before it at most %.1f %% of the residual stream", 100 * bound)
+            : "; its part of the residual stream was not measured";
+    if (verdict == Verdict.NOT_ENOUGH_EVIDENCE) reason += "; not enough evidence: ablate";
     var impact =
         new Impact(
-            group.drop,
+            step.drop,
+            bound == bound ? (Double) bound : null,
             costs.bytes(group.layer, group.index),
             costs.flops(group.layer, group.index),
-            risk(group.drop / even));
+            risk);
+    List<HeadId> heads = group.heads.stream().map(writes::id).toList();
     return new Recommendation(
-        heads.get(0),
+        heads.getFirst(),
         heads,
-        1 - group.drop / (LITTLE * even),
+        verdict,
+        verdict == Verdict.CANDIDATE ? 1 - step.ofEvenShare / LITTLE : 0,
         impact,
-        group.share,
+        share,
         reason,
         true,
         rows);
   }
 
-  private static Risk risk(double shares) {
-    if (shares < 0.25) return Risk.LOW;
-    if (shares < LITTLE) return Risk.MEDIUM;
-    return shares < MUCH ? Risk.HIGH : Risk.CRITICAL;
+  private static Risk risk(double residualShare) {
+    if (residualShare != residualShare) return Risk.UNKNOWN;
+    if (residualShare <= SAFE) return Risk.LOW;
+    if (residualShare <= SMALL) return Risk.MEDIUM;
+    return residualShare <= LARGE ? Risk.HIGH : Risk.CRITICAL;
+  }
+
+  /** Outputs behind a norm, 0 when none was seen. */
+  static long rows(@Nullable Measure norm) {
+    return norm == null ? 0 : norm.rows();
+  }
+
+  private static String text(String format, Object... values) {
+    return String.format(Locale.ROOT, format, values);
   }
 }

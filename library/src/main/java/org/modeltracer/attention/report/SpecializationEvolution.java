@@ -7,20 +7,21 @@ import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How what heads are for changes from layer to layer.
  *
- * @param layerDistribution heads by label, by layer
+ * @param layerDistribution heads by label, by layer; heads without a label count nowhere
  * @param transitions how the labels of one layer turn into those of the next
- * @param trend whether heads specialize more with depth
+ * @param trend whether heads specialize more with depth, null for fewer than two layers
  * @param trendCorrelation Spearman correlation of depth with the layer's mean of 1 − mixed
  * @param trendP chance of a correlation that strong without a trend
  */
 public record SpecializationEvolution(
     Map<Integer, Map<HeadSpecializationType, Integer>> layerDistribution,
     List<Transition> transitions,
-    Trend trend,
+    @Nullable Trend trend,
     double trendCorrelation,
     double trendP) {
   private static final double STRONG = 0.5;
@@ -54,14 +55,10 @@ public record SpecializationEvolution(
   static SpecializationEvolution of(NavigableMap<Integer, List<LabelledHead>> layers) {
     var counts = new TreeMap<Integer, Map<HeadSpecializationType, Integer>>();
     layers.forEach((layer, heads) -> counts.put(layer, counts(heads)));
+    counts.values().removeIf(Map::isEmpty);
     double[] means =
-        layers.values().stream()
-            .mapToDouble(
-                heads ->
-                    heads.stream()
-                        .mapToDouble(head -> 1 - head.specialization().mixed())
-                        .average()
-                        .orElse(0))
+        counts.keySet().stream()
+            .mapToDouble(layer -> specialized(layers.getOrDefault(layer, List.of())))
             .toArray();
     double correlation = Significance.trend(means);
     return new SpecializationEvolution(
@@ -74,11 +71,24 @@ public record SpecializationEvolution(
 
   private static Map<HeadSpecializationType, Integer> counts(List<LabelledHead> heads) {
     var counts = new TreeMap<HeadSpecializationType, Integer>(Comparator.comparing(Enum::name));
-    heads.forEach(head -> counts.merge(head.label(), 1, Integer::sum));
+    for (LabelledHead head : heads) {
+      HeadSpecializationType label = head.label();
+      if (label != null) counts.merge(label, 1, Integer::sum);
+    }
     return counts;
   }
 
-  private static Trend trend(double[] means, double correlation) {
+  /** Mean of 1 − mixed over the heads that showed enough to be labelled. */
+  private static double specialized(List<LabelledHead> heads) {
+    return heads.stream()
+        .filter(head -> head.label() != null)
+        .mapToDouble(head -> 1 - head.specialization().mixed())
+        .average()
+        .orElse(0);
+  }
+
+  private static @Nullable Trend trend(double[] means, double correlation) {
+    if (means.length < 2) return null;
     double low = Arrays.stream(means).min().orElse(0);
     double high = Arrays.stream(means).max().orElse(0);
     if (high - low < FLAT) return Trend.STABLE;

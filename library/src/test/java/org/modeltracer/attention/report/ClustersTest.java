@@ -32,6 +32,16 @@ class ClustersTest {
   }
 
   @Test
+  void randomHeadsHaveNone() {
+    for (int seed = 0; seed < 20; seed++) {
+      float[][][][] heads = Matrices.random(1, 16, 40, new Random(seed), 1 + seed % 3);
+      var result = Reported.of(Matrices.collect(new TokenTrack(), heads));
+      assertThat(result.headSpecialization().headClusters()).isEmpty();
+      assertThat(result.absent().get("head_specialization.head_clusters")).startsWith("none found");
+    }
+  }
+
+  @Test
   void identicalAndDisjointHeadsAreAtTheEndsOfTheScale() {
     var even = Matrices.matrix(30, (q, k) -> k > 0 && k % 2 == 0 ? 1 : 0);
     var odd = Matrices.matrix(30, (q, k) -> k % 2 == 1 ? 1 : 0);

@@ -42,13 +42,17 @@ class HeadScoresTest {
               head.get("prev_token").asDouble(),
               head.get("induction").asDouble(),
               head.get("duplicate_token").asDouble(),
+              0,
               head.get("bos_sink").asDouble(),
               head.get("self_").asDouble(),
               0,
               Math.min(1, distance / 30),
+              head.get("bos_sink").asDouble(),
               0,
               back2 ? 0.98 : 0.1,
               back2 ? 2 : 0,
+              back2 ? 0.98 : 0.1,
+              2,
               90,
               60);
       List<HeadLabel> labels = new ArrayList<>();
@@ -98,7 +102,10 @@ class HeadScoresTest {
     rules.put(HeadLabel.POSITIONAL, (q, k) -> k == Math.max(0, q - 2) ? 1 : 0);
     rules.put(HeadLabel.SINK, (q, k) -> k == 0 ? q : 1);
     rules.put(HeadLabel.LOCAL, (q, k) -> q - k >= 1 && q - k <= 3 ? 1 + (q + k) % 3 + k % 2 : 0);
-    rules.put(HeadLabel.GLOBAL, (q, k) -> 1);
+    rules.put(HeadLabel.GLOBAL, (q, k) -> q - k > 5 ? 1 : 0.01);
+    rules.put(HeadLabel.MIXED, (q, k) -> 1);
+    rules.put(
+        HeadLabel.SHIFTED_INDUCTION, (q, k) -> k == (q > PERIOD ? q - PERIOD + 2 : 0) ? 1 : 0);
     var layer = new float[rules.size()][][];
     int h = 0;
     for (Matrices.Rule rule : rules.values()) {
@@ -119,6 +126,10 @@ class HeadScoresTest {
     assertThat(scores.get(new HeadId(0, 2)).retrieval()).isZero();
     assertThat(scores.get(new HeadId(0, 4)).offset()).isEqualTo(2);
     assertThat(scores.get(new HeadId(0, 5)).sink()).isGreaterThan(0.3);
+    assertThat(scores.get(new HeadId(0, 8)).local()).isLessThan(1e-6);
+    assertThat(scores.get(new HeadId(0, 8)).global()).isLessThan(1e-6);
+    assertThat(scores.get(new HeadId(0, 9)).shifted()).isEqualTo(1);
+    assertThat(scores.get(new HeadId(0, 9)).shift()).isEqualTo(2);
   }
 
   static TokenTrack probe(Random random) {

@@ -61,14 +61,11 @@ class PatternsTest {
 
   @Test
   void blocksOfSentences() {
-    int n = 4 * N;
-    var layer = new float[][][] {Matrices.matrix(n, (q, k) -> q / 8 == k / 8 ? 9 : 1)};
-    var patterns = Reported.of(Matrices.collect(sentences(n), layer)).attentionPatterns();
+    var patterns = patterns(sentences(), (q, k) -> q / 8 == k / 8 ? 9 : 1);
     assertThat(patterns.blockPatterns()).hasSize(1);
     var block = patterns.blockPatterns().get(0);
-    System.out.println(block);
     assertThat(block.internalStrength()).isGreaterThan(1.2);
-    assertThat(block.rows()).isEqualTo(n - 8);
+    assertThat(block.rows()).isEqualTo(N - 8 - 4);
     assertThat(block.externalAttention()).isBetween(0.1, 0.6);
   }
 
@@ -89,12 +86,8 @@ class PatternsTest {
 
   /** Sentences of eight tokens. */
   static TokenTrack sentences() {
-    return sentences(N);
-  }
-
-  private static TokenTrack sentences(int n) {
     var track = new TokenTrack();
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < N; i++) {
       String text = i % 8 == 7 ? "." : " w" + i;
       track.append(i, text, TokenKind.of(text, false));
     }

@@ -90,9 +90,10 @@ class RedundancyTest {
           2);
     }
     var collected = collector.collected();
-    double[][] cka = Cka.withinLayers(collected.heads(), collected.outputs());
-    assertThat(cka[0][1]).isEqualTo(1, within(1e-5));
-    assertThat(Math.abs(cka[0][2])).isLessThan(0.1);
+    Cka cka = Cka.withinLayers(collected.heads(), collected.outputs());
+    assertThat(cka.positions()).isEqualTo(99);
+    assertThat(cka.between(0, 1)).isEqualTo(1, within(1e-5));
+    assertThat(Math.abs(cka.between(0, 2))).isLessThan(0.1);
     assertThat(
             collected.heads().get(1).meanOutputNorm() / collected.heads().get(0).meanOutputNorm())
         .isEqualTo(3, within(1e-5));

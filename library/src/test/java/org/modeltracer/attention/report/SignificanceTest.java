@@ -160,7 +160,7 @@ class SignificanceTest {
         random -> {
           CollectedAttention collected = collected(random, rule.apply(random), 96);
           CollectedHead head = collected.heads().getFirst();
-          return AttentionPatterns.block(head, collected.segments().get(0))
+          return AttentionPatterns.block(head, collected.rows())
               .map(AttentionPatterns.Block::pValue)
               .orElse(1.0);
         },

@@ -10,7 +10,7 @@ public final class Entropy {
     for (float p : row) {
       h += term(p);
     }
-    return h;
+    return Math.max(0, h);
   }
 
   /** Entropy of the row in the middle of two of equal length, as Jensen and Shannon need it. */

@@ -16,6 +16,7 @@ final class HeadMean {
   private float[][] largest = {};
   private short[][] leaders = {};
   private int[] heads = {};
+  private int[] keys = {};
   int layer = -1;
   int first = -1;
   int size;
@@ -33,6 +34,7 @@ final class HeadMean {
       open(size++);
     }
     heads[i]++;
+    keys[i] = Math.max(keys[i], row.size);
     float[] target = sums[i];
     for (int k = 0; k < row.size; k++) {
       target[row.key(k)] += row.weights[k];
@@ -57,10 +59,12 @@ final class HeadMean {
       int room = Math.max(16, i + i / 2);
       sums = Arrays.copyOf(sums, room);
       heads = Arrays.copyOf(heads, room);
+      keys = Arrays.copyOf(keys, room);
       largest = Arrays.copyOf(largest, room);
       leaders = Arrays.copyOf(leaders, room);
     }
     heads[i] = 0;
+    keys[i] = 0;
     sums[i] = cleared(sums[i], first + i + 1);
     if (strongest) {
       largest[i] = cleared(largest[i], first + i + 1);
@@ -93,6 +97,11 @@ final class HeadMean {
     return heads[i] > 0;
   }
 
+  /** Number of keys that the i-th query sees, in the head that sees most. */
+  int keys(int i) {
+    return keys[i];
+  }
+
   /** Mean weights of the i-th query on keys 0 to its own position. */
   float[] row(int i) {
     return sums[i];
@@ -109,6 +118,7 @@ final class HeadMean {
     largest = new float[0][];
     leaders = new short[0][];
     heads = new int[0];
+    keys = new int[0];
     size = 0;
   }
 }

@@ -119,6 +119,19 @@ public final class LayerMeans {
     return row;
   }
 
+  /**
+   * Row of Ā over keys 0 to {@code position}; a position whose row was not shown keeps to itself.
+   */
+  public float[] mean(int d, int position) {
+    float[] mean = layers.get(d).means.get(position);
+    if (mean == null) {
+      float[] own = new float[position + 1];
+      own[position] = 1;
+      return own;
+    }
+    return mean.clone();
+  }
+
   /** Entropy of a position's head-averaged row over the largest possible, in [0, 1]. */
   public double normalizedEntropy(int d, int position) {
     float[] mean = layers.get(d).means.get(position);
@@ -129,7 +142,7 @@ public final class LayerMeans {
     for (double a : mean) {
       if (a > 0) h -= a * Math.log(a);
     }
-    return h / Math.log(position + 1.0);
+    return Math.max(0, h / Math.log(position + 1.0));
   }
 
   /** Head with the largest weight of a position on a key. */

@@ -10,8 +10,13 @@ import org.jspecify.annotations.Nullable;
  *     read only
  * @param entropyByLayer mean entropy, in nats, of the rows of R after each layer with attention
  * @param stopped why positions after these were not followed, null when all were
+ * @param partial what the rows leave out, null when each goes through every layer with attention
  */
-public record Rollout(List<float[]> rows, List<Double> entropyByLayer, @Nullable String stopped) {
+public record Rollout(
+    List<float[]> rows,
+    List<Double> entropyByLayer,
+    @Nullable String stopped,
+    @Nullable String partial) {
   /** Number of positions whose rollout is known. */
   public int positions() {
     return rows.size();

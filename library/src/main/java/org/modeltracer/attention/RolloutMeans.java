@@ -5,7 +5,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Head-averaged attention and its rollout in a few numbers; null where no row defines one.
  *
- * @param meanAttention mean head-averaged weight of visible keys, all layers
+ * @param meanAttention mean head-averaged weight of visible keys, all layers; structural: rows sum
+ *     to 1, so it is one over the mean number of keys in sight, 2 / (T + 1) for T positions
  * @param maxAttention largest head-averaged weight of rows with more than one key
  * @param attentionEntropy mean entropy, in nats, of those rows
  * @param attentionConcentration mean largest weight of those rows

@@ -22,8 +22,8 @@ final class RolloutTotals {
         weight += a;
         max = Math.max(max, a);
       }
-      pairs += row.length;
-      if (row.length > 1) {
+      pairs += mean.keys(i);
+      if (mean.keys(i) > 1) {
         largest = Math.max(largest, max);
         rows++;
         concentration += max;

@@ -136,13 +136,14 @@ final class RowMeasure {
     above = many;
     max = top;
     argmax = best;
-    set(Quantity.ENTROPY, -minusH);
+    double entropy = Math.max(0, -minusH);
+    set(Quantity.ENTROPY, entropy);
     set(Quantity.CONCENTRATION, top);
     set(Quantity.SPARSITY, (double) few / size);
     set(Quantity.DISTANCE, distance);
     set(Quantity.SELF, self);
     if (size > 1) {
-      set(Quantity.NORMALIZED_ENTROPY, -minusH / Math.log(size));
+      set(Quantity.NORMALIZED_ENTROPY, entropy / Math.log(size));
       set(Quantity.RELATIVE_DISTANCE, uniform == 0 ? Double.NaN : distance * size / uniform);
       set(Quantity.LOCAL, near);
       set(Quantity.LOCAL_BASE, (double) nearKeys / size);

@@ -27,6 +27,7 @@ final class RunningRollout {
   private int step;
   private boolean keeping = true;
   private @Nullable String stopped;
+  private @Nullable String partial;
 
   /** An empty rollout of a model with that many layers and a bound on kept triangles in bytes. */
   RunningRollout(int layers, long budget) {
@@ -79,6 +80,7 @@ final class RunningRollout {
       held = positions <= kept.get(at).size();
     }
     if (held) {
+      next.partial = partial;
       next.done.addAll(done.subList(0, positions));
       for (List<float[]> triangle : kept) {
         next.kept.add(new ArrayList<>(triangle.subList(0, Math.min(positions, triangle.size()))));
@@ -106,6 +108,7 @@ final class RunningRollout {
     if (keeping) {
       keep(step);
     }
+    notePartial(mean);
     List<float[]> before = keeping && step < kept.size() ? kept.get(step) : List.of();
     for (int i = Math.min(size, mean.size) - 1; i >= 0; i--) {
       if (mean.known(i)) {
@@ -118,6 +121,18 @@ final class RunningRollout {
         spread[step] += Entropy.of(current[i]);
         spreadRows[step]++;
       }
+    }
+  }
+
+  private void notePartial(HeadMean mean) {
+    int shown = 0;
+    for (int i = 0; i < mean.size; i++) {
+      shown += mean.known(i) ? 1 : 0;
+    }
+    if (partial == null && shown < size) {
+      partial =
+          "layer %d showed the rows of %d of %d positions; the others go around it"
+              .formatted(mean.layer, shown, size);
     }
   }
 
@@ -205,6 +220,6 @@ final class RunningRollout {
     for (int l = 1; l < spread.length && spreadRows[l] > 0; l++) {
       entropy.add(spread[l] / spreadRows[l]);
     }
-    return new Rollout(List.copyOf(done), entropy, stopped);
+    return new Rollout(List.copyOf(done), entropy, stopped, partial);
   }
 }

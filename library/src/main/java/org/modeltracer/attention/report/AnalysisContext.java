@@ -23,13 +23,12 @@ public record AnalysisContext(
    *
    * @param pairWork pairs of weights compared between heads
    * @param flowPairs pairs (source, target) of the flow analysis
-   * @param flowEdges edges of the flow graph
    */
-  public record Bounds(long pairWork, int flowPairs, int flowEdges) {}
+  public record Bounds(long pairWork, int flowPairs) {}
 
   /** Usual bounds, and nothing known of the model. */
   public static AnalysisContext defaults() {
-    return new AnalysisContext(new Bounds(1L << 29, 4, 40_000), null, Map.of());
+    return new AnalysisContext(new Bounds(1L << 29, 4), null, Map.of());
   }
 
   /** The same with what heads cost. */

@@ -10,7 +10,7 @@ import org.modeltracer.model.HeadId;
  * How attention carries information from positions to the last one; correlational.
  *
  * @param flowPaths strongest path from the last position to each of the sources that matter most
- * @param bottlenecks layers where it is narrow, most severe first
+ * @param bottlenecks layers that are clearly narrower than the others, most severe first
  * @param efficiencyMetrics the whole in four numbers, null without a flow graph
  * @param layerFlowStats the residual stream through each layer, where norms were handed in
  * @param reason why paths are absent, null when they are there
@@ -35,13 +35,15 @@ public record AttentionFlow(
 
   /** In what sense a layer is narrow. */
   public enum BottleneckType {
-    /** Largest drop of exp H of the rollout's rows: fewer positions are still distinguished. */
+    /** Relative drop of exp H of the rollout's rows: fewer positions are still distinguished. */
     INFORMATION,
-    /** Head-averaged rows of least entropy: few keys are read. */
+    /**
+     * Least mean entropy of head-averaged rows, below the other layers' median: few keys are read.
+     */
     ATTENTION,
-    /** Smallest effective rank of Â. Roy and Vetterli 2007. */
+    /** Least effective rank of Ā, below the other layers' median. Roy and Vetterli 2007. */
     CAPACITY,
-    /** Most of a minimum cut. Abnar and Zuidema 2020. */
+    /** Most of what minimum cuts hold back of the ends' capacity. Abnar and Zuidema 2020. */
     FLOW
   }
 
@@ -69,10 +71,10 @@ public record AttentionFlow(
    * @param endPosition the target
    * @param flowSteps one per layer with attention, last layer first
    * @param totalStrength product of the steps
-   * @param pathLength steps that change position
-   * @param maxFlow maximum flow over all paths, at most 1
+   * @param pathLength steps that change position; structural: nearly always 1, as each step that
+   *     stays keeps half at least and each that moves gives away half at least
+   * @param maxFlow maximum flow over all paths, exact, at most 1
    * @param rollout rollout weight: sum of the products of all paths
-   * @param keptCapacity share of capacity in the graph; below 1 the flow is a lower bound
    */
   public record Path(
       String pathId,
@@ -82,8 +84,7 @@ public record AttentionFlow(
       double totalStrength,
       int pathLength,
       double maxFlow,
-      double rollout,
-      double keptCapacity) {}
+      double rollout) {}
 
   /**
    * A narrow layer.
@@ -91,8 +92,8 @@ public record AttentionFlow(
    * @param location the layer, with the head that leads most often there for {@code ATTENTION}
    * @param layer the layer
    * @param bottleneckType in what sense
-   * @param severity in [0, 1]: share of the cut, or what is missing to the largest possible value
-   * @param affectedPaths ids of the paths that move in this layer or are cut there
+   * @param severity in [0.25, 1]: how much narrower than the other layers, or what is lost
+   * @param affectedPaths ids of the paths that move in this layer
    */
   public record Bottleneck(
       @Nullable HeadId location,

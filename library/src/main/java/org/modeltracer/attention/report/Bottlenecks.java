@@ -1,6 +1,7 @@
 package org.modeltracer.attention.report;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.function.IntToDoubleFunction;
@@ -13,7 +14,8 @@ import org.modeltracer.attention.report.FlowAnalysis.Route;
 import org.modeltracer.model.HeadId;
 
 /**
- * The narrowest layer in each sense of {@link BottleneckType}.
+ * The narrowest layer in each sense of {@link BottleneckType}, where it is clearly narrower than
+ * the others: docs/definitions/flow.md.
  *
  * @param means head-averaged attention
  * @param rollout of the same prompt
@@ -21,45 +23,24 @@ import org.modeltracer.model.HeadId;
  * @param routes paths to it with their maximum flows
  */
 record Bottlenecks(LayerMeans means, Rollout rollout, int target, List<Route> routes) {
+  /** Less than this much narrower is no bottleneck. */
+  static final double NARROW = 0.25;
+
   List<Bottleneck> mostSevereFirst() {
     var all = new ArrayList<Bottleneck>();
-    addCut(all);
-    add(all, BottleneckType.ATTENTION, missing(this::meanSpread));
+    add(all, BottleneckType.FLOW, heldBack());
+    add(all, BottleneckType.ATTENTION, narrower(this::meanSpread));
     if (target < EffectiveRank.LARGEST) {
-      add(all, BottleneckType.CAPACITY, missing(this::rankShare));
+      add(all, BottleneckType.CAPACITY, narrower(this::rankShare));
     }
     add(all, BottleneckType.INFORMATION, drops());
     all.sort(Comparator.comparingDouble(b -> -b.severity()));
     return all;
   }
 
-  private void addCut(List<Bottleneck> all) {
-    double[] cut = new double[means.depth()];
-    double total = 0;
-    for (Route route : routes) {
-      for (int d = 0; d < cut.length; d++) {
-        cut[d] += route.flow().cutByDepth()[d];
-        total += route.flow().cutByDepth()[d];
-      }
-    }
-    int narrowest = largest(cut);
-    if (total > 0) {
-      all.add(
-          new Bottleneck(
-              null,
-              means.index(narrowest),
-              BottleneckType.FLOW,
-              cut[narrowest] / total,
-              routes.stream()
-                  .filter(route -> largest(route.flow().cutByDepth()) == narrowest)
-                  .map(route -> route.path().pathId())
-                  .toList()));
-    }
-  }
-
   private void add(List<Bottleneck> all, BottleneckType type, double[] severity) {
     int d = largest(severity);
-    if (severity[d] <= 0) {
+    if (!(severity[d] >= NARROW)) {
       return;
     }
     var moving =
@@ -72,8 +53,45 @@ record Bottlenecks(LayerMeans means, Rollout rollout, int target, List<Route> ro
     all.add(new Bottleneck(head, means.index(d), type, severity[d], moving));
   }
 
-  private double[] missing(IntToDoubleFunction share) {
-    return IntStream.range(0, means.depth()).mapToDouble(d -> 1 - share.applyAsDouble(d)).toArray();
+  /**
+   * What inner layers hold back of what could leave the target and enter the source, by their share
+   * of the minimum cut, on the route that suffers most. Cuts in the first and the last layer are
+   * about the ends: the few edges of one position.
+   */
+  private double[] heldBack() {
+    double[] held = new double[means.depth()];
+    for (Route route : routes) {
+      MaxFlow flow = route.flow();
+      double back = flow.limit() > 0 ? Math.max(0, 1 - flow.value() / flow.limit()) : 0;
+      double cut = Arrays.stream(flow.cutByDepth()).sum();
+      for (int d = 1; d < held.length - 1 && cut > 0; d++) {
+        held[d] = Math.max(held[d], back * flow.cutByDepth()[d] / cut);
+      }
+    }
+    return held;
+  }
+
+  /** How much narrower each layer is than the median of the others; 0 where it is not. */
+  private double[] narrower(IntToDoubleFunction width) {
+    double[] widths = IntStream.range(0, means.depth()).mapToDouble(width).toArray();
+    double[] severity = new double[widths.length];
+    for (int d = 0; d < widths.length && widths.length > 1; d++) {
+      int own = d;
+      double others =
+          median(
+              IntStream.range(0, widths.length)
+                  .filter(other -> other != own)
+                  .mapToDouble(other -> widths[other])
+                  .sorted()
+                  .toArray());
+      severity[d] = others > 0 ? Math.max(0, 1 - widths[d] / others) : 0;
+    }
+    return severity;
+  }
+
+  private static double median(double[] sorted) {
+    int n = sorted.length;
+    return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
   }
 
   private double meanSpread(int d) {
@@ -83,15 +101,10 @@ record Bottlenecks(LayerMeans means, Rollout rollout, int target, List<Route> ro
         .orElse(0);
   }
 
+  /** Effective rank of Ā itself: the half of Â that stays would hide all else. */
   private double rankShare(int d) {
-    var rows = new ArrayList<float[]>();
-    for (int i = 0; i <= target; i++) {
-      double[] mixed = means.mixed(d, i);
-      float[] row = new float[i + 1];
-      for (int j = 0; j <= i; j++) row[j] = (float) mixed[j];
-      rows.add(row);
-    }
-    return EffectiveRank.share(rows);
+    return EffectiveRank.share(
+        IntStream.rangeClosed(0, target).mapToObj(i -> means.mean(d, i)).toList());
   }
 
   /** Relative drop of exp H of the rollout's rows in each layer, 0 where it grows. */

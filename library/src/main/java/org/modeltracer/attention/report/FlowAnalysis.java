@@ -65,8 +65,7 @@ final class FlowAnalysis {
             .boxed()
             .sorted(Comparator.comparingDouble(j -> -weights[j]))
             .limit(bounds.flowPairs())
-            .map(
-                source -> route(source, strongest.get(source), weights[source], bounds.flowEdges()))
+            .map(source -> route(source, strongest.get(source), weights[source]))
             .toList();
     return new AttentionFlow(
         routes.stream().map(Route::path).toList(),
@@ -76,7 +75,7 @@ final class FlowAnalysis {
         null);
   }
 
-  private Route route(int source, StrongestPath strongest, double weight, int edges) {
+  private Route route(int source, StrongestPath strongest, double weight) {
     var steps = new ArrayList<AttentionFlow.Step>();
     int[] positions = strongest.positions();
     int depth = means.depth();
@@ -94,7 +93,7 @@ final class FlowAnalysis {
               transformation(d, from, to),
               from == to ? List.of(from) : List.of(from, to)));
     }
-    MaxFlow flow = MaxFlow.between(means, target, source, edges);
+    MaxFlow flow = MaxFlow.between(means, target, source);
     var path =
         new AttentionFlow.Path(
             target + "-" + source,
@@ -104,8 +103,7 @@ final class FlowAnalysis {
             strongest.strength(means),
             moves,
             flow.value(),
-            weight,
-            flow.keptCapacity());
+            weight);
     return new Route(path, flow);
   }
 

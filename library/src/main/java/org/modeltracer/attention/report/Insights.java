@@ -181,13 +181,13 @@ final class Insights {
             sized(
                 AttentionInsight.Type.FLOW_ANALYSIS,
                 text(
-                    "layer %d holds %.1f %% of the minimum cuts to the last position",
+                    "layer %d holds back %.1f %% of what could reach the last position",
                     neck.layer(), 100 * neck.severity()),
                 neck.severity(),
-                "share of cut capacity, an effect size",
+                "share of the ends' capacity that the layer's cut holds back, an effect size",
                 Map.of(
                     "layer", neck.layer(),
-                    "cut_share", neck.severity(),
+                    "held_back", neck.severity(),
                     "paths", flow.flowPaths().size())));
       }
     }

@@ -12,7 +12,8 @@ import org.modeltracer.attention.RolloutMeans;
 /**
  * Where the last position's information comes from, by attention rollout; correlational.
  *
- * @param meanAttention mean head-averaged weight of visible keys, all layers
+ * @param meanAttention mean head-averaged weight of visible keys, all layers; structural: rows sum
+ *     to 1, so it is one over the mean number of keys in sight, 2 / (T + 1) for T positions
  * @param maxAttention largest head-averaged weight of rows with more than one key
  * @param attentionEntropy mean entropy, in nats, of those head-averaged rows
  * @param attentionConcentration mean largest weight of those rows
@@ -68,7 +69,20 @@ public record RolloutAttribution(
         rollout.positions(),
         means.rows(),
         tokens(example),
-        rollout.stopped());
+        reason(collected, rollout));
+  }
+
+  /** Why the rollout is not whole, null when it is. */
+  private static @Nullable String reason(CollectedAttention collected, Rollout rollout) {
+    if (rollout.stopped() != null) {
+      return rollout.stopped();
+    }
+    int through = rollout.entropyByLayer().size();
+    int layers = collected.shape().layers();
+    return through < layers
+        ? "it goes through the %d of %d layers that showed causal attention"
+            .formatted(through, layers)
+        : rollout.partial();
   }
 
   private static RolloutAttribution absent(String reason) {

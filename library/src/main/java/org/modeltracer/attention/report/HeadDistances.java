@@ -163,7 +163,8 @@ record HeadDistances(
       for (int a : left) {
         long lacking =
             left.stream()
-                .filter(b -> b != a && rows[Math.max(a, b)][Math.min(a, b)] < Chance.FEWEST_ROWS)
+                .filter(
+                    b -> b != a && rows[Math.max(a, b)][Math.min(a, b)] < Chance.FEWEST_COMPARED)
                 .count();
         if (lacking > 0 && lacking >= most) {
           most = lacking;

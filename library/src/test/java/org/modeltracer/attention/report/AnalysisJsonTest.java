@@ -165,7 +165,7 @@ class AnalysisJsonTest {
               "/(rows|prompts|example_prompt|batch_size|seq_length|bad_rows|sampled_rows|paths)$",
               "/(cka_positions|output_positions)$",
               "/(head_index|layer_index|position|end_position|from_layer|to_layer|cluster_id)$",
-              "/head_clusters/.*/(layer|head)$",
+              "/(head_clusters|essential_heads|block_patterns)/.*/(layer|head)$",
               "/evidence/(rows|layers|paths)$",
               "/involved_tokens/",
               // every edge fits a graph this small
@@ -242,7 +242,7 @@ class AnalysisJsonTest {
     for (float[][][] layer : attention) {
       for (int h = 0; h < 3; h++) {
         double sharpness = 1 + random.nextDouble();
-        double decay = random.nextDouble();
+        double decay = 1.1 * random.nextDouble() - 0.1;
         int back = random.nextInt(6);
         layer[h] =
             Matrices.matrix(
@@ -250,6 +250,9 @@ class AnalysisJsonTest {
                 (q, k) ->
                     Math.exp(sharpness * random.nextGaussian() - decay * Math.abs(q - k - back)));
       }
+    }
+    if (random.nextInt(4) == 0) {
+      attention[1][2] = attention[0][0];
     }
     Matrices.feed(collector, attention, 0, n);
     float[] sizes = new float[3];

@@ -9,7 +9,8 @@ final class Chance {
    * Rows, at least, behind a score and a label.
    *
    * <p>The sharpest heads of random weights pick their keys at random, and all rows of a text pick
-   * the same: of 1,200 heads and texts, 1 in 100 got a label from 19 to 35 rows, none from 63.
+   * the same: in short texts that looks like a purpose. Of 4,800 such heads and texts of 36 to 100
+   * tokens none got a label.
    */
   static final int FEWEST_ROWS = 32;
 

@@ -117,16 +117,21 @@ final class RunReport {
       boolean whole = layer.tokens() == all;
       terminal.println(
           "%5d %8s %10s %9s %9s %9s %6s %5s %10s"
-              .formatted(
-                  layer.layer(),
-                  rms(layer.input()),
-                  rms(layer.postAttention()),
-                  rms(layer.postFfn()),
-                  rms(layer.output()),
-                  layer.output() == null ? "" : number(max(layer.output())),
-                  whole ? percent(layer.residualRatio()) : "",
-                  layer.cosine() == null || !whole ? "" : "%.2f".formatted(layer.cosine()),
-                  layer.headroomBits() == null ? "" : "%.1f bits".formatted(layer.headroomBits())));
+                  .formatted(
+                      layer.layer(),
+                      rms(layer.input()),
+                      rms(layer.postAttention()),
+                      rms(layer.postFfn()),
+                      rms(layer.output()),
+                      layer.output() == null ? "" : number(max(layer.output())),
+                      whole ? percent(layer.residualRatio()) : "",
+                      layer.cosine() == null || !whole ? "" : "%.2f".formatted(layer.cosine()),
+                      layer.headroomBits() == null
+                          ? ""
+                          : "%.1f bits".formatted(layer.headroomBits()))
+              + (whole || layer.tokens() == 0
+                  ? ""
+                  : "  ffn and out of %d of %d tokens".formatted(layer.tokens(), all)));
     }
     terminal.println(
         terminal.styled(

@@ -12,6 +12,9 @@ import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 
 class AttentionTest {
+  private static final String TEXT =
+      "The function returns. The caller returns. If the value is dropped, the memory is freed.";
+
   @TempDir Path folder;
 
   private Cli run(Object... more) {
@@ -23,7 +26,7 @@ class AttentionTest {
 
   @Test
   void jsonIsTheFileAndHasTheCatalogue() throws IOException {
-    Cli cli = run("-p", "The function returns. The caller returns.", "--json");
+    Cli cli = run("-p", TEXT, "--json");
     assertThat(cli.code()).as(cli.err()).isZero();
     assertThat(cli.out()).isEqualTo(Files.readString(folder.resolve("attention.json")));
     JsonNode all = cli.json();
@@ -43,7 +46,10 @@ class AttentionTest {
     assertThat(head.at("/output_norm/mean").asDouble()).isPositive();
     assertThat(all.at("/attention_flow/layer_flow_stats/0/retention_ratio").asDouble())
         .isBetween(-1.0, 1.0);
-    assertThat(all.get("absent").size()).isZero();
+    // L1H2 rests on position 0 in most rows of this prompt.
+    assertThat(all.get("absent").propertyNames())
+        .containsExactly("head_specialization.head_clusters.heads");
+    assertThat(all.at("/attention_flow/layer_flow_stats").size()).isEqualTo(4);
     JsonNode insight = all.at("/attention_stats/insights/0");
     assertThat(insight.get("confidence").asDouble()).isBetween(0.0, 1.0);
     assertThat(insight.get("evidence").size()).isPositive();
@@ -51,7 +57,7 @@ class AttentionTest {
 
   @Test
   void theReportNamesWhatStandsOut() {
-    Cli cli = run("-p", "The function returns. The caller returns.");
+    Cli cli = run("-p", TEXT);
     assertThat(cli.code()).as(cli.err()).isZero();
     assertThat(cli.out())
         .contains("L0H1 1 back")
@@ -59,6 +65,23 @@ class AttentionTest {
         .contains("pruning")
         .contains("Flow to the last position")
         .contains("Insights");
+  }
+
+  @Test
+  void oneToThreeTokensYieldNoLabels() {
+    for (String tokens : new String[] {"0", "0,70", "0,70,71"}) {
+      JsonNode all = run("--tokens", tokens, "--json").json();
+      all.at("/head_specialization/layer_specialization")
+          .forEach(layer -> layer.forEach(label -> assertThat(label.isNull()).isTrue()));
+      JsonNode redundancy = all.at("/head_specialization/redundancy_analysis");
+      assertThat(redundancy.get("redundant_pairs")).isEmpty();
+      redundancy
+          .get("pruning_recommendations")
+          .forEach(r -> assertThat(r.get("verdict").asString()).isEqualTo("not_enough_evidence"));
+      assertThat(all.at("/head_specialization/head_clusters")).isEmpty();
+      assertThat(all.get("absent").propertyNames())
+          .contains("head_specialization.layer_specialization");
+    }
   }
 
   @Test

@@ -67,6 +67,116 @@ class RowMeasureTest {
     assertThat(value(Quantity.RETRIEVAL)).isEqualTo(1);
   }
 
+  /** Copies and followers that a window hides count neither above nor below the line. */
+  @Test
+  void whatAWindowHidesDoesNotExist() {
+    var random = new Random(44);
+    int hidden = 0;
+    for (int round = 0; round < 400; round++) {
+      int n = 10 + random.nextInt(50);
+      int q = n - 1;
+      int first = random.nextInt(n - 1);
+      int[] ids = random.ints(n, 0, 6).toArray();
+      float[] row = Matrices.random(n - first, random, 1)[n - first - 1];
+      var weights = MemorySegment.ofArray(row);
+      var source = new AttentionRow().at(0, 0, 0, q, first, row.length, weights, 0);
+      assertThat(measure.read(source, Matrices.tokens(ids))).isTrue();
+      double copies = 0;
+      double followers = 0;
+      boolean anyCopy = false;
+      boolean anyFollower = false;
+      int latest = -1;
+      for (int k = 0; k < q; k++) {
+        if (ids[k] != ids[q]) continue;
+        latest = k;
+        if (k >= first) {
+          copies += row[k - first];
+          anyCopy = true;
+        }
+        if (k + 1 >= first && k + 1 < q) {
+          followers += row[k + 1 - first];
+          anyFollower = true;
+        }
+      }
+      if (latest >= 0 && latest < first) hidden++;
+      same(Quantity.COPIES, anyCopy ? copies : Double.NaN);
+      same(Quantity.FOLLOWERS, anyFollower ? followers : Double.NaN);
+      same(Quantity.DUPLICATE_TOKEN, latest >= first ? row[latest - first] : Double.NaN);
+      boolean target = latest >= 0 && latest + 1 >= first && latest + 1 < q;
+      same(Quantity.INDUCTION, target ? row[latest + 1 - first] : Double.NaN);
+    }
+    assertThat(hidden).isGreaterThan(20);
+  }
+
+  private void same(Quantity quantity, double wanted) {
+    if (wanted != wanted) assertThat(value(quantity)).as(quantity.name()).isNaN();
+    else assertThat(value(quantity)).as(quantity.name()).isEqualTo(wanted, within(1e-6));
+  }
+
+  /** Base rates are those of uniform attention to the keys in sight. */
+  @Test
+  void baseRatesAreMassesOfUniformAttention() {
+    for (int first : new int[] {0, 7, 30, 36}) {
+      float[] row = uniform(40 - first);
+      var source =
+          new AttentionRow().at(0, 0, 0, 39, first, row.length, MemorySegment.ofArray(row), 0);
+      assertThat(measure.read(source, new TokenTrack())).isTrue();
+      same(Quantity.LOCAL, value(Quantity.LOCAL_BASE));
+      same(Quantity.GLOBAL, value(Quantity.GLOBAL_BASE));
+      same(Quantity.SPECIAL, value(Quantity.SPECIAL_BASE));
+      assertThat(value(Quantity.LOCAL_BASE)).isEqualTo(3.0 / row.length);
+    }
+  }
+
+  /** What distance explains, within a window, against a count of all pairs. */
+  @Test
+  void expectedMassOnCopiesIsThatOfAHeadBlindToTokens() {
+    int n = 300;
+    int window = 40;
+    int[] ids = new Random(45).ints(n, 0, 50).toArray();
+    // Rows as long as the window are all alike; shorter ones have no copies.
+    for (int q = 0; q < window; q++) ids[q] = 1000 + q;
+    var tokens = Matrices.tokens(ids);
+    var collector = new AttentionCollector(Matrices.shape(1, 1), AttentionOptions.defaults());
+    collector.beginPrompt(0, 1, tokens);
+    var row = new AttentionRow();
+    double copies = 0;
+    double followers = 0;
+    int copyRows = 0;
+    int followerRows = 0;
+    for (int q = 0; q < n; q++) {
+      int first = Math.max(0, q - window + 1);
+      float[] w = new float[q - first + 1];
+      float sum = 0;
+      for (int i = 0; i < w.length; i++) sum += w[i] = 1f / (1 + q - first - i);
+      for (int i = 0; i < w.length; i++) w[i] /= sum;
+      collector.row(row.at(0, 0, 0, q, first, w.length, MemorySegment.ofArray(w), 0));
+      boolean copy = false;
+      boolean follower = false;
+      for (int k = first; k < q; k++) {
+        if (ids[k] == ids[q]) {
+          copies += w[k - first];
+          copy = true;
+        }
+        if (k > 0 && ids[k - 1] == ids[q]) {
+          followers += w[k - first];
+          follower = true;
+        }
+      }
+      if (copy) copyRows++;
+      if (follower) followerRows++;
+    }
+    collector.endForward();
+    var collected = collector.collected();
+    CollectedHead head = collected.heads().get(0);
+    assertThat(head.rows().count(Quantity.COPIES)).isEqualTo(copyRows);
+    assertThat(head.rows().count(Quantity.FOLLOWERS)).isEqualTo(followerRows);
+    double seen = collected.copies().expectedCopies(head.positions());
+    double next = collected.copies().expectedFollowers(head.positions());
+    assertThat(seen).isEqualTo(copies / copyRows, within(0.01));
+    assertThat(next).isEqualTo(followers / followerRows, within(0.01));
+  }
+
   @Test
   void structureSegmentsAndSpecialTokens() {
     var tokens = new TokenTrack();

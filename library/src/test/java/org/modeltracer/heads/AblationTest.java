@@ -13,7 +13,10 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.modeltracer.attention.report.AttentionLayer;
+import org.modeltracer.attention.report.HeadRedundancy;
+import org.modeltracer.attention.report.Pruning;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.model.HeadId;
 import org.modeltracer.testing.Golden;
 import tools.jackson.databind.JsonNode;
 
@@ -56,20 +59,66 @@ class AblationTest {
     assertThat(inside).isEqualTo(insideLayers, within(0.02));
   }
 
+  /** No advice that the true ablation contradicts: what hurts is essential, nothing is promised. */
+  @ParameterizedTest
+  @CsvSource({
+    "tinyllama-mha, tinyllama-mha-f32.gguf, 2",
+    "tinyllama-gqa, tinyllama-gqa-f16.gguf, 2"
+  })
+  void headsWhoseLossHurtsAreEssentialAndNoRiskIsLow(String name, String file, int hurting) {
+    HeadRedundancy advice = trace(file).analysis().headSpecialization().redundancyAnalysis();
+    JsonNode ablation = Golden.json("ablation.json").get(name);
+    double whole = ablation.get("none").get("text_nll").asDouble();
+    var hurt = new ArrayList<String>();
+    for (var zeroed : ablation.properties()) {
+      double loss = zeroed.getValue().get("text_nll").asDouble() - whole;
+      if (loss > 0.5) hurt.add(zeroed.getKey());
+    }
+    assertThat(hurt).hasSize(hurting);
+    assertThat(advice.essentialHeads()).extracting(HeadId::toString).containsAll(hurt);
+    assertThat(advice.essentialHeads()).hasSizeLessThan(name.endsWith("mha") ? 8 : 16);
+    for (Pruning.Recommendation one : advice.pruningRecommendations()) {
+      assertThat(one.verdict()).isEqualTo(Pruning.Verdict.NOT_ENOUGH_EVIDENCE);
+      assertThat(one.expectedImpact().riskLevel()).isGreaterThan(Pruning.Risk.LOW);
+      assertThat(one.heads()).doesNotContainAnyElementsOf(advice.essentialHeads());
+    }
+    assertThat(advice.ckaPositions()).isEqualTo((int) advice.outputPositions() - TEXTS.size());
+  }
+
+  /** The levels of risk against the loss of every head that was zeroed alone. */
+  @ParameterizedTest
+  @CsvSource({"tinyllama-mha, tinyllama-mha-f32.gguf", "tinyllama-gqa, tinyllama-gqa-f16.gguf"})
+  void whatWritesLittleOfTheResidualStreamCostsLittle(String name, String file) {
+    AttentionTrace trace = trace(file);
+    var flows = trace.analysis().attentionFlow().layerFlowStats();
+    for (Head head : heads(trace, name)) {
+      var flow = Objects.requireNonNull(flows.get(head.name.charAt(1) - '0'));
+      double share = head.norm / flow.outgoingFlow();
+      double most = share <= 0.02 ? 0.02 : share <= 0.1 ? 0.1 : share <= 0.2 ? 0.4 : 4;
+      assertThat(head.loss).as(head + " " + share).isLessThan(most);
+    }
+  }
+
   private static List<Head> heads(String name, String file) {
-    var trace =
-        Analysed.run(
-            LlamaRuntime.load(),
-            Golden.model(file),
-            Analysed.exact(),
-            (analysis, session) -> {
-              for (String text : TEXTS) {
-                int[] ids = session.tokenize(text);
-                analysis.begin(ids);
-                session.cache().clear();
-                session.evaluate(ids, true);
-              }
-            });
+    return heads(trace(file), name);
+  }
+
+  private static AttentionTrace trace(String file) {
+    return Analysed.run(
+        LlamaRuntime.load(),
+        Golden.model(file),
+        Analysed.exact(),
+        (analysis, session) -> {
+          for (String text : TEXTS) {
+            int[] ids = session.tokenize(text);
+            analysis.begin(ids);
+            session.cache().clear();
+            session.evaluate(ids, true);
+          }
+        });
+  }
+
+  private static List<Head> heads(AttentionTrace trace, String name) {
     JsonNode ablation = Golden.json("ablation.json").get(name);
     double whole = ablation.get("none").get("text_nll").asDouble();
     var heads = new ArrayList<Head>();

@@ -97,6 +97,31 @@ class HeadProbeTest {
     }
   }
 
+  /** Seven heads of this model look two after the copy, by 0.56 to 0.85 of their weight. */
+  @Test
+  void headsThatMatchContentAtAnotherOffsetAreNamedForIt() {
+    HeadProbe.Result result = probe(Golden.load("tinyllama-gqa", "short"), 8, 3);
+    List<HeadId> shifted =
+        result.scores().entrySet().stream()
+            .filter(head -> head.getValue().label() == HeadLabel.SHIFTED_INDUCTION)
+            .map(Map.Entry::getKey)
+            .toList();
+    assertThat(shifted)
+        .containsExactly(
+            new HeadId(2, 0),
+            new HeadId(2, 1),
+            new HeadId(2, 2),
+            new HeadId(2, 3),
+            new HeadId(2, 4),
+            new HeadId(2, 6),
+            new HeadId(2, 7));
+    for (HeadId head : shifted) {
+      HeadScores scores = Objects.requireNonNull(result.scores().get(head));
+      assertThat(scores.shift()).isEqualTo(2);
+      assertThat(scores.shifted()).isBetween(0.5, 0.9);
+    }
+  }
+
   /** What a head that copies scores depends on how often it could: rows are counted. */
   @ParameterizedTest
   @ValueSource(ints = {1, 4})

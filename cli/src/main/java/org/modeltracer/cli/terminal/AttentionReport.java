@@ -11,6 +11,7 @@ import org.modeltracer.attention.report.AttentionInsight;
 import org.modeltracer.attention.report.AttentionPatterns;
 import org.modeltracer.attention.report.HeadCluster;
 import org.modeltracer.attention.report.HeadRedundancy;
+import org.modeltracer.attention.report.HeadSpecializationType;
 import org.modeltracer.attention.report.Pruning;
 import org.modeltracer.attention.report.RolloutAttribution;
 import org.modeltracer.model.HeadId;
@@ -93,12 +94,13 @@ public final class AttentionReport {
         .forEach(
             c ->
                 terminal.println(
-                    "  %d %s, mostly %s, cohesion %.2f"
-                        .formatted(
-                            c.heads().size(),
-                            heads(c.heads()),
-                            c.specialization().id().replace('_', ' '),
-                            c.cohesion())));
+                    "  %d %s%s, cohesion %.2f"
+                        .formatted(c.heads().size(), heads(c.heads()), mostly(c), c.cohesion())));
+  }
+
+  private static String mostly(HeadCluster cluster) {
+    HeadSpecializationType type = cluster.specialization();
+    return type == null ? "" : ", mostly " + type.id().replace('_', ' ');
   }
 
   private static String heads(List<HeadId> heads) {

@@ -36,6 +36,8 @@ public record HeadScoresReport(HeadProbe.Result result) {
     head.put("label", scores.label());
     head.put("scores", scores(scores));
     head.put("offset", scores.offset());
+    head.put("offset_excess", scores.offsetExcess());
+    head.put("special_excess", scores.special());
     head.put("shift", scores.shift());
     head.put("rows", scores.rows());
     head.put("copy_rows", scores.copyRows());

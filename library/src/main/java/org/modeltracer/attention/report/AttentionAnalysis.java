@@ -174,7 +174,7 @@ public record AttentionAnalysis(
       absent.putIfAbsent(
           distances.heads().isEmpty() ? CLUSTERS : COMPARED,
           "%d heads, %s first, have fewer than %d sampled rows that look beyond position 0 in"
-                  .formatted(apart.size(), apart.getFirst(), Chance.FEWEST_ROWS)
+                  .formatted(apart.size(), apart.getFirst(), Chance.FEWEST_COMPARED)
               + " common with others: not compared");
     }
     if (!heads.isEmpty() && collected.all().count(Quantity.RETRIEVAL) == 0) {

@@ -6,12 +6,16 @@ import org.modeltracer.attention.RowTotals;
 /** What chance alone would give, and how little is too little to tell. */
 final class Chance {
   /**
-   * Rows, at least, behind a label or a comparison of two heads.
+   * Rows, at least, behind a score and a label.
    *
-   * <p>Heads of models of random weights, whose sharpest rows pick keys at random, exceed half of
-   * the way from uniform attention to all mass in up to 4 % of the scores of 8 rows, in none of 12.
+   * <p>The sharpest heads of random weights pick their keys at random, and all rows of a text pick
+   * the same: in short texts that looks like a purpose. Of 4,800 such heads and texts of 36 to 100
+   * tokens none got a label.
    */
-  static final int FEWEST_ROWS = 16;
+  static final int FEWEST_ROWS = 32;
+
+  /** Rows, or positions, at least, behind a comparison of two heads. */
+  static final int FEWEST_COMPARED = 16;
 
   private Chance() {}
 
@@ -22,6 +26,11 @@ final class Chance {
 
   /** Excess of a mean mass over its share under uniform attention to the keys of the same rows. */
   static double excess(RowTotals rows, Quantity mass, Quantity uniform) {
-    return excess(rows.meanOrZero(mass), rows.meanOrZero(uniform));
+    return excess(mean(rows, mass), rows.meanOrZero(uniform));
+  }
+
+  /** Mean of a quantity over the rows that define it, 0 when they are too few to tell. */
+  static double mean(RowTotals rows, Quantity quantity) {
+    return rows.count(quantity) < FEWEST_ROWS ? 0 : rows.mean(quantity);
   }
 }

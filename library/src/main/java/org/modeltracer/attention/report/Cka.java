@@ -65,7 +65,7 @@ final class Cka {
     for (int a = 0; a < n; a++) {
       CollectedHead head = heads.get(a);
       grams[a] = gram(shared.stream().map(query -> query.of(head)).toList());
-      own[a] = shared.size() < Chance.FEWEST_ROWS ? Double.NaN : hsic(grams[a], grams[a]);
+      own[a] = shared.size() < Chance.FEWEST_COMPARED ? Double.NaN : hsic(grams[a], grams[a]);
       for (int b = 0; b <= a; b++) {
         double value = hsic(grams[a], grams[b]) / Math.sqrt(own[a] * own[b]);
         cka[a][b] = value;

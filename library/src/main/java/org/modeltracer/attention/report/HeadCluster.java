@@ -6,6 +6,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.model.HeadId;
 
 /**
@@ -15,7 +16,7 @@ import org.modeltracer.model.HeadId;
  * @param heads its members
  * @param centroidPattern mean share of mass at distance 0, 1, 2–3, 4–7, 8–15, … over the members
  * @param cohesion mean silhouette of its members in [−1, 1]
- * @param specialization the members' most frequent label
+ * @param specialization the members' most frequent label, null when none has one
  * @param rows sampled rows behind the distances
  */
 public record HeadCluster(
@@ -23,7 +24,7 @@ public record HeadCluster(
     List<HeadId> heads,
     List<Double> centroidPattern,
     double cohesion,
-    HeadSpecializationType specialization,
+    @Nullable HeadSpecializationType specialization,
     int rows) {
   private static final int MOST_CLUSTERS = 16;
 
@@ -90,7 +91,10 @@ public record HeadCluster(
         members.stream().map(LabelledHead::id).toList(),
         Arrays.stream(centroid).mapToObj(share -> share / members.size()).toList(),
         cohesion,
-        votes.entrySet().stream().max(Map.Entry.comparingByValue()).orElseThrow().getKey(),
+        votes.entrySet().stream()
+            .max(Map.Entry.comparingByValue())
+            .map(Map.Entry::getKey)
+            .orElse(null),
         rows);
   }
 

@@ -1,8 +1,8 @@
 package org.modeltracer.attention.report;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.CollectedAttention;
@@ -155,27 +155,36 @@ record HeadDistances(
 
   /** Heads of which all pairs have rows enough; one with most pairs that lack them goes first. */
   private static int[] comparable(int[][] rows) {
-    var left = new TreeSet<Integer>();
-    IntStream.range(0, rows.length).forEach(left::add);
-    while (left.size() > 1) {
-      int worst = -1;
-      long most = 0;
-      for (int a : left) {
-        long lacking =
-            left.stream()
-                .filter(b -> b != a && rows[Math.max(a, b)][Math.min(a, b)] < Chance.FEWEST_ROWS)
-                .count();
-        if (lacking > 0 && lacking >= most) {
-          most = lacking;
-          worst = a;
+    int n = rows.length;
+    boolean[] left = new boolean[n];
+    Arrays.fill(left, true);
+    int[] lacking = new int[n];
+    for (int a = 0; a < n; a++) {
+      for (int b = 0; b < a; b++) {
+        if (rows[a][b] < Chance.FEWEST_COMPARED) {
+          lacking[a]++;
+          lacking[b]++;
         }
       }
-      if (worst < 0) {
-        return left.stream().mapToInt(i -> i).toArray();
-      }
-      left.remove(worst);
     }
-    return new int[0];
+    while (true) {
+      int worst = 0;
+      for (int a = 1; a < n; a++) {
+        if (lacking[a] >= lacking[worst]) worst = a;
+      }
+      if (n == 0 || lacking[worst] == 0) {
+        break;
+      }
+      left[worst] = false;
+      lacking[worst] = 0;
+      for (int a = 0; a < n; a++) {
+        if (left[a] && rows[Math.max(a, worst)][Math.min(a, worst)] < Chance.FEWEST_COMPARED) {
+          lacking[a]--;
+        }
+      }
+    }
+    int[] kept = IntStream.range(0, n).filter(a -> left[a]).toArray();
+    return kept.length < 2 ? new int[0] : kept;
   }
 
   /** Those of these heads that are compared, in the order of {@code heads}. */

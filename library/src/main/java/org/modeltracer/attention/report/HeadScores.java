@@ -86,7 +86,7 @@ public record HeadScores(
    * The label: the largest of previous-token, induction, duplicate-token, self and shifted
    * induction when it has half of the mass, else a fixed offset in 90 % of rows with half of the
    * mass, else a sink with 0.3 of it (Gu et al. 2024), else local or global with half of it, else
-   * mixed. Of the last four, mass is what exceeds uniform attention. Fewer than 16 rows are mixed.
+   * mixed. Of the last four, mass is what exceeds uniform attention. Fewer than 32 rows are mixed.
    */
   public HeadLabel label() {
     double[] specific = {previousToken, induction, duplicateToken, self, shifted};

@@ -11,15 +11,16 @@ import org.modeltracer.attention.RowTotals;
  * The seven scores of a head, each in [0, 1], and the label they give: docs/definitions/heads.md.
  *
  * <p>The excess of a mass m over what chance gives, b, is (m − b) / (1 − b), 0 below: 0 for uniform
- * attention to the keys in sight of the same rows, 1 for a head with nothing else.
+ * attention to the keys in sight of the same rows, 1 for a head with nothing else. A score whose
+ * quantity fewer than 32 rows define is 0.
  *
  * @param label first type, in the order of the scores, whose score reaches its threshold; null when
- *     fewer than 16 rows had a choice
+ *     fewer than 32 rows had a choice
  * @param positional share of rows whose argmax lies at {@code offset}
  * @param specialToken excess of the mass on position 0 and special tokens
  * @param semantic excess of the mass on copies, or on followers, over what distance alone explains;
  *     the larger of the two
- * @param syntactic 1 − 1 / lift of the mass on structural tokens over their base rate, 0 below 1
+ * @param syntactic excess of the mass on structural tokens
  * @param local excess of the mass at distances of the local reach
  * @param global excess of the mass beyond the global distance
  * @param mixed 1 less the largest of the other scores, of positional and {@code offsetExcess} the
@@ -42,8 +43,6 @@ public record HeadSpecialization(
     long rows) {
   private static final double POSITIONAL = 0.9;
   private static final double MOST = 0.5;
-  private static final double LIFT_OF_TWO = 0.5;
-  private static final double STRUCTURAL_MASS = 0.3;
 
   /** Semantic score that makes a head semantic, and essential whatever its label. */
   static final double SEMANTIC = 0.3;
@@ -58,12 +57,10 @@ public record HeadSpecialization(
     double special = Chance.excess(rows, Quantity.SPECIAL, Quantity.SPECIAL_BASE);
     double semantic =
         Math.max(
-            Chance.excess(rows.meanOrZero(Quantity.COPIES), copies.expectedCopies(positions)),
+            Chance.excess(Chance.mean(rows, Quantity.COPIES), copies.expectedCopies(positions)),
             Chance.excess(
-                rows.meanOrZero(Quantity.FOLLOWERS), copies.expectedFollowers(positions)));
-    double structural = rows.meanOrZero(Quantity.STRUCTURAL);
-    double base = rows.meanOrZero(Quantity.STRUCTURAL_BASE);
-    double syntactic = structural > base ? 1 - base / structural : 0;
+                Chance.mean(rows, Quantity.FOLLOWERS), copies.expectedFollowers(positions)));
+    double syntactic = Chance.excess(rows, Quantity.STRUCTURAL, Quantity.STRUCTURAL_BASE);
     double local = Chance.excess(rows, Quantity.LOCAL, Quantity.LOCAL_BASE);
     double global = Chance.excess(rows, Quantity.GLOBAL, Quantity.GLOBAL_BASE);
 
@@ -73,8 +70,7 @@ public record HeadSpecialization(
       label = HeadSpecializationType.POSITIONAL;
     else if (special >= MOST) label = HeadSpecializationType.SPECIAL_TOKEN;
     else if (semantic >= SEMANTIC) label = HeadSpecializationType.SEMANTIC;
-    else if (syntactic >= LIFT_OF_TWO && structural >= STRUCTURAL_MASS)
-      label = HeadSpecializationType.SYNTACTIC;
+    else if (syntactic >= MOST) label = HeadSpecializationType.SYNTACTIC;
     else if (local >= MOST) label = HeadSpecializationType.LOCAL;
     else if (global >= MOST) label = HeadSpecializationType.GLOBAL;
     else label = HeadSpecializationType.MIXED;

@@ -1,15 +1,17 @@
 package org.modeltracer.attention.report;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.NavigableMap;
-import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.CollectedAttention;
 import org.modeltracer.attention.CollectedHead;
@@ -122,32 +124,59 @@ public record Pruning(
     var essential = essential(labelled, writes);
     var advice = new ArrayList<Recommendation>();
     if (costs != null) {
-      var candidates = candidates(collected.heads(), writes, essential.keySet(), costs);
+      var layers = candidates(writes, essential.keySet(), costs);
       var removed = new HashSet<Integer>();
+      var next = new TreeMap<Integer, Step>();
+      for (int layer : layers.keySet()) {
+        propose(layer, layers, removed, writes, cka, costs, next);
+      }
       double bound = 0;
-      while (true) {
-        Optional<Step> next =
-            candidates.stream()
-                .map(group -> step(group, removed, writes, cka, costs))
-                .filter(step -> step.ofEvenShare < LITTLE)
-                .min(Comparator.comparingDouble(Step::ofEvenShare));
-        if (next.isEmpty()) {
-          break;
-        }
-        Group group = next.get().group;
-        candidates.remove(group);
+      while (!next.isEmpty()) {
+        Step step = Collections.min(next.values(), Comparator.comparingDouble(Step::ofEvenShare));
+        Group group = step.group;
         removed.addAll(group.heads);
         for (int head : group.heads) bound += writes.ofResidual(head);
-        advice.add(recommend(next.get(), bound, writes, costs));
+        advice.add(recommend(step, bound, writes, costs));
+        layers.getOrDefault(group.layer, List.of()).remove(group);
+        propose(group.layer, layers, removed, writes, cka, costs, next);
       }
     }
     return new Pruning(advice, essential);
   }
 
-  /** What every head writes, by place in the list of heads. */
-  private record Writes(List<CollectedHead> heads, Map<Integer, LayerFlow> residual) {
+  /** Notes which group of a layer would go next, if any can. */
+  private static void propose(
+      int layer,
+      Map<Integer, List<Group>> left,
+      Set<Integer> removed,
+      Writes writes,
+      Cka cka,
+      HeadCosts costs,
+      Map<Integer, Step> next) {
+    next.remove(layer);
+    left.getOrDefault(layer, List.of()).stream()
+        .map(group -> step(group, removed, writes, cka, costs))
+        .filter(step -> step.ofEvenShare < LITTLE)
+        .min(Comparator.comparingDouble(Step::ofEvenShare))
+        .ifPresent(step -> next.put(layer, step));
+  }
+
+  /**
+   * What every head writes, by place in the list of heads.
+   *
+   * @param layers places of each layer's heads
+   */
+  private record Writes(
+      List<CollectedHead> heads,
+      Map<Integer, List<Integer>> layers,
+      Map<Integer, LayerFlow> residual) {
     static Writes of(CollectedAttention collected) {
-      return new Writes(collected.heads(), collected.residual());
+      List<CollectedHead> heads = collected.heads();
+      var layers =
+          IntStream.range(0, heads.size())
+              .boxed()
+              .collect(Collectors.groupingBy(i -> heads.get(i).id().layer()));
+      return new Writes(heads, layers, collected.residual());
     }
 
     HeadId id(int head) {
@@ -158,19 +187,13 @@ public record Pruning(
       return heads.get(head).meanOutputNorm();
     }
 
-    /** Sum over the heads of a layer. */
-    double ofLayer(int layer) {
-      double sum = 0;
-      for (int head : inLayer(layer)) sum += norm(head);
-      return sum;
+    List<Integer> inLayer(int layer) {
+      return layers.getOrDefault(layer, List.of());
     }
 
-    List<Integer> inLayer(int layer) {
-      var own = new ArrayList<Integer>();
-      for (int i = 0; i < heads.size(); i++) {
-        if (id(i).layer() == layer) own.add(i);
-      }
-      return own;
+    /** Sum over the heads of a layer. */
+    double ofLayer(int layer) {
+      return inLayer(layer).stream().mapToDouble(this::norm).sum();
     }
 
     /** Mean norm over that of the stream that leaves the layer, NaN when one is unknown. */
@@ -205,25 +228,27 @@ public record Pruning(
     return essential;
   }
 
-  /** Groups of which no head is essential, in layers whose heads were seen to write. */
-  private static List<Group> candidates(
-      List<CollectedHead> heads, Writes writes, Set<HeadId> essential, HeadCosts costs) {
-    var groups = new ArrayList<Group>();
-    for (int i = 0; i < heads.size(); i++) {
-      HeadId id = heads.get(i).id();
-      int index = costs.group(id);
-      if (!(writes.ofLayer(id.layer()) > 0)) {
-        continue;
-      }
-      if (groups.isEmpty()
-          || groups.getLast().layer != id.layer()
-          || groups.getLast().index != index) {
-        groups.add(new Group(id.layer(), index, new ArrayList<>()));
-      }
-      groups.getLast().heads.add(i);
-    }
-    groups.removeIf(group -> group.heads.stream().map(writes::id).anyMatch(essential::contains));
-    return groups;
+  /** Groups of which no head is essential, by layer, where heads were seen to write. */
+  private static Map<Integer, List<Group>> candidates(
+      Writes writes, Set<HeadId> essential, HeadCosts costs) {
+    var layers = new TreeMap<Integer, List<Group>>();
+    writes.layers.forEach(
+        (layer, heads) -> {
+          if (!(writes.ofLayer(layer) > 0)) return;
+          var groups = new TreeMap<Integer, Group>();
+          for (int head : heads) {
+            groups
+                .computeIfAbsent(
+                    costs.group(writes.id(head)), g -> new Group(layer, g, new ArrayList<>()))
+                .heads
+                .add(head);
+          }
+          var free = new ArrayList<Group>(groups.values());
+          free.removeIf(
+              group -> group.heads.stream().map(writes::id).anyMatch(essential::contains));
+          layers.put(layer, free);
+        });
+    return layers;
   }
 
   /** What the layer loses when this group goes too. */

@@ -143,13 +143,15 @@ class AnalysisJsonTest {
   }
 
   /**
-   * Counts of three heads by label, of the few rows that copy, and layers in lists ordered by
-   * something else agree often: one number for all.
+   * Counts of three heads by label, of the few rows that copy, layers in lists ordered by something
+   * else, and what is 0 below a bound agree often: one number for all.
    */
   private static String pooled(String path) {
     return path.replaceAll("(layer_distribution)/.*", "$1")
         .replaceAll("(transitions|bottlenecks)/\\d+/(strength|layer)$", "$1/$2")
-        .replaceAll("/\\d+/heads/\\d+(/measures/retrieval)", "$1");
+        .replaceAll("/\\d+/heads/\\d+(/measures/retrieval)", "$1")
+        .replaceAll("/\\d+/heads/\\d+(/specialization/(special_token|global))", "$1")
+        .replaceAll("(pruning_recommendations)/\\d+(/confidence)", "$1$2");
   }
 
   /** What the shapes of model and prompt, the tokens and the model's tensors decide alone. */
@@ -161,8 +163,9 @@ class AnalysisJsonTest {
       Stream.of(
               // counts and indices
               "/(rows|prompts|example_prompt|batch_size|seq_length|bad_rows|sampled_rows|paths)$",
+              "/(cka_positions|output_positions)$",
               "/(head_index|layer_index|position|end_position|from_layer|to_layer|cluster_id)$",
-              "/head_clusters/.*/(layer|head)$",
+              "/(head_clusters|essential_heads|block_patterns)/.*/(layer|head)$",
               "/evidence/(rows|layers|paths)$",
               "/involved_tokens/",
               // every edge fits a graph this small
@@ -172,10 +175,10 @@ class AnalysisJsonTest {
               // thresholds quoted as evidence
               "/evidence/bound$",
               // base rates follow from tokens and visible keys
-              "/(structural_base|inside_base)/",
+              "/(structural_base|inside_base|local_base|global_base|special_base)/",
               // position 0 sees itself only, nothing sees the last position
               "/token_scores/0/(attention_given|self_attention|most_attended/0/weight)$",
-              "/token_scores/31/attention_received$",
+              "/token_scores/63/attention_received$",
               "/flow_steps/4/strength$",
               // rows sum to 1
               "/(layer_stats|rollout)/mean_attention$")
@@ -232,14 +235,14 @@ class AnalysisJsonTest {
   }
 
   private static void feed(AttentionCollector collector, int prompt, Random random) {
-    int n = 32;
+    int n = 64;
     collector.beginPrompt(0, prompt, tokens(prompt));
     collector.valueNorms((sequence, layer, head) -> norms(prompt, layer, head));
     var attention = new float[LAYERS][3][][];
     for (float[][][] layer : attention) {
       for (int h = 0; h < 3; h++) {
         double sharpness = 1 + random.nextDouble();
-        double decay = random.nextDouble();
+        double decay = 1.1 * random.nextDouble() - 0.1;
         int back = random.nextInt(6);
         layer[h] =
             Matrices.matrix(
@@ -247,6 +250,9 @@ class AnalysisJsonTest {
                 (q, k) ->
                     Math.exp(sharpness * random.nextGaussian() - decay * Math.abs(q - k - back)));
       }
+    }
+    if (random.nextInt(4) == 0) {
+      attention[1][2] = attention[0][0];
     }
     Matrices.feed(collector, attention, 0, n);
     float[] sizes = new float[3];
@@ -260,8 +266,8 @@ class AnalysisJsonTest {
           };
           collector.headOutput(0, l, h, p, out, 0, 2);
         }
-        double in = 1 + random.nextDouble();
-        double out = 2 + random.nextDouble();
+        double in = 100 + random.nextDouble();
+        double out = 200 + random.nextDouble();
         double cosine = random.nextDouble();
         collector.onResidual(l, new ResidualChange().add(in, random.nextDouble(), out, cosine));
       }
@@ -270,15 +276,15 @@ class AnalysisJsonTest {
 
   private static float[] norms(int prompt, int layer, int head) {
     var random = new Random(1000L * prompt + 10L * layer + head);
-    float[] norms = new float[32];
-    for (int i = 0; i < 32; i++) norms[i] = random.nextFloat();
+    float[] norms = new float[64];
+    for (int i = 0; i < 64; i++) norms[i] = random.nextFloat();
     return norms;
   }
 
   private static TokenTrack tokens(int prompt) {
     var random = new Random(prompt);
     var track = new TokenTrack();
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 64; i++) {
       int id = random.nextInt(12);
       String text = id == 3 ? "." : " w" + id;
       track.append(id, text, TokenKind.of(text, i == 0));

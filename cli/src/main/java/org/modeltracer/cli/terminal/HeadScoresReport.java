@@ -12,7 +12,7 @@ import org.modeltracer.model.HeadId;
 /** What the standard probe found, as JSON or as a table and a map. */
 public record HeadScoresReport(HeadProbe.Result result) {
   private static final List<String> COLUMNS =
-      List.of("prev", "ind", "dup", "shift", "sink", "self", "local", "global", "retr", "fixed");
+      List.of("prev", "ind", "dup", "sink", "self", "local", "global", "retr", "fixed", "shift");
 
   public Map<String, Object> toJson() {
     var heads = new ArrayList<Map<String, Object>>();
@@ -61,13 +61,13 @@ public record HeadScoresReport(HeadProbe.Result result) {
     scores.put("previous_token", s.previousToken());
     scores.put("induction", s.induction());
     scores.put("duplicate_token", s.duplicateToken());
-    scores.put("shifted_induction", s.shifted());
     scores.put("sink", s.sink());
     scores.put("self", s.self());
     scores.put("local", s.local());
     scores.put("global", s.global());
     scores.put("retrieval", s.retrieval());
     scores.put("positional", s.positional());
+    scores.put("shifted_induction", s.shifted());
     return scores;
   }
 

@@ -48,7 +48,8 @@ class AttentionTest {
         .isBetween(-1.0, 1.0);
     // L1H2 rests on position 0 in most rows of this prompt.
     assertThat(all.get("absent").propertyNames())
-        .containsExactly("head_specialization.head_clusters.heads");
+        .containsExactly(
+            "head_specialization.head_clusters", "head_specialization.head_clusters.heads");
     assertThat(all.at("/attention_flow/layer_flow_stats").size()).isEqualTo(4);
     JsonNode insight = all.at("/attention_stats/insights/0");
     assertThat(insight.get("confidence").asDouble()).isBetween(0.0, 1.0);
@@ -61,7 +62,7 @@ class AttentionTest {
     assertThat(cli.code()).as(cli.err()).isZero();
     assertThat(cli.out())
         .contains("L0H1 1 back")
-        .contains("Clusters")
+        .contains("head_clusters: none found")
         .contains("pruning")
         .contains("Flow to the last position")
         .contains("Insights");

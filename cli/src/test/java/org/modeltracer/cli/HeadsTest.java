@@ -67,7 +67,7 @@ class HeadsTest {
   void runAndDemoShowTheMapAndWriteTheAnalysis() throws IOException {
     Cli cli = Cli.run("run", "-m", Cli.MODEL, "-p", "a b a b a b", "-n", 3, "--out", folder);
     assertThat(cli.code()).as(cli.err()).isZero();
-    assertThat(cli.out()).contains("one letter a head:").contains("attention.json");
+    assertThat(cli.out()).contains("one letter per head:").contains("attention.json");
     JsonNode summary = json("summary.json").get("attention").get("analysis");
     assertThat(summary.get("heads").size()).isEqualTo(16);
     JsonNode whole = json("attention.json");

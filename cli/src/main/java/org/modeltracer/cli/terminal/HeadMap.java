@@ -106,7 +106,7 @@ public final class HeadMap {
   private String legend() {
     var used = new LinkedHashSet<Mark>();
     layers.values().forEach(heads -> used.addAll(heads.values()));
-    var line = new StringBuilder("layer  one letter a head:");
+    var line = new StringBuilder("layer  one letter per head:");
     used.stream()
         .sorted(Comparator.comparingInt(Mark::letter).reversed())
         .forEach(

@@ -231,7 +231,7 @@ final class Explanation {
       String absurd = tensor == null ? null : peers.absurd(tensor, PEERS);
       if (tensor != null && absurd != null) {
         return new Verdict(
-            cause, null, tensor.name(), "%s; %s has %s".formatted(why, tensor.name(), absurd));
+            cause, null, tensor.name(), "%s; %s has %s".formatted(why, tensor.place(), absurd));
       }
     }
     return new Verdict(cause, null, null, why);

@@ -35,7 +35,9 @@ public final class LoadChecks {
    */
   public static List<Problem> problems(GgufFile file) {
     var checks = new LoadChecks(file, file.architecture().orElse(""));
-    if (checks.architecture.isEmpty()) {
+    if (file.kind() != GgufKind.MODEL) {
+      checks.problem("general.type", checks.kind(), GgufException.NOWHERE);
+    } else if (checks.architecture.isEmpty()) {
       checks.report("general.architecture", "names no architecture");
     } else {
       BlockChecks.run(checks);
@@ -68,6 +70,11 @@ public final class LoadChecks {
     for (Problem problem : problems(file)) {
       throw GgufException.of(problem);
     }
+  }
+
+  private String kind() {
+    return GgufException.sentence("%s is ", file.shards().getFirst().name())
+        + file.kind().sentence(file);
   }
 
   GgufFile file() {

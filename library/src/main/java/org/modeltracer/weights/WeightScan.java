@@ -6,6 +6,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.gguf.GgufFile;
@@ -31,14 +32,20 @@ public final class WeightScan {
    *
    * @param tensors number of tensors looked at
    * @param values number of values looked at
-   * @param skipped tensors that ggml cannot convert to float32, such as integers
+   * @param integers tensors of whole numbers, in which nothing can be NaN or infinite
+   * @param unread tensors that ggml cannot convert to float32, of which nobody knows
    * @param findings what is wrong, in file order
    */
   public record Result(
-      int tensors, long values, List<String> skipped, List<WeightFinding> findings) {
+      int tensors,
+      long values,
+      List<String> integers,
+      List<String> unread,
+      List<WeightFinding> findings) {
     /** Copies the lists. */
     public Result {
-      skipped = List.copyOf(skipped);
+      integers = List.copyOf(integers);
+      unread = List.copyOf(unread);
       findings = List.copyOf(findings);
     }
   }
@@ -64,9 +71,14 @@ public final class WeightScan {
       return new Result(
           tensors.size(),
           tensors.stream().mapToLong(TensorInfo::elements).sum(),
-          gguf.tensors().stream().filter(t -> !file.readable(t)).map(TensorInfo::name).toList(),
+          names(gguf, t -> t.type().integer()),
+          names(gguf, t -> !t.type().integer() && !file.readable(t)),
           findings);
     }
+  }
+
+  private static List<String> names(GgufFile gguf, Predicate<TensorInfo> which) {
+    return gguf.tensors().stream().filter(which).map(TensorInfo::name).toList();
   }
 
   private static void read(Weights file, List<TensorInfo> tensors, int threads, Progress progress) {
@@ -158,6 +170,6 @@ public final class WeightScan {
   private static WeightFinding finding(
       TensorInfo tensor, WeightFault kind, long count, @Nullable List<Long> index, String message) {
     return new WeightFinding(
-        tensor.name(), kind, count, index, null, null, tensor.name() + ": " + message);
+        tensor.name(), kind, count, index, null, null, tensor.place() + ": " + message);
   }
 }

@@ -7,7 +7,9 @@ import java.util.Objects;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.policy.Policy;
+import org.modeltracer.gguf.GgufException;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.GgufKind;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
@@ -85,6 +87,15 @@ public final class Subject implements AutoCloseable {
       file = GgufFile.read(request.file());
     }
     return file;
+  }
+
+  /** What the file is when it is no model, and so cannot be run; null when it is, or is unreadable. */
+  public @Nullable String notAModel() {
+    try {
+      return file().kind() == GgufKind.MODEL ? null : file().kind().sentence(file());
+    } catch (GgufException e) {
+      return null;
+    }
   }
 
   /** The reference's header; there must be one. */

@@ -86,7 +86,7 @@ public final class Gate {
       return "the file is not sound GGUF";
     }
     boolean runs = check.needs() == Needs.MODEL || check.needs() == Needs.REFERENCE;
-    return runs ? subject.notAModel() : null;
+    return runs ? subject.notAModel(check) : null;
   }
 
   private @Nullable Map<String, @Nullable Object> work(List<String> checks) {

@@ -12,9 +12,9 @@ final class DataChecks {
       if (shard.tensors() > 0 && shard.dataOffset() % ALIGNMENT != 0) {
         checks.report(
             "general.alignment",
-            "puts the tensor data of %s at byte %d, no multiple of 32",
-            shard.name(),
-            shard.dataOffset());
+            "puts the tensor data at byte %d, no multiple of 32%s",
+            shard.dataOffset(),
+            checks.file().shards().size() == 1 ? "" : ", in " + shard.name());
       }
     }
   }

@@ -55,7 +55,12 @@ final class TensorTableParser {
     GgmlType type =
         GgmlType.ofId(id)
             .orElseThrow(
-                () -> GgufException.at(typeAt, "tensor \"%s\" has unknown type %d", name, id));
+                () ->
+                    GgufException.at(
+                        typeAt,
+                        "tensor \"%s\" has unknown type %d: " + StrangeType.words(id),
+                        name,
+                        id));
     long bytes = bytes(name, type, shape, shapeAt);
     return new TensorInfo(name, type, shape, file, offset(name, bytes), bytes);
   }

@@ -38,8 +38,7 @@ final class FileStructure extends Check {
     signals.put("kind", file.kind().id());
     boolean model = file.kind() == GgufKind.MODEL;
     List<Evidence> evidence =
-        (model ? LoadChecks.problems(file) : List.<LoadChecks.Problem>of())
-            .stream()
+        LoadChecks.faults(file).stream()
             .map(p -> Evidence.ofByte("unloadable", Severity.CRITICAL, p.offset(), p.message()))
             .toList();
     int files = file.shards().size();

@@ -89,10 +89,16 @@ public final class Subject implements AutoCloseable {
     return file;
   }
 
-  /** What the file is when it is no model, and so cannot be run; null when it is, or is unreadable. */
-  public @Nullable String notAModel() {
+  /** Why a check cannot be asked of a file that is no model; null when it can. */
+  public @Nullable String notAModel(Check check) {
     try {
-      return file().kind() == GgufKind.MODEL ? null : file().kind().sentence(file());
+      GgufKind kind = file().kind();
+      if (kind == GgufKind.MODEL) {
+        return null;
+      }
+      return check.id().equals(FileLoads.ID)
+          ? kind.sentence(file()) + "; only the file was checked"
+          : kind + " is not run";
     } catch (GgufException e) {
       return null;
     }

@@ -185,6 +185,27 @@ class OwnFaultsTest {
     }
   }
 
+  /** Every value fits F16, and so does every mean of them; their sum, before it is divided, does not. */
+  @Test
+  void f16OverflowInsideFlashAttention() {
+    String weight = "blk.1.attn_v.weight";
+    Path file = BrokenModel.of("tinyllama-mha-f32.gguf").scale(weight, 4000).write(folder, "sums");
+    int[] ids = new int[40];
+    Arrays.fill(ids, Prompts.ids("short")[3]);
+    try (var off = run(file, Diagnosed.options(CacheType.F16, FlashAttention.OFF)).prompt(ids)) {
+      assertThat(off.critical()).isEmpty();
+    }
+    try (var run = run(file, Diagnosed.options(CacheType.F16, FlashAttention.ON)).prompt(ids)) {
+      RootCause cause = run.cause();
+      assertThat(cause.cause()).isEqualTo(Cause.F16_OVERFLOW);
+      assertThat(cause.op()).isEqualTo("FLASH_ATTN_EXT");
+      assertThat(cause.layer()).isEqualTo(1);
+      assertThat(cause.weight()).isEqualTo(weight);
+      assertThat(cause.message())
+          .contains("flash attention sums", "without flash attention the pass is finite");
+    }
+  }
+
   @Test
   void blockSumOverflow() {
     String weight = "blk.1.attn_norm.weight";

@@ -7,9 +7,11 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Predicate;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.GgufKind;
 import org.modeltracer.gguf.TensorInfo;
 
 /**
@@ -20,6 +22,8 @@ import org.modeltracer.gguf.TensorInfo;
  */
 public final class WeightScan {
   private static final int SHAPE_OF_EXPERTS = 3;
+  private static final Pattern ROTARY_FACTORS =
+      Pattern.compile("(^|\\.)rope_(freqs|factors_\\w+)\\.weight$");
 
   /** Listens for how far a scan is; called by several threads, one at a time. */
   public interface Progress {
@@ -65,8 +69,10 @@ public final class WeightScan {
       read(file, tensors, threads, progress);
       var peers = new WeightPeers(file, limits);
       List<WeightFinding> findings = new ArrayList<>();
+      // Sums of squared activations differ from layer to layer as much as they like.
+      boolean ofWeights = gguf.kind() != GgufKind.IMPORTANCE_MATRIX;
       for (TensorInfo tensor : tensors) {
-        judge(file, tensor, peers, findings);
+        judge(file, tensor, peers, ofWeights, findings);
       }
       return new Result(
           tensors.size(),
@@ -117,7 +123,11 @@ public final class WeightScan {
   }
 
   private static void judge(
-      Weights file, TensorInfo tensor, WeightPeers peers, List<WeightFinding> findings) {
+      Weights file,
+      TensorInfo tensor,
+      WeightPeers peers,
+      boolean ofWeights,
+      List<WeightFinding> findings) {
     WeightStats stats = file.stats(tensor);
     if (stats.bad() > 0) {
       BadWeight bad = BadWeight.of(file, tensor, stats);
@@ -131,9 +141,23 @@ public final class WeightScan {
               bad.part(),
               bad.message()));
     }
-    String absurd = peers.absurd(tensor, Integer.MAX_VALUE);
+    String absurd = ofWeights ? peers.absurd(tensor, Integer.MAX_VALUE) : null;
     if (absurd != null) {
       findings.add(finding(tensor, WeightFault.ABSURD_SCALE, stats.elements(), null, absurd));
+    }
+    if (file.lacksScale(tensor)) {
+      String scale = tensor.name().replaceFirst("weight$", "scale");
+      String message =
+          "the file has no %s, other weights of type %s have theirs: llama.cpp multiplies by 1"
+              .formatted(scale, tensor.type());
+      findings.add(finding(tensor, WeightFault.MISSING_SCALE, stats.elements(), null, message));
+    }
+    if (ROTARY_FACTORS.matcher(tensor.name()).find() && stats.zero() > 0) {
+      String message =
+          "%d of %d values are 0, by which llama.cpp divides angles"
+              .formatted(stats.zero(), stats.elements());
+      findings.add(finding(tensor, WeightFault.ZERO_FACTOR, stats.zero(), null, message));
+      return;
     }
     // One row alone, such as a bias or a norm, is a tensor; biases may well be zero.
     if (stats.allZero()) {

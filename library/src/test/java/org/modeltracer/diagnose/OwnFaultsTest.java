@@ -207,6 +207,20 @@ class OwnFaultsTest {
   }
 
   @Test
+  void zeroRotaryFactors() {
+    String weight = "rope_factors_short.weight";
+    Path base = Path.of("models", "archs", "phi3-dense-f16.gguf");
+    Path file = new BrokenModel(base).zero(weight, 12, 8).write(folder, "factors");
+    try (var run = run(file).prompt(1, 2, 3, 4)) {
+      RootCause cause = run.cause();
+      assertThat(cause.cause()).isEqualTo(Cause.BAD_WEIGHT);
+      assertThat(cause.op()).isEqualTo("ROPE");
+      assertThat(cause.weight()).isEqualTo(weight);
+      assertThat(cause.message()).contains("2 of 16 values of rope_factors_short.weight are 0");
+    }
+  }
+
+  @Test
   void blockSumOverflow() {
     String weight = "blk.1.attn_norm.weight";
     Path file = BrokenModel.of("tinyllama-mha-Q8_0.gguf").scale(weight, 1e9f).write(folder, "q8");

@@ -20,7 +20,8 @@ class SplitModelsTest {
 
   /** The model of the fault set with a NaN in the last third of its tensors. */
   private List<Path> broken() throws IOException {
-    List<Path> shards = new SplitFile(Faults.make("f01_nan_ffn_down_l2", folder)).write(folder, "m", 3);
+    List<Path> shards =
+        new SplitFile(Faults.make("f01_nan_ffn_down_l2", folder)).write(folder, "m", 3);
     assertThat(shards).hasSize(3);
     return shards;
   }
@@ -92,8 +93,17 @@ class SplitModelsTest {
     Path sarif = folder.resolve("s.sarif");
     Cli cli =
         Cli.run(
-            "check", shards.get(1), shards.get(0), shards.get(2), "--only", "file", "--json",
-            "--out", folder.resolve("gate"), "--sarif", sarif);
+            "check",
+            shards.get(1),
+            shards.get(0),
+            shards.get(2),
+            "--only",
+            "file",
+            "--json",
+            "--out",
+            folder.resolve("gate"),
+            "--sarif",
+            sarif);
     assertThat(cli.code()).isEqualTo(1);
     JsonNode report = cli.json();
     assertThat(report.isObject()).as("one report").isTrue();
@@ -104,8 +114,10 @@ class SplitModelsTest {
     assertThat(evidence.get("tensor").asString()).isEqualTo("blk.2.ffn_down.weight");
     String file = evidence.get("file").asString();
     assertThat(file).matches("m-0000[23]-of-00003\\.gguf");
-    assertThat(Files.readString(sarif)).contains(shards.getFirst().resolveSibling(file).toUri() + "");
-    JsonNode summary = Json.mapper().readTree(Files.readString(folder.resolve("gate/summary.json")));
+    assertThat(Files.readString(sarif))
+        .contains(shards.getFirst().resolveSibling(file).toUri() + "");
+    JsonNode summary =
+        Json.mapper().readTree(Files.readString(folder.resolve("gate/summary.json")));
     assertThat(summary.at("/model/tensors").size()).isEqualTo(39);
     assertThat(summary.at("/model/shards").size()).isEqualTo(3);
   }
@@ -124,7 +136,8 @@ class SplitModelsTest {
   void diffAgainstTheWholeIsZero() {
     List<Path> shards = new SplitFile(Path.of(Cli.MODEL)).write(folder, "m", 2);
     Cli cli =
-        Cli.run("diff", shards.get(1), Cli.MODEL, "-p", "When you run", "-t", 1, "--places", "--json");
+        Cli.run(
+            "diff", shards.get(1), Cli.MODEL, "-p", "When you run", "-t", 1, "--places", "--json");
     assertThat(cli.code()).as(cli.err()).isZero();
     JsonNode divergence = cli.json().at("/logits/kl_mean");
     assertThat(divergence.isNumber()).isTrue();

@@ -23,7 +23,8 @@ import java.util.regex.Pattern;
 public final class GgufFile {
   /** What split(1) and people name the pieces of a file, as {@code model.gguf.part1of2}. */
   private static final Pattern PIECE =
-      Pattern.compile("(?i)\\.gguf[.-](part[-_]?\\w{1,3}(of\\d+)?|split-\\w{1,3}|\\d{2,3}|a[a-z])$");
+      Pattern.compile(
+          "(?i)\\.gguf[.-](part[-_]?\\w{1,3}(of\\d+)?|split-\\w{1,3}|\\d{2,3}|a[a-z])$");
 
   private final List<Shard> shards;
   private final Metadata metadata;

@@ -12,8 +12,7 @@ public enum GgufKind {
   /** Low-rank changes of a model's weights. */
   ADAPTER("a LoRA adapter", "llama.cpp takes it with --lora, beside its model"),
   /** Directions that are added to the residual stream. */
-  CONTROL_VECTOR(
-      "a control vector", "llama.cpp takes it with --control-vector, beside its model"),
+  CONTROL_VECTOR("a control vector", "llama.cpp takes it with --control-vector, beside its model"),
   /** Sums of squared activations, by which a quantizer weighs columns. */
   IMPORTANCE_MATRIX("an importance matrix", "llama-quantize takes it with --imatrix"),
   /** Metadata with a tokenizer, and no tensor. */
@@ -80,8 +79,9 @@ public enum GgufKind {
    */
   public String sentence(GgufFile file) {
     return GgufException.sentence(
-        this == OTHER || this == VOCABULARY ? "%s (%s): " : "%s (%s), not a language model: ",
-            words, sign(file))
+            this == OTHER || this == VOCABULARY ? "%s (%s): " : "%s (%s), not a language model: ",
+            words,
+            sign(file))
         + remedy;
   }
 

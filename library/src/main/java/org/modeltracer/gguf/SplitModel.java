@@ -68,7 +68,12 @@ final class SplitModel {
     }
     if (number > count) {
       throw GgufException.of(
-          null, "%s has %s %d, but there are %d shards; get it again", file, NUMBER, number - 1, count);
+          null,
+          "%s has %s %d, but there are %d shards; get it again",
+          file,
+          NUMBER,
+          number - 1,
+          count);
     }
     if (name.get().number() != number) {
       throw GgufException.of(
@@ -110,9 +115,7 @@ final class SplitModel {
           claimed);
     }
     return new GgufFile(
-        parts.stream().flatMap(part -> part.shards().stream()).toList(),
-        first.metadata(),
-        tensors);
+        parts.stream().flatMap(part -> part.shards().stream()).toList(), first.metadata(), tensors);
   }
 
   private GgufException missing() {

@@ -6,8 +6,7 @@ import java.util.Map;
 
 /** Element types that llama.cpp had once, or that only forks of it have. */
 final class StrangeType {
-  private static final Map<Integer, String> REMOVED =
-      Map.of(4, "q4_2", 5, "q4_3");
+  private static final Map<Integer, String> REMOVED = Map.of(4, "q4_2", 5, "q4_3");
   private static final Map<Integer, String> REPACKED =
       Map.of(
           31, "q4_0_4_4",
@@ -53,8 +52,7 @@ final class StrangeType {
       return REMOVED.get(id) + ", removed from llama.cpp in 2023: quantize the model again";
     }
     if (REPACKED.containsKey(id)) {
-      String also =
-          BITNET.containsKey(id) ? " (or " + BITNET.get(id) + " of BitNet's fork)" : "";
+      String also = BITNET.containsKey(id) ? " (or " + BITNET.get(id) + " of BitNet's fork)" : "";
       String plain = id < 36 ? "q4_0" : "iq4_nl";
       return "%s%s, repacked for one CPU and removed from llama.cpp: take the %s file, which it"
               .formatted(REPACKED.get(id), also, plain)
@@ -64,6 +62,7 @@ final class StrangeType {
       String name = IK.containsKey(id) ? IK.get(id) + " of ik_llama.cpp" : "of ik_llama.cpp";
       return name + ", a fork: run the file there, or take one of a type that llama.cpp has";
     }
-    return "newer than this program, of a fork, or damage: take a file of a type that llama.cpp has";
+    return "newer than this program, of a fork, or damage: take a file of a type that llama.cpp"
+               + " has";
   }
 }

@@ -48,7 +48,9 @@ public final class NodeCatalogue {
     }
   }
 
-  /** Whether these are the values of a {@code .scale} tensor, perhaps one for each expert chosen. */
+  /**
+   * Whether these are the values of a {@code .scale} tensor, perhaps one for each expert chosen.
+   */
   private static boolean isScale(@Nullable GraphNode node, int depth) {
     return node != null
         && depth < DEPTH

@@ -58,7 +58,8 @@ public final class Hashes {
     }
     MessageDigest digest = sha256();
     files.forEach(
-        (name, hash) -> digest.update((hash + "  " + name + "\n").getBytes(StandardCharsets.UTF_8)));
+        (name, hash) ->
+            digest.update((hash + "  " + name + "\n").getBytes(StandardCharsets.UTF_8)));
     return HexFormat.of().formatHex(digest.digest());
   }
 

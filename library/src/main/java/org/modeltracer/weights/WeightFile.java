@@ -17,7 +17,8 @@ import org.modeltracer.gguf.Shard;
 import org.modeltracer.gguf.TensorInfo;
 
 /**
- * The weights as they are in the file or files, mapped into memory and converted to float32 by ggml.
+ * The weights as they are in the file or files, mapped into memory and converted to float32 by
+ * ggml.
  *
  * <p>What a backend holds may be packed differently; the file is what can be wrong. May be read by
  * several threads at once.

@@ -51,11 +51,8 @@ public final class WeightPeers {
     }
     double median = others.get(others.size() / 2);
     boolean large = own > limits.weightRatio() * median;
-    boolean small =
-        others.size() >= ENOUGH_TO_CALL_SMALL && own * limits.weightRatio() < median;
-    return large || small
-        ? "max |w| %.4g, in other layers %.4g".formatted(own, median)
-        : null;
+    boolean small = others.size() >= ENOUGH_TO_CALL_SMALL && own * limits.weightRatio() < median;
+    return large || small ? "max |w| %.4g, in other layers %.4g".formatted(own, median) : null;
   }
 
   /** The same tensor of other layers, the nearest first. */

@@ -185,7 +185,10 @@ class OwnFaultsTest {
     }
   }
 
-  /** Every value fits F16, and so does every mean of them; their sum, before it is divided, does not. */
+  /**
+   * Every value fits F16, and so does every mean of them; their sum, before it is divided, does
+   * not.
+   */
   @Test
   void f16OverflowInsideFlashAttention() {
     String weight = "blk.1.attn_v.weight";

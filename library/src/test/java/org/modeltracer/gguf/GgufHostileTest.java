@@ -130,7 +130,8 @@ class GgufHostileTest {
         arguments("unknown type -1", new GgufBytes().line("t", -1, 0, 32)),
         arguments("31: q4_0_4_4, repacked", new GgufBytes().line("t", 31, 0, 32)),
         arguments("take the q4_0 file", new GgufBytes().line("t", 33, 0, 32)),
-        arguments("36: iq4_nl_4_4 (or i2_s of BitNet's fork)", new GgufBytes().line("t", 36, 0, 32)),
+        arguments(
+            "36: iq4_nl_4_4 (or i2_s of BitNet's fork)", new GgufBytes().line("t", 36, 0, 32)),
         arguments("take the iq4_nl file", new GgufBytes().line("t", 38, 0, 32)),
         arguments("137: iq2_k of ik_llama.cpp, a fork", new GgufBytes().line("t", 137, 0, 32)),
         arguments("202: of ik_llama.cpp, a fork", new GgufBytes().line("t", 202, 0, 32)),

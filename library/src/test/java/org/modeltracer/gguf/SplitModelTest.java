@@ -44,8 +44,7 @@ class SplitModelTest {
   }
 
   private static WeightScan.Result scan(GgufFile file) {
-    return WeightScan.scan(
-        file, LlamaRuntime.load(), Thresholds.defaults(), 1, (done, all) -> {});
+    return WeightScan.scan(file, LlamaRuntime.load(), Thresholds.defaults(), 1, (done, all) -> {});
   }
 
   /** Both refuse it: our reader in these words, llama.cpp in its own. */
@@ -186,10 +185,7 @@ class SplitModelTest {
     Path joined = file("joined.gguf");
     for (Path shard : shards) {
       Files.write(
-          joined,
-          Files.readAllBytes(shard),
-          StandardOpenOption.CREATE,
-          StandardOpenOption.APPEND);
+          joined, Files.readAllBytes(shard), StandardOpenOption.CREATE, StandardOpenOption.APPEND);
     }
     refused(joined, "another GGUF file begins", "llama-gguf-split --merge");
   }

@@ -30,8 +30,7 @@ class ScaledProductsTest {
         assertThat(report.nodes())
             .filteredOn(node -> name.equals(node.weight()))
             .isNotEmpty()
-            .allSatisfy(
-                node -> assertThat(node.accumulated().relativeL2()).isBetween(1e-3, 0.5));
+            .allSatisfy(node -> assertThat(node.accumulated().relativeL2()).isBetween(1e-3, 0.5));
       }
     }
   }

@@ -23,8 +23,8 @@ import org.modeltracer.gguf.TensorInfo;
  * A model quantized to NVFP4: a value is code × block scale × tensor scale.
  *
  * <p>A block of 64 values has four scales of 16 values each, in eight bits without sign (four of
- * exponent, three of mantissa), then 32 bytes of codes in four bits (a sign, two of exponent, one of
- * mantissa), the low halves first. The tensor scale is a tensor of its own, {@code *.scale}.
+ * exponent, three of mantissa), then 32 bytes of codes in four bits (a sign, two of exponent, one
+ * of mantissa), the low halves first. The tensor scale is a tensor of its own, {@code *.scale}.
  */
 public final class Nvfp4File {
   private static final double[] CODES = {0, 0.5, 1, 1.5, 2, 3, 4, 6};

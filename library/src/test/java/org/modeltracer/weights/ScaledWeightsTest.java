@@ -14,7 +14,9 @@ import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.testing.Nvfp4File;
 
-/** Weights whose value is a block's times that of a tensor of its own, and those nobody can read. */
+/**
+ * Weights whose value is a block's times that of a tensor of its own, and those nobody can read.
+ */
 class ScaledWeightsTest {
   private static final Path BASE = Path.of("models", "tinyllama-mha-f32.gguf");
   private static final Predicate<String> ALL = name -> true;
@@ -69,8 +71,7 @@ class ScaledWeightsTest {
 
   @Test
   void zerosThatAnglesAreDividedBy() {
-    WeightScan.Result result =
-        scan(new GgufBytes().tensor("rope_freqs.weight", 8).read(folder));
+    WeightScan.Result result = scan(new GgufBytes().tensor("rope_freqs.weight", 8).read(folder));
     assertThat(result.findings())
         .extracting(WeightFinding::tensor, WeightFinding::kind, WeightFinding::count)
         .containsExactly(tuple("rope_freqs.weight", WeightFault.ZERO_FACTOR, 8L));

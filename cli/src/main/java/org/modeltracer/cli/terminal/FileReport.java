@@ -152,12 +152,12 @@ public record FileReport(GgufFile file, @Nullable List<FoundSite> sites) {
     for (TensorInfo t : file.tensors()) {
       terminal.println(
           "  %-36s %-8s %-20s %,12d bytes at %,d"
-              .formatted(
-                  t.name(),
-                  t.type().ggmlName(),
-                  t.shape().stream().map(String::valueOf).collect(Collectors.joining(" × ")),
-                  t.bytes(),
-                  t.offset())
+                  .formatted(
+                      t.name(),
+                      t.type().ggmlName(),
+                      t.shape().stream().map(String::valueOf).collect(Collectors.joining(" × ")),
+                      t.bytes(),
+                      t.offset())
               + (split ? " of " + t.file().getFileName() : ""));
     }
     terminal.println("");

@@ -17,7 +17,8 @@ import org.modeltracer.anomaly.Severity;
  * @param op operation that made it, null for none
  * @param layer layer index, -1 for the embedding, null for none
  * @param offset byte of the file, null when it is no byte
- * @param file name of the shard that it is about, null where the model is one file, or all are meant
+ * @param file name of the shard that it is about, null where the model is one file, or all are
+ *     meant
  */
 public record Evidence(
     String rule,

@@ -53,7 +53,9 @@ final class FileData extends Check {
     return check.result(
         "%,d values of %d tensors are sound%s"
             .formatted(
-                scan.values(), scan.tensors(), unread == 0 ? "" : ", %d not scanned".formatted(unread)));
+                scan.values(),
+                scan.tensors(),
+                unread == 0 ? "" : ", %d not scanned".formatted(unread)));
   }
 
   /** What was not looked at is not sound. */

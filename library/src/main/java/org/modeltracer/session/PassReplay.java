@@ -1,7 +1,7 @@
 package org.modeltracer.session;
 
+import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -102,8 +102,10 @@ final class PassReplay implements Replay {
       first.merge(batch.sequence(i), batch.position(i), Math::min);
     }
     boolean some = false;
-    for (int sequence : inOrderOfRefusal(first)) {
-      if (cache.rewind(sequence, first.get(sequence))) {
+    var goingOnFirst = new ArrayList<>(first.entrySet());
+    goingOnFirst.sort(Map.Entry.comparingByValue(Comparator.comparing(from -> from == 0)));
+    for (var sequence : goingOnFirst) {
+      if (cache.rewind(sequence.getKey(), sequence.getValue())) {
         some = true;
       } else if (some) {
         throw new LlamaException(
@@ -113,11 +115,6 @@ final class PassReplay implements Replay {
       }
     }
     return true;
-  }
-
-  private static List<Integer> inOrderOfRefusal(Map<Integer, Integer> first) {
-    Comparator<Integer> begins = Comparator.comparing(sequence -> first.get(sequence) == 0);
-    return first.keySet().stream().sorted(begins).toList();
   }
 
   /** Recurrent memory cannot be cut: all earlier tokens are computed again, if they are known. */

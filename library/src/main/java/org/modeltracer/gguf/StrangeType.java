@@ -63,6 +63,6 @@ final class StrangeType {
       return name + ", a fork: run the file there, or take one of a type that llama.cpp has";
     }
     return "newer than this program, of a fork, or damage: take a file of a type that llama.cpp"
-               + " has";
+        + " has";
   }
 }

@@ -19,9 +19,12 @@ import org.modeltracer.testing.Nvfp4File;
  */
 class ScaledWeightsTest {
   private static final Path BASE = Path.of("models", "tinyllama-mha-f32.gguf");
-  private static final Predicate<String> ALL = name -> true;
 
   @TempDir Path folder;
+
+  private static boolean all(String name) {
+    return name.endsWith(".weight");
+  }
 
   private static WeightScan.Result scan(GgufFile file) {
     return WeightScan.scan(file, LlamaRuntime.load(), Thresholds.defaults(), 1, (done, all) -> {});
@@ -39,9 +42,18 @@ class ScaledWeightsTest {
 
   @Test
   void soundFilesHaveNoFindings() {
-    assertThat(scan(ALL, ALL, ALL).findings()).isEmpty();
-    assertThat(scan(ALL, name -> false, ALL).findings()).as("block scales alone").isEmpty();
-    assertThat(scan(name -> name.matches("blk\\.[13]\\..*"), ALL, ALL).findings())
+    assertThat(
+            scan(ScaledWeightsTest::all, ScaledWeightsTest::all, ScaledWeightsTest::all).findings())
+        .isEmpty();
+    assertThat(scan(ScaledWeightsTest::all, name -> false, ScaledWeightsTest::all).findings())
+        .as("block scales alone")
+        .isEmpty();
+    assertThat(
+            scan(
+                    name -> name.matches("blk\\.[13]\\..*"),
+                    ScaledWeightsTest::all,
+                    ScaledWeightsTest::all)
+                .findings())
         .as("every other layer in F32")
         .isEmpty();
   }
@@ -49,7 +61,9 @@ class ScaledWeightsTest {
   @Test
   void aMissingScaleIsNamed() {
     String lost = "blk.2.ffn_up.weight";
-    assertThat(scan(ALL, ALL, name -> !name.equals(lost)).findings())
+    assertThat(
+            scan(ScaledWeightsTest::all, ScaledWeightsTest::all, name -> !name.equals(lost))
+                .findings())
         .extracting(WeightFinding::tensor, WeightFinding::kind)
         .containsExactly(tuple(lost, WeightFault.MISSING_SCALE));
   }

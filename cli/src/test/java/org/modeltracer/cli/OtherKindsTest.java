@@ -122,6 +122,29 @@ class OtherKindsTest {
     assertThat(check(check.json(), "file.data").get("message").asString()).contains("1 NaN");
   }
 
+  /** No release converts Q8_1, which is made for activations. */
+  @Test
+  void whatWasNotScannedIsNotSound() throws IOException {
+    Path file =
+        write(
+            new GgufBytes()
+                .text("general.type", "adapter")
+                .tensor("blk.0.attn_q.weight.lora_a", 32)
+                .line("blk.0.attn_q.weight.lora_b", 9, 128, 32)
+                .pad(64),
+            0.2f);
+    Cli weights = Cli.run("inspect", file, "--weights");
+    assertThat(weights.code()).as(weights.err()).isEqualTo(4);
+    assertThat(weights.out())
+        .contains("not scanned", "blk.0.attn_q.weight.lora_b", "the 1 tensors that were scanned")
+        .doesNotContain("No faults in the weights");
+    Cli check = Cli.run("check", file, "--only", "file.data", "--no-summary", "--json");
+    assertThat(check.code()).isEqualTo(1);
+    JsonNode found = check(check.json(), "file.data").at("/evidence/0");
+    assertThat(found.get("rule").asString()).isEqualTo("not_scanned");
+    assertThat(found.get("tensor").asString()).isEqualTo("blk.0.attn_q.weight.lora_b");
+  }
+
   @Test
   void aVocabularyHasNothingToScan() throws IOException {
     Path file =

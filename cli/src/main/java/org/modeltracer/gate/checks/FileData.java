@@ -46,7 +46,7 @@ final class FileData extends Check {
       return check.skipped("no tensor that can be read as numbers");
     }
     for (String name : scan.unread()) {
-      check.judge(unread(file.tensor(name).orElseThrow(), subject.runtime().version()));
+      check.judge(unread(file, name, subject.runtime().version()));
     }
     scan.findings().forEach(finding -> check.judge(evidence(file, finding, policy)));
     int unread = scan.unread().size();
@@ -59,7 +59,8 @@ final class FileData extends Check {
   }
 
   /** What was not looked at is not sound. */
-  private static Evidence unread(TensorInfo tensor, String version) {
+  private static Evidence unread(GgufFile file, String name, String version) {
+    TensorInfo tensor = file.tensor(name).orElseThrow();
     return new Evidence(
         "not_scanned",
         Severity.WARNING,
@@ -68,7 +69,12 @@ final class FileData extends Check {
         tensor.name(),
         null,
         layer(tensor.name()),
-        tensor.offset());
+        tensor.offset(),
+        shard(file, tensor));
+  }
+
+  private static @Nullable String shard(GgufFile file, TensorInfo tensor) {
+    return file.shards().size() > 1 ? String.valueOf(tensor.file().getFileName()) : null;
   }
 
   private static @Nullable Integer layer(String tensor) {
@@ -90,7 +96,7 @@ final class FileData extends Check {
         null,
         layer(finding.tensor()),
         tensor.offset(),
-        file.shards().size() > 1 ? String.valueOf(tensor.file().getFileName()) : null);
+        shard(file, tensor));
   }
 
   private static boolean manyRows(GgufFile file, WeightFinding finding, Policy policy) {

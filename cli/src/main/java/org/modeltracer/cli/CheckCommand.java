@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.terminal.CliException;
@@ -24,6 +25,7 @@ import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.output.GateReport;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gate.policy.PolicyFile;
+import org.modeltracer.gguf.ShardName;
 import org.modeltracer.trace.Json;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -105,8 +107,9 @@ final class CheckCommand implements Callable<Integer> {
       list(terminal);
       return ExitCode.PASS.code();
     }
-    var all = new ArrayList<>(models);
-    all.addAll(files);
+    var named = new ArrayList<>(models);
+    named.addAll(files);
+    List<Path> all = models(named);
     if (all.isEmpty()) {
       throw new CliException(ExitCode.USAGE, "no file; name a GGUF file to check");
     }
@@ -130,6 +133,19 @@ final class CheckCommand implements Callable<Integer> {
       outputs.write(reports, terminal);
       return (interrupted ? ExitCode.INTERRUPTED : exitCode(reports)).code();
     }
+  }
+
+  /** The files to judge: of a split model, however many shards were named, the first. */
+  private static List<Path> models(List<Path> named) {
+    var all = new ArrayList<Path>();
+    for (Path file : named) {
+      Optional<ShardName> shard = ShardName.of(file).filter(name -> name.count() > 1);
+      Path first = shard.map(name -> name.sibling(1)).orElse(file);
+      if (shard.isEmpty() || !all.contains(first)) {
+        all.add(first);
+      }
+    }
+    return all;
   }
 
   private GateReport judge(Path file, Policy asked, @Nullable Baseline known, Terminal terminal) {

@@ -9,6 +9,7 @@ import org.modeltracer.cli.terminal.FileReport;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.cli.terminal.WeightReport;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.GgufKind;
 import org.modeltracer.gguf.LoadChecks;
 import org.modeltracer.graph.FoundSite;
 import org.modeltracer.session.SessionOptions;
@@ -55,13 +56,17 @@ final class InspectCommand implements Callable<Integer> {
     if (file != null) {
       model.file = file;
     }
-    GgufFile gguf = LoadChecks.read(model.file());
+    GgufFile gguf = GgufFile.read(model.file());
+    boolean runs = gguf.kind() == GgufKind.MODEL;
+    if (runs) {
+      LoadChecks.require(gguf);
+    }
     if (weights) {
       return new WeightReport(terminal, json)
           .scan(gguf, model.runtime(terminal), limits.thresholds())
           .code();
     }
-    var report = new FileReport(gguf, noSites ? null : sites(gguf, terminal));
+    var report = new FileReport(gguf, noSites || !runs ? null : sites(gguf, terminal));
     if (json) {
       terminal.print(Json.pretty(report.toJson()));
     } else {

@@ -58,7 +58,7 @@ public final class Gate {
     try (var subject = new Subject(request)) {
       var patience = new Patience(deadline);
       for (Check check : Catalogue.checks()) {
-        String reason = reasonToSkip(check);
+        String reason = reasonToSkip(check, subject);
         if (reason != null) {
           add(CheckResult.of(check.id(), Verdict.SKIPPED, reason));
         } else if (check.needs() == Needs.FILE) {
@@ -75,14 +75,18 @@ public final class Gate {
     return new GateResult(request, inOrder, trace);
   }
 
-  private @Nullable String reasonToSkip(Check check) {
+  private @Nullable String reasonToSkip(Check check, Subject subject) {
     if (!request.policy().wants(check.id())) {
       return "the policy does not ask for it";
     }
     if (check.needs() == Needs.REFERENCE && request.reference() == null) {
       return "no reference was given";
     }
-    return unsound ? "the file is not sound GGUF" : null;
+    if (unsound) {
+      return "the file is not sound GGUF";
+    }
+    boolean runs = check.needs() == Needs.MODEL || check.needs() == Needs.REFERENCE;
+    return runs ? subject.notAModel(check) : null;
   }
 
   private @Nullable Map<String, @Nullable Object> work(List<String> checks) {

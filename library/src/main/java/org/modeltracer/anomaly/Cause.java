@@ -6,7 +6,9 @@ import java.util.Locale;
 public enum Cause {
   /** A weight of the file is NaN, infinite or absurdly scaled. */
   BAD_WEIGHT,
-  /** A finite value left the range of F16, in a matrix product or a KV cache write. */
+  /**
+   * A finite value left the range of F16: in a product, a cache write, or flash attention's sums.
+   */
   F16_OVERFLOW,
   /** The sum that a q8_1 block stores in F16 left its range. */
   BLOCK_SUM_OVERFLOW,

@@ -3,6 +3,7 @@ package org.modeltracer.diagnose;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.IntPredicate;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Cause;
 import org.modeltracer.anomaly.RootCause;
@@ -100,6 +101,10 @@ final class Explanation {
     if (weight != null) {
       return weight;
     }
+    Verdict factors = zeroFactors(bad);
+    if (factors != null) {
+      return factors;
+    }
     Verdict before = fromBefore(bad, earlier);
     if (before != null) {
       return before;
@@ -123,6 +128,11 @@ final class Explanation {
       }
     }
     if (cpu.finite().orElse(false)) {
+      String sums = Overflow.inFlash(bad);
+      if (sums != null) {
+        return blamed(
+            Cause.F16_OVERFLOW, bad, sums + "; without flash attention the pass is finite");
+      }
       return new Verdict(
           Cause.BACKEND_KERNEL,
           "its inputs are finite, and so is the whole pass on the CPU with plain kernels, one"
@@ -132,7 +142,40 @@ final class Explanation {
         Cause.UNKNOWN,
         large
             ? "its inputs are finite but too large even for F32; no weight stands out"
-            : "its inputs are finite, and so are its weights");
+            : known(bad));
+  }
+
+  /** What is known of the inputs of a node that nothing explains, and no more than that. */
+  private String known(BadNode bad) {
+    List<RootCause.Input> inputs = bad.inputs().stream().map(this::input).toList();
+    String zero = named(inputs, TensorState.ZERO);
+    String unread = named(inputs, TensorState.UNKNOWN);
+    return (unread.isEmpty()
+            ? "its inputs are finite, and so are its weights"
+            : "its other inputs are finite, but nobody could read " + unread)
+        + (zero.isEmpty() ? "" : "; all values of " + zero + " are 0");
+  }
+
+  private static String named(List<RootCause.Input> inputs, TensorState state) {
+    return inputs.stream()
+        .filter(input -> input.state() == state)
+        .map(RootCause.Input::name)
+        .collect(Collectors.joining(", "));
+  }
+
+  /** Angles are divided by the factors of a rotation: one that is zero makes them infinite. */
+  private @Nullable Verdict zeroFactors(BadNode bad) {
+    GraphNode factors = bad.node().is(Op.ROPE) ? bad.node().source(2) : null;
+    TensorInfo tensor = factors == null ? null : tensor(factors).orElse(null);
+    long zeros = tensor == null ? 0 : weights.stats(tensor).zero();
+    return tensor == null || zeros == 0
+        ? null
+        : new Verdict(
+            Cause.BAD_WEIGHT,
+            null,
+            tensor.name(),
+            "%d of %d values of %s are 0, by which the rotation divides"
+                .formatted(zeros, tensor.elements(), tensor.place()));
   }
 
   private @Nullable Verdict badWeight(BadNode bad) {
@@ -231,7 +274,7 @@ final class Explanation {
       String absurd = tensor == null ? null : peers.absurd(tensor, PEERS);
       if (tensor != null && absurd != null) {
         return new Verdict(
-            cause, null, tensor.name(), "%s; %s has %s".formatted(why, tensor.name(), absurd));
+            cause, null, tensor.name(), "%s; %s has %s".formatted(why, tensor.place(), absurd));
       }
     }
     return new Verdict(cause, null, null, why);

@@ -72,6 +72,24 @@ final class Overflow {
         : null;
   }
 
+  /**
+   * Says that flash attention, which sums values in F16 where the cache is F16 and divides by the
+   * weights' sum only at the end, may have left F16 though no value and no mean does; or null.
+   */
+  static @Nullable String inFlash(BadNode bad) {
+    GraphNode node = bad.node();
+    GraphNode cache = node.is(Op.FLASH_ATTN_EXT) ? node.source(2) : null;
+    if (cache == null || cache.type() != TensorType.F16) {
+      return null;
+    }
+    double largest = bad.inputs().get(2).absMax();
+    long keys = cache.ne().get(1);
+    return largest * keys > ActivationRules.F16_MAX
+        ? "flash attention sums the values of up to %d keys in F16, max |x| %.4g, F16 ends at %.0f"
+            .formatted(keys, largest, ActivationRules.F16_MAX)
+        : null;
+  }
+
   private static String says(BadNode.Input from, double limit) {
     return " takes %s with max |x| %.4g, F16 ends at %.0f"
         .formatted(from.source().name(), from.absMax(), limit);

@@ -1,6 +1,7 @@
 package org.modeltracer.gguf;
 
 import java.util.BitSet;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.regex.Pattern;
 
@@ -72,6 +73,9 @@ final class AttentionChecks {
         checks.report(checks.key(KV_HEADS), "must be over 0, layer %d attends", layer);
         return false;
       }
+      if (kvHeads == 0 && heads > 0 && hasKeys(layer, heads)) {
+        return false;
+      }
       if (kvHeads > 0 && heads % kvHeads != 0) {
         checks.report(
             checks.key(KV_HEADS), "does not divide the %d heads of layer %d", heads, layer);
@@ -79,6 +83,28 @@ final class AttentionChecks {
       }
       layer = attending.nextSetBit(layer + 1);
     }
+    return true;
+  }
+
+  /** No key/value heads are right for a layer without keys; llama.cpp asserts on one with them. */
+  private boolean hasKeys(int layer, long heads) {
+    String name = "blk." + layer + ".attn_k.weight";
+    Optional<TensorInfo> keys = checks.file().tensor(name);
+    if (keys.isEmpty()) {
+      return false;
+    }
+    long head =
+        checks
+            .integer("attention.key_length")
+            .orElse(checks.integer("embedding_length").orElse(0) / heads);
+    checks.say(
+        checks.key(KV_HEADS),
+        "%s of layer %d is 0, but %s makes %d values of %d: convert the model again",
+        checks.key(KV_HEADS),
+        layer,
+        name,
+        keys.get().dimension(1),
+        head);
     return true;
   }
 

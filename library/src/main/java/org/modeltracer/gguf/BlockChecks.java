@@ -19,7 +19,7 @@ final class BlockChecks {
   private BlockChecks() {}
 
   static void run(LoadChecks checks) {
-    boolean whole = checks.file().splitCount() == 1 && !ELSEWHERE.contains(checks.architecture());
+    boolean whole = !ELSEWHERE.contains(checks.architecture());
     long blocks = checks.required("block_count", MOST_BLOCKS).orElse(0);
     if (whole) {
       blocks(checks, blocks);

@@ -8,10 +8,14 @@ final class DataChecks {
   private DataChecks() {}
 
   static void run(LoadChecks checks) {
-    long offset = checks.file().dataOffset();
-    if (!checks.file().tensors().isEmpty() && offset % ALIGNMENT != 0) {
-      checks.report(
-          "general.alignment", "puts the tensor data at byte %d, no multiple of 32", offset);
+    for (Shard shard : checks.file().shards()) {
+      if (shard.tensors() > 0 && shard.dataOffset() % ALIGNMENT != 0) {
+        checks.report(
+            "general.alignment",
+            "puts the tensor data at byte %d, no multiple of 32%s",
+            shard.dataOffset(),
+            checks.file().shards().size() == 1 ? "" : ", in " + shard.name());
+      }
     }
   }
 }

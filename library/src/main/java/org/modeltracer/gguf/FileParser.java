@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /** Reads a GGUF file from its first byte to the end of its tensor table. */
@@ -33,11 +34,13 @@ final class FileParser {
     count(8, tensorCount, "tensors", forTable / TensorTableParser.SHORTEST_LINE);
     Metadata metadata = new MetadataParser(in).read(pairCount);
     long alignment = alignment(metadata);
-    var table = new TensorTableParser(in, alignment).read(tensorCount);
+    var table = new TensorTableParser(path, in, alignment).read(tensorCount);
     long dataOffset =
         table.isEmpty() ? in.position() : TensorTableParser.padded(in.position(), alignment);
-    return new GgufFile(
-        path, version, in.size(), alignment, dataOffset, metadata, placed(table, dataOffset));
+    Map<String, TensorInfo> tensors = placed(table, dataOffset);
+    alone(tensors, dataOffset, alignment);
+    var shard = new Shard(path, version, in.size(), alignment, dataOffset, tensors.size());
+    return new GgufFile(List.of(shard), metadata, tensors);
   }
 
   private void magic() throws IOException {
@@ -128,9 +131,28 @@ final class FileParser {
               tensor.name(),
               tensor.type(),
               tensor.shape(),
+              path,
               dataOffset + tensor.offset(),
               tensor.bytes()));
     }
     return placed;
+  }
+
+  /** Whoever joins shards with cat gets a file that begins with the first, and is only that. */
+  private void alone(Map<String, TensorInfo> tensors, long dataOffset, long alignment)
+      throws IOException {
+    long end = tensors.values().stream().mapToLong(TensorInfo::end).max().orElse(dataOffset);
+    for (long at : new long[] {end, TensorTableParser.padded(end, alignment)}) {
+      if (at >= in.position() && in.size() - at >= MAGIC.length()) {
+        in.skip(at - in.position());
+        if (MAGIC.equals(new String(in.bytes(MAGIC.length()), StandardCharsets.ISO_8859_1))) {
+          throw GgufException.at(
+              at,
+              "another GGUF file begins where the data of this one end: files joined with cat are"
+                  + " no model; open the shards as they were, or join them with"
+                  + " llama-gguf-split --merge");
+        }
+      }
+    }
   }
 }

@@ -94,6 +94,14 @@ public enum GgmlType {
     return blockSize > 1;
   }
 
+  /** Whether elements are whole numbers, as in tables of indices. */
+  public boolean integer() {
+    return switch (this) {
+      case I8, I16, I32, I64 -> true;
+      default -> false;
+    };
+  }
+
   /**
    * Bytes of so many elements.
    *

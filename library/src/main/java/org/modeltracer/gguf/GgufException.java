@@ -30,6 +30,16 @@ public final class GgufException extends RuntimeException {
     return new GgufException(sentence(format, args), NOWHERE, cause);
   }
 
+  /** A problem of one file among several; its byte is told in the sentence alone. */
+  static GgufException in(String file, GgufException problem) {
+    return new GgufException(sentence("%s: ", file) + problem.getMessage(), NOWHERE, problem);
+  }
+
+  /** A problem and what may be behind it. */
+  static GgufException with(String remedy, GgufException problem) {
+    return new GgufException(problem.getMessage() + "; " + remedy, problem.offset, problem);
+  }
+
   /** A problem whose sentence, byte included, is already written. */
   static GgufException of(LoadChecks.Problem problem) {
     return new GgufException(problem.message(), problem.offset(), null);

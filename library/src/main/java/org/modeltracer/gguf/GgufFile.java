@@ -11,47 +11,51 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.regex.Pattern;
 
 /**
  * What a GGUF file says of itself: version, metadata, tensor table.
  *
- * <p>The tensor data stay in the file and are known to lie within it.
+ * <p>The tensor data stay in the file and are known to lie within it. A model that is split into
+ * several files is one {@code GgufFile}, whichever of them was named; {@link #shards()} are the
+ * files.
  */
 public final class GgufFile {
-  private final Path path;
-  private final int version;
-  private final long size;
-  private final long alignment;
-  private final long dataOffset;
+  /** What split(1) and people name the pieces of a file, as {@code model.gguf.part1of2}. */
+  private static final Pattern PIECE =
+      Pattern.compile(
+          "(?i)\\.gguf[.-](part[-_]?\\w{1,3}(of\\d+)?|split-\\w{1,3}|\\d{2,3}|a[a-z])$");
+
+  private final List<Shard> shards;
   private final Metadata metadata;
   private final Map<String, TensorInfo> byName;
   private final List<TensorInfo> tensors;
 
-  GgufFile(
-      Path path,
-      int version,
-      long size,
-      long alignment,
-      long dataOffset,
-      Metadata metadata,
-      Map<String, TensorInfo> byName) {
-    this.path = path;
-    this.version = version;
-    this.size = size;
-    this.alignment = alignment;
-    this.dataOffset = dataOffset;
+  GgufFile(List<Shard> shards, Metadata metadata, Map<String, TensorInfo> byName) {
+    this.shards = List.copyOf(shards);
     this.metadata = metadata;
     this.byName = byName;
     this.tensors = List.copyOf(byName.values());
   }
 
   /**
-   * Reads and checks everything but the tensor data.
+   * Reads and checks everything but the tensor data, of all files of a split model.
    *
    * @throws GgufException if there is no such file, it cannot be read, or it is not a sound GGUF
-   *     file of version 2 or 3
+   *     file of version 2 or 3; if a shard of a split model is missing, in the wrong place, or of
+   *     another model
    */
   public static GgufFile read(Path path) {
+    SplitModel.missing(path)
+        .ifPresent(
+            missing -> {
+              throw missing;
+            });
+    return SplitModel.of(readAlone(path));
+  }
+
+  /** Reads one file, be it a shard. */
+  static GgufFile readAlone(Path path) {
     String name = path.toString();
     if (Files.isDirectory(path)) {
       throw GgufException.of(null, "%s is a directory, not a GGUF file", name);
@@ -61,6 +65,10 @@ public final class GgufFile {
     }
     try (var channel = FileChannel.open(path, StandardOpenOption.READ)) {
       return new FileParser(path, new ByteReader(channel)).read();
+    } catch (GgufException e) {
+      throw PIECE.matcher(name).find()
+          ? GgufException.with("by its name this is a piece of a file: join the pieces with cat", e)
+          : e;
     } catch (NoSuchFileException e) {
       throw GgufException.of(e, "no such file: %s", name);
     } catch (AccessDeniedException e) {
@@ -70,32 +78,37 @@ public final class GgufFile {
     }
   }
 
-  /** Path the file was read from. */
+  /** Path of the file; of a split model, that of its first shard, by which llama.cpp opens it. */
   public Path path() {
-    return path;
+    return shards.getFirst().path();
   }
 
-  /** Format version, 2 or 3. */
+  /** The files that the model lies in, in order; one unless it is split. */
+  public List<Shard> shards() {
+    return shards;
+  }
+
+  /** Format version, 2 or 3; of a split model, that of its first shard. */
   public int version() {
-    return version;
+    return shards.getFirst().version();
   }
 
-  /** Length of the file, in bytes. */
+  /** Length of the file, in bytes; of a split model, of all shards. */
   public long size() {
-    return size;
+    return shards.stream().mapToLong(Shard::size).sum();
   }
 
-  /** Alignment of tensor data, in bytes, a power of two. */
+  /** Alignment of tensor data, in bytes, a power of two; of a split model, in its first shard. */
   public long alignment() {
-    return alignment;
+    return shards.getFirst().alignment();
   }
 
-  /** Byte at which the tensor data begin. */
+  /** Byte at which the tensor data begin; of a split model, in its first shard. */
   public long dataOffset() {
-    return dataOffset;
+    return shards.getFirst().dataOffset();
   }
 
-  /** The key-value pairs. */
+  /** The key-value pairs; of a split model, those of its first shard. */
   public Metadata metadata() {
     return metadata;
   }
@@ -105,7 +118,7 @@ public final class GgufFile {
     return metadata.integer(architecture().orElse("") + ".context_length");
   }
 
-  /** The tensors, in file order. */
+  /** The tensors, in file order, shard after shard. */
   public List<TensorInfo> tensors() {
     return tensors;
   }
@@ -115,13 +128,13 @@ public final class GgufFile {
     return Optional.ofNullable(byName.get(name));
   }
 
+  /** What the file is for. */
+  public GgufKind kind() {
+    return GgufKind.of(this);
+  }
+
   /** The architecture, such as {@code llama}, if the file names one. */
   public Optional<String> architecture() {
     return metadata.string("general.architecture");
-  }
-
-  /** Number of files the model is split into; 1 when it is whole. */
-  public int splitCount() {
-    return Math.clamp(metadata.integer("split.count").orElse(1), 1, Integer.MAX_VALUE);
   }
 }

@@ -34,8 +34,24 @@ public final class LoadChecks {
    * llama.cpp.
    */
   public static List<Problem> problems(GgufFile file) {
+    List<Problem> problems = new ArrayList<>();
+    if (file.kind() != GgufKind.MODEL) {
+      String name = GgufException.sentence("%s is ", file.shards().getFirst().name());
+      String message = name + file.kind().sentence(file);
+      problems.add(new Problem("general.type", message, GgufException.NOWHERE));
+    }
+    problems.addAll(faults(file));
+    return List.copyOf(problems);
+  }
+
+  /** What is wrong with a file for what it is: a file that is no model need not be loaded. */
+  public static List<Problem> faults(GgufFile file) {
     var checks = new LoadChecks(file, file.architecture().orElse(""));
-    if (checks.architecture.isEmpty()) {
+    if (file.kind() == GgufKind.VOCABULARY) {
+      VocabularyChecks.run(checks);
+    } else if (file.kind() != GgufKind.MODEL) {
+      return List.of();
+    } else if (checks.architecture.isEmpty()) {
       checks.report("general.architecture", "names no architecture");
     } else {
       BlockChecks.run(checks);
@@ -110,6 +126,12 @@ public final class LoadChecks {
             ? GgufException.sentence("%s is missing: it ", key)
             : GgufException.sentence("%s is %s: it ", key, found);
     problem(key, subject + GgufException.sentence(format, args), offset);
+  }
+
+  /** Adds a problem of a key in words that name the key themselves. */
+  void say(String key, String format, Object... args) {
+    long offset = metadata().offset(key).orElse(GgufException.NOWHERE);
+    problem(key, GgufException.sentence(format, args), offset);
   }
 
   /** Adds a problem of a tensor. */

@@ -1,5 +1,6 @@
 package org.modeltracer.gguf;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Collectors;
 
@@ -9,10 +10,12 @@ import java.util.stream.Collectors;
  * @param name name of the tensor, 1 … 63 bytes
  * @param type element type
  * @param shape elements along each dimension, the fastest first; empty for a scalar
- * @param offset byte of the file at which the data begin
+ * @param file that holds the data
+ * @param offset byte of that file at which the data begin
  * @param bytes length of the data
  */
-public record TensorInfo(String name, GgmlType type, List<Long> shape, long offset, long bytes) {
+public record TensorInfo(
+    String name, GgmlType type, List<Long> shape, Path file, long offset, long bytes) {
   /** Copies the shape. */
   public TensorInfo {
     shape = List.copyOf(shape);
@@ -26,6 +29,12 @@ public record TensorInfo(String name, GgmlType type, List<Long> shape, long offs
   /** Number of elements. */
   public long elements() {
     return shape.stream().mapToLong(Long::longValue).reduce(1, (a, b) -> a * b);
+  }
+
+  /** Its name, and with it that of its file where this is one of several. */
+  public String place() {
+    boolean shard = ShardName.of(file).filter(named -> named.count() > 1).isPresent();
+    return shard ? name + " (in " + file.getFileName() + ")" : name;
   }
 
   /** Byte of the file just after the data. */

@@ -2,6 +2,7 @@ package org.modeltracer.gguf;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,11 +20,13 @@ final class TensorTableParser {
 
   private static final int MOST_DIMENSIONS = 4;
 
+  private final Path file;
   private final ByteReader in;
   private final long alignment;
   private long expectedOffset;
 
-  TensorTableParser(ByteReader in, long alignment) {
+  TensorTableParser(Path file, ByteReader in, long alignment) {
+    this.file = file;
     this.in = in;
     this.alignment = alignment;
   }
@@ -52,9 +55,14 @@ final class TensorTableParser {
     GgmlType type =
         GgmlType.ofId(id)
             .orElseThrow(
-                () -> GgufException.at(typeAt, "tensor \"%s\" has unknown type %d", name, id));
+                () ->
+                    GgufException.at(
+                        typeAt,
+                        "tensor \"%s\" has unknown type %d: " + StrangeType.words(id),
+                        name,
+                        id));
     long bytes = bytes(name, type, shape, shapeAt);
-    return new TensorInfo(name, type, shape, offset(name, bytes), bytes);
+    return new TensorInfo(name, type, shape, file, offset(name, bytes), bytes);
   }
 
   private String name() throws IOException {

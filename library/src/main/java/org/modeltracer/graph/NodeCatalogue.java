@@ -2,6 +2,7 @@ package org.modeltracer.graph;
 
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,8 +16,9 @@ import org.modeltracer.model.Site;
 /**
  * The nodes of a graph that can be compared with another graph's, each with a key.
  *
- * <p>Left out are what only rearranges, what has no row for each token, and what depends on which
- * cells of the cache are in use: raw scores and writes into the cache.
+ * <p>Left out are what only rearranges, what has no row for each token, what depends on which cells
+ * of the cache are in use: raw scores and writes into the cache; and products with a weight whose
+ * scale is a tensor of its own, which mean something only once they are multiplied with it.
  */
 public final class NodeCatalogue {
   private static final int DEPTH = 4;
@@ -27,10 +29,16 @@ public final class NodeCatalogue {
   private final SiteMap map;
   private final Map<String, Integer> occurrences = new HashMap<>();
   private final Map<GraphNode, NodeInfo> nodes = new LinkedHashMap<>();
+  private final Set<GraphNode> unscaled = new HashSet<>();
 
   /** The nodes of a surveyed graph. */
   public NodeCatalogue(SiteMap map) {
     this.map = map;
+    for (GraphNode node : map.graph().nodes()) {
+      if (node.is(Op.MUL) && isScale(node.source(1), 0)) {
+        unscaled.add(node.sources().getFirst().origin());
+      }
+    }
     for (GraphNode node : map.graph().nodes()) {
       String kind = kind(node, 0);
       int occurrence = occurrences.merge(kind, 1, Integer::sum) - 1;
@@ -38,6 +46,17 @@ public final class NodeCatalogue {
         nodes.put(node, info(node, kind + "#" + occurrence));
       }
     }
+  }
+
+  /**
+   * Whether these are the values of a {@code .scale} tensor, perhaps one for each expert chosen.
+   */
+  private static boolean isScale(@Nullable GraphNode node, int depth) {
+    return node != null
+        && depth < DEPTH
+        && (node.isLeaf()
+            ? node.isWeight() && node.name().endsWith(".scale")
+            : !node.is(Op.MUL_MAT) && isScale(node.source(0), depth + 1));
   }
 
   private static String kind(GraphNode node, int depth) {
@@ -57,7 +76,7 @@ public final class NodeCatalogue {
     if (place != null && place.site() == Site.ATTENTION) {
       return true;
     }
-    if (node.type() != TensorType.F32 || width(node) == 0) {
+    if (node.type() != TensorType.F32 || width(node) == 0 || unscaled.contains(node)) {
       return false;
     }
     return place != null

@@ -35,16 +35,17 @@ public final class LlamaModel implements AutoCloseable {
   private final Set<LlamaContext> contexts = new HashSet<>();
   private long address;
 
-  LlamaModel(LlamaRuntime runtime, Path file, ModelOptions options) {
+  LlamaModel(LlamaRuntime runtime, Path named, ModelOptions options) {
     this.runtime = runtime;
-    this.file = file;
     this.options = options;
     servers = RpcEndpoint.parse(options.placement().rpcServers());
-    if (!Files.isReadable(file)) {
+    if (!Files.isReadable(named)) {
       throw new LlamaException(
-          LlamaException.Kind.MODEL, file + ": no such file, or no permission to read it");
+          LlamaException.Kind.MODEL, named + ": no such file, or no permission to read it");
     }
-    GgufFile header = header(file);
+    GgufFile header = header(named);
+    // llama.cpp finds the shards of a split model when given the first.
+    file = header == null ? named : header.path();
     runtime.log().clear();
     var progress = new Progress(options);
     address = load(options, viewsItsWeights(header), progress);
@@ -181,7 +182,7 @@ public final class LlamaModel implements AutoCloseable {
     return runtime;
   }
 
-  /** File the model was loaded from. */
+  /** File the model was loaded from; of a split model, its first shard. */
   public Path file() {
     return file;
   }

@@ -21,7 +21,7 @@ public final class RunDescription {
   private final LlamaModel model;
   private final TracedSession session;
   private final SessionOptions options;
-  private final CompletableFuture<String> sha256;
+  private final CompletableFuture<Map<String, String>> hashes;
   private final long begin = System.nanoTime();
   private final PromptLog prompts = new PromptLog();
 
@@ -31,7 +31,7 @@ public final class RunDescription {
     this.session = session;
     this.options = options;
     model = session.context().model();
-    sha256 = CompletableFuture.supplyAsync(() -> Hashes.file(file.path()));
+    hashes = CompletableFuture.supplyAsync(() -> Hashes.files(file));
   }
 
   /** Version of this program, from the build. */
@@ -98,7 +98,10 @@ public final class RunDescription {
   private Map<String, Object> model() {
     var info = new LinkedHashMap<String, Object>();
     info.put("file", file.path().getFileName().toString());
-    info.put("sha256", sha256.join());
+    info.put("sha256", Hashes.model(hashes.join()));
+    if (file.shards().size() > 1) {
+      info.put("shards", hashes.join());
+    }
     info.put("bytes", file.size());
     info.put("architecture", file.architecture().orElse(null));
     info.put("name", file.metadata().string("general.name").orElse(null));

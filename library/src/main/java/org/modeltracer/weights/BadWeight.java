@@ -59,7 +59,7 @@ public record BadWeight(
     String what =
         "%s has %d bad value%s (%d NaN, %d Inf), the first at %s"
             .formatted(
-                tensor.name(),
+                tensor.place(),
                 stats.bad(),
                 stats.bad() == 1 ? "" : "s",
                 stats.nan(),

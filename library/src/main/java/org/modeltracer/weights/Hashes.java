@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
@@ -12,6 +13,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.Shard;
 import org.modeltracer.gguf.TensorInfo;
 
 /** SHA-256 of files and of the tensors in them, streamed. */
@@ -34,18 +36,50 @@ public final class Hashes {
   }
 
   /**
+   * Hash of each file that a model lies in, by name and in order.
+   *
+   * @throws UncheckedIOException when one cannot be read
+   */
+  public static Map<String, String> files(GgufFile model) {
+    Map<String, String> hashes = new LinkedHashMap<>();
+    model.shards().forEach(shard -> hashes.put(shard.name(), file(shard.path())));
+    return hashes;
+  }
+
+  /**
+   * One hash of a model: its file's; of a split model, that of its shards' hashes as {@code
+   * sha256sum} prints them.
+   *
+   * @param files hash of each file by name, as {@link #files} has them
+   */
+  public static String model(Map<String, String> files) {
+    if (files.size() == 1) {
+      return files.values().iterator().next();
+    }
+    MessageDigest digest = sha256();
+    files.forEach(
+        (name, hash) ->
+            digest.update((hash + "  " + name + "\n").getBytes(StandardCharsets.UTF_8)));
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  /**
    * Hash of each tensor's bytes as they lie in the file, padding left out, in file order.
    *
    * @throws UncheckedIOException when it cannot be read
    */
   public static Map<String, String> tensors(GgufFile file) {
     Map<String, String> hashes = new LinkedHashMap<>();
-    try (var channel = FileChannel.open(file.path(), StandardOpenOption.READ)) {
-      for (TensorInfo tensor : file.tensors()) {
-        hashes.put(tensor.name(), part(channel, tensor.offset(), tensor.bytes()));
+    for (Shard shard : file.shards()) {
+      try (var channel = FileChannel.open(shard.path(), StandardOpenOption.READ)) {
+        for (TensorInfo tensor : file.tensors()) {
+          if (tensor.file().equals(shard.path())) {
+            hashes.put(tensor.name(), part(channel, tensor.offset(), tensor.bytes()));
+          }
+        }
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
       }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
     return hashes;
   }

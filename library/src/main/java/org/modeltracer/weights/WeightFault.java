@@ -11,6 +11,10 @@ public enum WeightFault {
   INF(Severity.CRITICAL),
   /** Values far larger, or far smaller, than those of the same tensor in other layers. */
   ABSURD_SCALE(Severity.WARNING),
+  /** A weight without the scale tensor that the others of its type have. */
+  MISSING_SCALE(Severity.WARNING),
+  /** Zeros among the factors that rotary positions are divided by. */
+  ZERO_FACTOR(Severity.CRITICAL),
   /** A tensor without a single value that is not zero. */
   ZERO_TENSOR(Severity.WARNING),
   /** An expert of a mixture all of whose values are zero. */

@@ -5,14 +5,20 @@ import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
+import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.Shard;
 import org.modeltracer.gguf.TensorInfo;
 
 /**
- * The weights as they are in the file, mapped into memory and converted to float32 by ggml.
+ * The weights as they are in the file or files, mapped into memory and converted to float32 by
+ * ggml.
  *
  * <p>What a backend holds may be packed differently; the file is what can be wrong. May be read by
  * several threads at once.
@@ -22,7 +28,7 @@ public final class WeightFile implements AutoCloseable {
 
   private final GgufFile gguf;
   private final Dequantizer ggml;
-  private final FileChannel channel;
+  private final Map<Path, FileChannel> channels = new HashMap<>();
 
   /** Takes the rows of a tensor, several at a time and in order. */
   public interface Rows {
@@ -36,16 +42,19 @@ public final class WeightFile implements AutoCloseable {
   }
 
   /**
-   * Opens a file.
+   * Opens a file, or all files of a split model.
    *
-   * @throws UncheckedIOException when it cannot be read
+   * @throws UncheckedIOException when one cannot be read
    */
   public WeightFile(GgufFile gguf, Dequantizer ggml) {
     this.gguf = gguf;
     this.ggml = ggml;
     try {
-      channel = FileChannel.open(gguf.path(), StandardOpenOption.READ);
+      for (Shard shard : gguf.shards()) {
+        channels.put(shard.path(), FileChannel.open(shard.path(), StandardOpenOption.READ));
+      }
     } catch (IOException e) {
+      close();
       throw failed(e);
     }
   }
@@ -99,7 +108,8 @@ public final class WeightFile implements AutoCloseable {
               .formatted(offset, offset + size, tensor.name(), tensor.bytes()));
     }
     try {
-      return channel.map(FileChannel.MapMode.READ_ONLY, tensor.offset() + offset, size, arena);
+      return Objects.requireNonNull(channels.get(tensor.file()))
+          .map(FileChannel.MapMode.READ_ONLY, tensor.offset() + offset, size, arena);
     } catch (IOException e) {
       throw failed(e);
     }
@@ -112,7 +122,9 @@ public final class WeightFile implements AutoCloseable {
   @Override
   public void close() {
     try {
-      channel.close();
+      for (FileChannel channel : channels.values()) {
+        channel.close();
+      }
     } catch (IOException e) {
       throw failed(e);
     }

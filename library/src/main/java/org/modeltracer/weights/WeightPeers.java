@@ -26,32 +26,33 @@ public final class WeightPeers {
   /**
    * Says what is absurd about a tensor's scale, or null.
    *
+   * <p>Where a weight has a {@code .scale} tensor of its own, magnitudes are those of the product;
+   * such a tensor alone may have any.
+   *
    * @param most peers looked at, the nearest layers first
    */
   public @Nullable String absurd(TensorInfo tensor, int most) {
-    WeightStats own = file.stats(tensor);
-    if (own.absMax() == 0) {
+    double own = file.absMax(tensor);
+    if (own == 0 || file.lacksScale(tensor) || tensor.name().endsWith("scale")) {
       return null;
     }
-    List<Float> others =
+    List<Double> others =
         peers(tensor).stream()
+            .filter(t -> !file.lacksScale(t))
             .limit(most)
-            .map(t -> file.stats(t).absMax())
+            .map(file::absMax)
             .filter(x -> x > 0)
             .sorted()
             .toList();
     if (others.isEmpty()) {
-      return own.absMax() > limits.weightAbs()
-          ? "max |w| %.4g, which no weight should need".formatted(own.absMax())
+      return own > limits.weightAbs()
+          ? "max |w| %.4g, which no weight should need".formatted(own)
           : null;
     }
     double median = others.get(others.size() / 2);
-    boolean large = own.absMax() > limits.weightRatio() * median;
-    boolean small =
-        others.size() >= ENOUGH_TO_CALL_SMALL && own.absMax() * limits.weightRatio() < median;
-    return large || small
-        ? "max |w| %.4g, in other layers %.4g".formatted(own.absMax(), median)
-        : null;
+    boolean large = own > limits.weightRatio() * median;
+    boolean small = others.size() >= ENOUGH_TO_CALL_SMALL && own * limits.weightRatio() < median;
+    return large || small ? "max |w| %.4g, in other layers %.4g".formatted(own, median) : null;
   }
 
   /** The same tensor of other layers, the nearest first. */

@@ -6,9 +6,12 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.GgufKind;
 import org.modeltracer.gguf.TensorInfo;
 
 /**
@@ -19,6 +22,8 @@ import org.modeltracer.gguf.TensorInfo;
  */
 public final class WeightScan {
   private static final int SHAPE_OF_EXPERTS = 3;
+  private static final Pattern ROTARY_FACTORS =
+      Pattern.compile("(^|\\.)rope_(freqs|factors_\\w+)\\.weight$");
 
   /** Listens for how far a scan is; called by several threads, one at a time. */
   public interface Progress {
@@ -31,14 +36,20 @@ public final class WeightScan {
    *
    * @param tensors number of tensors looked at
    * @param values number of values looked at
-   * @param skipped tensors that ggml cannot convert to float32, such as integers
+   * @param integers tensors of whole numbers, in which nothing can be NaN or infinite
+   * @param unread tensors that ggml cannot convert to float32, of which nobody knows
    * @param findings what is wrong, in file order
    */
   public record Result(
-      int tensors, long values, List<String> skipped, List<WeightFinding> findings) {
+      int tensors,
+      long values,
+      List<String> integers,
+      List<String> unread,
+      List<WeightFinding> findings) {
     /** Copies the lists. */
     public Result {
-      skipped = List.copyOf(skipped);
+      integers = List.copyOf(integers);
+      unread = List.copyOf(unread);
       findings = List.copyOf(findings);
     }
   }
@@ -58,15 +69,22 @@ public final class WeightScan {
       read(file, tensors, threads, progress);
       var peers = new WeightPeers(file, limits);
       List<WeightFinding> findings = new ArrayList<>();
+      // Sums of squared activations differ from layer to layer as much as they like.
+      boolean ofWeights = gguf.kind() != GgufKind.IMPORTANCE_MATRIX;
       for (TensorInfo tensor : tensors) {
-        judge(file, tensor, peers, findings);
+        judge(file, tensor, peers, ofWeights, findings);
       }
       return new Result(
           tensors.size(),
           tensors.stream().mapToLong(TensorInfo::elements).sum(),
-          gguf.tensors().stream().filter(t -> !file.readable(t)).map(TensorInfo::name).toList(),
+          names(gguf, t -> t.type().integer()),
+          names(gguf, t -> !t.type().integer() && !file.readable(t)),
           findings);
     }
+  }
+
+  private static List<String> names(GgufFile gguf, Predicate<TensorInfo> which) {
+    return gguf.tensors().stream().filter(which).map(TensorInfo::name).toList();
   }
 
   private static void read(Weights file, List<TensorInfo> tensors, int threads, Progress progress) {
@@ -105,7 +123,11 @@ public final class WeightScan {
   }
 
   private static void judge(
-      Weights file, TensorInfo tensor, WeightPeers peers, List<WeightFinding> findings) {
+      Weights file,
+      TensorInfo tensor,
+      WeightPeers peers,
+      boolean ofWeights,
+      List<WeightFinding> findings) {
     WeightStats stats = file.stats(tensor);
     if (stats.bad() > 0) {
       BadWeight bad = BadWeight.of(file, tensor, stats);
@@ -119,9 +141,23 @@ public final class WeightScan {
               bad.part(),
               bad.message()));
     }
-    String absurd = peers.absurd(tensor, Integer.MAX_VALUE);
+    String absurd = ofWeights ? peers.absurd(tensor, Integer.MAX_VALUE) : null;
     if (absurd != null) {
       findings.add(finding(tensor, WeightFault.ABSURD_SCALE, stats.elements(), null, absurd));
+    }
+    if (file.lacksScale(tensor)) {
+      String scale = tensor.name().replaceFirst("weight$", "scale");
+      String message =
+          "the file has no %s, other weights of type %s have theirs: llama.cpp multiplies by 1"
+              .formatted(scale, tensor.type());
+      findings.add(finding(tensor, WeightFault.MISSING_SCALE, stats.elements(), null, message));
+    }
+    if (ROTARY_FACTORS.matcher(tensor.name()).find() && stats.zero() > 0) {
+      String message =
+          "%d of %d values are 0, by which llama.cpp divides angles"
+              .formatted(stats.zero(), stats.elements());
+      findings.add(finding(tensor, WeightFault.ZERO_FACTOR, stats.zero(), null, message));
+      return;
     }
     // One row alone, such as a bias or a norm, is a tensor; biases may well be zero.
     if (stats.allZero()) {
@@ -158,6 +194,6 @@ public final class WeightScan {
   private static WeightFinding finding(
       TensorInfo tensor, WeightFault kind, long count, @Nullable List<Long> index, String message) {
     return new WeightFinding(
-        tensor.name(), kind, count, index, null, null, tensor.name() + ": " + message);
+        tensor.name(), kind, count, index, null, null, tensor.place() + ": " + message);
   }
 }

@@ -185,6 +185,44 @@ class OwnFaultsTest {
     }
   }
 
+  /**
+   * Every value fits F16, and so does every mean of them; their sum, before it is divided, does
+   * not.
+   */
+  @Test
+  void f16OverflowInsideFlashAttention() {
+    String weight = "blk.1.attn_v.weight";
+    Path file = BrokenModel.of("tinyllama-mha-f32.gguf").scale(weight, 4000).write(folder, "sums");
+    int[] ids = new int[40];
+    Arrays.fill(ids, Prompts.ids("short")[3]);
+    try (var off = run(file, Diagnosed.options(CacheType.F16, FlashAttention.OFF)).prompt(ids)) {
+      assertThat(off.critical()).isEmpty();
+    }
+    try (var run = run(file, Diagnosed.options(CacheType.F16, FlashAttention.ON)).prompt(ids)) {
+      RootCause cause = run.cause();
+      assertThat(cause.cause()).isEqualTo(Cause.F16_OVERFLOW);
+      assertThat(cause.op()).isEqualTo("FLASH_ATTN_EXT");
+      assertThat(cause.layer()).isEqualTo(1);
+      assertThat(cause.weight()).isEqualTo(weight);
+      assertThat(cause.message())
+          .contains("flash attention sums", "without flash attention the pass is finite");
+    }
+  }
+
+  @Test
+  void zeroRotaryFactors() {
+    String weight = "rope_factors_short.weight";
+    Path base = Path.of("models", "archs", "phi3-dense-f16.gguf");
+    Path file = new BrokenModel(base).zero(weight, 12, 8).write(folder, "factors");
+    try (var run = run(file).prompt(1, 2, 3, 4)) {
+      RootCause cause = run.cause();
+      assertThat(cause.cause()).isEqualTo(Cause.BAD_WEIGHT);
+      assertThat(cause.op()).isEqualTo("ROPE");
+      assertThat(cause.weight()).isEqualTo(weight);
+      assertThat(cause.message()).contains("2 of 16 values of rope_factors_short.weight are 0");
+    }
+  }
+
   @Test
   void blockSumOverflow() {
     String weight = "blk.1.attn_norm.weight";

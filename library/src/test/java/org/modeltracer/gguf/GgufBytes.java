@@ -94,6 +94,12 @@ public final class GgufBytes {
     return this;
   }
 
+  /** Leaves room for data of a {@link #line}. */
+  public GgufBytes pad(long bytes) {
+    dataBytes += bytes;
+    return this;
+  }
+
   public byte[] header() {
     return join(
         "GGUF".getBytes(StandardCharsets.US_ASCII),

@@ -163,13 +163,6 @@ class GgufFileTest {
   }
 
   @Test
-  void splitFilesAreRecognised() {
-    assertThat(new GgufBytes().read(directory).splitCount()).isEqualTo(1);
-    var split = new GgufBytes().pair("split.count", 2, new byte[] {5, 0}).read(directory);
-    assertThat(split.splitCount()).isEqualTo(5);
-  }
-
-  @Test
   void whatIsNoFileSaysSo() throws Exception {
     assertThatThrownBy(() -> GgufFile.read(directory.resolve("absent.gguf")))
         .isInstanceOf(GgufException.class)

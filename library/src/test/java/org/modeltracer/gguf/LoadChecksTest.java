@@ -19,6 +19,8 @@ class LoadChecksTest {
   private int tokens = 3;
   private Consumer<GgufBytes> headCount = file -> file.u32("toy.attention.head_count", heads);
   private Consumer<GgufBytes> more = file -> {};
+  private Consumer<GgufBytes> perLayerKvHeads =
+      file -> file.u32("toy.attention.head_count_kv", kvHeads);
   private String query = "attn_q";
 
   @Test
@@ -109,6 +111,32 @@ class LoadChecksTest {
         .containsExactly(
             "toy.attention.head_count is missing: it must be a number of heads, or one"
                 + " for each of the 2 layers");
+  }
+
+  @Test
+  void noKeyValueHeadsWhereThereAreKeys() {
+    byte[] none = GgufBytes.join(GgufBytes.u32(2), GgufBytes.u32(0));
+    String key = "toy.attention.head_count_kv";
+    perLayerKvHeads = file -> file.array(key, 4, 2, none);
+    assertThat(LoadChecks.problems(model())).as("a layer without keys").isEmpty();
+    more = file -> file.tensor("blk.1.attn_k.weight", 8, 4);
+    assertProblem(
+        "toy.attention.head_count_kv of layer 1 is 0, but blk.1.attn_k.weight makes 4 values of 2");
+  }
+
+  @Test
+  void normsAndBiasesAreF32() {
+    for (String name : new String[] {"blk.1.ffn_norm.weight", "blk.0.attn_q.bias"}) {
+      more = file -> file.line(name, 1, 96, 8).pad(32);
+      assertThat(LoadChecks.problems(model()))
+          .extracting(LoadChecks.Problem::message)
+          .containsExactly(
+              name
+                  + " is f16, llama.cpp needs f32 there: convert the model again, norms and biases"
+                  + " in f32");
+    }
+    more = file -> file.line("blk.1.ssm_conv1d.weight", 1, 96, 8).pad(32);
+    assertThat(LoadChecks.problems(model())).isEmpty();
   }
 
   @Test
@@ -203,11 +231,11 @@ class LoadChecksTest {
             .u32("toy.block_count", blocks)
             .u32("toy.context_length", 16)
             .u32("toy.embedding_length", width)
-            .u32("toy.attention.head_count_kv", kvHeads)
             .text("tokenizer.ggml.model", "gpt2")
             .texts("tokenizer.ggml.tokens", names)
             .tensor("token_embd.weight", 8, 3);
     headCount.accept(file);
+    perLayerKvHeads.accept(file);
     more.accept(file);
     for (int layer = 0; layer < 2; layer++) {
       file.tensor("blk." + layer + "." + query + ".weight", 8, 8);

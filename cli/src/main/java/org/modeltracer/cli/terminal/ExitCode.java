@@ -10,7 +10,7 @@ public enum ExitCode {
   USAGE(2),
   /** A model file that is malformed or cannot be loaded. */
   BAD_FILE(3),
-  /** Nothing was checked, which is not a pass. */
+  /** Nothing was checked, or not all of it could be, which is not a pass. */
   NOTHING(4),
   /** The runtime failed, or this program did. */
   FAILURE(5),

@@ -14,6 +14,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.ArrayValue;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.GgufKind;
+import org.modeltracer.gguf.Shard;
 import org.modeltracer.gguf.TensorInfo;
 import org.modeltracer.gguf.Value;
 import org.modeltracer.graph.FoundSite;
@@ -29,9 +31,17 @@ import org.modeltracer.model.Site;
 public record FileReport(GgufFile file, @Nullable List<FoundSite> sites) {
   private static final int WIDEST = 96;
 
-  private record Tensor(String name, String type, List<Long> shape, long offset, long bytes) {
+  private record Tensor(
+      String name, String type, List<Long> shape, String file, long offset, long bytes) {
     static Tensor of(TensorInfo t) {
-      return new Tensor(t.name(), t.type().ggmlName(), t.shape(), t.offset(), t.bytes());
+      String file = String.valueOf(t.file().getFileName());
+      return new Tensor(t.name(), t.type().ggmlName(), t.shape(), file, t.offset(), t.bytes());
+    }
+  }
+
+  private record Part(String file, int version, long bytes, long alignment, long dataOffset) {
+    static Part of(Shard s) {
+      return new Part(s.name(), s.version(), s.size(), s.alignment(), s.dataOffset());
     }
   }
 
@@ -49,10 +59,12 @@ public record FileReport(GgufFile file, @Nullable List<FoundSite> sites) {
 
   private record Contents(
       String file,
+      String kind,
       int version,
       long bytes,
       long alignment,
       long dataOffset,
+      List<Part> files,
       Map<String, String> metadata,
       List<Tensor> tensors,
       List<Watched> sites,
@@ -68,10 +80,12 @@ public record FileReport(GgufFile file, @Nullable List<FoundSite> sites) {
     }
     return new Contents(
         file.path().getFileName().toString(),
+        file.kind().id(),
         file.version(),
         file.size(),
         file.alignment(),
         file.dataOffset(),
+        file.shards().stream().map(Part::of).toList(),
         metadata,
         file.tensors().stream().map(Tensor::of).toList(),
         found.stream().map(Watched::of).toList(),
@@ -117,10 +131,15 @@ public record FileReport(GgufFile file, @Nullable List<FoundSite> sites) {
   }
 
   private void contents(Terminal terminal) {
-    terminal.println(
-        terminal.styled("@|bold " + file.path().getFileName() + "|@")
-            + "  GGUF v%d, %,d bytes, alignment %d, tensor data from byte %,d"
-                .formatted(file.version(), file.size(), file.alignment(), file.dataOffset()));
+    for (Shard shard : file.shards()) {
+      terminal.println(
+          terminal.styled("@|bold " + shard.name() + "|@")
+              + "  GGUF v%d, %,d bytes, alignment %d, tensor data from byte %,d"
+                  .formatted(shard.version(), shard.size(), shard.alignment(), shard.dataOffset()));
+    }
+    if (file.kind() != GgufKind.MODEL) {
+      terminal.println(file.kind().sentence(file));
+    }
     terminal.println("");
     terminal.println(terminal.styled("@|bold Metadata|@  " + file.metadata().size() + " keys"));
     for (String key : file.metadata().keys()) {
@@ -129,15 +148,17 @@ public record FileReport(GgufFile file, @Nullable List<FoundSite> sites) {
     }
     terminal.println("");
     terminal.println(terminal.styled("@|bold Tensors|@  " + file.tensors().size()));
+    boolean split = file.shards().size() > 1;
     for (TensorInfo t : file.tensors()) {
       terminal.println(
           "  %-36s %-8s %-20s %,12d bytes at %,d"
-              .formatted(
-                  t.name(),
-                  t.type().ggmlName(),
-                  t.shape().stream().map(String::valueOf).collect(Collectors.joining(" × ")),
-                  t.bytes(),
-                  t.offset()));
+                  .formatted(
+                      t.name(),
+                      t.type().ggmlName(),
+                      t.shape().stream().map(String::valueOf).collect(Collectors.joining(" × ")),
+                      t.bytes(),
+                      t.offset())
+              + (split ? " of " + t.file().getFileName() : ""));
     }
     terminal.println("");
   }

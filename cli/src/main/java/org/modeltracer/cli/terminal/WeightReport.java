@@ -33,11 +33,11 @@ public final class WeightReport {
     } else {
       print(gguf, result);
     }
-    if (result.tensors() == 0) {
-      return ExitCode.NOTHING;
+    if (result.findings().stream().anyMatch(f -> f.kind().severity() != Severity.INFO)) {
+      return ExitCode.FINDINGS;
     }
-    boolean told = result.findings().stream().anyMatch(f -> f.kind().severity() != Severity.INFO);
-    return told ? ExitCode.FINDINGS : ExitCode.PASS;
+    boolean all = result.tensors() > 0 && result.unread().isEmpty();
+    return all ? ExitCode.PASS : ExitCode.NOTHING;
   }
 
   private void print(GgufFile gguf, WeightScan.Result result) {
@@ -49,11 +49,22 @@ public final class WeightReport {
           terminal.styled("  @|bold,red " + finding.tensor() + "|@  ")
               + finding.message().replaceFirst("^" + Pattern.quote(finding.tensor()) + ":? ", ""));
     }
-    if (!result.skipped().isEmpty()) {
-      terminal.println("  not scanned: " + String.join(", ", result.skipped()));
+    if (!result.integers().isEmpty()) {
+      terminal.println("  whole numbers: " + String.join(", ", result.integers()));
     }
-    if (result.findings().isEmpty()) {
-      terminal.println(terminal.styled("@|green No faults in the weights.|@"));
+    if (!result.unread().isEmpty()) {
+      terminal.println(
+          terminal.styled("  @|yellow not scanned|@, llama.cpp does not convert their types: ")
+              + String.join(", ", result.unread()));
+    }
+    if (result.tensors() == 0) {
+      terminal.println("Nothing was scanned.");
+    } else if (result.findings().isEmpty()) {
+      terminal.println(
+          terminal.styled(
+              result.unread().isEmpty()
+                  ? "@|green No faults in the weights.|@"
+                  : "No faults in the %d tensors that were scanned.".formatted(result.tensors())));
     }
   }
 }

@@ -1,5 +1,6 @@
 package org.modeltracer.gate.checks;
 
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.anomaly.RootCause;
@@ -16,6 +17,8 @@ import org.modeltracer.anomaly.Severity;
  * @param op operation that made it, null for none
  * @param layer layer index, -1 for the embedding, null for none
  * @param offset byte of the file, null when it is no byte
+ * @param file name of the shard that it is about, null where the model is one file, or all are
+ *     meant
  */
 public record Evidence(
     String rule,
@@ -24,7 +27,20 @@ public record Evidence(
     @Nullable String tensor,
     @Nullable String op,
     @Nullable Integer layer,
-    @Nullable Long offset) {
+    @Nullable Long offset,
+    @Nullable String file) {
+
+  /** Evidence about a model that is one file, or about all of its files. */
+  public Evidence(
+      String rule,
+      Severity severity,
+      String message,
+      @Nullable String tensor,
+      @Nullable String op,
+      @Nullable Integer layer,
+      @Nullable Long offset) {
+    this(rule, severity, message, tensor, op, layer, offset, null);
+  }
 
   /** Evidence without a place. */
   public static Evidence of(String rule, Severity severity, String message) {
@@ -54,5 +70,10 @@ public record Evidence(
         cause == null ? anomaly.op() : cause.op(),
         anomaly.layer(),
         null);
+  }
+
+  /** The file that it is about: the model's, or the shard beside it. */
+  public Path in(Path model) {
+    return file == null ? model : model.resolveSibling(file);
   }
 }

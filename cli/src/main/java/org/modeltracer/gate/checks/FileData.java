@@ -2,6 +2,7 @@ package org.modeltracer.gate.checks;
 
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gguf.GgufFile;
@@ -36,16 +37,49 @@ final class FileData extends Check {
     check
         .signal("tensors", scan.tensors())
         .signal("values", scan.values())
-        .signal("skipped", scan.skipped().size());
+        .signal("integers", scan.integers().size())
+        .signal("unread", scan.unread().size());
     for (WeightFault fault : WeightFault.values()) {
       check.signal(fault.id(), scan.findings().stream().filter(f -> f.kind() == fault).count());
     }
-    if (scan.tensors() == 0) {
+    if (scan.tensors() == 0 && scan.unread().isEmpty()) {
       return check.skipped("no tensor that can be read as numbers");
     }
+    for (String name : scan.unread()) {
+      check.judge(unread(file, name, subject.runtime().version()));
+    }
     scan.findings().forEach(finding -> check.judge(evidence(file, finding, policy)));
+    int unread = scan.unread().size();
     return check.result(
-        "%,d values of %d tensors are sound".formatted(scan.values(), scan.tensors()));
+        "%,d values of %d tensors are sound%s"
+            .formatted(
+                scan.values(),
+                scan.tensors(),
+                unread == 0 ? "" : ", %d not scanned".formatted(unread)));
+  }
+
+  /** What was not looked at is not sound. */
+  private static Evidence unread(GgufFile file, String name, String version) {
+    TensorInfo tensor = file.tensor(name).orElseThrow();
+    return new Evidence(
+        "not_scanned",
+        Severity.WARNING,
+        "%s was not scanned: llama.cpp %s does not convert %s"
+            .formatted(tensor.place(), version, tensor.type()),
+        tensor.name(),
+        null,
+        layer(tensor.name()),
+        tensor.offset(),
+        shard(file, tensor));
+  }
+
+  private static @Nullable String shard(GgufFile file, TensorInfo tensor) {
+    return file.shards().size() > 1 ? String.valueOf(tensor.file().getFileName()) : null;
+  }
+
+  private static @Nullable Integer layer(String tensor) {
+    Matcher layer = IN_LAYER.matcher(tensor);
+    return layer.find() ? Integer.valueOf(layer.group(1)) : null;
   }
 
   private static Evidence evidence(GgufFile file, WeightFinding finding, Policy policy) {
@@ -53,15 +87,16 @@ final class FileData extends Check {
         finding.kind() == WeightFault.ZERO_ROWS && manyRows(file, finding, policy)
             ? Severity.WARNING
             : finding.kind().severity();
-    Matcher layer = IN_LAYER.matcher(finding.tensor());
+    TensorInfo tensor = file.tensor(finding.tensor()).orElseThrow();
     return new Evidence(
         finding.kind().id(),
         severity,
         finding.message(),
         finding.tensor(),
         null,
-        layer.find() ? Integer.valueOf(layer.group(1)) : null,
-        file.tensor(finding.tensor()).map(TensorInfo::offset).orElse(null));
+        layer(finding.tensor()),
+        tensor.offset(),
+        shard(file, tensor));
   }
 
   private static boolean manyRows(GgufFile file, WeightFinding finding, Policy policy) {

@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.gguf.GgufException;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.GgufKind;
 import org.modeltracer.gguf.Metadata;
 
 /** Whether what the file says of itself makes sense: context, heads, special tokens, template. */
@@ -31,6 +32,10 @@ final class FileMetadata extends Check {
     } catch (GgufException e) {
       return CheckResult.of(
           id(), Verdict.SKIPPED, "the file is malformed; see " + FileStructure.ID);
+    }
+    if (file.kind() != GgufKind.MODEL && file.kind() != GgufKind.VOCABULARY) {
+      return CheckResult.of(
+          id(), Verdict.SKIPPED, file.kind() + " has no context, vocabulary or template");
     }
     var check = new CheckResultBuilder(this, subject);
     var problems = new Problems(file, check);

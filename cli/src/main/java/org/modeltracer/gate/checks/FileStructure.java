@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.gguf.GgufException;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.GgufKind;
 import org.modeltracer.gguf.LoadChecks;
 
 /** Whether the file is well-formed GGUF whose header llama.cpp can be trusted with. */
@@ -33,11 +34,20 @@ final class FileStructure extends Check {
     Map<String, @Nullable Object> signals = new LinkedHashMap<>();
     signals.put("bytes", file.size());
     signals.put("tensors", file.tensors().size());
+    signals.put("files", file.shards().size());
+    signals.put("kind", file.kind().id());
+    boolean model = file.kind() == GgufKind.MODEL;
     List<Evidence> evidence =
-        LoadChecks.problems(file).stream()
+        LoadChecks.faults(file).stream()
             .map(p -> Evidence.ofByte("unloadable", Severity.CRITICAL, p.offset(), p.message()))
             .toList();
-    String sound = file.tensors().size() + " tensors, all within the file";
+    int files = file.shards().size();
+    String sound =
+        "%s%d tensors, all within the %s"
+            .formatted(
+                model ? "" : file.kind() + ": ",
+                file.tensors().size(),
+                files == 1 ? "file" : files + " files");
     return evidence.isEmpty()
         ? new CheckResult(id(), Verdict.PASS, signals, sound, evidence)
         : failed(signals, evidence);

@@ -7,7 +7,9 @@ import java.util.Objects;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.policy.Policy;
+import org.modeltracer.gguf.GgufException;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.GgufKind;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
@@ -85,6 +87,21 @@ public final class Subject implements AutoCloseable {
       file = GgufFile.read(request.file());
     }
     return file;
+  }
+
+  /** Why a check cannot be asked of a file that is no model; null when it can. */
+  public @Nullable String notAModel(Check check) {
+    try {
+      GgufKind kind = file().kind();
+      if (kind == GgufKind.MODEL) {
+        return null;
+      }
+      return check.id().equals(FileLoads.ID)
+          ? kind.sentence(file()) + "; only the file was checked"
+          : kind + " is not run";
+    } catch (GgufException e) {
+      return null;
+    }
   }
 
   /** The reference's header; there must be one. */

@@ -51,6 +51,11 @@ final class GateSummary {
         model.put("sha256", Hashes.file(file));
       }
       GgufFile gguf = GgufFile.read(file);
+      if (gguf.shards().size() > 1 && model.get("shards") == null) {
+        Map<String, String> hashes = Hashes.files(gguf);
+        model.put("sha256", Hashes.model(hashes));
+        model.put("shards", hashes);
+      }
       model.putIfAbsent("architecture", gguf.architecture().orElse(null));
       model.putIfAbsent("quantization", Quantization.of(gguf));
       model.put("tensors", Hashes.tensors(gguf));

@@ -140,7 +140,7 @@ public final class Sarif {
 
   private static Map<String, Object> location(Path file, Evidence evidence) {
     var location = new LinkedHashMap<String, Object>();
-    var physical = new LinkedHashMap<String, Object>(artifact(file));
+    var physical = new LinkedHashMap<String, Object>(artifact(evidence.in(file)));
     if (evidence.offset() != null) {
       physical.put("region", Map.of("byteOffset", evidence.offset()));
     }

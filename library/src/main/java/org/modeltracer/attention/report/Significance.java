@@ -31,7 +31,7 @@ final class Significance {
   static double meanAbove(Measure measure, double bound) {
     double error = measure.standardError();
     if (error == 0 || measure.rows() < 2) {
-      return measure.mean() > bound ? Math.pow(0.5, measure.rows()) : 1;
+      return measure.mean() > bound ? Math.pow(0.5, (double) measure.rows()) : 1;
     }
     return TDistribution.of(measure.rows() - 1.0)
         .survivalProbability((measure.mean() - bound) / error);

@@ -41,7 +41,7 @@ public final class LoadChecks {
       BlockChecks.run(checks);
       AttentionChecks.run(checks);
       ExpertChecks.run(checks);
-      NormChecks.run(checks);
+      RangeChecks.run(checks);
       DataChecks.run(checks);
       VocabularyChecks.run(checks);
     }

@@ -66,7 +66,7 @@ class LoadChecksTest {
       byte[] bits = GgufBytes.u32(Float.floatToIntBits(epsilon));
       more = file -> file.pair("toy.attention.layer_norm_rms_epsilon", 6, bits);
       assertProblem(
-          "toy.attention.layer_norm_rms_epsilon is " + epsilon + ": it must be 0 or more");
+          "toy.attention.layer_norm_rms_epsilon is " + epsilon + ": it must be 0 to 1");
     }
     more = file -> file.pair("toy.attention.layer_norm_epsilon", 6, GgufBytes.u32(0));
     assertThat(LoadChecks.problems(model())).isEmpty();

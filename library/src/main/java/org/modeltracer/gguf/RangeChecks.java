@@ -5,7 +5,7 @@ import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
 /**
- * Numbers in metadata lie within the range of their key, and none is infinite or NaN.
+ * Numbers in metadata lie within the range of their key, and none is infinite or NaN but bounds.
  *
  * <p>ggml ends the process over an epsilon below zero; the others make every value wrong, silently.
  * Ranges are far wider than any model needs: what lies outside is damage, not a choice.
@@ -30,7 +30,8 @@ final class RangeChecks {
           new Range("attention.sliding_window", 0, 4_294_967_295.0),
           new Range("attention.key_length", 0, 1 << 20),
           new Range("attention.value_length", 0, 1 << 20),
-          new Range("_logit_softcapping", 0, ANY));
+          new Range("_logit_softcapping", 0, ANY),
+          new Range("_bound", Double.NEGATIVE_INFINITY, Double.POSITIVE_INFINITY));
 
   private RangeChecks() {}
 
@@ -39,7 +40,8 @@ final class RangeChecks {
     for (String key : checks.metadata().keys()) {
       if (key.startsWith(prefix)) {
         look(checks, key, key.substring(prefix.length()));
-      } else if (key.equals("tokenizer.ggml.scores") && numbers(checks, key).anyMatch(Double::isNaN)) {
+      } else if (key.equals("tokenizer.ggml.scores")
+          && numbers(checks, key).anyMatch(Double::isNaN)) {
         checks.report(key, "must hold no NaN");
       }
     }

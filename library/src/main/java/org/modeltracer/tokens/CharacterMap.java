@@ -8,8 +8,8 @@ import java.nio.charset.StandardCharsets;
 /**
  * SentencePiece's {@code precompiled_charsmap}: which characters are replaced before a text is cut.
  *
- * <p>Its bytes are the length of a double-array trie (Darts-clone, 32-bit units, little-endian), the
- * trie, then replacements that end with a zero byte. The longest prefix found in the trie is
+ * <p>Its bytes are the length of a double-array trie (Darts-clone, 32-bit units, little-endian),
+ * the trie, then replacements that end with a zero byte. The longest prefix found in the trie is
  * replaced; what is not found stays.
  */
 final class CharacterMap {

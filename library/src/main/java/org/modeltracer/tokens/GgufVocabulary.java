@@ -118,7 +118,8 @@ public final class GgufVocabulary {
     return IntStream.range(0, texts.length)
         .filter(
             id ->
-                types[id] == TokenType.NORMAL && texts[id].codePointCount(0, texts[id].length()) > 1);
+                types[id] == TokenType.NORMAL
+                    && texts[id].codePointCount(0, texts[id].length()) > 1);
   }
 
   /** Ids by text. */

@@ -59,7 +59,7 @@ final class SentencePieceEncoding implements TextEncoding {
     return out.build().toArray();
   }
 
-  /** A token by its score and its own text, which only equal or better parts could split. */
+  /** Those too that have no parts with a score as good, which must have been learnt before them. */
   @Override
   public int[] unreached() {
     return vocabulary.learnt().filter(id -> !reached(id)).toArray();
@@ -74,7 +74,22 @@ final class SentencePieceEncoding implements TextEncoding {
     IntStream.Builder out = IntStream.builder();
     merge(vocabulary.text(id), out);
     int[] made = out.build().toArray();
-    return made.length == 1 && made[0] == id;
+    return made.length == 1 && made[0] == id && hasEarlierParts(id);
+  }
+
+  private boolean hasEarlierParts(int id) {
+    String text = vocabulary.text(id);
+    float score = vocabulary.score(id);
+    return IntStream.range(1, text.length())
+        .filter(i -> !Character.isLowSurrogate(text.charAt(i)))
+        .anyMatch(i -> earlier(text.substring(0, i), score) && earlier(text.substring(i), score));
+  }
+
+  /** Single characters are there from the start, whatever their score. */
+  private boolean earlier(String part, float score) {
+    Integer id = ids.get(part);
+    return part.codePointCount(0, part.length()) == 1
+        || (id != null && vocabulary.score(id) >= score);
   }
 
   private void merge(String text, IntStream.Builder out) {

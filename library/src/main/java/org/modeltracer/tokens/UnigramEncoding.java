@@ -95,7 +95,8 @@ final class UnigramEncoding implements TextEncoding {
     if (spaced.isEmpty()) {
       return "";
     }
-    return ((vocabulary.flag("add_space_prefix", false) ? " " : "") + spaced).replace(' ', '▁');
+    boolean prefix = !spaced.isBlank() && vocabulary.flag("add_space_prefix", false);
+    return ((prefix ? " " : "") + spaced).replace(' ', '▁');
   }
 
   /** The best cut of a normalized text, by Viterbi's algorithm; the earliest found of equals. */

@@ -70,16 +70,23 @@ final class WordPieceEncoding implements TextEncoding {
 
   @Override
   public int learntTokens() {
-    int firsts = (int) firsts().count();
-    return firsts > 0 ? firsts : 1;
+    return (int) firsts().count();
   }
 
-  /** Tokens that begin a word; were there none, every word would be unknown. */
+  /** Tokens that begin a word; all, none of them reached, where no token says that it does. */
   private IntStream firsts() {
-    return vocabulary.learnt().filter(id -> vocabulary.text(id).startsWith("▁"));
+    boolean marked = vocabulary.learnt().anyMatch(this::isFirst);
+    return vocabulary.learnt().filter(id -> !marked || isFirst(id));
+  }
+
+  private boolean isFirst(int id) {
+    return vocabulary.text(id).startsWith("▁");
   }
 
   private boolean reached(int id) {
+    if (!isFirst(id)) {
+      return false;
+    }
     List<String> words = words(vocabulary.text(id).substring(1));
     return words.size() == 1 && cut(words.getFirst()).equals(List.of(id));
   }

@@ -136,6 +136,26 @@ class TokenizerChecksTest {
     assertThat(result.verdict()).as(result.message()).isEqualTo(Verdict.PASS);
   }
 
+  /** llama.cpp would make token −1 of each byte that has no token. */
+  @Test
+  void anRwkvVocabularyHasEveryByte() {
+    Path file =
+        new Gguf(MODEL).text("tokenizer.ggml.model", "rwkv").write(folder.resolve("r.gguf"));
+    CheckResult result = ask(new FileStructure(), file, null);
+    assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
+    assertThat(result.message()).contains("tokenizer.ggml.model is rwkv", "lacks 162 of 256");
+  }
+
+  /** The name says layer 99999999999, which is no number of a layer. */
+  @Test
+  void aLayerNumberBeyondBoundsIsNone() {
+    Path file = Path.of("..", "shared", "wild", "blk-number.gguf");
+    assumeTrue(Files.exists(file), () -> file + " is missing");
+    for (Check check : List.of(new FileStructure(), new FileData())) {
+      assertThat(ask(check, file, null).verdict()).isEqualTo(Verdict.PASS);
+    }
+  }
+
   @Test
   void brokenSentencePieceAndWordPieceFail() {
     Path stories = Path.of("..", "shared", "real", "stories260K-f32.gguf");

@@ -57,6 +57,7 @@ public final class LoadChecks {
       BlockChecks.run(checks);
       AttentionChecks.run(checks);
       ExpertChecks.run(checks);
+      RangeChecks.run(checks);
       NormChecks.run(checks);
       DataChecks.run(checks);
       VocabularyChecks.run(checks);

@@ -1,7 +1,9 @@
 package org.modeltracer.gguf;
 
 import java.nio.charset.StandardCharsets;
+import java.util.BitSet;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.Set;
 
@@ -37,6 +39,9 @@ final class VocabularyChecks {
         Set.of(ValueType.FLOAT32, ValueType.INT32));
     perToken(checks, "tokenizer.ggml.token_type", tokens.get().size(), Set.of(ValueType.INT32));
     twice(checks, tokens.get());
+    if (model.get().equals("rwkv")) {
+      bytes(checks, tokens.get());
+    }
     var merges = checks.metadata().get("tokenizer.ggml.merges");
     if (merges.isPresent()
         && !(merges.get() instanceof ArrayValue array
@@ -80,6 +85,38 @@ final class VocabularyChecks {
         checks.report(TOKENS, "has token \"%s\" twice, as %d and %d", tokens.string(id), first, id);
         return;
       }
+    }
+  }
+
+  /**
+   * An RWKV vocabulary has a token for each byte, written as a letter or an escape. Without one,
+   * llama.cpp makes token −1 of the byte.
+   */
+  private static void bytes(LoadChecks checks, ArrayValue tokens) {
+    var have = new BitSet();
+    for (int id = 0; id < tokens.size(); id++) {
+      byte[] text = tokens.stringBytes(id);
+      String letters = new String(text, StandardCharsets.ISO_8859_1);
+      if (letters.length() == 1) {
+        have.set(letters.charAt(0));
+      } else if (letters.matches("\\\\x[0-9a-fA-F]{2}")) {
+        have.set(HexFormat.fromHexDigits(letters, 2, 4));
+      } else if (letters.length() == 2 && letters.charAt(0) == '\\') {
+        have.set(
+            switch (letters.charAt(1)) {
+              case 't' -> '\t';
+              case 'n' -> '\n';
+              case 'r' -> '\r';
+              default -> letters.charAt(1);
+            });
+      }
+    }
+    if (have.cardinality() < 256) {
+      checks.report(
+          MODEL,
+          "does not fit the tokens: an rwkv vocabulary has a token for every byte, this one lacks"
+              + " %d of 256",
+          256 - have.cardinality());
     }
   }
 }

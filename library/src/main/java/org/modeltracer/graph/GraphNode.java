@@ -45,7 +45,8 @@ public record GraphNode(
   private static final Set<Op> MOVES =
       Set.of(Op.VIEW, Op.RESHAPE, Op.PERMUTE, Op.TRANSPOSE, Op.CONT);
   private static final Pattern LAYER =
-      Pattern.compile("(?:^|\\.)blk\\.(\\d+)\\.|^cache_[a-z]+_l(\\d+)|-(\\d+)(?: |$)");
+      Pattern.compile(
+          "(?:^|\\.)blk\\.(\\d{1,9})\\.|^cache_[a-z]+_l(\\d{1,9})(?!\\d)|-(\\d{1,9})(?: |$)");
 
   public boolean isLeaf() {
     return index < 0;

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Text is taken as its UTF-8 bytes, an unpaired surrogate as a question mark. Instances may be
  * used from several threads.
  */
-public final class BpeEncoding {
+public final class BpeEncoding implements TextEncoding {
   private static final Pattern WHOLE = Pattern.compile(".+", Pattern.DOTALL);
 
   /** From here on jtokkit takes another way, which does not prefer the leftmost of equal pairs. */
@@ -76,6 +76,7 @@ public final class BpeEncoding {
   }
 
   /** The vocabulary. */
+  @Override
   public GgufVocabulary vocabulary() {
     return vocabulary;
   }
@@ -95,6 +96,7 @@ public final class BpeEncoding {
    * @param addSpecial whether to add BOS and EOS where the vocabulary wants them
    * @param parseSpecial whether names of control tokens in the text stand for these tokens
    */
+  @Override
   public int[] encode(String text, boolean addSpecial, boolean parseSpecial) {
     String sound = new String(text.getBytes(StandardCharsets.UTF_8), StandardCharsets.UTF_8);
     IntStream.Builder out = IntStream.builder();
@@ -148,6 +150,34 @@ public final class BpeEncoding {
       }
     }
     return all.size() - live.size();
+  }
+
+  /**
+   * Ids of the tokens of text, of two letters and more, that no merge ever makes.
+   *
+   * <p>A trained vocabulary has hardly any: each token was added with its merge. Where whole words
+   * are taken without merges, it is enough that a merge is listed.
+   */
+  @Override
+  public int[] unreached() {
+    var made = new HashSet<String>();
+    for (int rank = 0; rank < merges.size(); rank++) {
+      if (wholeWords || merges.live(rank)) {
+        made.add(merges.result(rank));
+      }
+    }
+    return composed().filter(id -> !made.contains(vocabulary.text(id))).toArray();
+  }
+
+  /** Number of tokens of text that are longer than one letter. */
+  @Override
+  public int learntTokens() {
+    return (int) composed().count();
+  }
+
+  private IntStream composed() {
+    return IntStream.range(0, vocabulary.size())
+        .filter(id -> vocabulary.type(id) == TokenType.NORMAL && vocabulary.text(id).length() > 1);
   }
 
   private void encodeWord(String word, IntStream.Builder out) {

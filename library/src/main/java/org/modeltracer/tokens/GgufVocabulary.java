@@ -2,11 +2,15 @@ package org.modeltracer.tokens;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.stream.IntStream;
+import org.modeltracer.gguf.ArrayValue;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.Metadata;
 
@@ -21,10 +25,16 @@ public final class GgufVocabulary {
   /** In byte-level BPE vocabularies without such a key, llama.cpp takes token 11. */
   private static final int DEFAULT_BPE_ID = 11;
 
+  /** The id of [CLS] in BERT's own vocabularies. */
+  private static final int DEFAULT_CLS_ID = 101;
+
+  private static final String SCORES = "scores";
+
   private final Metadata metadata;
   private final String model;
   private final String[] texts;
   private final TokenType[] types;
+  private final Optional<ArrayValue> scores;
 
   private GgufVocabulary(Metadata metadata, String model, List<String> tokens) {
     this.metadata = metadata;
@@ -35,6 +45,7 @@ public final class GgufVocabulary {
       texts[id] = text.isEmpty() ? "[EMPTY_" + id + "]" : text;
     }
     this.types = TokenTypes.read(metadata, texts);
+    this.scores = metadata.array(PREFIX + SCORES).filter(array -> array.size() >= texts.length);
   }
 
   /**
@@ -87,21 +98,85 @@ public final class GgufVocabulary {
     return metadata.strings(PREFIX + "merges");
   }
 
+  /** The score of a token, 0 where the file gives none. */
+  float score(int id) {
+    return scores.isEmpty()
+        ? 0
+        : scores.get().elementType().isFloat()
+            ? (float) scores.get().real(id)
+            : scores.get().integer(id);
+  }
+
+  void requireScores() {
+    if (scores.isEmpty()) {
+      throw new UnsupportedTokenizer("tokenizer " + model + " needs scores, and the file has none");
+    }
+  }
+
+  /** Ids of the tokens of text that are longer than one character. */
+  IntStream learnt() {
+    return IntStream.range(0, texts.length)
+        .filter(
+            id ->
+                types[id] == TokenType.NORMAL
+                    && texts[id].codePointCount(0, texts[id].length()) > 1);
+  }
+
+  /** Ids by text. */
+  Map<String, Integer> ids() {
+    Map<String, Integer> ids = HashMap.newHashMap(texts.length);
+    for (int id = 0; id < texts.length; id++) {
+      ids.putIfAbsent(texts[id], id);
+    }
+    return ids;
+  }
+
+  /** A truth value of the tokenizer. */
+  boolean flag(String key, boolean otherwise) {
+    return metadata.bool(PREFIX + key).orElse(otherwise);
+  }
+
+  /** A token by its key, or a default one; empty when neither is in the vocabulary. */
+  OptionalInt id(String key, int otherwise) {
+    return id(key, OptionalInt.of(otherwise));
+  }
+
+  /** What replaces characters before a text is cut; nothing where the file does not say. */
+  CharacterMap characterMap() {
+    long[] numbers = metadata.integers(PREFIX + "precompiled_charsmap").orElse(new long[0]);
+    var bytes = new byte[numbers.length];
+    for (int i = 0; i < bytes.length; i++) {
+      bytes[i] = (byte) numbers[i];
+    }
+    return new CharacterMap(bytes);
+  }
+
   /** Token that begins a sequence. */
   public OptionalInt bos() {
     boolean none =
         pre().filter(name -> name.equals("glm4") || name.equals("chatglm-bpe")).isPresent();
-    return id("bos_token_id", none ? OptionalInt.empty() : defaultId(1));
+    return id(
+        "bos_token_id",
+        none
+            ? OptionalInt.empty()
+            : model.equals("bert") ? OptionalInt.of(DEFAULT_CLS_ID) : defaultId(1));
   }
 
   /** Token that ends a sequence. */
   public OptionalInt eos() {
-    return id("eos_token_id", defaultId(2));
+    return id("eos_token_id", model.equals("t5") ? OptionalInt.of(1) : defaultId(2));
   }
 
   /** Token for what cannot be expressed. */
   public OptionalInt unk() {
-    return id("unknown_token_id", model.equals("llama") ? OptionalInt.of(0) : OptionalInt.empty());
+    return id(
+        "unknown_token_id",
+        switch (model) {
+          case "llama" -> OptionalInt.of(0);
+          case "t5" -> OptionalInt.of(2);
+          case "bert" -> OptionalInt.of(100);
+          default -> OptionalInt.empty();
+        });
   }
 
   /** Whether sequences begin with {@link #bos()}; absent when the file does not say. */

@@ -1,6 +1,6 @@
 package org.modeltracer.tokens;
 
-/** Says why a vocabulary has no {@link BpeEncoding}; the message is one line. */
+/** Says why a vocabulary has no {@link TextEncoding}; the message is one line. */
 public final class UnsupportedTokenizer extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

@@ -12,7 +12,7 @@ import org.modeltracer.gguf.TensorInfo;
 
 /** Tells an absurd scale of a weight tensor by comparing it to the same tensor of other layers. */
 public final class WeightPeers {
-  private static final Pattern IN_LAYER = Pattern.compile("(.*?)blk\\.(\\d+)\\.(.+)");
+  private static final Pattern IN_LAYER = Pattern.compile("(.*?)blk\\.(\\d{1,9})\\.(.+)");
   private static final int ENOUGH_TO_CALL_SMALL = 3;
 
   private final Weights file;

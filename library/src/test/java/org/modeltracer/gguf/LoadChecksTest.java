@@ -67,11 +67,34 @@ class LoadChecksTest {
     for (float epsilon : new float[] {-1, Float.NaN}) {
       byte[] bits = GgufBytes.u32(Float.floatToIntBits(epsilon));
       more = file -> file.pair("toy.attention.layer_norm_rms_epsilon", 6, bits);
-      assertProblem(
-          "toy.attention.layer_norm_rms_epsilon is " + epsilon + ": it must be 0 or more");
+      assertProblem("toy.attention.layer_norm_rms_epsilon is " + epsilon + ": it must be 0 to 1");
     }
     more = file -> file.pair("toy.attention.layer_norm_epsilon", 6, GgufBytes.u32(0));
     assertThat(LoadChecks.problems(model())).isEmpty();
+  }
+
+  @Test
+  void numbersLieInTheRangeOfTheirKey() {
+    for (String key :
+        new String[] {
+          "rope.freq_base",
+          "rope.freq_base_swa",
+          "rope.scaling.factor",
+          "final_logit_softcapping",
+          "attention.scale",
+          "residual_scale",
+          "anything.unknown"
+        }) {
+      for (float value :
+          new float[] {Float.NEGATIVE_INFINITY, Float.POSITIVE_INFINITY, Float.NaN}) {
+        more = file -> file.pair("toy." + key, 6, GgufBytes.u32(Float.floatToIntBits(value)));
+        assertThat(LoadChecks.problems(model())).as(key + " " + value).hasSize(1);
+      }
+      more = file -> file.pair("toy." + key, 6, GgufBytes.u32(Float.floatToIntBits(1.5f)));
+      assertThat(LoadChecks.problems(model())).as(key).isEmpty();
+    }
+    more = file -> file.pair("toy.rope.freq_base", 6, GgufBytes.u32(Float.floatToIntBits(-1)));
+    assertProblem("toy.rope.freq_base is -1.0: it must be 0.001 to 1.0E15");
   }
 
   @Test

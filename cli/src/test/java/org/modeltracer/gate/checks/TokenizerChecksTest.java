@@ -1,6 +1,7 @@
 package org.modeltracer.gate.checks;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -95,6 +96,90 @@ class TokenizerChecksTest {
         .anySatisfy(e -> assertThat(e.rule()).isEqualTo("merge_order"));
     List<String> half = new Gguf(MODEL).texts(MERGES).subList(63, 126);
     assertThat(parity(new Gguf(MODEL).texts(MERGES, half)).verdict()).isEqualTo(Verdict.FAIL);
+  }
+
+  @Test
+  void lostMergesFail() {
+    List<String> merges = new Gguf(MODEL).texts(MERGES);
+    List<List<String>> lost =
+        List.of(
+            List.of(),
+            merges.subList(0, 10),
+            merges.subList(0, 60),
+            merges.stream().map(merge -> merge.replace(" ", "")).toList(),
+            merges.stream().map(merge -> "Q" + merge + "Z").toList());
+    for (List<String> left : lost) {
+      CheckResult result = parity(new Gguf(MODEL).texts(MERGES, left));
+      assertThat(result.verdict()).as(result.message()).isEqualTo(Verdict.FAIL);
+      assertThat(result.evidence())
+          .anySatisfy(e -> assertThat(e.rule()).isEqualTo("unreached_tokens"));
+    }
+  }
+
+  /** stories260K is a SentencePiece vocabulary, here also read as a unigram; MiniLM a WordPiece. */
+  @ParameterizedTest
+  @ValueSource(strings = {"stories260K-f32.gguf", "minilm-l2-f16.gguf", "t5"})
+  void sentencePieceAndWordPieceBecomeTheTokensOfLlama(String name) {
+    boolean unigram = name.equals("t5");
+    Path real = Path.of("..", "shared", "real", unigram ? "stories260K-f32.gguf" : name);
+    assumeTrue(Files.exists(real), () -> real + " is missing");
+    CheckResult result =
+        unigram
+            ? parity(
+                new Gguf(real)
+                    .text("tokenizer.ggml.model", "t5")
+                    .remove("tokenizer.ggml.add_eos_token"))
+            : ask(new TokenizerParity(), real, null);
+    assertThat(result.signals()).as("%s", result.evidence()).containsEntry("differing", 0);
+    assertThat((int) result.signals().get("texts")).isGreaterThan(200);
+    assertThat(result.evidence()).allSatisfy(e -> assertThat(e.rule()).isEqualTo("llama_differs"));
+    assertThat(result.verdict()).as(result.message()).isEqualTo(Verdict.PASS);
+  }
+
+  /** llama.cpp would make token −1 of each byte that has no token. */
+  @Test
+  void anRwkvVocabularyHasEveryByte() {
+    Path file =
+        new Gguf(MODEL).text("tokenizer.ggml.model", "rwkv").write(folder.resolve("r.gguf"));
+    CheckResult result = ask(new FileStructure(), file, null);
+    assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
+    assertThat(result.message()).contains("tokenizer.ggml.model is rwkv", "lacks 162 of 256");
+  }
+
+  /** The name says layer 99999999999, which is no number of a layer. */
+  @Test
+  void aLayerNumberBeyondBoundsIsNone() {
+    Path file = Path.of("..", "shared", "wild", "blk-number.gguf");
+    assumeTrue(Files.exists(file), () -> file + " is missing");
+    for (Check check : List.of(new FileStructure(), new FileData())) {
+      assertThat(ask(check, file, null).verdict()).isEqualTo(Verdict.PASS);
+    }
+  }
+
+  @Test
+  void brokenSentencePieceAndWordPieceFail() {
+    Path stories = Path.of("..", "shared", "real", "stories260K-f32.gguf");
+    Path minilm = Path.of("..", "shared", "real", "minilm-l2-f16.gguf");
+    assumeTrue(Files.exists(stories), () -> stories + " is missing");
+    List<String> tokens = new ArrayList<>(new Gguf(stories).texts(TOKENS));
+    tokens.set(13, "nobyte");
+    CheckResult bytes = parity(new Gguf(stories).texts(TOKENS, tokens));
+    assertThat(bytes.message()).contains("1 of 256 bytes");
+    Collections.reverse(tokens.subList(259, 480));
+    tokens.set(13, "<0x0A>");
+    List<String> bare =
+        new Gguf(minilm)
+            .texts(TOKENS).stream()
+                .map(token -> token.startsWith("▁") ? "##" + token.substring(1) : token)
+                .toList();
+    for (CheckResult result :
+        List.of(
+            parity(new Gguf(stories).texts(TOKENS, tokens)),
+            parity(new Gguf(minilm).texts(TOKENS, bare)))) {
+      assertThat(result.verdict()).as(result.message()).isEqualTo(Verdict.FAIL);
+      assertThat(result.evidence())
+          .anySatisfy(e -> assertThat(e.rule()).isEqualTo("unreached_tokens"));
+    }
   }
 
   @Test

@@ -77,8 +77,13 @@ final class ContextArguments {
       throw new CliException(
           ExitCode.USAGE, "-t: ggml computes on %d threads at most".formatted(MOST_THREADS));
     }
+    long learned = file.learnedPositions().orElse(Long.MAX_VALUE);
+    if (context > learned) {
+      throw new CliException(
+          ExitCode.USAGE, "-c %d: the model has learned %d positions".formatted(context, learned));
+    }
     long trained = file.trainedContext().orElse(USUAL_CONTEXT);
-    int tokens = context > 0 ? context : (int) Math.min(trained, USUAL_CONTEXT);
+    int tokens = context > 0 ? context : (int) Math.min(learned, Math.min(trained, USUAL_CONTEXT));
     return ContextOptions.defaults()
         .withContextTokens(tokens)
         .withBatch(batch, microBatch)

@@ -74,7 +74,8 @@ final class HeadsCommand implements Callable<Integer> {
       if (result.scores().isEmpty()) {
         throw new CliException(
             ExitCode.NOTHING,
-            "no head to score: this model has no causal attention by softmax in any layer");
+            "no head to score: this model has no causal attention by softmax in any layer;"
+                + " 'attention' measures heads that see both ways");
       }
       var report = new HeadScoresReport(result);
       if (json) {

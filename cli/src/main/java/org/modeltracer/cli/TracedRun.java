@@ -105,9 +105,19 @@ final class TracedRun implements AutoCloseable {
     if (lens != null) {
       lens.begin(prompt);
     }
-    Generation generation = session.generate(prompt, most, onToken);
+    Generation generation =
+        session.generates() ? session.generate(prompt, most, onToken) : read(prompt);
     description.prompts().end(generation);
     return generation;
+  }
+
+  /** Reads a prompt that the model has no answer to, as an embedding model has none. */
+  private Generation read(int[] prompt) {
+    long begin = System.nanoTime();
+    session.evaluate(prompt, false);
+    double seconds = (System.nanoTime() - begin) / 1e9;
+    return new Generation(
+        prompt.length, 0, List.of(), "", Generation.Finish.NO_OUTPUT, 0, seconds, 0);
   }
 
   /** What was generated so far, prompt by prompt. */

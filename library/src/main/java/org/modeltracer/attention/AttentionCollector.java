@@ -32,6 +32,7 @@ public final class AttentionCollector implements TraceListener {
   private final RolloutTotals rollout = new RolloutTotals();
   private final RowMeasure measure;
   private final Map<Integer, PromptTrace> open = new HashMap<>();
+  private final NavigableMap<HeadId, TwoWayTotals> twoWay = new TreeMap<>();
   private final NavigableMap<Integer, Integer> leftOut = new TreeMap<>();
   private @Nullable ValueNorms valueNorms;
   private @Nullable PromptTrace example;
@@ -129,15 +130,27 @@ public final class AttentionCollector implements TraceListener {
     return row.layer() < shape.layers();
   }
 
-  /** Takes one row; it is read only during the call. A row that sees later keys is left out. */
+  /**
+   * Takes one row; it is read only during the call.
+   *
+   * <p>A layer with a row that sees later keys has no causal mask: all its rows are measured both
+   * ways instead, the last too, which sees none later.
+   */
   public void row(AttentionRow row) {
-    if (!covers(row) || !row.causal()) {
+    if (!covers(row)) {
       leftOut.putIfAbsent(row.layer(), row.query());
       return;
     }
     PromptTrace prompt = open.get(row.sequence());
     if (prompt == null) {
       prompt = begin(row.sequence(), row.sequence(), new TokenTrack());
+    }
+    if (leftOut.containsKey(row.layer()) || !row.causal()) {
+      leaveOut(row.layer(), row.query());
+      twoWay
+          .computeIfAbsent(new HeadId(row.layer(), row.head()), h -> new TwoWayTotals())
+          .add(row, prompt.tokens);
+      return;
     }
     if (matrices != null && prompt == example) {
       matrices.row(row);
@@ -163,6 +176,13 @@ public final class AttentionCollector implements TraceListener {
       copies.add(prompt.tokens, row.query());
     }
     prompt.add(measure, index);
+  }
+
+  /** Forgets what was taken for causal attention of a layer. */
+  private void leaveOut(int layer, int query) {
+    if (leftOut.putIfAbsent(layer, query) == null) {
+      Arrays.fill(heads, layer * shape.heads(), (layer + 1) * shape.heads(), null);
+    }
   }
 
   private void keepSample(PromptTrace prompt, int index) {
@@ -236,7 +256,9 @@ public final class AttentionCollector implements TraceListener {
     residual.merge(other.residual);
     rollout.merge(other.rollout);
     prompts += other.prompts;
-    other.leftOut.forEach(leftOut::putIfAbsent);
+    other.leftOut.forEach(this::leaveOut);
+    other.twoWay.forEach(
+        (head, totals) -> twoWay.computeIfAbsent(head, h -> new TwoWayTotals()).merge(totals));
     if (other.example != null && preferred(other.example)) {
       example = other.example;
       matrices = other.matrices;
@@ -262,7 +284,14 @@ public final class AttentionCollector implements TraceListener {
         residual.means(),
         example == null ? null : example.collected(),
         matrices == null ? null : matrices.copy(),
+        twoWayMeans(),
         new TreeMap<>(leftOut));
+  }
+
+  private NavigableMap<HeadId, TwoWayMeans> twoWayMeans() {
+    var means = new TreeMap<HeadId, TwoWayMeans>();
+    twoWay.forEach((head, totals) -> means.put(head, totals.means()));
+    return means;
   }
 
   private List<CollectedHead> collectedHeads() {

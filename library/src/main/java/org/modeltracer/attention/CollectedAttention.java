@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.model.HeadId;
 import org.modeltracer.model.ModelShape;
 
 /**
@@ -27,6 +28,7 @@ import org.modeltracer.model.ModelShape;
  * @param residual the residual stream by layer, where norms were handed in
  * @param example the example prompt, null before the first
  * @param matrices rows of the example prompt, null unless asked for
+ * @param twoWay heads of layers without a causal mask
  * @param leftOut layers with rows that were left out because they are not a decoder's causal
  *     attention, and the query of the first of them
  */
@@ -41,6 +43,7 @@ public record CollectedAttention(
     Map<Integer, LayerFlow> residual,
     @Nullable CollectedPrompt example,
     @Nullable RetainedAttention matrices,
+    NavigableMap<HeadId, TwoWayMeans> twoWay,
     NavigableMap<Integer, Integer> leftOut) {
   /** Rows of all heads of each layer together. */
   public NavigableMap<Integer, RowTotals> layers() {

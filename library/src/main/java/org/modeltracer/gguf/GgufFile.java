@@ -118,6 +118,16 @@ public final class GgufFile {
     return metadata.integer(architecture().orElse("") + ".context_length");
   }
 
+  /** Whether tokens see earlier ones only; an encoder's see all of the text. */
+  public boolean causal() {
+    return metadata.bool(architecture().orElse("") + ".attention.causal").orElse(true);
+  }
+
+  /** Rows of the table of learned positions, beyond which there is none; empty without a table. */
+  public OptionalLong learnedPositions() {
+    return tensor("position_embd.weight").stream().mapToLong(t -> t.dimension(1)).findFirst();
+  }
+
   /** The tensors, in file order, shard after shard. */
   public List<TensorInfo> tensors() {
     return tensors;

@@ -86,9 +86,13 @@ public final class Comparison implements AutoCloseable {
     return Math.clamp(referenceFile.trainedContext().orElse(WINDOW), 2, WINDOW);
   }
 
-  /** Both sides compute the same tokens together: as many as the reference does. */
+  /**
+   * Both sides compute the same tokens together: as many as the reference does, and all of a window
+   * where each token sees all others.
+   */
   private Setup sized(Setup setup) {
-    return setup.withContext(setup.context().withContextTokens(window));
+    ContextOptions context = setup.context().withContextTokens(window);
+    return setup.withContext(referenceFile.causal() ? context : context.withBatch(window, window));
   }
 
   /** A text to compare on when there is none: English, code, a table, about a thousand tokens. */

@@ -36,7 +36,9 @@ public record Generation(
     /** Somebody cancelled it. */
     CANCELLED,
     /** A listener asked to stop. */
-    STOPPED
+    STOPPED,
+    /** The model has no output matrix: it read the prompt, and generates nothing. */
+    NO_OUTPUT
   }
 
   /**

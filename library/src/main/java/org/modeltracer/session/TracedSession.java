@@ -111,6 +111,11 @@ public final class TracedSession implements AutoCloseable {
     return generate(tokenize(prompt), most, onToken);
   }
 
+  /** Whether the model predicts tokens; one that embeds texts does not. */
+  public boolean generates() {
+    return survey.node(Place.LOGITS).isPresent();
+  }
+
   /** Continues a run of tokens, as {@link #generate(String, int, Predicate)} does a text. */
   public Generation generate(int[] prompt, int most, Predicate<Generation.Token> onToken) {
     return generate(prompt, false, most, onToken);
@@ -123,7 +128,7 @@ public final class TracedSession implements AutoCloseable {
    */
   public Generation generate(
       int[] prompt, boolean allLogits, int most, Predicate<Generation.Token> onToken) {
-    if (survey.node(Place.LOGITS).isEmpty()) {
+    if (!generates()) {
       throw refused("this model has no output matrix: it cannot generate text");
     }
     return model.runtime().call(() -> continued(prompt, allLogits, most, onToken));
@@ -218,9 +223,13 @@ public final class TracedSession implements AutoCloseable {
       }
     }
     if (prompt.length > context.sequenceTokens()) {
+      boolean fixed = survey.seesAhead() && context.sequenceTokens() >= model.trainedContext();
       throw refused(
-          "the prompt has %d tokens, the context holds %d; a larger -c makes room"
-              .formatted(prompt.length, context.sequenceTokens()));
+          "the prompt has %d tokens, the context holds %d; %s"
+              .formatted(
+                  prompt.length,
+                  context.sequenceTokens(),
+                  fixed ? "the model knows no more positions" : "a larger -c makes room"));
     }
     passes.check(prompt.length);
   }

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import org.modeltracer.attention.TwoWayMeans;
 import org.modeltracer.attention.report.AttentionAnalysis;
 import org.modeltracer.attention.report.AttentionFlow;
 import org.modeltracer.attention.report.AttentionInsight;
@@ -14,6 +15,7 @@ import org.modeltracer.attention.report.HeadRedundancy;
 import org.modeltracer.attention.report.HeadSpecializationType;
 import org.modeltracer.attention.report.Pruning;
 import org.modeltracer.attention.report.RolloutAttribution;
+import org.modeltracer.attention.report.TwoWayHead;
 import org.modeltracer.model.HeadId;
 
 /** What stands out in an attention analysis, for a person at a terminal. */
@@ -30,7 +32,10 @@ public final class AttentionReport {
 
   public void print() {
     terminal.println("");
-    HeadMap.of(analysis, terminal).print();
+    if (!analysis.attentionWeights().isEmpty()) {
+      HeadMap.of(analysis, terminal).print();
+    }
+    twoWay(analysis.twoWayHeads());
     patterns(analysis.attentionPatterns());
     clusters(analysis.headSpecialization().headClusters());
     redundancy(analysis.headSpecialization().redundancyAnalysis());
@@ -43,6 +48,32 @@ public final class AttentionReport {
             (field, reason) ->
                 terminal.println(
                     terminal.styled("@|faint absent: " + field + ": " + reason + "|@")));
+  }
+
+  private void twoWay(List<TwoWayHead> heads) {
+    if (heads.isEmpty()) {
+      return;
+    }
+    title(
+        "Heads that see both ways: mean weight on the previous, the next, the own, the first"
+            + " token");
+    for (TwoWayHead head : heads) {
+      TwoWayHead.Label label = head.twoWayLabel();
+      TwoWayMeans means = head.means();
+      terminal.println(
+          "  %-8s %-15s %5.2f %5.2f %5.2f %5.2f   special %.2f, punctuation %.2f; %.1f back, %.1f ahead"
+              .formatted(
+                  head.head(),
+                  label == null ? "" : label.name().toLowerCase(Locale.ROOT).replace('_', ' '),
+                  means.previousToken(),
+                  means.nextToken(),
+                  means.self(),
+                  means.firstToken(),
+                  means.special(),
+                  means.structural(),
+                  means.distanceBack(),
+                  means.distanceAhead()));
+    }
   }
 
   private void title(String text) {

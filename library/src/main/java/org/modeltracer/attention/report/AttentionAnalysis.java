@@ -22,6 +22,7 @@ import org.modeltracer.model.HeadId;
  * @param prompts prompts analysed
  * @param examplePrompt number of the example prompt, null when there is none
  * @param attentionWeights layers by index
+ * @param twoWayHeads heads of layers without a causal mask, in order
  * @param attentionPatterns shapes in attention matrices
  * @param headSpecialization what heads are for
  * @param attentionFlow how information travels to the last position
@@ -33,6 +34,7 @@ public record AttentionAnalysis(
     long prompts,
     @Nullable Long examplePrompt,
     Map<Integer, AttentionLayer> attentionWeights,
+    List<TwoWayHead> twoWayHeads,
     AttentionPatterns attentionPatterns,
     Specialization headSpecialization,
     AttentionFlow attentionFlow,
@@ -82,6 +84,7 @@ public record AttentionAnalysis(
         collected.prompts(),
         example == null ? null : (Long) example.id(),
         AttentionLayer.of(layers, totals, distances, collected),
+        TwoWayHead.of(collected.twoWay()),
         patterns,
         new Specialization(
             labels(layers), clusters, SpecializationEvolution.of(layers), redundancy),
@@ -120,7 +123,9 @@ public record AttentionAnalysis(
                     "attention_weights." + layer,
                     layer >= collected.shape().layers()
                         ? "a layer of the encoder: attention is not causal"
-                        : "attention is not causal: position " + query + " sees later ones"));
+                        : "attention is not causal, position "
+                            + query
+                            + " sees later ones: see two_way_heads"));
     RetainedAttention kept = collected.matrices();
     if (kept != null && !kept.whole()) {
       absent.put(

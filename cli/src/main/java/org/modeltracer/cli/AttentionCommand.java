@@ -87,6 +87,7 @@ final class AttentionCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    OutputFile.check("--out", out.resolve("attention.json"));
     var terminal = Terminal.of(spec);
     AttentionOptions collect = AttentionOptions.defaults().withTokenScores();
     if (matrix || keep != null) {

@@ -103,7 +103,7 @@ final class AttentionCommand implements Callable<Integer> {
         terminal.print(all);
       } else {
         terminal.println(
-            terminal.styled("@|bold " + loaded.file().path().getFileName() + "|@")
+            terminal.styled("bold", loaded.file().path().getFileName().toString())
                 + "  %d prompt%s, %d tokens"
                     .formatted(
                         prompts.size(),

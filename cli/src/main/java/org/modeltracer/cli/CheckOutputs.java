@@ -119,12 +119,7 @@ final class CheckOutputs {
     }
     if (annotations) {
       for (GateReport report : reports) {
-        String lines = Annotations.of(report);
-        if (json) {
-          lines.lines().forEach(terminal::note);
-        } else {
-          terminal.print(lines);
-        }
+        terminal.annotate(Annotations.of(report), json);
       }
     }
   }

@@ -41,13 +41,12 @@ public final class AttentionReport {
         .absent()
         .forEach(
             (field, reason) ->
-                terminal.println(
-                    terminal.styled("@|faint absent: " + field + ": " + reason + "|@")));
+                terminal.println(terminal.styled("faint", "absent: " + field + ": " + reason)));
   }
 
   private void title(String text) {
     terminal.println("");
-    terminal.println(terminal.styled("@|bold " + text + "|@"));
+    terminal.println(terminal.styled("bold", text));
   }
 
   private void patterns(AttentionPatterns patterns) {

@@ -195,6 +195,67 @@ class ArchitectureTest {
         .check(CLASSES);
   }
 
+  /**
+   * Text of files reaches people by one door, which is guarded: only {@code Terminal} prints, and
+   * Markdown and annotations take the same guard. Main makes the streams, Failures ends in one
+   * guarded line, a worker's stderr is a pipe to the gate, and the runtime's last words are
+   * guarded.
+   */
+  @Test
+  void nobodyPrintsAroundTheGuard() {
+    Set<String> mayPrint =
+        Set.of("Terminal", "Main", "Failures", "Worker", "MessageChannel", "LlamaRuntime");
+    var around =
+        CLASSES.stream()
+            .filter(origin -> !mayPrint.contains(outermost(origin)))
+            .flatMap(origin -> origin.getAccessesFromSelf().stream())
+            .filter(ArchitectureTest::prints)
+            .map(JavaAccess::getDescription);
+    assertThat(around).isEmpty();
+    for (String guarded :
+        Set.of("Terminal", "Failures", "LlamaRuntime", "Markdown", "Annotations")) {
+      assertThat(CLASSES.stream().filter(c -> c.getSimpleName().equals(guarded)))
+          .singleElement()
+          .matches(
+              c ->
+                  c.getMethodCallsFromSelf().stream()
+                      .anyMatch(
+                          call -> call.getTargetOwner().getSimpleName().equals("VisibleText")),
+              "calls the guard");
+    }
+  }
+
+  /** Simple name of the class that a class lies in. */
+  private static String outermost(JavaClass type) {
+    return type.getName().replaceFirst(".*\\.", "").replaceFirst("\\$.*", "");
+  }
+
+  private static boolean prints(JavaAccess<?> access) {
+    String owner = access.getTargetOwner().getName();
+    return switch (access.getName()) {
+      case "out", "err", "console" -> owner.equals("java.lang.System");
+      case "getOut", "getErr", "printStackTrace" -> true;
+      default -> owner.equals("java.io.PrintStream") || owner.equals("java.io.PrintWriter");
+    };
+  }
+
+  /** Files of results are written in one place, and by the log that lies below it. */
+  @Test
+  void nobodyWritesAroundTheOutputs() {
+    Set<String> mayWrite = Set.of("OutputFile", "NpyFile", "DemoCommand");
+    var around =
+        CLASSES.stream()
+            .filter(origin -> room(origin).matches("(cli|gate)(\\..*)?"))
+            .filter(origin -> !mayWrite.contains(outermost(origin)))
+            .flatMap(origin -> origin.getAccessesFromSelf().stream())
+            .filter(
+                access ->
+                    access.getTargetOwner().getName().equals("java.nio.file.Files")
+                        && access.getName().matches("write.*|move|copy|new(Output|BufferedW).*"))
+            .map(JavaAccess::getDescription);
+    assertThat(around).isEmpty();
+  }
+
   @Test
   void nativeCodeIsCalledOnlyFromTheBinding() {
     var violations =

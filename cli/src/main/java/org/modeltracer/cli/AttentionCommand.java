@@ -87,6 +87,7 @@ final class AttentionCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    OutputFile.check("--out", out.resolve("attention.json"));
     var terminal = Terminal.of(spec);
     AttentionOptions collect = AttentionOptions.defaults().withTokenScores();
     if (matrix || keep != null) {
@@ -102,7 +103,7 @@ final class AttentionCommand implements Callable<Integer> {
         terminal.print(all);
       } else {
         terminal.println(
-            terminal.styled("@|bold " + loaded.file().path().getFileName() + "|@")
+            terminal.styled("bold", loaded.file().path().getFileName().toString())
                 + "  %d prompt%s, %d tokens"
                     .formatted(
                         prompts.size(),

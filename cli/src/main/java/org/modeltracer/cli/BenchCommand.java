@@ -130,7 +130,7 @@ final class BenchCommand implements Callable<Integer> {
       return;
     }
     terminal.println(
-        terminal.styled("@|bold " + loaded.file().path().getFileName() + "|@")
+        terminal.styled("bold", loaded.file().path().getFileName().toString())
             + "  llama.cpp %s, %d threads, %d tokens of prompt, %d generated, %d rounds"
                 .formatted(
                     loaded.model().runtime().version(),

@@ -1,11 +1,8 @@
 package org.modeltracer.cli;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -13,6 +10,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.cli.terminal.CheckTable;
+import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gate.output.Annotations;
 import org.modeltracer.gate.output.GateReport;
@@ -57,31 +55,59 @@ final class CheckOutputs {
   /** Makes the folders, so that a wrong name is reported before the work and not after it. */
   void prepare() {
     if (!noSummary) {
-      OutputFile.folder(out);
+      OutputFile.prepare("--out", out.resolve("summary.json"));
     }
-    for (Path file : new Path[] {junit, sarif, markdown}) {
-      if (file != null && file.getParent() != null) {
-        OutputFile.folder(file.getParent());
-      }
+    prepare("--junit", junit);
+    prepare("--sarif", sarif);
+    prepare("--markdown", markdown);
+  }
+
+  private static void prepare(String option, @Nullable Path file) {
+    if (file != null) {
+      OutputFile.prepare(option, file);
     }
   }
 
-  /** Writes all that was asked for. */
+  /**
+   * Prints the verdict, whatever becomes of the files, and writes all that was asked for.
+   *
+   * @throws CliException for the first file that cannot be written, after all others
+   */
   void write(List<GateReport> reports, Terminal terminal) {
+    print(reports, terminal);
+    var writes = new ArrayList<Runnable>();
     if (!noSummary) {
-      summaries(reports);
-    }
-    if (junit != null) {
-      OutputFile.write(junit, JunitXml.of(reports));
-    }
-    if (sarif != null) {
-      OutputFile.write(sarif, Sarif.of(reports));
+      writes.add(() -> summaries(reports));
     }
     String text = reports.stream().map(Markdown::of).collect(Collectors.joining("\n"));
-    if (markdown != null) {
-      OutputFile.write(markdown, text);
+    if (junit != null) {
+      writes.add(() -> OutputFile.write(junit, JunitXml.of(reports)));
     }
-    stepSummary(text);
+    if (sarif != null) {
+      writes.add(() -> OutputFile.write(sarif, Sarif.of(reports)));
+    }
+    if (markdown != null) {
+      writes.add(() -> OutputFile.write(markdown, text));
+    }
+    CliException first = null;
+    for (Runnable write : writes) {
+      try {
+        write.run();
+      } catch (CliException e) {
+        if (first == null) {
+          first = e;
+        } else {
+          terminal.note("modeltracer: " + e.getMessage());
+        }
+      }
+    }
+    stepSummary(text, terminal);
+    if (first != null) {
+      throw first;
+    }
+  }
+
+  private void print(List<GateReport> reports, Terminal terminal) {
     if (json) {
       Object all =
           reports.size() == 1
@@ -93,12 +119,7 @@ final class CheckOutputs {
     }
     if (annotations) {
       for (GateReport report : reports) {
-        String lines = Annotations.of(report);
-        if (json) {
-          lines.lines().forEach(terminal::note);
-        } else {
-          terminal.print(lines);
-        }
+        terminal.annotate(Annotations.of(report), json);
       }
     }
   }
@@ -120,17 +141,13 @@ final class CheckOutputs {
   }
 
   /** GitHub Actions names a file that the summary of the job is appended to. */
-  private static void stepSummary(String text) {
+  private static void stepSummary(String text, Terminal terminal) {
     String file = System.getenv(STEP_SUMMARY);
     if (file != null && !file.isEmpty()) {
       try {
-        Files.write(
-            Path.of(file),
-            text.getBytes(StandardCharsets.UTF_8),
-            StandardOpenOption.CREATE,
-            StandardOpenOption.APPEND);
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
+        OutputFile.append(Path.of(file), text);
+      } catch (CliException | InvalidPathException e) {
+        terminal.note("modeltracer: note: " + STEP_SUMMARY + ": " + e.getMessage());
       }
     }
   }

@@ -46,7 +46,7 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
                 + Quantization.of(run.reference())
                 + "), llama.cpp "
                 + run.versions().getFirst();
-    terminal.println(terminal.styled("@|bold " + model + "|@") + " against " + against);
+    terminal.println(terminal.styled("bold", model) + " against " + against);
     terminal.println(
         terminal.styled(
             "@|faint %,d tokens in windows of %,d; %,d nodes compared|@"
@@ -166,7 +166,7 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
       massive(node);
     }
     if (report.localReason() != null) {
-      terminal.println(terminal.styled("@|faint no own errors: " + report.localReason() + "|@"));
+      terminal.println(terminal.styled("faint", "no own errors: " + report.localReason()));
     }
     terminal.println("");
   }

@@ -16,6 +16,7 @@ import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gguf.GgufException;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.model.VisibleText;
 import picocli.CommandLine;
 import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IParameterExceptionHandler;
@@ -129,6 +130,6 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   }
 
   private static String oneLine(@Nullable String text) {
-    return String.valueOf(text).strip().replaceAll("\\s*\\R\\s*", " ");
+    return VisibleText.line(String.valueOf(text).strip().replaceAll("\\s*\\R\\s*", " "));
   }
 }

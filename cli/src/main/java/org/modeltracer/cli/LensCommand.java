@@ -83,6 +83,9 @@ final class LensCommand implements Callable<Integer> {
   public Integer call() {
     ContextArguments.atLeast("-n", predict, 0);
     ContextArguments.atLeast("--top", top, 1);
+    if (out != null) {
+      OutputFile.check("--out", out.resolve("lens.json"));
+    }
     var terminal = Terminal.of(spec);
     try (var loaded = LoadedModel.open(model, terminal)) {
       Vocabulary vocabulary = loaded.model().vocabulary();

@@ -55,6 +55,9 @@ public final class Main implements Runnable {
         new CommandLine(new Main())
             .setOut(out)
             .setErr(err)
+            // A file named @x must not be read for more options.
+            .setExpandAtFiles(false)
+            .setExecutionStrategy(new AmbiguousNames())
             .setCaseInsensitiveEnumValuesAllowed(true)
             // -cnv is not -c nv.
             .setPosixClusteredShortOptionsAllowed(false)

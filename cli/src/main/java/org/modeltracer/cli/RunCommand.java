@@ -157,7 +157,6 @@ final class RunCommand implements Callable<Integer> {
     for (int token : tokens) {
       bytes.writeBytes(vocabulary.piece(token, false));
     }
-    String shown = bytes.toString(StandardCharsets.UTF_8).replace("@|", "@ |");
-    terminal.print(terminal.styled("@|faint " + shown + "|@"));
+    terminal.print(terminal.styled("faint", bytes.toString(StandardCharsets.UTF_8)));
   }
 }

@@ -1,6 +1,7 @@
 package org.modeltracer.cli;
 
 import java.nio.file.Path;
+import java.util.List;
 import org.modeltracer.attention.report.AttentionAnalysis;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.cli.terminal.Terminal;
@@ -20,6 +21,9 @@ final class RunFiles {
   /** Makes the folder, and writes anomalies there from now on until the tracer is closed. */
   RunFiles(TracedRun run, Path folder, Interrupt interrupt, Terminal terminal) {
     this.run = run;
+    for (String name : List.of("summary.json", "attention.json", "anomalies.jsonl")) {
+      OutputFile.check("--out", folder.resolve(name));
+    }
     this.folder = OutputFile.folder(folder);
     run.tracer().addListener(new AnomalyLog(folder.resolve("anomalies.jsonl")));
     interrupt.cancels(run.session()::cancel, this::write);

@@ -35,7 +35,7 @@ final class RunReport {
     GgufFile file = run.model().file();
     LlamaModel model = run.model().model();
     terminal.println(
-        terminal.styled("@|bold " + file.path().getFileName() + "|@")
+        terminal.styled("bold", file.path().getFileName().toString())
             + "  %s, %d layers, %d heads, width %d, %s parameters, %s"
                 .formatted(
                     file.architecture().orElse("?"),
@@ -74,7 +74,7 @@ final class RunReport {
     terminal.println("");
     new CacheReport(terminal).print(run.session().cache().caches(), run.cacheContents());
     terminal.println("");
-    terminal.println(run.tracer().summary().toString());
+    terminal.print(run.tracer().summary() + "\n");
     anomalies(run.tracer().anomalies());
     terminal.println(
         "Wrote "

@@ -18,6 +18,7 @@ import org.modeltracer.llama.ffi.LlamaFunctions;
 import org.modeltracer.llama.ffi.NativeLibrary;
 import org.modeltracer.llama.ffi.NativeMemory;
 import org.modeltracer.llama.ffi.Upcalls;
+import org.modeltracer.model.VisibleText;
 import org.modeltracer.weights.Dequantizer;
 
 /**
@@ -134,7 +135,7 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
 
   /** What ggml would have printed, had it not been given a callback instead. */
   private static void report(String message) {
-    System.err.println("llama.cpp ends this process: " + message);
+    System.err.println("llama.cpp ends this process: " + VisibleText.line(message));
   }
 
   private void aborting(long message) {

@@ -25,6 +25,10 @@ import org.modeltracer.anomaly.Anomaly;
 public final class AnomalyLog implements TraceListener, AutoCloseable {
   private final Path file;
   private final BufferedWriter out;
+
+  /** The file itself, behind symbolic links; a pipe or a device keeps what was written to it. */
+  private final Path replaced;
+
   private boolean closed;
 
   /**
@@ -36,6 +40,7 @@ public final class AnomalyLog implements TraceListener, AutoCloseable {
     this.file = file.toAbsolutePath();
     try {
       out = Files.newBufferedWriter(this.file);
+      replaced = this.file.toRealPath();
     } catch (IOException e) {
       throw failed(e);
     }
@@ -57,12 +62,16 @@ public final class AnomalyLog implements TraceListener, AutoCloseable {
       return;
     }
     close();
+    if (!Files.isRegularFile(replaced)) {
+      return;
+    }
     try {
-      Path whole = file.resolveSibling(file.getFileName() + ".tmp");
+      Path whole = replaced.resolveSibling(replaced.getFileName() + ".tmp");
+      Files.deleteIfExists(whole);
       try {
         Files.writeString(
             whole, anomalies.stream().map(a -> Json.line(a) + "\n").collect(joining()));
-        Files.move(whole, file, StandardCopyOption.REPLACE_EXISTING);
+        Files.move(whole, replaced, StandardCopyOption.REPLACE_EXISTING);
       } finally {
         Files.deleteIfExists(whole);
       }

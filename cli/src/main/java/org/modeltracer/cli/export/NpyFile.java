@@ -1,7 +1,6 @@
 package org.modeltracer.cli.export;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -10,7 +9,6 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -54,8 +52,7 @@ final class NpyFile implements AutoCloseable {
 
   /** Starts a file; the last dimension of {@code shape} is a row. */
   NpyFile(Path file, Type type, List<Long> shape) {
-    this.file = file;
-    part = file.resolveSibling(file.getFileName() + ".part");
+    this.file = OutputFile.replaceable(file);
     rowLength = Math.toIntExact(shape.getLast());
     rows = elements(shape.subList(0, shape.size() - 1));
     row = ByteBuffer.allocateDirect(Math.multiplyExact(rowLength, ELEMENT));
@@ -63,15 +60,11 @@ final class NpyFile implements AutoCloseable {
     byte[] header = header(type, shape);
     dataOffset = header.length;
     try {
-      channel =
-          FileChannel.open(
-              part,
-              StandardOpenOption.CREATE,
-              StandardOpenOption.TRUNCATE_EXISTING,
-              StandardOpenOption.WRITE);
+      part = OutputFile.part(this.file);
+      channel = FileChannel.open(part, StandardOpenOption.WRITE);
       write(ByteBuffer.wrap(header), 0);
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      throw OutputFile.failed(file, e);
     }
   }
 
@@ -120,7 +113,7 @@ final class NpyFile implements AutoCloseable {
       write(row.clear(), dataOffset + index * rowLength * ELEMENT);
       rowsWritten++;
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      throw OutputFile.failed(file, e);
     }
   }
 
@@ -145,7 +138,7 @@ final class NpyFile implements AutoCloseable {
 
   /** Gives the completed file its name. */
   void publish() throws IOException {
-    Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
+    OutputFile.publish(part, file);
   }
 
   /** Bytes of a file with an array of that shape. */

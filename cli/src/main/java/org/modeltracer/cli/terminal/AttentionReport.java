@@ -46,8 +46,7 @@ public final class AttentionReport {
         .absent()
         .forEach(
             (field, reason) ->
-                terminal.println(
-                    terminal.styled("@|faint absent: " + field + ": " + reason + "|@")));
+                terminal.println(terminal.styled("faint", "absent: " + field + ": " + reason)));
   }
 
   private void twoWay(List<TwoWayHead> heads) {
@@ -78,7 +77,7 @@ public final class AttentionReport {
 
   private void title(String text) {
     terminal.println("");
-    terminal.println(terminal.styled("@|bold " + text + "|@"));
+    terminal.println(terminal.styled("bold", text));
   }
 
   private void patterns(AttentionPatterns patterns) {

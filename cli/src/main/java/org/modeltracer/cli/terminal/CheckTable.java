@@ -19,21 +19,21 @@ public final class CheckTable {
 
   public void print(GateReport report) {
     terminal.println(
-        styled("bold", report.file().toString())
+        terminal.styled("bold", report.file().toString())
             + "  policy "
             + report.result().request().policy().name());
     for (CheckResult result : report.result().results()) {
       terminal.println(
           "  %s %-20s  %s"
               .formatted(
-                  styled(colour(result.verdict()), mark(result.verdict())),
+                  terminal.styled(colour(result.verdict()), mark(result.verdict())),
                   result.id(),
                   result.message()));
       evidence(result);
     }
     Verdict verdict = report.result().verdict();
     terminal.println(
-        styled("bold," + colour(verdict), verdict.id().toUpperCase(Locale.ROOT))
+        terminal.styled("bold," + colour(verdict), verdict.id().toUpperCase(Locale.ROOT))
             + "  "
             + report.counts());
   }
@@ -53,12 +53,6 @@ public final class CheckTable {
     if (more.size() > MOST_EVIDENCE) {
       terminal.println("      and %d more".formatted(more.size() - MOST_EVIDENCE));
     }
-  }
-
-  /** The text stands outside of the markup, in which its own signs would mean something. */
-  private String styled(String style, String text) {
-    String[] parts = terminal.styled("@|" + style + " \u0001|@").split("\u0001", -1);
-    return parts[0] + text + parts[1];
   }
 
   private static String mark(Verdict verdict) {

@@ -133,7 +133,7 @@ public record FileReport(GgufFile file, @Nullable List<FoundSite> sites) {
   private void contents(Terminal terminal) {
     for (Shard shard : file.shards()) {
       terminal.println(
-          terminal.styled("@|bold " + shard.name() + "|@")
+          terminal.styled("bold", shard.name())
               + "  GGUF v%d, %,d bytes, alignment %d, tensor data from byte %,d"
                   .formatted(shard.version(), shard.size(), shard.alignment(), shard.dataOffset()));
     }

@@ -73,7 +73,7 @@ public record HeadScoresReport(HeadProbe.Result result) {
 
   public void print(String model, Terminal terminal) {
     terminal.println(
-        terminal.styled("@|bold " + model + "|@")
+        terminal.styled("bold", model)
             + "  %d sequences of %d random tokens, three times each"
                 .formatted(result.sequences(), result.period()));
     terminal.println("");

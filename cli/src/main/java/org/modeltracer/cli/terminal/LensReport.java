@@ -61,7 +61,7 @@ public record LensReport(
   /** The same for a person. */
   public void print(Terminal terminal) {
     terminal.println(
-        terminal.styled("@|bold " + model.file().getFileName() + "|@")
+        terminal.styled("bold", model.file().getFileName().toString())
             + "  %d layers; a state becomes scores by %s"
                 .formatted(model.layers(), String.join(", ", steps)));
     terminal.println(

@@ -2,16 +2,29 @@ package org.modeltracer.cli.terminal;
 
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Random;
+import org.modeltracer.gate.output.Annotations;
+import org.modeltracer.model.VisibleText;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Help.ColorScheme;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.UsageMessageSpec;
 
-/** The terminal, if there is one: colours where wanted, a progress bar where it can be redrawn. */
+/**
+ * The terminal, if there is one: colours where wanted, a progress bar where it can be redrawn.
+ *
+ * <p>Nothing that it is given to print acts on it: all text passes {@link VisibleText}. Styles
+ * travel through that as a mark that is another in every process, so that no file can hold it.
+ */
 public final class Terminal {
   private static final int BAR = 30;
   private static final int USUAL_WIDTH = 120;
 
+  private static final String ESCAPE = "\u001b";
+  private static final String MARK =
+      "\uFDD0" + Long.toHexString(new Random().nextLong()) + "\uFDD0";
+
+  private final VisibleText shown = new VisibleText();
   private final PrintWriter out;
   private final PrintWriter err;
   private final boolean interactive;
@@ -35,15 +48,16 @@ public final class Terminal {
 
   /** Text with picocli's markup, such as {@code @|bold …|@}, rendered or removed. */
   public String styled(String markup) {
-    return ansi.string(markup);
+    return ansi.string(VisibleText.line(markup)).replace(ESCAPE, MARK);
   }
 
   /** Text in a style of picocli's, such as {@code bold,green}; nothing in the text is markup. */
   public String styled(String style, String text) {
     return new ColorScheme.Builder(ansi)
         .build()
-        .apply(text, List.of(Ansi.Style.parse(style)))
-        .toString();
+        .apply(new VisibleText().next(text), List.of(Ansi.Style.parse(style)))
+        .toString()
+        .replace(ESCAPE, MARK);
   }
 
   /** Columns of a line. */
@@ -51,14 +65,23 @@ public final class Terminal {
     return interactive ? new UsageMessageSpec().autoWidth(true).width() : USUAL_WIDTH;
   }
 
+  /** Text of any number of lines, or a piece of it. */
   public synchronized void print(String text) {
-    out.print(text);
+    out.print(shown.next(text).replace(MARK, ESCAPE));
     out.flush();
     midLine = text.isEmpty() ? midLine : !text.endsWith("\n");
   }
 
+  /** One line, whatever the text holds. */
   public synchronized void println(String line) {
-    print(line + System.lineSeparator());
+    print(VisibleText.line(line) + "\n");
+  }
+
+  /** Lines of {@link Annotations}, which are commands to CI and hold nothing unguarded. */
+  public synchronized void annotate(String lines, boolean besideJson) {
+    PrintWriter target = besideJson ? err : out;
+    target.print(lines);
+    target.flush();
   }
 
   /** A line for people, kept out of what scripts read. */
@@ -68,7 +91,7 @@ public final class Terminal {
       err.println();
       midLine = false;
     }
-    err.println(line);
+    err.println(VisibleText.line(line).replace(MARK, ESCAPE));
     err.flush();
   }
 

@@ -3,6 +3,7 @@ package org.modeltracer.cli.terminal;
 import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
 import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.model.VisibleText;
 
 /** Tokens as a person can tell them apart: spaces seen, nothing that moves the cursor. */
 public final class TokenTexts {
@@ -28,16 +29,7 @@ public final class TokenTexts {
             c -> {
               switch (c) {
                 case ' ' -> text.append('␣');
-                case '\n' -> text.append("\\n");
-                case '\r' -> text.append("\\r");
-                case '\t' -> text.append("\\t");
-                default -> {
-                  if (Character.isISOControl(c)) {
-                    text.append("\\u%04X".formatted(c));
-                  } else {
-                    text.appendCodePoint(c);
-                  }
-                }
+                default -> text.append(VisibleText.line(Character.toString(c)));
               }
             });
     return text.toString();

@@ -42,11 +42,13 @@ public final class WeightReport {
 
   private void print(GgufFile gguf, WeightScan.Result result) {
     terminal.println(
-        terminal.styled("@|bold " + gguf.path().getFileName() + "|@")
+        terminal.styled("bold", gguf.path().getFileName().toString())
             + "  %,d values of %d tensors scanned".formatted(result.values(), result.tensors()));
     for (WeightFinding finding : result.findings()) {
       terminal.println(
-          terminal.styled("  @|bold,red " + finding.tensor() + "|@  ")
+          "  "
+              + terminal.styled("bold,red", finding.tensor())
+              + "  "
               + finding.message().replaceFirst("^" + Pattern.quote(finding.tensor()) + ":? ", ""));
     }
     if (!result.integers().isEmpty()) {

@@ -2,6 +2,7 @@ package org.modeltracer.gate.output;
 
 import java.util.stream.Collectors;
 import org.modeltracer.gate.checks.Verdict;
+import org.modeltracer.model.VisibleText;
 
 /** Lines that GitHub Actions shows beside a run: one per check that failed or errored. */
 public final class Annotations {
@@ -22,7 +23,7 @@ public final class Annotations {
   }
 
   private static String data(String text) {
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A");
+    return VisibleText.line(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"));
   }
 
   private static String property(String text) {

@@ -5,6 +5,7 @@ import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Verdict;
+import org.modeltracer.model.VisibleText;
 
 /** What the gate says as Markdown, for the summary of a CI job. */
 public final class Markdown {
@@ -64,7 +65,7 @@ public final class Markdown {
 
   /** Text that stays in its cell and means nothing in Markdown or HTML. */
   private static String cell(String text) {
-    return text.replaceAll("\\s*\\R\\s*", " ")
+    return VisibleText.line(text.replaceAll("\\s*\\R\\s*", " "))
         .replace("\\", "\\\\")
         .replace("&", "&amp;")
         .replace("<", "&lt;")
@@ -72,6 +73,6 @@ public final class Markdown {
   }
 
   private static String code(String text) {
-    return text.replaceAll("\\R", " ").replace('`', '\'');
+    return VisibleText.line(text.replaceAll("\\R", " ")).replace('`', '\'');
   }
 }

@@ -80,14 +80,17 @@ final class CheckOutputs {
       writes.add(() -> summaries(reports));
     }
     String text = reports.stream().map(Markdown::of).collect(Collectors.joining("\n"));
-    if (junit != null) {
-      writes.add(() -> OutputFile.write(junit, JunitXml.of(reports)));
+    Path junitFile = junit;
+    if (junitFile != null) {
+      writes.add(() -> OutputFile.write(junitFile, JunitXml.of(reports)));
     }
-    if (sarif != null) {
-      writes.add(() -> OutputFile.write(sarif, Sarif.of(reports)));
+    Path sarifFile = sarif;
+    if (sarifFile != null) {
+      writes.add(() -> OutputFile.write(sarifFile, Sarif.of(reports)));
     }
-    if (markdown != null) {
-      writes.add(() -> OutputFile.write(markdown, text));
+    Path markdownFile = markdown;
+    if (markdownFile != null) {
+      writes.add(() -> OutputFile.write(markdownFile, text));
     }
     CliException first = null;
     for (Runnable write : writes) {

@@ -28,7 +28,6 @@ class ReproducibleTest {
   @ValueSource(
       strings = {
         "attention -m MODEL -f PROMPT --json",
-        "heads -m MODEL --sequences 4 --json",
         "run -m MODEL -f PROMPT -n 6 --json",
         "check MODEL --policy smoke --json"
       })

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.FileOutputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -104,7 +105,7 @@ class OutputFileTest {
   void anOpenDescriptorIsWrittenToBehindWhatIsThere() throws IOException {
     Path file = Files.writeString(folder.resolve("open"), "");
     try (var own = new FileOutputStream(file.toFile(), true)) {
-      own.write("first ".getBytes());
+      own.write("first ".getBytes(StandardCharsets.UTF_8));
       Path descriptor;
       try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
         descriptor = all.filter(fd -> Files.exists(fd) && same(fd, file)).findFirst().orElseThrow();

@@ -70,7 +70,7 @@ class SignificanceTest {
   void means() {
     for (int n : new int[] {3, 10, 200}) {
       assertLevels(
-          10_000,
+          4_000,
           random -> {
             List<Double> values = new ArrayList<>();
             for (double x : gaussians(random, n)) values.add(7 + 2 * x);
@@ -84,7 +84,7 @@ class SignificanceTest {
   void correlations() {
     for (int n : new int[] {4, 12, 100}) {
       assertLevels(
-          10_000,
+          4_000,
           random ->
               Significance.correlationBeyond(
                   pearson(gaussians(random, n), gaussians(random, n)), n),
@@ -156,7 +156,7 @@ class SignificanceTest {
   @MethodSource("heads")
   void segments(String name, int trials, Function<Random, Matrices.Rule> rule) {
     assertLevels(
-        trials / 2,
+        trials / 4,
         random -> {
           CollectedAttention collected = collected(random, rule.apply(random), 96);
           CollectedHead head = collected.heads().getFirst();
@@ -171,7 +171,7 @@ class SignificanceTest {
   @MethodSource("heads")
   void periods(String name, int trials, Function<Random, Matrices.Rule> rule) {
     assertLevels(
-        trials / 2,
+        trials / 4,
         random -> {
           CollectedAttention collected = collected(random, rule.apply(random), 96);
           return AttentionPatterns.repetitive(collected.heads().getFirst()).pValue();
@@ -182,7 +182,7 @@ class SignificanceTest {
   @Test
   void offsets() {
     assertLevels(
-        3_000,
+        1_000,
         random -> {
           CollectedAttention collected =
               collected(random, (q, k) -> Math.exp(3 * random.nextGaussian()), 48);

@@ -170,6 +170,10 @@ final class DiffCommand implements Callable<Integer> {
     if (report.nodes().isEmpty()) {
       return ExitCode.NOTHING;
     }
-    return report.count(QuantizationLevel.CRITICAL) > 0 ? ExitCode.FINDINGS : ExitCode.PASS;
+    boolean embedsOtherwise =
+        report.embeddings() != null && report.embeddings().level() == QuantizationLevel.CRITICAL;
+    return embedsOtherwise || report.count(QuantizationLevel.CRITICAL) > 0
+        ? ExitCode.FINDINGS
+        : ExitCode.PASS;
   }
 }

@@ -6,8 +6,10 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.QuantizationLevel;
 import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.gguf.Quantization;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.model.Site;
+import org.modeltracer.quant.EmbeddingDivergence;
 import org.modeltracer.quant.FirstDivergence;
 import org.modeltracer.quant.HeadDivergence;
 import org.modeltracer.quant.LayerError;
@@ -15,7 +17,6 @@ import org.modeltracer.quant.LogitDivergence;
 import org.modeltracer.quant.NodeError;
 import org.modeltracer.quant.QuantizationReport;
 import org.modeltracer.quant.TensorError;
-import org.modeltracer.session.Quantization;
 
 /** Says what a comparison found. */
 record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
@@ -27,6 +28,9 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
     heading();
     if (report.logits() != null) {
       logits(report.logits(), vocabulary);
+    }
+    if (report.embeddings() != null) {
+      embeddings(report.embeddings());
     }
     first(report.firstDivergence());
     layers();
@@ -81,6 +85,25 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
                       quoted(vocabulary, flip.predicted()),
                       flip.probability()));
     }
+    terminal.println("");
+  }
+
+  private void embeddings(EmbeddingDivergence e) {
+    terminal.println(
+        "embeddings      cosine %s%s"
+            .formatted(
+                e.texts() == 1
+                    ? "%.6f".formatted(e.cosineMin())
+                    : "mean %.6f, least %.6f of %d texts"
+                        .formatted(e.cosineMean(), e.cosineMin(), e.texts()),
+                terminal.styled(
+                    " @|faint (%s of the tokens' last states)|@"
+                        .formatted(
+                            switch (e.pooling()) {
+                              case MEAN -> "mean";
+                              case CLS -> "the first";
+                              case LAST -> "the last";
+                            }))));
     terminal.println("");
   }
 

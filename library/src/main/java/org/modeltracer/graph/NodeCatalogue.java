@@ -40,7 +40,7 @@ public final class NodeCatalogue {
       }
     }
     for (GraphNode node : map.graph().nodes()) {
-      String kind = kind(node, 0);
+      String kind = kind(node, 0) + " at " + anchor(node, 0);
       int occurrence = occurrences.merge(kind, 1, Integer::sum) - 1;
       if (comparable(node)) {
         nodes.put(node, info(node, kind + "#" + occurrence));
@@ -69,6 +69,27 @@ public final class NodeCatalogue {
       kind.append(i == 0 ? "" : ", ").append(kind(node.sources().get(i), depth + 1));
     }
     return kind.append(')').toString();
+  }
+
+  /**
+   * The weight that a node meets, else the first that what becomes of it meets: llama.cpp gives one
+   * name to several nodes of a layer, such as its norms, and not all releases to the same ones.
+   */
+  private String anchor(GraphNode node, int depth) {
+    for (GraphNode source : node.sources()) {
+      if (source.isWeight()) {
+        return source.name();
+      }
+    }
+    if (depth < DEPTH) {
+      for (GraphNode consumer : map.graph().consumers(node)) {
+        String found = anchor(consumer, depth + 1);
+        if (!found.isEmpty()) {
+          return found;
+        }
+      }
+    }
+    return "";
   }
 
   private boolean comparable(GraphNode node) {

@@ -26,6 +26,7 @@ record ComparedNodes(
         windows.stream().mapToLong(w -> w.length).sum(),
         windows.getFirst().length,
         free.logits().isEmpty() ? null : free.logits().result(),
+        free.embeddings(thresholds),
         nodes.stream()
             .sorted(Comparator.comparingDouble(ComparedNodes::badness).reversed())
             .toList(),

@@ -14,6 +14,7 @@ import org.modeltracer.trace.SummarySection;
  * @param tokens tokens compared
  * @param window tokens read at a time, each window with nothing before it
  * @param logits predictions; null when the model makes none, or no position counts
+ * @param embeddings embeddings of the texts; null when the models make none
  * @param nodes every node compared, largest local relative error first
  * @param layers the residual stream after each layer, ascending
  * @param heads divergence of attention, the largest accumulated first
@@ -25,6 +26,7 @@ public record QuantizationReport(
     long tokens,
     int window,
     @Nullable LogitDivergence logits,
+    @Nullable EmbeddingDivergence embeddings,
     List<NodeError> nodes,
     List<LayerError> layers,
     List<HeadDivergence> heads,

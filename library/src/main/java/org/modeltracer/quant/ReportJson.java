@@ -19,6 +19,7 @@ final class ReportJson {
     all.put("tokens", report.tokens());
     all.put("window", report.window());
     all.put("logits", report.logits());
+    all.put("embeddings", report.embeddings());
     all.put("warnings", report.count(QuantizationLevel.WARNING));
     all.put("criticals", report.count(QuantizationLevel.CRITICAL));
     all.put("layers", report.layers());

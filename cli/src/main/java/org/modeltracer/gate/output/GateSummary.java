@@ -8,7 +8,7 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufException;
 import org.modeltracer.gguf.GgufFile;
-import org.modeltracer.session.Quantization;
+import org.modeltracer.gguf.Quantization;
 import org.modeltracer.session.RunDescription;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.ModelTracer;

@@ -22,10 +22,13 @@ import org.modeltracer.quant.TensorError;
 record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
   private static final int HEADS = 6;
   private static final int FLIPS = 3;
+  private static final int UNMET = 8;
   private static final String ERRORS = "%9s %8s %10s";
 
-  void print(int top, Vocabulary vocabulary) {
+  void print(int top, Vocabulary vocabulary, List<String> unmet) {
     heading();
+    notFinite(report.firstNotFinite());
+    scaled(report.firstScaled());
     if (report.logits() != null) {
       logits(report.logits(), vocabulary);
     }
@@ -36,7 +39,7 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
     layers();
     nodes(top);
     heads();
-    verdict();
+    verdict(unmet);
   }
 
   private void heading() {
@@ -58,7 +61,44 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
     terminal.println("");
   }
 
+  /** What makes all other numbers meaningless comes first. */
+  private void notFinite(@Nullable NodeError first) {
+    if (first != null) {
+      String side =
+          first.referenceNotFinite() == 0
+              ? "the model: %,d values".formatted(first.notFinite())
+              : "the reference: %,d values".formatted(first.referenceNotFinite());
+      terminal.println(
+          terminal.styled("@|bold,red not finite|@  ")
+              + "first in %s of %s that are NaN or infinite; they are left out of all that follows"
+                  .formatted(name(first), side));
+      terminal.println("");
+    }
+  }
+
+  private void scaled(@Nullable NodeError first) {
+    if (first != null) {
+      terminal.println(
+          terminal.styled("@|bold,red wrong scale|@  ")
+              + "%s is %.3g times the reference's%s"
+                  .formatted(
+                      name(first),
+                      first.own().scale(),
+                      first.weight() == null ? "" : ", by " + first.weight()));
+      terminal.println("");
+    }
+  }
+
   private void logits(LogitDivergence l, Vocabulary vocabulary) {
+    if (l.notFinite() > 0) {
+      terminal.println(
+          "logits          not finite at %d of %d positions"
+              .formatted(l.notFinite(), l.notFinite() + l.positions()));
+    }
+    if (l.positions() == 0) {
+      terminal.println("");
+      return;
+    }
     terminal.println(
         "KL divergence   mean %s ± %s   median %s   90 %% %s   99 %% %s   max %s"
             .formatted(
@@ -229,15 +269,24 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
     terminal.println("");
   }
 
-  private void verdict() {
+  private void verdict(List<String> unmet) {
     terminal.println(
-        "%d nodes critical, %d with a warning (cosine at or below 0.99, 0.995)"
+        "%d nodes critical, %d with a warning (cosine, or that of noise of such an error, at or below 0.99, 0.995)"
             .formatted(
                 report.count(QuantizationLevel.CRITICAL), report.count(QuantizationLevel.WARNING)));
     terminal.println(
         terminal.styled(
             "@|faint own: the layer gets the reference's input; all: with what the layers before"
                 + " it have added; err: ‖error‖ / ‖reference‖|@"));
+    unmet.stream()
+        .limit(UNMET)
+        .forEach(line -> terminal.println(terminal.styled("@|red ✘|@ ") + line));
+    if (unmet.size() > UNMET) {
+      terminal.println("  … and %d more".formatted(unmet.size() - UNMET));
+    }
+    if (unmet.isEmpty()) {
+      terminal.println(terminal.styled("@|green ✔|@ ") + "within the policy's limits");
+    }
   }
 
   private String level(QuantizationLevel level) {
@@ -255,8 +304,12 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
         ? ERRORS.formatted("-", "-", "-")
         : ERRORS.formatted(
             number(e.relativeL2()),
-            Double.isInfinite(e.snrDb()) ? "∞" : String.format(Locale.ROOT, "%.1f", e.snrDb()),
-            String.format(Locale.ROOT, "%.6f", e.cosine()));
+            Double.isNaN(e.snrDb())
+                ? "-"
+                : Double.isInfinite(e.snrDb())
+                    ? "∞"
+                    : String.format(Locale.ROOT, "%.1f", e.snrDb()),
+            Double.isNaN(e.cosine()) ? "-" : String.format(Locale.ROOT, "%.6f", e.cosine()));
   }
 
   private static String number(double value) {

@@ -16,7 +16,6 @@ import org.modeltracer.cli.export.ArrayWriter;
 import org.modeltracer.cli.export.ExportFolder;
 import org.modeltracer.cli.export.ExportPlan;
 import org.modeltracer.cli.export.ExportPlan.What;
-import org.modeltracer.cli.terminal.AnomalyPrinter;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.PromptProgress;
@@ -93,10 +92,10 @@ final class ExportCommand implements Callable<Integer> {
       SessionOptions options =
           SessionOptions.defaults().withContext(context.options(loaded.file()));
       refuseEncoderDecoder(loaded.model());
-      try (var session = TracedSession.open(loaded.model(), options, tracer)) {
+      try (var session = TracedSession.open(loaded.model(), options, tracer);
+          var broken = BrokenNumbers.watch(session, tracer, loaded.file())) {
         interrupt.cancels(session::cancel);
         session.listen(new PromptProgress(terminal));
-        tracer.addListener(new AnomalyPrinter(terminal));
         session.check(tokens);
         var plan =
             new ExportPlan(
@@ -108,6 +107,7 @@ final class ExportCommand implements Callable<Integer> {
                 heads);
         write(plan, loaded, session, tracer, tokens);
         report(plan, session, tokens.length, terminal);
+        broken.complain();
       }
       return ExitCode.PASS.code();
     }
@@ -117,9 +117,8 @@ final class ExportCommand implements Callable<Integer> {
     if (what.isEmpty()) {
       what = usual(file);
     }
-    // Something must be traced for the hook to look at all; the KV cache costs nothing.
     return TracerConfig.builder()
-        .kvCache(true)
+        .activations(true)
         .attention(what.contains(What.ATTENTION) || what.contains(What.ROLLOUT))
         .layers(layers)
         .heads(heads)

@@ -125,8 +125,17 @@ public final class NodeCatalogue {
     return axis == null ? 0 : axis.rowWidth(node.ne());
   }
 
-  /** The matrix that made a node, through what only scales, shifts, rotates or rearranges. */
+  /**
+   * The matrix that made a node, through what only scales, shifts, rotates or rearranges; else the
+   * vector that it was multiplied with, as after a norm.
+   */
   private static @Nullable String weight(GraphNode node) {
+    GraphNode factor = node.is(Op.MUL) ? node.source(1) : null;
+    String matrix = matrix(node);
+    return matrix == null && factor != null && factor.isWeight() ? factor.name() : matrix;
+  }
+
+  private static @Nullable String matrix(GraphNode node) {
     GraphNode n = node;
     while (!n.isLeaf() && !n.sources().isEmpty()) {
       GraphNode first = n.sources().getFirst();

@@ -38,7 +38,7 @@ final class ErrorTally implements Lockstep.Comparator {
     this.tolerance = tolerance;
     for (NodePair pair : pairs) {
       boolean whole = pair.attention() || pair.reference().place().site() == Site.LOGITS;
-      sums.add(new ErrorSums(whole ? 1 : pair.reference().width()));
+      sums.add(new ErrorSums(whole ? 1 : pair.reference().width(), pair.attention()));
     }
   }
 

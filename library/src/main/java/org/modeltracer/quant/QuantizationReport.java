@@ -19,6 +19,10 @@ import org.modeltracer.trace.SummarySection;
  * @param layers the residual stream after each layer, ascending
  * @param heads divergence of attention, the largest accumulated first
  * @param firstDivergence the first node beyond the tolerance; null when there is none
+ * @param firstNotFinite the first node, in the reference's order, with a value on either side that
+ *     is not finite; null when all are
+ * @param firstScaled the first node, in the reference's order, whose own error is a factor; null
+ *     when there is none
  * @param tolerance relative error of a row that is tolerated
  * @param localReason why there are no local errors; null when there are
  */
@@ -31,6 +35,8 @@ public record QuantizationReport(
     List<LayerError> layers,
     List<HeadDivergence> heads,
     @Nullable FirstDivergence firstDivergence,
+    @Nullable NodeError firstNotFinite,
+    @Nullable NodeError firstScaled,
     double tolerance,
     @Nullable String localReason) {
 

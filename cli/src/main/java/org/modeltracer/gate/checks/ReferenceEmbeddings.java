@@ -1,7 +1,5 @@
 package org.modeltracer.gate.checks;
 
-import org.modeltracer.anomaly.AnomalyKind;
-import org.modeltracer.anomaly.Severity;
 import org.modeltracer.quant.EmbeddingDivergence;
 
 /** Whether the file embeds texts as its reference does, where both say how they do. */
@@ -26,14 +24,7 @@ final class ReferenceEmbeddings extends Check {
         .signal("cosine_mean", embeddings.cosineMean())
         .signal("cosine_min", embeddings.cosineMin())
         .signal("limit", limit);
-    if (!(embeddings.cosineMin() >= limit)) {
-      check.fails(
-          Evidence.of(
-              AnomalyKind.QUANTIZATION.id(),
-              Severity.CRITICAL,
-              "the embedding of a text has cosine %.4f to the reference's, the limit is %.4f"
-                  .formatted(embeddings.cosineMin(), limit)));
-    }
+    ReferenceCriteria.embeddings(embeddings, subject.policy()).forEach(check::fails);
     return check.result(
         "%d texts: cosine %.5f at least".formatted(embeddings.texts(), embeddings.cosineMin()));
   }

@@ -127,7 +127,7 @@ public final class GgufFile {
   /** How the file makes one embedding of a text; empty where it makes none. */
   public Optional<Pooling> pooling() {
     long type = metadata.integer(architecture().orElse("") + ".pooling_type").orElse(0);
-    return switch ((int) Math.clamp(type, 0, Integer.MAX_VALUE)) {
+    return switch (Math.clamp(type, 0, Integer.MAX_VALUE)) {
       case 1 -> Optional.of(Pooling.MEAN);
       case 2 -> Optional.of(Pooling.CLS);
       case 3 -> Optional.of(Pooling.LAST);

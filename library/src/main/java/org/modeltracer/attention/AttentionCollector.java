@@ -134,7 +134,7 @@ public final class AttentionCollector implements TraceListener {
    * Takes one row; it is read only during the call.
    *
    * <p>A layer with a row that sees later keys has no causal mask: all its rows are measured both
-   * ways instead, the last too, which sees none later.
+   * ways instead, the last too, which sees none later. Rollout and flow take rows of either kind.
    */
   public void row(AttentionRow row) {
     if (!covers(row)) {
@@ -150,6 +150,7 @@ public final class AttentionCollector implements TraceListener {
       twoWay
           .computeIfAbsent(new HeadId(row.layer(), row.head()), h -> new TwoWayTotals())
           .add(row, prompt.tokens);
+      follow(prompt, row);
       return;
     }
     if (matrices != null && prompt == example) {
@@ -157,7 +158,7 @@ public final class AttentionCollector implements TraceListener {
     }
     int index = index(row.layer(), row.head());
     Head head = head(index);
-    if (!measure.read(row, prompt.tokens)) {
+    if (!follow(prompt, row)) {
       head.rows.addBad();
       return;
     }
@@ -175,7 +176,18 @@ public final class AttentionCollector implements TraceListener {
     if (prompt.first(row.query())) {
       copies.add(prompt.tokens, row.query());
     }
-    prompt.add(measure, index);
+    prompt.score(measure, index);
+  }
+
+  /** Measures a row and takes it for rollout and flow; false when a weight is not finite. */
+  private boolean follow(PromptTrace prompt, AttentionRow row) {
+    boolean finite = measure.read(row, prompt.tokens);
+    if (finite) {
+      prompt.follow(measure);
+    } else {
+      prompt.lose(row.layer(), row.query());
+    }
+    return finite;
   }
 
   /** Forgets what was taken for causal attention of a layer. */

@@ -28,7 +28,7 @@ public record AttentionOptions(
    * @param maxPositions positions and distances with counters of their own; what lies beyond them
    *     is counted as a whole
    * @param sampleBytes sample of rows that comparisons between heads need
-   * @param layerBytes lower triangles, one per layer, of rollout and of flow, each
+   * @param layerBytes matrices by position, one per layer, of rollout and of flow, each
    * @param matrixBytes whole matrices of the example prompt; none are kept when negative
    * @param outputSamples positions, at most, whose head outputs are kept for CKA
    * @param outputBytes bytes, at most, of those outputs
@@ -55,7 +55,7 @@ public record AttentionOptions(
     return new AttentionOptions(thresholds, bounds, true, seed);
   }
 
-  /** The same with other bounds on the row sample and on the per-layer triangles, in bytes. */
+  /** The same with other bounds on the row sample and on the matrices of every layer, in bytes. */
   public AttentionOptions withBytes(long sample, long layers) {
     return with(
         new Bounds(

@@ -7,8 +7,8 @@ import org.jspecify.annotations.Nullable;
  * Attention of one layer averaged over its heads as they stream: the Ā of Abnar and Zuidema.
  *
  * <p>Rows are those of one forward pass, queries {@code first} to {@code first + size - 1}; row i
- * holds keys 0 to {@code first + i}. On request it also notes which head puts most weight on each
- * pair.
+ * holds keys 0 to {@code first + i}, or to the last one in sight where that lies ahead. On request
+ * it also notes which head puts most weight on each pair.
  */
 final class HeadMean {
   private boolean strongest;
@@ -17,6 +17,8 @@ final class HeadMean {
   private short[][] leaders = {};
   private int[] heads = {};
   private int[] keys = {};
+  private int most;
+  private int last;
   int layer = -1;
   int first = -1;
   int size;
@@ -26,14 +28,20 @@ final class HeadMean {
     strongest = withStrongest;
     first = firstQuery;
     size = 0;
+    most = 0;
+    last = -1;
   }
 
   void add(RowMeasure row) {
     int i = row.query - first;
     while (size <= i) {
-      open(size++);
+      open(size, size == i ? row.last() + 1 : first + size + 1);
+      size++;
     }
+    last = Math.max(last, row.last());
+    widen(i, row.last() + 1);
     heads[i]++;
+    most = Math.max(most, heads[i]);
     keys[i] = Math.max(keys[i], row.size);
     float[] target = sums[i];
     for (int k = 0; k < row.size; k++) {
@@ -54,7 +62,7 @@ final class HeadMean {
     }
   }
 
-  private void open(int i) {
+  private void open(int i, int length) {
     if (i >= sums.length) {
       int room = Math.max(16, i + i / 2);
       sums = Arrays.copyOf(sums, room);
@@ -65,10 +73,20 @@ final class HeadMean {
     }
     heads[i] = 0;
     keys[i] = 0;
-    sums[i] = cleared(sums[i], first + i + 1);
+    sums[i] = cleared(sums[i], length);
     if (strongest) {
-      largest[i] = cleared(largest[i], first + i + 1);
-      leaders[i] = new short[first + i + 1];
+      largest[i] = cleared(largest[i], length);
+      leaders[i] = new short[length];
+    }
+  }
+
+  private void widen(int i, int length) {
+    if (sums[i].length < length) {
+      sums[i] = Arrays.copyOf(sums[i], length);
+      if (strongest) {
+        largest[i] = Arrays.copyOf(largest[i], length);
+        leaders[i] = Arrays.copyOf(leaders[i], length);
+      }
     }
   }
 
@@ -97,12 +115,32 @@ final class HeadMean {
     return heads[i] > 0;
   }
 
+  /** Whether some heads that showed other rows did not show that of the i-th query. */
+  boolean lacksHeads(int i) {
+    return heads[i] > 0 && heads[i] < most;
+  }
+
+  /** Whether a query saw a key ahead of it. */
+  boolean looksAhead() {
+    for (int i = 0; i < size; i++) {
+      if (sums[i].length > first + i + 1) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Number of positions from the first query to the last query or key. */
+  int positions() {
+    return Math.max(size, last - first + 1);
+  }
+
   /** Number of keys that the i-th query sees, in the head that sees most. */
   int keys(int i) {
     return keys[i];
   }
 
-  /** Mean weights of the i-th query on keys 0 to its own position. */
+  /** Mean weights of the i-th query, on keys from 0. */
   float[] row(int i) {
     return sums[i];
   }

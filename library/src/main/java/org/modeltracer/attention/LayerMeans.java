@@ -7,13 +7,14 @@ import org.jspecify.annotations.Nullable;
 /**
  * Head-averaged attention of every layer of one sequence, for the flow graph; 6 bytes per pair.
  *
- * <p>Kept while all layers fit the budget, 3·L·n² bytes for n positions; given up as a whole, with
- * a reason, as soon as they do not.
+ * <p>Kept while all layers fit the budget, for n positions 3·L·n² bytes, or 6·L·n² where queries
+ * see later keys; given up as a whole, with a reason, as soon as they do not.
  */
 public final class LayerMeans {
   private final int layerCount;
   private final long budget;
   private final List<Layer> layers = new ArrayList<>();
+  private boolean ahead;
   private @Nullable String stopped;
 
   /** A layer's rows by position; null where a position's row was never shown. */
@@ -30,8 +31,9 @@ public final class LayerMeans {
     if (stopped != null) {
       return;
     }
-    long n = (long) mean.first + mean.size;
-    if (3L * layerCount * n * (n + 1) > budget) {
+    ahead |= mean.looksAhead();
+    long n = (long) mean.first + mean.positions();
+    if (3L * layerCount * n * (ahead ? 2 * n : n + 1) > budget) {
       stopped = layerCount + " layers of " + n + " positions need more than " + budget + " bytes";
       layers.clear();
       return;
@@ -41,9 +43,10 @@ public final class LayerMeans {
       layer.means.add(null);
       layer.leaders.add(null);
     }
-    for (int i = 0; i < mean.size; i++) {
-      layer.means.add(mean.known(i) ? mean.row(i).clone() : null);
-      layer.leaders.add(mean.known(i) ? mean.leaders(i) : null);
+    for (int i = 0; i < mean.positions(); i++) {
+      boolean known = i < mean.size && mean.known(i);
+      layer.means.add(known ? mean.row(i).clone() : null);
+      layer.leaders.add(known ? mean.leaders(i) : null);
     }
   }
 
@@ -65,6 +68,7 @@ public final class LayerMeans {
   /** The first positions of this sequence, as the begin of another one. */
   LayerMeans prefix(int positions) {
     var next = new LayerMeans(layerCount, budget);
+    next.ahead = ahead;
     next.stopped = stopped;
     for (Layer layer : layers) {
       int n = Math.min(positions, layer.means.size());
@@ -97,22 +101,23 @@ public final class LayerMeans {
     return layers.stream().mapToInt(layer -> layer.means.size()).min().orElse(0);
   }
 
+  /** Whether a query sees a key ahead of it, in any layer. */
+  public boolean looksAhead() {
+    return ahead;
+  }
+
   /**
-   * Row of Â = 0.5 Ā + 0.5 I, made to sum to 1, over keys 0 to {@code position}; a position whose
-   * row was not shown keeps to itself.
+   * Row of Â = 0.5 Ā + 0.5 I, made to sum to 1, over keys from 0 to {@code position} at least; a
+   * position whose row was not shown keeps to itself.
    */
   public double[] mixed(int d, int position) {
-    double[] row = new double[position + 1];
-    float[] mean = layers.get(d).means.get(position);
-    if (mean == null) {
-      row[position] = 1;
-      return row;
-    }
+    float[] mean = mean(d, position);
+    double[] row = new double[mean.length];
     double sum = 1;
     for (float a : mean) {
       sum += a;
     }
-    for (int j = 0; j <= position; j++) {
+    for (int j = 0; j < row.length; j++) {
       row[j] = mean[j] / sum;
     }
     row[position] += 1 / sum;
@@ -120,29 +125,26 @@ public final class LayerMeans {
   }
 
   /**
-   * Row of Ā over keys 0 to {@code position}; a position whose row was not shown keeps to itself.
+   * Row of Ā over keys from 0 to {@code position}, or to the last one that it sees where that lies
+   * ahead; a position whose row was not shown keeps to itself. To be read only.
    */
   public float[] mean(int d, int position) {
     float[] mean = layers.get(d).means.get(position);
     if (mean == null) {
-      float[] own = new float[position + 1];
-      own[position] = 1;
-      return own;
+      mean = new float[position + 1];
+      mean[position] = 1;
     }
-    return mean.clone();
+    return mean;
   }
 
-  /** Entropy of a position's head-averaged row over the largest possible, in [0, 1]. */
+  /** Entropy of a position's row of Ā over the logarithm of its number of keys, in [0, 1]. */
   public double normalizedEntropy(int d, int position) {
-    float[] mean = layers.get(d).means.get(position);
-    if (mean == null || position == 0) {
-      return 0;
-    }
+    float[] mean = mean(d, position);
     double h = 0;
     for (double a : mean) {
       if (a > 0) h -= a * Math.log(a);
     }
-    return Math.max(0, h / Math.log(position + 1.0));
+    return mean.length < 2 ? 0 : Math.clamp(h / Math.log(mean.length), 0, 1);
   }
 
   /** Head with the largest weight of a position on a key. */

@@ -14,6 +14,7 @@ final class PromptTrace {
   private final HeadMean mean = new HeadMean();
   private int newest = -1;
   private boolean passing;
+  private boolean cut;
 
   PromptTrace(
       long id,
@@ -45,7 +46,8 @@ final class PromptTrace {
     return true;
   }
 
-  void add(RowMeasure row, int head) {
+  /** Scores token by token of a head with a causal mask, where they are kept. */
+  void score(RowMeasure row, int head) {
     if (scores != null) {
       TokenScores own = scores[head];
       if (own == null) {
@@ -54,6 +56,10 @@ final class PromptTrace {
       }
       own.add(row);
     }
+  }
+
+  /** Takes a row for rollout and flow. */
+  void follow(RowMeasure row) {
     if (passing && row.layer < mean.layer) {
       endForward();
     }
@@ -63,8 +69,23 @@ final class PromptTrace {
       mean.start(row.layer, firstQuery, layers.stopped() == null);
       passing = true;
     }
-    if (row.query >= mean.first && rollout.accepts(mean.first, row.query)) {
+    if (row.query >= mean.first
+        && rollout.accepts(mean.first, row.last(), row.last() > row.query)) {
       mean.add(row);
+    }
+    noteCut();
+  }
+
+  /** Notes a row that cannot be followed. */
+  void lose(int layer, int query) {
+    rollout.lose(layer, query);
+    noteCut();
+  }
+
+  private void noteCut() {
+    if (!cut && !rollout.isWhole()) {
+      cut = true;
+      totals.cut();
     }
   }
 
@@ -93,10 +114,11 @@ final class PromptTrace {
     int known = rollout.positions();
     rollout.endForward();
     for (int q = known; q < rollout.positions(); q++) {
-      totals.add(rollout.row(q));
+      totals.add(q, rollout.row(q));
     }
     if (rollout.isStopped()) {
       mean.release();
     }
+    noteCut();
   }
 }

@@ -11,6 +11,7 @@ final class RolloutTotals {
   private long rolloutRows;
   private double rolloutEntropy;
   private double rolloutLargest;
+  private long cut;
 
   /** Adds the head-averaged rows of a layer. */
   void add(HeadMean mean) {
@@ -32,13 +33,20 @@ final class RolloutTotals {
     }
   }
 
-  /** Adds a final row of a rollout. */
-  void add(float[] rollout) {
+  /** Adds a position's final row of a rollout. */
+  void add(int position, float[] rollout) {
     rolloutRows++;
     rolloutEntropy += Entropy.of(rollout);
-    for (int j = 0; j < rollout.length - 1; j++) {
-      rolloutLargest = Math.max(rolloutLargest, rollout[j]);
+    for (int j = 0; j < rollout.length; j++) {
+      if (j != position) {
+        rolloutLargest = Math.max(rolloutLargest, rollout[j]);
+      }
     }
+  }
+
+  /** Notes that the rollout of a prompt is not whole. */
+  void cut() {
+    cut++;
   }
 
   void merge(RolloutTotals other) {
@@ -51,6 +59,7 @@ final class RolloutTotals {
     rolloutRows += other.rolloutRows;
     rolloutEntropy += other.rolloutEntropy;
     rolloutLargest = Math.max(rolloutLargest, other.rolloutLargest);
+    cut += other.cut;
   }
 
   /** The means so far. */
@@ -62,6 +71,7 @@ final class RolloutTotals {
         rows == 0 ? null : (Double) (concentration / rows),
         rolloutRows == 0 ? null : (Double) rolloutLargest,
         rolloutRows == 0 ? null : (Double) (rolloutEntropy / rolloutRows),
-        rolloutRows);
+        rolloutRows,
+        cut);
   }
 }

@@ -49,6 +49,11 @@ final class RowMeasure {
     return size > 0 && pass(row, tokens);
   }
 
+  /** The later of the query and the last key that it sees. */
+  int last() {
+    return Math.max(query, source.key(size - 1));
+  }
+
   /** Position of the i-th visible key; its weight is {@code weights[i]}. */
   int key(int i) {
     return source.key(i);
@@ -143,7 +148,7 @@ final class RowMeasure {
     set(Quantity.DISTANCE, distance);
     set(Quantity.SELF, self);
     if (size > 1) {
-      set(Quantity.NORMALIZED_ENTROPY, entropy / Math.log(size));
+      set(Quantity.NORMALIZED_ENTROPY, Math.min(1, entropy / Math.log(size)));
       set(Quantity.RELATIVE_DISTANCE, uniform == 0 ? Double.NaN : distance * size / uniform);
       set(Quantity.LOCAL, near);
       set(Quantity.LOCAL_BASE, (double) nearKeys / size);

@@ -169,22 +169,31 @@ public final class AttentionReport {
     if (rollout.tokens().isEmpty()) {
       return;
     }
-    title("Where the last position's information comes from, beyond uniform attention (rollout)");
+    title(
+        "Where the information of position %d comes from, beyond uniform attention (rollout)"
+            .formatted(rollout.target()));
     rollout.tokens().stream()
         .sorted(Comparator.comparingDouble(t -> -t.excess()))
         .limit(SHOWN)
         .forEach(
             t ->
                 terminal.println(
-                    "  %4d %-16s %.3f (%+.3f)"
-                        .formatted(t.position(), quoted(t.token()), t.attribution(), t.excess())));
+                    "  %4d %-16s %.3f (%+.3f)%s"
+                        .formatted(
+                            t.position(),
+                            quoted(t.token()),
+                            t.attribution(),
+                            t.excess(),
+                            t.pooled() == null
+                                ? ""
+                                : "; mean of all positions %.3f".formatted(t.pooled()))));
   }
 
   private void flow(AttentionFlow flow) {
     if (flow.flowPaths().isEmpty()) {
       return;
     }
-    title("Flow to the last position");
+    title("Flow to position " + flow.flowPaths().getFirst().endPosition());
     for (AttentionFlow.Path path : flow.flowPaths()) {
       terminal.println(
           "  from %d: strongest path %.4f of rollout %.4f, in %d moves; maximum flow %.3f"

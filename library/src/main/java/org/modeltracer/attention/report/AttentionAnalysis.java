@@ -4,7 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.CollectedAttention;
 import org.modeltracer.attention.CollectedPrompt;
@@ -25,9 +27,10 @@ import org.modeltracer.model.HeadId;
  * @param twoWayHeads heads of layers without a causal mask, in order
  * @param attentionPatterns shapes in attention matrices
  * @param headSpecialization what heads are for
- * @param attentionFlow how information travels to the last position
+ * @param attentionFlow how information travels to the last position, or the first of a text that is
+ *     read both ways
  * @param attentionStats the whole in a few numbers
- * @param rollout where the last position's information comes from
+ * @param rollout where that position's information comes from
  * @param absent what could not be computed, by field name, and why
  */
 public record AttentionAnalysis(
@@ -142,7 +145,9 @@ public record AttentionAnalysis(
     if (flow.reason() != null) {
       absent.putIfAbsent("attention_flow.flow_paths", flow.reason());
     }
-    for (int layer : collected.layers().keySet()) {
+    Set<Integer> layers = new TreeSet<>(collected.layers().keySet());
+    collected.twoWay().keySet().forEach(head -> layers.add(head.layer()));
+    for (int layer : layers) {
       if (!flow.layerFlowStats().isEmpty() && !flow.layerFlowStats().containsKey(layer)) {
         absent.putIfAbsent(
             "attention_flow.layer_flow_stats." + layer,

@@ -7,9 +7,10 @@ import org.modeltracer.attention.LayerFlow;
 import org.modeltracer.model.HeadId;
 
 /**
- * How attention carries information from positions to the last one; correlational.
+ * How attention carries information from positions to the last one, or to the first one of a text
+ * that is read both ways; correlational.
  *
- * @param flowPaths strongest path from the last position to each of the sources that matter most
+ * @param flowPaths strongest path from that position to each of the sources that matter most
  * @param bottlenecks layers that are clearly narrower than the others, most severe first
  * @param efficiencyMetrics the whole in four numbers, null without a flow graph
  * @param layerFlowStats the residual stream through each layer, where norms were handed in

@@ -13,7 +13,7 @@ import org.modeltracer.model.HeadId;
  * @param heads every head that has shown a row
  * @param avgEntropy mean entropy in nats over the rows of all heads
  * @param overallSparsity share of visible keys below the threshold, all heads
- * @param rollout attribution of the example prompt's last position
+ * @param rollout attribution of a position of the example prompt
  * @param insights what stands out, with evidence
  * @param absent what could not be computed, by field name, and why
  */

@@ -19,10 +19,10 @@ import org.modeltracer.model.HeadId;
  *
  * @param means head-averaged attention
  * @param rollout of the same prompt
- * @param target position that the flow goes to
+ * @param positions how many of them there are
  * @param routes paths to it with their maximum flows
  */
-record Bottlenecks(LayerMeans means, Rollout rollout, int target, List<Route> routes) {
+record Bottlenecks(LayerMeans means, Rollout rollout, int positions, List<Route> routes) {
   /** Less than this much narrower is no bottleneck. */
   static final double NARROW = 0.25;
 
@@ -30,7 +30,7 @@ record Bottlenecks(LayerMeans means, Rollout rollout, int target, List<Route> ro
     var all = new ArrayList<Bottleneck>();
     add(all, BottleneckType.FLOW, heldBack());
     add(all, BottleneckType.ATTENTION, narrower(this::meanSpread));
-    if (target < EffectiveRank.LARGEST) {
+    if (positions <= EffectiveRank.LARGEST) {
       add(all, BottleneckType.CAPACITY, narrower(this::rankShare));
     }
     add(all, BottleneckType.INFORMATION, drops());
@@ -95,7 +95,8 @@ record Bottlenecks(LayerMeans means, Rollout rollout, int target, List<Route> ro
   }
 
   private double meanSpread(int d) {
-    return IntStream.rangeClosed(1, target)
+    return IntStream.range(0, positions)
+        .filter(i -> means.mean(d, i).length > 1)
         .mapToDouble(i -> means.normalizedEntropy(d, i))
         .average()
         .orElse(0);
@@ -104,7 +105,7 @@ record Bottlenecks(LayerMeans means, Rollout rollout, int target, List<Route> ro
   /** Effective rank of Ā itself: the half of Â that stays would hide all else. */
   private double rankShare(int d) {
     return EffectiveRank.share(
-        IntStream.rangeClosed(0, target).mapToObj(i -> means.mean(d, i)).toList());
+        IntStream.range(0, positions).mapToObj(i -> means.mean(d, i)).toList());
   }
 
   /** Relative drop of exp H of the rollout's rows in each layer, 0 where it grows. */
@@ -121,8 +122,9 @@ record Bottlenecks(LayerMeans means, Rollout rollout, int target, List<Route> ro
   /** Head that leads on most pairs of a layer. */
   private int busiest(int d) {
     double[] pairs = new double[1 << 15];
-    for (int i = 0; i <= target; i++) {
-      for (int j = 0; j <= i; j++) pairs[means.leader(d, i, j)]++;
+    for (int i = 0; i < positions; i++) {
+      int keys = means.mean(d, i).length;
+      for (int j = 0; j < keys; j++) pairs[means.leader(d, i, j)]++;
     }
     return largest(pairs);
   }

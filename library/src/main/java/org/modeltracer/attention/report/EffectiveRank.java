@@ -12,16 +12,17 @@ final class EffectiveRank {
   private EffectiveRank() {}
 
   /**
-   * exp H(σ / Σσ) of the singular values of a lower triangular matrix over its order, in [1 / n,
-   * 1]. Roy and Vetterli 2007.
+   * exp H(σ / Σσ) of the singular values of a square matrix over its order, in [1 / n, 1]. Roy and
+   * Vetterli 2007.
    *
-   * @param rows each {@code [row + 1]}
+   * @param rows each up to its last column that is not 0
    */
   static double share(List<float[]> rows) {
     int n = rows.size();
     var matrix = new FMatrixRMaj(n, n);
     for (int i = 0; i < n; i++) {
-      System.arraycopy(rows.get(i), 0, matrix.data, i * n, i + 1);
+      float[] row = rows.get(i);
+      System.arraycopy(row, 0, matrix.data, i * n, Math.min(n, row.length));
     }
     var svd = DecompositionFactory_FDRM.svd(n, n, false, false, true);
     if (!svd.decompose(matrix)) {

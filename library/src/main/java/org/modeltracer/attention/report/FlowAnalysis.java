@@ -23,12 +23,14 @@ final class FlowAnalysis {
 
   private final LayerMeans means;
   private final Rollout rollout;
+  private final int positions;
   private final int target;
 
   private FlowAnalysis(LayerMeans means, Rollout rollout) {
     this.means = means;
     this.rollout = rollout;
-    this.target = lastKnown(means, rollout);
+    positions = known(means, rollout);
+    target = rollout.looksAhead() ? rollout.target() : positions - 1;
   }
 
   static AttentionFlow of(CollectedAttention collected, AnalysisContext.Bounds bounds) {
@@ -40,16 +42,18 @@ final class FlowAnalysis {
     if (reason != null) {
       return absent(reason, collected.residual());
     }
-    if (lastKnown(prompt.layers(), prompt.rollout()) < 1) {
-      return absent("fewer than two positions were traced", collected.residual());
+    if (known(prompt.layers(), prompt.rollout()) < 2) {
+      String stopped = prompt.rollout().stopped();
+      return absent(
+          stopped == null ? "fewer than two positions were traced" : stopped, collected.residual());
     }
     return new FlowAnalysis(prompt.layers(), prompt.rollout())
         .compute(bounds, collected.residual());
   }
 
-  /** The last position that both know. */
-  private static int lastKnown(LayerMeans means, Rollout rollout) {
-    return Math.min(means.positions(), rollout.positions()) - 1;
+  /** Number of positions that both know. */
+  private static int known(LayerMeans means, Rollout rollout) {
+    return Math.min(means.positions(), rollout.positions());
   }
 
   private static AttentionFlow absent(String reason, Map<Integer, LayerFlow> layers) {
@@ -58,10 +62,10 @@ final class FlowAnalysis {
 
   private AttentionFlow compute(AnalysisContext.Bounds bounds, Map<Integer, LayerFlow> layers) {
     float[] weights = rollout.row(target);
-    List<StrongestPath> strongest = StrongestPath.from(target, means);
+    List<StrongestPath> strongest = StrongestPath.from(target, positions, means);
     List<Route> routes =
-        IntStream.range(0, target)
-            .filter(j -> weights[j] > 0)
+        IntStream.range(0, Math.min(positions, weights.length))
+            .filter(j -> j != target && weights[j] > 0)
             .boxed()
             .sorted(Comparator.comparingDouble(j -> -weights[j]))
             .limit(bounds.flowPairs())
@@ -69,7 +73,7 @@ final class FlowAnalysis {
             .toList();
     return new AttentionFlow(
         routes.stream().map(Route::path).toList(),
-        new Bottlenecks(means, rollout, target, routes).mostSevereFirst(),
+        new Bottlenecks(means, rollout, positions, routes).mostSevereFirst(),
         efficiency(routes),
         layers,
         null);
@@ -77,13 +81,13 @@ final class FlowAnalysis {
 
   private Route route(int source, StrongestPath strongest, double weight) {
     var steps = new ArrayList<AttentionFlow.Step>();
-    int[] positions = strongest.positions();
+    int[] stops = strongest.positions();
     int depth = means.depth();
     int moves = 0;
     for (int s = 0; s < depth; s++) {
       int d = depth - 1 - s;
-      int from = positions[s];
-      int to = positions[s + 1];
+      int from = stops[s];
+      int to = stops[s + 1];
       if (from != to) moves++;
       steps.add(
           new AttentionFlow.Step(
@@ -93,7 +97,7 @@ final class FlowAnalysis {
               transformation(d, from, to),
               from == to ? List.of(from) : List.of(from, to)));
     }
-    MaxFlow flow = MaxFlow.between(means, target, source);
+    MaxFlow flow = MaxFlow.between(means, positions, target, source);
     var path =
         new AttentionFlow.Path(
             target + "-" + source,
@@ -133,7 +137,8 @@ final class FlowAnalysis {
   }
 
   private @Nullable Double preservation() {
-    int n = target + 1;
-    return n > EffectiveRank.LARGEST ? null : EffectiveRank.share(rollout.rows().subList(0, n));
+    return positions > EffectiveRank.LARGEST
+        ? null
+        : EffectiveRank.share(rollout.rows().subList(0, positions));
   }
 }

@@ -181,8 +181,8 @@ final class Insights {
             sized(
                 AttentionInsight.Type.FLOW_ANALYSIS,
                 text(
-                    "layer %d holds back %.1f %% of what could reach the last position",
-                    neck.layer(), 100 * neck.severity()),
+                    "layer %d holds back %.1f %% of what could reach position %d",
+                    neck.layer(), 100 * neck.severity(), flow.flowPaths().getFirst().endPosition()),
                 neck.severity(),
                 "share of the ends' capacity that the layer's cut holds back, an effect size",
                 Map.of(

@@ -7,18 +7,18 @@ import org.modeltracer.attention.LayerMeans;
  * Most flow that can go from a target position above the last layer down to a source below the
  * first, an edge having the capacity Â_l[i, j] in layer l. Exact, but for rounding.
  *
- * <p>Abnar and Zuidema 2020, section 3.2. Only positions between source and target can carry flow.
- * Computed by Dinic's algorithm on triangles of capacities: the graph has L·n²/2 edges, too many to
- * be objects.
+ * <p>Abnar and Zuidema 2020, section 3.2. Under a causal mask only positions between source and
+ * target can carry flow. Computed by Dinic's algorithm on rows of capacities: the graph has an edge
+ * for each layer, query and key, too many to be objects.
  *
  * @param value flow from target to source, at most 1
  * @param cutByDepth capacity of the minimum cut in each layer with attention
  * @param limit smaller of what can leave the target and what can enter the source
  */
 record MaxFlow(double value, double[] cutByDepth, double limit) {
-  /** The flow between two positions. */
-  static MaxFlow between(LayerMeans means, int target, int source) {
-    var network = new Network(means, target, source);
+  /** The flow between two of the first {@code positions} positions. */
+  static MaxFlow between(LayerMeans means, int positions, int target, int source) {
+    var network = new Network(means, positions, target, source);
     double value = network.fill();
     return new MaxFlow(
         value, network.cutByDepth(), Math.min(network.leaving(), network.entering()));
@@ -26,7 +26,7 @@ record MaxFlow(double value, double[] cutByDepth, double limit) {
 
   /**
    * Nodes are positions between layers, {@code level * width + position}, level 0 below the first
-   * layer; from level d + 1 to d an edge goes from each position to itself and to all before it.
+   * layer; from level d + 1 to d an edge goes from each query to each key in its sight.
    */
   private static final class Network {
     /** Less than this is rounding. */
@@ -35,27 +35,36 @@ record MaxFlow(double value, double[] cutByDepth, double limit) {
     private final int depth;
     private final int width;
     private final int top;
+    private final int bottom;
 
-    /** What an edge can still take, {@code [layer][query (query + 1) / 2 + key]}. */
-    private final double[][] free;
+    /** Whether no key lies after its query. */
+    private final boolean causal;
+
+    /** What an edge can still take, {@code [layer][query][key]}, keys up to the last in sight. */
+    private final double[][][] free;
 
     /** What it carries. */
-    private final double[][] carried;
+    private final double[][][] carried;
 
     private final int[] distance;
     private final int[] queue;
     private final int[] next;
     private final int[] path;
 
-    Network(LayerMeans means, int target, int source) {
+    Network(LayerMeans means, int positions, int target, int source) {
       depth = means.depth();
-      width = target - source + 1;
-      top = depth * width + width - 1;
-      free = new double[depth][edge(width, 0)];
-      carried = new double[depth][edge(width, 0)];
+      causal = !means.looksAhead();
+      int from = causal ? source : 0;
+      width = causal ? target - source + 1 : positions;
+      top = depth * width + target - from;
+      bottom = source - from;
+      free = new double[depth][width][];
+      carried = new double[depth][width][];
       for (int d = 0; d < depth; d++) {
         for (int i = 0; i < width; i++) {
-          System.arraycopy(means.mixed(d, source + i), source, free[d], edge(i, 0), i + 1);
+          double[] row = means.mixed(d, from + i);
+          free[d][i] = Arrays.copyOfRange(row, from, Math.min(row.length, from + width));
+          carried[d][i] = new double[free[d][i].length];
         }
       }
       int nodes = (depth + 1) * width;
@@ -65,14 +74,11 @@ record MaxFlow(double value, double[] cutByDepth, double limit) {
       path = new int[nodes + 1];
     }
 
-    private static int edge(int query, int key) {
-      return query * (query + 1) / 2 + key;
-    }
-
     double leaving() {
+      int target = top % width;
       double sum = 0;
-      for (int j = 0; j < width; j++) {
-        sum += capacity(depth - 1, edge(width - 1, j));
+      for (int j = 0; j < free[depth - 1][target].length; j++) {
+        sum += capacity(depth - 1, target, j);
       }
       return sum;
     }
@@ -80,13 +86,13 @@ record MaxFlow(double value, double[] cutByDepth, double limit) {
     double entering() {
       double sum = 0;
       for (int i = 0; i < width; i++) {
-        sum += capacity(0, edge(i, 0));
+        sum += capacity(0, i, bottom);
       }
       return sum;
     }
 
-    private double capacity(int d, int edge) {
-      return free[d][edge] + carried[d][edge];
+    private double capacity(int d, int query, int key) {
+      return key < free[d][query].length ? free[d][query][key] + carried[d][query][key] : 0;
     }
 
     double fill() {
@@ -109,7 +115,7 @@ record MaxFlow(double value, double[] cutByDepth, double limit) {
       distance[top] = 0;
       queue[0] = top;
       int tail = 1;
-      for (int head = 0; head < tail && distance[0] < 0; head++) {
+      for (int head = 0; head < tail && distance[bottom] < 0; head++) {
         int node = queue[head];
         for (int e = 0; e < edges(node); e++) {
           int other = other(node, e);
@@ -119,44 +125,54 @@ record MaxFlow(double value, double[] cutByDepth, double limit) {
           }
         }
       }
-      return distance[0] >= 0;
+      return distance[bottom] >= 0;
     }
 
-    /** Edges of a node: those down to its own and earlier positions, then those up, undone. */
+    /** Edges of a node: those down to keys, then those up to queries, undone. */
     private int edges(int node) {
-      int level = node / width;
-      int position = node % width;
-      return (level > 0 ? position + 1 : 0) + (level < depth ? width - position : 0);
+      return down(node) + (node / width < depth ? width - firstQuery(node) : 0);
     }
 
     private int down(int node) {
-      return node >= width ? node % width + 1 : 0;
+      return node < width ? 0 : free[node / width - 1][node % width].length;
+    }
+
+    /** The first query that may see a node's position. */
+    private int firstQuery(int node) {
+      return causal ? node % width : 0;
     }
 
     private int other(int node, int e) {
       int level = node / width;
       int down = down(node);
-      return e < down ? (level - 1) * width + e : (level + 1) * width + node % width + (e - down);
+      return e < down ? (level - 1) * width + e : (level + 1) * width + firstQuery(node) + e - down;
     }
 
     private double room(int node, int e) {
       int level = node / width;
       int position = node % width;
       int down = down(node);
-      return e < down
-          ? free[level - 1][edge(position, e)]
-          : carried[level][edge(position + e - down, position)];
+      if (e < down) {
+        return free[level - 1][position][e];
+      }
+      double[] flow = carried[level][firstQuery(node) + e - down];
+      return position < flow.length ? flow[position] : 0;
     }
 
     private void push(int node, int e, double flow) {
       int level = node / width;
       int position = node % width;
       int down = down(node);
-      int d = e < down ? level - 1 : level;
-      int at = e < down ? edge(position, e) : edge(position + e - down, position);
-      double forward = e < down ? flow : -flow;
-      free[d][at] -= forward;
-      carried[d][at] += forward;
+      if (e < down) {
+        carry(level - 1, position, e, flow);
+      } else {
+        carry(level, firstQuery(node) + e - down, position, -flow);
+      }
+    }
+
+    private void carry(int d, int query, int key, double flow) {
+      free[d][query][key] -= flow;
+      carried[d][query][key] += flow;
     }
 
     /** Flow along one more shortest path, 0 when there is none. */
@@ -165,7 +181,7 @@ record MaxFlow(double value, double[] cutByDepth, double limit) {
       path[0] = top;
       while (true) {
         int node = path[length];
-        if (node == 0) {
+        if (node == bottom) {
           return pushAlong(length);
         }
         int edges = edges(node);
@@ -204,9 +220,9 @@ record MaxFlow(double value, double[] cutByDepth, double limit) {
       double[] cut = new double[depth];
       for (int d = 0; d < depth; d++) {
         for (int i = 0; i < width; i++) {
-          for (int j = 0; j <= i; j++) {
+          for (int j = 0; j < free[d][i].length; j++) {
             if (distance[(d + 1) * width + i] >= 0 && distance[d * width + j] < 0) {
-              cut[d] += capacity(d, edge(i, j));
+              cut[d] += capacity(d, i, j);
             }
           }
         }

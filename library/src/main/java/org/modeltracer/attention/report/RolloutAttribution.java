@@ -1,5 +1,6 @@
 package org.modeltracer.attention.report;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
@@ -10,10 +11,11 @@ import org.modeltracer.attention.Rollout;
 import org.modeltracer.attention.RolloutMeans;
 
 /**
- * Where the last position's information comes from, by attention rollout; correlational.
+ * Where the last position's information comes from, or that of the first one of a text that is read
+ * both ways, by attention rollout; correlational.
  *
  * @param meanAttention mean head-averaged weight of visible keys, all layers; structural: rows sum
- *     to 1, so it is one over the mean number of keys in sight, 2 / (T + 1) for T positions
+ *     to 1, so it is one over the mean number of keys in sight
  * @param maxAttention largest head-averaged weight of rows with more than one key
  * @param attentionEntropy mean entropy, in nats, of those head-averaged rows
  * @param attentionConcentration mean largest weight of those rows
@@ -22,7 +24,8 @@ import org.modeltracer.attention.RolloutMeans;
  * @param batchSize prompts behind the means
  * @param seqLength positions of the example prompt
  * @param rows rollout rows behind the means
- * @param tokens attribution of the example prompt's last position, token by token
+ * @param target position of the example prompt that the attribution is of, null without one
+ * @param tokens its attribution, token by token
  * @param reason why something is absent or the rollout stops early, null when it is whole
  */
 public record RolloutAttribution(
@@ -35,6 +38,7 @@ public record RolloutAttribution(
     long batchSize,
     int seqLength,
     long rows,
+    @Nullable Integer target,
     List<Token> tokens,
     @Nullable String reason) {
   /**
@@ -43,9 +47,12 @@ public record RolloutAttribution(
    * @param position its position
    * @param token its text
    * @param attribution rollout weight; sums to 1 over tokens
-   * @param excess the same less what uniform causal attention in every layer would give
+   * @param excess the same less what uniform attention to all keys in sight would give
+   * @param pooled mean rollout weight of all positions on it, as a mean pooled embedding has it;
+   *     sums to 1 over tokens; null where the target is the last position
    */
-  public record Token(int position, String token, double attribution, double excess) {}
+  public record Token(
+      int position, String token, double attribution, double excess, @Nullable Double pooled) {}
 
   static RolloutAttribution of(CollectedAttention collected) {
     CollectedPrompt example = collected.example();
@@ -68,38 +75,76 @@ public record RolloutAttribution(
         collected.prompts(),
         rollout.positions(),
         means.rows(),
+        rollout.positions() == 0 ? null : (Integer) rollout.target(),
         tokens(example),
         reason(collected, rollout));
   }
 
   /** Why the rollout is not whole, null when it is. */
   private static @Nullable String reason(CollectedAttention collected, Rollout rollout) {
+    int through = rollout.entropyByLayer().size();
+    int layers = collected.shape().layers();
     if (rollout.stopped() != null) {
       return rollout.stopped();
     }
-    int through = rollout.entropyByLayer().size();
-    int layers = collected.shape().layers();
-    return through < layers
-        ? "it goes through the %d of %d layers that showed causal attention"
-            .formatted(through, layers)
-        : rollout.partial();
+    if (through < layers) {
+      return "it goes through the %d of %d layers that showed attention".formatted(through, layers);
+    }
+    long cut = collected.rollout().cut();
+    return rollout.partial() != null || cut == 0
+        ? rollout.partial()
+        : "of %d prompts %d are followed in part only".formatted(collected.prompts(), cut);
   }
 
   private static RolloutAttribution absent(String reason) {
-    return new RolloutAttribution(null, null, null, null, null, null, 0, 0, 0, List.of(), reason);
+    return new RolloutAttribution(
+        null, null, null, null, null, null, 0, 0, 0, null, List.of(), reason);
   }
 
   private static List<Token> tokens(CollectedPrompt example) {
     Rollout rollout = example.rollout();
-    int last = rollout.positions() - 1;
-    if (last < 0) {
+    int n = rollout.positions();
+    if (n == 0) {
       return List.of();
     }
-    float[] row = rollout.row(last);
-    double[] uniform = uniform(last, rollout.entropyByLayer().size());
-    return IntStream.rangeClosed(0, last)
-        .mapToObj(j -> new Token(j, example.text(j), row[j], row[j] - uniform[j]))
+    int target = rollout.target();
+    float[] row = rollout.row(target);
+    int layers = rollout.entropyByLayer().size();
+    boolean ahead = rollout.looksAhead();
+    double[] uniform = ahead ? uniform(target, layers, n) : uniform(target, layers);
+    double[] pooled = ahead ? pooled(rollout) : null;
+    return IntStream.range(0, row.length)
+        .mapToObj(
+            j ->
+                new Token(
+                    j,
+                    example.text(j),
+                    row[j],
+                    row[j] - uniform[j],
+                    pooled == null ? null : (Double) pooled[j]))
         .toList();
+  }
+
+  private static double[] pooled(Rollout rollout) {
+    int n = rollout.positions();
+    double[] mean = new double[n];
+    for (float[] row : rollout.rows()) {
+      for (int j = 0; j < row.length; j++) {
+        mean[j] += (double) row[j] / n;
+      }
+    }
+    return mean;
+  }
+
+  /**
+   * Rollout of one of n positions had every head attended uniformly to all of them: {@code [n]}.
+   */
+  static double[] uniform(int position, int layers, int n) {
+    double stays = Math.pow(0.5, layers);
+    double[] r = new double[n];
+    Arrays.fill(r, (1 - stays) / n);
+    r[position] += stays;
+    return r;
   }
 
   /**

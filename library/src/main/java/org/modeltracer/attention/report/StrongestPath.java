@@ -12,10 +12,9 @@ import org.modeltracer.attention.LayerMeans;
  * @param positions {@code [depth + 1]}, the target first
  */
 record StrongestPath(int[] positions) {
-  /** The strongest path from a target to every source from 0 to itself that it can reach. */
-  static List<StrongestPath> from(int target, LayerMeans means) {
+  /** The strongest path from a target to each of the first {@code n} positions. */
+  static List<StrongestPath> from(int target, int n, LayerMeans means) {
     int depth = means.depth();
-    int n = target + 1;
     double[] reach = new double[n];
     Arrays.fill(reach, Double.NEGATIVE_INFINITY);
     reach[target] = 0;
@@ -26,7 +25,7 @@ record StrongestPath(int[] positions) {
       for (int i = 0; i < n; i++) {
         if (reach[i] == Double.NEGATIVE_INFINITY) continue;
         double[] row = means.mixed(d, i);
-        for (int j = 0; j <= i; j++) {
+        for (int j = 0; j < Math.min(n, row.length); j++) {
           double value = reach[i] + Math.log(row[j]);
           if (value > next[j]) {
             next[j] = value;

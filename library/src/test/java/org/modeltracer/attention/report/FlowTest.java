@@ -30,7 +30,7 @@ class FlowTest {
       int layers = 1 + random.nextInt(3);
       var means = means(Matrices.random(layers, 2, n, random, 2), n);
       int source = random.nextInt(n);
-      var flow = MaxFlow.between(means, n - 1, source);
+      var flow = MaxFlow.between(means, n, n - 1, source);
       double brute = smallestCut(means, n, source);
       assertThat(flow.value()).isEqualTo(brute, within(1e-6));
       double cut = 0;
@@ -49,7 +49,7 @@ class FlowTest {
       int layers = 1 + random.nextInt(5);
       var means = means(Matrices.random(layers, 2, n, random, 1 + round % 4), n);
       for (int source : new int[] {0, n / 3, n - 2}) {
-        assertThat(MaxFlow.between(means, n - 1, source).value())
+        assertThat(MaxFlow.between(means, n, n - 1, source).value())
             .isEqualTo(edmondsKarp(means, n, source), within(1e-7));
       }
     }
@@ -61,7 +61,7 @@ class FlowTest {
     LayerMeans means = Objects.requireNonNull(example).layers();
     int n = means.positions();
     for (int source : new int[] {0, 1, n / 2}) {
-      assertThat(MaxFlow.between(means, n - 1, source).value())
+      assertThat(MaxFlow.between(means, n, n - 1, source).value())
           .isEqualTo(edmondsKarp(means, n, source), within(1e-7));
     }
   }
@@ -134,7 +134,7 @@ class FlowTest {
     for (int round = 0; round < 30; round++) {
       int n = 2 + random.nextInt(5);
       var means = means(Matrices.random(3, 2, n, random, 2), n);
-      var paths = StrongestPath.from(n - 1, means);
+      var paths = StrongestPath.from(n - 1, n, means);
       for (int source = 0; source < n; source++) {
         double best = 0;
         for (int a = source; a < n; a++) {

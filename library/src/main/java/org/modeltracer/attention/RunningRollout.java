@@ -229,7 +229,7 @@ final class RunningRollout {
     }
     float half = (float) (1 / (total + 1));
     Arrays.fill(scratch, 0);
-    int length = q + 1;
+    int length = Math.max(q + 1, attention.length);
     for (int j = 0; j < attention.length; j++) {
       float a = attention[j] * half + (j == q ? half : 0);
       if (a == 0) {

@@ -5,7 +5,7 @@ import java.util.Random;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.ModelShape;
 
-/** Constructed attention, {@code [layer][head][query][key]}, and how to feed it. */
+/** Constructed attention, {@code [layer][head][query][key]}, keys from 0, and how to feed it. */
 public final class Matrices {
   private Matrices() {}
 
@@ -58,6 +58,18 @@ public final class Matrices {
     return all;
   }
 
+  /** Random matrices of every layer and head, each query seeing all n keys. */
+  public static float[][][][] bothWays(
+      int layers, int heads, int n, Random random, double sharpness) {
+    var all = new float[layers][heads][n][];
+    for (float[][][] layer : all) {
+      for (float[][] head : layer) {
+        for (int q = 0; q < n; q++) head[q] = random(n, random, sharpness)[n - 1];
+      }
+    }
+    return all;
+  }
+
   /** Feeds queries {@code from} to {@code to} as one forward pass of sequence 0. */
   public static void feed(AttentionCollector collector, float[][][][] attention, int from, int to) {
     feed(collector, 0, attention, from, to);
@@ -77,8 +89,9 @@ public final class Matrices {
     for (int l = 0; l < attention.length; l++) {
       for (int h = 0; h < attention[l].length; h++) {
         for (int q = from; q < to; q++) {
-          var weights = MemorySegment.ofArray(attention[l][h][q]);
-          collector.row(row.at(l, h, sequence, q, 0, q + 1, weights, 0));
+          float[] weights = attention[l][h][q];
+          var segment = MemorySegment.ofArray(weights);
+          collector.row(row.at(l, h, sequence, q, 0, weights.length, segment, 0));
         }
       }
     }

@@ -77,11 +77,12 @@ public record RolloutAttribution(
         means.rows(),
         rollout.positions() == 0 ? null : (Integer) rollout.target(),
         tokens(example),
-        reason(collected, rollout));
+        reason(collected, example));
   }
 
   /** Why the rollout is not whole, null when it is. */
-  private static @Nullable String reason(CollectedAttention collected, Rollout rollout) {
+  private static @Nullable String reason(CollectedAttention collected, CollectedPrompt example) {
+    Rollout rollout = example.rollout();
     int through = rollout.entropyByLayer().size();
     int layers = collected.shape().layers();
     if (rollout.stopped() != null) {
@@ -90,9 +91,18 @@ public record RolloutAttribution(
     if (through < layers) {
       return "it goes through the %d of %d layers that showed attention".formatted(through, layers);
     }
+    if (rollout.partial() != null) {
+      return rollout.partial();
+    }
+    // A token that was only chosen has no row yet.
+    int tokens = example.tokens().size();
+    if (tokens > rollout.positions() + 1) {
+      return "it is of the first %d of %d tokens, the others showed no row"
+          .formatted(rollout.positions(), tokens);
+    }
     long cut = collected.rollout().cut();
-    return rollout.partial() != null || cut == 0
-        ? rollout.partial()
+    return cut == 0
+        ? null
         : "of %d prompts %d are followed in part only".formatted(collected.prompts(), cut);
   }
 
@@ -108,7 +118,7 @@ public record RolloutAttribution(
       return List.of();
     }
     int target = rollout.target();
-    float[] row = rollout.row(target);
+    float[] row = Arrays.copyOf(rollout.row(target), n);
     int layers = rollout.entropyByLayer().size();
     boolean ahead = rollout.looksAhead();
     double[] uniform = ahead ? uniform(target, layers, n) : uniform(target, layers);

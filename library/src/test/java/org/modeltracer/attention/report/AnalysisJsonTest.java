@@ -165,7 +165,7 @@ class AnalysisJsonTest {
               // counts and indices
               "/(rows|prompts|example_prompt|batch_size|seq_length|bad_rows|sampled_rows|paths)$",
               "/(cka_positions|output_positions)$",
-              "/(head_index|layer_index|position|end_position|from_layer|to_layer|cluster_id)$",
+              "/(head_index|layer_index|position|end_position|target|from_layer|to_layer|cluster_id)$",
               "/(head_clusters|essential_heads|block_patterns)/.*/(layer|head)$",
               "/evidence/(rows|layers|paths)$",
               "/involved_tokens/",

@@ -17,6 +17,7 @@ import org.modeltracer.attention.AttentionOptions;
 import org.modeltracer.attention.GoldenAttention;
 import org.modeltracer.attention.LayerMeans;
 import org.modeltracer.attention.Matrices;
+import org.modeltracer.attention.TokenKind;
 import org.modeltracer.attention.TokenTrack;
 import org.modeltracer.model.ResidualChange;
 
@@ -28,10 +29,11 @@ class FlowTest {
     for (int round = 0; round < 60; round++) {
       int n = 2 + random.nextInt(3);
       int layers = 1 + random.nextInt(3);
-      var means = means(Matrices.random(layers, 2, n, random, 2), n);
+      var means = means(attention(round, layers, n, random, 2), n);
+      int target = means.looksAhead() ? random.nextInt(n) : n - 1;
       int source = random.nextInt(n);
-      var flow = MaxFlow.between(means, n, n - 1, source);
-      double brute = smallestCut(means, n, source);
+      var flow = MaxFlow.between(means, n, target, source);
+      double brute = smallestCut(means, n, target, source);
       assertThat(flow.value()).isEqualTo(brute, within(1e-6));
       double cut = 0;
       for (double capacity : flow.cutByDepth()) cut += capacity;
@@ -44,13 +46,14 @@ class FlowTest {
   @Test
   void maxFlowIsThatOfAnotherAlgorithm() {
     var random = new Random(2);
-    for (int round = 0; round < 12; round++) {
+    for (int round = 0; round < 16; round++) {
       int n = 6 + random.nextInt(12);
       int layers = 1 + random.nextInt(5);
-      var means = means(Matrices.random(layers, 2, n, random, 1 + round % 4), n);
+      var means = means(attention(round, layers, n, random, 1 + round % 4), n);
+      int target = means.looksAhead() ? 0 : n - 1;
       for (int source : new int[] {0, n / 3, n - 2}) {
-        assertThat(MaxFlow.between(means, n, n - 1, source).value())
-            .isEqualTo(edmondsKarp(means, n, source), within(1e-7));
+        assertThat(MaxFlow.between(means, n, target, source).value())
+            .isEqualTo(edmondsKarp(means, n, target, source), within(1e-9));
       }
     }
     var example =
@@ -62,11 +65,22 @@ class FlowTest {
     int n = means.positions();
     for (int source : new int[] {0, 1, n / 2}) {
       assertThat(MaxFlow.between(means, n, n - 1, source).value())
-          .isEqualTo(edmondsKarp(means, n, source), within(1e-7));
+          .isEqualTo(edmondsKarp(means, n, n - 1, source), within(1e-9));
     }
   }
 
-  private static double edmondsKarp(LayerMeans means, int n, int source) {
+  /** Under a causal mask, both ways, or one of each, in turn. */
+  private static float[][][][] attention(
+      int round, int layers, int n, Random random, double sharpness) {
+    if (round % 3 == 0) return Matrices.random(layers, 2, n, random, sharpness);
+    float[][][][] all = Matrices.bothWays(layers, 2, n, random, sharpness);
+    if (round % 3 == 1 && layers > 1) {
+      all[random.nextInt(layers)] = Matrices.random(1, 2, n, random, sharpness)[0];
+    }
+    return all;
+  }
+
+  private static double edmondsKarp(LayerMeans means, int n, int target, int source) {
     var graph =
         new SimpleDirectedWeightedGraph<Integer, DefaultWeightedEdge>(DefaultWeightedEdge.class);
     int depth = means.depth();
@@ -74,14 +88,14 @@ class FlowTest {
     for (int d = 0; d < depth; d++) {
       for (int i = 0; i < n; i++) {
         double[] row = means.mixed(d, i);
-        for (int j = 0; j <= i; j++) {
+        for (int j = 0; j < row.length; j++) {
           if (row[j] > 0) {
             graph.setEdgeWeight(graph.addEdge((d + 1) * n + i, d * n + j), row[j]);
           }
         }
       }
     }
-    return new EdmondsKarpMFImpl<>(graph, 1e-12).calculateMaximumFlow(depth * n + n - 1, source);
+    return new EdmondsKarpMFImpl<>(graph, 1e-12).calculateMaximumFlow(depth * n + target, source);
   }
 
   /** Of six alike layers one is made narrow, in each sense; without it nothing is. */
@@ -133,14 +147,19 @@ class FlowTest {
     var random = new Random(4);
     for (int round = 0; round < 30; round++) {
       int n = 2 + random.nextInt(5);
-      var means = means(Matrices.random(3, 2, n, random, 2), n);
-      var paths = StrongestPath.from(n - 1, n, means);
+      boolean ahead = round % 2 == 1;
+      var means =
+          means(
+              ahead ? Matrices.bothWays(3, 2, n, random, 2) : Matrices.random(3, 2, n, random, 2),
+              n);
+      int target = ahead ? 0 : n - 1;
+      var paths = StrongestPath.from(target, n, means);
       for (int source = 0; source < n; source++) {
         double best = 0;
-        for (int a = source; a < n; a++) {
-          for (int b = source; b <= a; b++) {
+        for (int a = ahead ? 0 : source; a < n; a++) {
+          for (int b = ahead ? 0 : source; b <= (ahead ? n - 1 : a); b++) {
             best =
-                Math.max(best, new StrongestPath(new int[] {n - 1, a, b, source}).strength(means));
+                Math.max(best, new StrongestPath(new int[] {target, a, b, source}).strength(means));
           }
         }
         assertThat(paths.get(source).positions()[3]).isEqualTo(source);
@@ -176,6 +195,52 @@ class FlowTest {
             new TokenTrack(), new float[][][] {self, self}, new float[][][] {self, narrow});
     assertThat(Reported.of(narrower).attentionFlow().flowPaths().get(0).maxFlow())
         .isEqualTo(0.025, within(1e-6));
+  }
+
+  /** Position 2 reads position 6 in the first layer, the first position reads 2 in the second. */
+  @Test
+  void theFirstPositionIsReachedFromLaterOnesWhereTheyAreSeen() {
+    int n = 8;
+    var out = square(n, (q, k) -> k == (q == 2 ? 6 : q) ? 1 : 0);
+    var in = square(n, (q, k) -> k == (q == 0 ? 2 : q) ? 1 : 0);
+    var track = new TokenTrack();
+    for (int i = 0; i < n; i++) track.append(i, "w" + i, TokenKind.CONTENT);
+    var collector = Matrices.collect(track, new float[][][] {out}, new float[][][] {in});
+    var analysis = Reported.of(collector);
+    assertThat(analysis.attentionWeights()).isEmpty();
+    assertThat(analysis.absent()).doesNotContainKeys("rollout", "attention_flow.flow_paths");
+    var paths = analysis.attentionFlow().flowPaths();
+    assertThat(paths).extracting(AttentionFlow.Path::pathId).containsExactly("0-2", "0-6");
+    var path = paths.get(1);
+    assertThat(path.flowSteps())
+        .extracting(AttentionFlow.Step::involvedTokens)
+        .containsExactly(List.of(0, 2), List.of(2, 6));
+    assertThat(path.maxFlow()).isEqualTo(0.5, within(1e-9));
+    assertThat(path.rollout()).isEqualTo(0.25, within(1e-7));
+    var rollout = analysis.rollout();
+    assertThat(rollout.target()).isZero();
+    assertThat(rollout.reason()).isNull();
+    assertThat(rollout.rolloutMax()).isEqualTo(0.5, within(1e-7));
+    assertThat(rollout.meanAttention()).isEqualTo(1.0 / n, within(1e-9));
+    // Position 2 gives half of its own away, the first half of its own to what 2 then is.
+    double[] pooled = {0.5, 1, 0.75, 1, 1, 1, 1.75, 1};
+    double[] first = {0.5, 0, 0.25, 0, 0, 0, 0.25, 0};
+    for (int j = 0; j < n; j++) {
+      var token = rollout.tokens().get(j);
+      assertThat(token.token()).isEqualTo("w" + j);
+      assertThat(token.attribution()).isEqualTo(first[j], within(1e-7));
+      assertThat(token.excess())
+          .isEqualTo(first[j] - (0.75 / n + (j == 0 ? 0.25 : 0)), within(1e-7));
+      assertThat(token.pooled()).isNotNull().isEqualTo(pooled[j] / n, within(1e-7));
+    }
+  }
+
+  private static float[][] square(int n, Matrices.Rule rule) {
+    float[][] matrix = new float[n][n];
+    for (int q = 0; q < n; q++) {
+      for (int k = 0; k < n; k++) matrix[q][k] = (float) rule.weight(q, k);
+    }
+    return matrix;
   }
 
   @Test
@@ -216,10 +281,10 @@ class FlowTest {
     return Objects.requireNonNull(collector.collected().example()).layers();
   }
 
-  private static double smallestCut(LayerMeans means, int n, int source) {
+  private static double smallestCut(LayerMeans means, int n, int target, int source) {
     int depth = means.depth();
     int nodes = (depth + 1) * n;
-    int top = depth * n + n - 1;
+    int top = depth * n + target;
     double best = Double.POSITIVE_INFINITY;
     for (int set = 0; set < 1 << nodes; set++) {
       if ((set >> top & 1) == 0 || (set >> source & 1) == 1) continue;
@@ -228,7 +293,7 @@ class FlowTest {
         for (int i = 0; i < n; i++) {
           if ((set >> ((d + 1) * n + i) & 1) == 0) continue;
           double[] row = means.mixed(d, i);
-          for (int j = 0; j <= i; j++) {
+          for (int j = 0; j < row.length; j++) {
             if ((set >> (d * n + j) & 1) == 0) cut += row[j];
           }
         }

@@ -160,7 +160,9 @@ final class ExportCommand implements Callable<Integer> {
       Optional<EmbeddingReader> embedding = embedding(loaded.file(), session);
       embedding.ifPresent(session::listen);
       if (what.contains(What.ROLLOUT)) {
-        var collector = new AttentionCollector(shape(plan, loaded), rolloutOptions(plan, tokens));
+        var collector =
+            new AttentionCollector(
+                shape(plan, loaded), rolloutOptions(plan, tokens, loaded.file().causal()));
         tracer.addListener(collector);
         session.evaluate(tokens, true);
         arrays.rollout(collector.rollout(0));
@@ -193,11 +195,11 @@ final class ExportCommand implements Callable<Integer> {
   }
 
   /** As much memory as the rollout of a prompt in several batches can need, within the heap. */
-  private static AttentionOptions rolloutOptions(ExportPlan plan, int[] tokens) {
+  private static AttentionOptions rolloutOptions(ExportPlan plan, int[] tokens, boolean causal) {
     long n = tokens.length;
-    long triangles = 2L * (plan.depth() + 2) * n * (n + 1);
+    long matrix = Float.BYTES * (causal ? n * (n + 1) / 2 : n * n);
     long room = Runtime.getRuntime().maxMemory() / 4;
-    return AttentionOptions.defaults().withBytes(0, Math.min(triangles, room));
+    return AttentionOptions.defaults().withBytes(0, Math.min((plan.depth() + 3) * matrix, room));
   }
 
   private void report(ExportPlan plan, TracedSession session, int positions, Terminal terminal) {

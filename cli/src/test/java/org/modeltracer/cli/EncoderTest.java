@@ -2,14 +2,8 @@ package org.modeltracer.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.FileSystem;
-import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
@@ -17,13 +11,16 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
+import org.modeltracer.testing.Npz;
+import org.modeltracer.testing.Shared;
 import org.modeltracer.testing.SummarySchema;
 import org.modeltracer.trace.Json;
 import tools.jackson.databind.JsonNode;
 
 /** Two real layers of all-MiniLM-L6-v2 in every command, with no special options. */
 class EncoderTest {
-  private static final Path MODEL = Path.of("..", "shared", "real", "minilm-l2-f16.gguf");
+  private static final String NAME = "minilm-l2-f16.gguf";
+  private static final Path MODEL = Shared.find("real", NAME).orElse(Path.of(NAME));
   private static final String TEXT =
       "The quick brown fox jumps over the lazy dog. A sentence encoder reads the whole text at"
           + " once, and each of its words sees every other word, before and after it. Nothing is"
@@ -33,7 +30,7 @@ class EncoderTest {
 
   @BeforeEach
   void theModelIsAtHand() {
-    assumeThat(MODEL).as("the shared models are not at hand").exists();
+    Shared.file("real", NAME);
   }
 
   @Test
@@ -61,8 +58,13 @@ class EncoderTest {
     assertThat(mean(all, "L1H8", "next_token")).isCloseTo(0.70, within(0.15));
     assertThat(label(all, "L1H10")).isEqualTo("first_token");
     assertThat(mean(all, "L1H10", "first_token")).isCloseTo(0.69, within(0.15));
+    assertThat(all.at("/rollout/target").asInt()).isZero();
+    assertThat(all.at("/rollout/reason").isNull()).isTrue();
     Cli text = Cli.run("attention", "-m", MODEL, "-p", TEXT, "--out", folder);
     assertThat(text.out())
+        .contains("Where the information of position 0 comes from")
+        .contains("mean of all positions")
+        .contains("Flow to position 0")
         .contains("L1H8")
         .contains("next token")
         .doesNotContain("Infinity", "NaN");
@@ -89,7 +91,7 @@ class EncoderTest {
   }
 
   @Test
-  void otherCommandsSayWhatTheyCanDo() {
+  void otherCommandsSayWhatTheyCanDo() throws IOException {
     Cli heads = Cli.run("heads", "-m", MODEL);
     assertThat(heads.code()).isEqualTo(4);
     assertThat(heads.err().lines()).hasSize(1);
@@ -98,9 +100,17 @@ class EncoderTest {
     assertThat(lens.code()).isNotZero();
     assertThat(lens.err().lines()).hasSize(1);
     Path arrays = folder.resolve("arrays");
-    Cli export = Cli.run("export", "-m", MODEL, "-p", TEXT, "--out", arrays);
+    Cli export =
+        Cli.run("export", "-m", MODEL, "-p", TEXT, "--what", "attention,rollout", "--out", arrays);
     assertThat(export.code()).as(export.err()).isZero();
     assertThat(arrays.resolve("attention_L1.npy")).exists();
+    // Each token of a text that is read both ways comes from every other.
+    NpyArray rollout = NpyArray.read(arrays.resolve("rollout.npy"));
+    for (int i = 0; i < rollout.shape()[0]; i++) {
+      for (int j = 0; j < rollout.shape()[1]; j++) {
+        assertThat(rollout.at(i, j)).isPositive();
+      }
+    }
   }
 
   @Test
@@ -117,17 +127,12 @@ class EncoderTest {
   /** Mean pooled and of length 1, as the float64 reference has it. */
   @Test
   void textsAreEmbedded() throws IOException {
-    Path reference = Path.of("..", "shared", "real", "ref_minilm_l2.npz");
-    try (FileSystem npz = FileSystems.newFileSystem(reference)) {
-      Path pooled = Files.copy(npz.getPath("pooled_unit_tanh.npy"), folder.resolve("pooled.npy"));
-      double[] truth = doubles(pooled);
-      String prompt =
-          "The small brown dog ran over the old wall, and the girl called it back home.";
-      float[] unit = embedding(MODEL, prompt);
-      assertThat(unit).hasSameSizeAs(truth);
-      for (int i = 0; i < unit.length; i++) {
-        assertThat((double) unit[i]).isCloseTo(truth[i], within(1e-3));
-      }
+    double[] truth = new Npz(Shared.file("real", "ref_minilm_l2.npz")).doubles("pooled_unit_tanh");
+    String prompt = "The small brown dog ran over the old wall, and the girl called it back home.";
+    float[] unit = embedding(MODEL, prompt);
+    assertThat(unit).hasSameSizeAs(truth);
+    for (int i = 0; i < unit.length; i++) {
+      assertThat((double) unit[i]).isCloseTo(truth[i], within(1e-3));
     }
   }
 
@@ -143,15 +148,6 @@ class EncoderTest {
     for (int i = 0; i < values.length; i++) {
       values[i] = array.at(i);
     }
-    return values;
-  }
-
-  /** Values of a float64 array of one dimension, whose header takes 128 bytes. */
-  private static double[] doubles(Path file) throws IOException {
-    ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
-    assertThat(new String(bytes.array(), 0, 128, StandardCharsets.ISO_8859_1)).contains("'<f8'");
-    double[] values = new double[(bytes.capacity() - 128) / 8];
-    bytes.position(128).asDoubleBuffer().get(values);
     return values;
   }
 

@@ -1,41 +1,30 @@
 package org.modeltracer.heads;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.modeltracer.attention.report.HeadLabel;
 import org.modeltracer.attention.report.HeadScores;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.model.HeadId;
+import org.modeltracer.testing.Shared;
 
 /** The probe on a published model with a SentencePiece vocabulary, from {@code shared/real}. */
 class StoriesProbeTest {
-  private static Path real(String name) {
-    var file =
-        Stream.iterate(Path.of("").toAbsolutePath(), up -> up != null, Path::getParent)
-            .map(up -> up.resolve("shared").resolve("real").resolve(name))
-            .filter(Files::isRegularFile)
-            .findFirst();
-    assumeThat(file).as("shared/real/" + name + " is not beside the project").isPresent();
-    return file.orElseThrow();
-  }
-
   /**
    * Half of this vocabulary stands for single bytes, three tokens for what is unknown and for the
    * ends of a text. Without them its heads do on random tokens what they do on text.
    */
   @Test
   void randomTokensAreThoseOfAText() throws IOException {
-    Path file = real("stories260K-f32.gguf");
-    String lily = Files.readString(real("lily.txt"));
+    Path file = Shared.file("real", "stories260K-f32.gguf");
+    String lily = Files.readString(Shared.file("real", "lily.txt"));
     try (var model = LlamaRuntime.load().open(file)) {
       int[] deck = HeadProbe.deck(model.vocabulary(), GgufFile.read(file));
       assertThat(deck).hasSize(512 - 256 - 3);

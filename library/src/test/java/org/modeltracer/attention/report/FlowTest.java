@@ -8,9 +8,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Random;
-import org.jgrapht.alg.flow.EdmondsKarpMFImpl;
-import org.jgrapht.graph.DefaultWeightedEdge;
-import org.jgrapht.graph.SimpleDirectedWeightedGraph;
 import org.junit.jupiter.api.Test;
 import org.modeltracer.attention.AttentionCollector;
 import org.modeltracer.attention.AttentionOptions;
@@ -20,6 +17,7 @@ import org.modeltracer.attention.Matrices;
 import org.modeltracer.attention.TokenKind;
 import org.modeltracer.attention.TokenTrack;
 import org.modeltracer.model.ResidualChange;
+import org.modeltracer.testing.LayeredGraph;
 
 class FlowTest {
   /** Max-flow equals the smallest cut over all subsets of nodes. */
@@ -81,21 +79,7 @@ class FlowTest {
   }
 
   private static double edmondsKarp(LayerMeans means, int n, int target, int source) {
-    var graph =
-        new SimpleDirectedWeightedGraph<Integer, DefaultWeightedEdge>(DefaultWeightedEdge.class);
-    int depth = means.depth();
-    for (int v = 0; v < (depth + 1) * n; v++) graph.addVertex(v);
-    for (int d = 0; d < depth; d++) {
-      for (int i = 0; i < n; i++) {
-        double[] row = means.mixed(d, i);
-        for (int j = 0; j < row.length; j++) {
-          if (row[j] > 0) {
-            graph.setEdgeWeight(graph.addEdge((d + 1) * n + i, d * n + j), row[j]);
-          }
-        }
-      }
-    }
-    return new EdmondsKarpMFImpl<>(graph, 1e-12).calculateMaximumFlow(depth * n + target, source);
+    return LayeredGraph.of(means.depth(), n, means::mixed).edmondsKarp(target, source);
   }
 
   /** Of six alike layers one is made narrow, in each sense; without it nothing is. */

@@ -19,7 +19,7 @@ public final class Entropy {
     for (int i = 0; i < one.length; i++) {
       h += term((one[i] + two[i]) / 2);
     }
-    return h;
+    return Math.max(0, h);
   }
 
   private static double term(float p) {

@@ -36,6 +36,7 @@ final class TwoWayTotals {
       own[10] += special ? 1.0 / size : 0;
       own[11] += structural ? 1.0 / size : 0;
     }
+    own[0] = Math.max(0, own[0]);
     own[9] = 1.0 / size;
     if (total - total != 0) {
       bad++;
@@ -59,7 +60,7 @@ final class TwoWayTotals {
   TwoWayMeans means() {
     double[] m = new double[sums.length];
     for (int i = 0; i < m.length; i++) {
-      m[i] = rows == 0 ? 0 : Math.max(0, sums[i] / rows);
+      m[i] = rows == 0 ? 0 : sums[i] / rows;
     }
     return new TwoWayMeans(
         rows, bad, m[0], m[1], m[2], m[3], m[4], m[5], m[6], m[7], m[8], m[9], m[10], m[11]);

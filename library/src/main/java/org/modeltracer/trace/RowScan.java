@@ -43,13 +43,15 @@ final class RowScan {
         }
       }
     }
+    // A weight rounded to just above 1 takes a little away.
+    entropy = Math.max(0, entropy);
     int first = row.indexOf(0);
     sink = first < 0 ? 0 : row.weight(first);
   }
 
-  /** Entropy over ln k; NaN when only one key is visible. */
+  /** Entropy over ln k, at most 1; NaN when only one key is visible. */
   double normalized(int keys) {
-    return keys < 2 ? Double.NaN : entropy / Math.log(keys);
+    return keys < 2 ? Double.NaN : Math.min(1, entropy / Math.log(keys));
   }
 
   /** The row scanned last, to be kept. */

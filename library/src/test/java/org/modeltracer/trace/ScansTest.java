@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
@@ -25,6 +26,32 @@ class ScansTest {
       List<Integer> expected = descending(values).limit(k).boxed().toList();
       assertThat(IntStream.range(0, top.size()).map(top::index).boxed().toList())
           .isEqualTo(expected);
+    }
+  }
+
+  /** Weights in floats may sum to a little more than 1: no entropy is below 0 or above ln k. */
+  @Test
+  void entropiesStayInTheirRange() {
+    for (int round = 0; round < 2000; round++) {
+      int size = 1 + random.nextInt(40);
+      float[] weights = new float[size];
+      if (random.nextBoolean()) {
+        weights[random.nextInt(size)] = Math.nextUp(1f) + round % 3 * 1e-7f;
+      } else {
+        Arrays.fill(weights, Math.nextUp(1f / size));
+      }
+      var row =
+          new AttentionRow().at(0, 0, 0, size - 1, 0, size, MemorySegment.ofArray(weights), 0);
+      var scan = new RowScan(5, 0.05);
+      scan.scan(row);
+      AttentionWeightTrace trace = scan.trace(row, 0.999);
+      assertThat(trace.entropy()).isBetween(0.0, Math.log(size) + 1e-5);
+      if (size > 1) assertThat(trace.normalizedEntropy()).isBetween(0.0, 1.0);
+      float[] scores = new float[size];
+      scores[random.nextInt(size)] = 1000 * random.nextFloat();
+      var logits = new LogitScan();
+      logits.scan(MemorySegment.ofArray(scores), 0, size, new TopK(3));
+      assertThat(logits.entropy()).isBetween(0.0, Math.log(size) + 1e-9);
     }
   }
 

@@ -60,6 +60,7 @@ public record AttentionAnalysis(
 
   private static final String LABELS = "head_specialization.layer_specialization";
   private static final String CLUSTERS = "head_specialization.head_clusters";
+  private static final String TREND = "head_specialization.specialization_evolution.trend";
   private static final String COMPARED = "head_specialization.head_clusters.heads";
   private static final String PRUNING =
       "head_specialization.redundancy_analysis.pruning_recommendations";
@@ -77,6 +78,14 @@ public record AttentionAnalysis(
     var rollout = RolloutAttribution.of(collected);
     List<HeadCluster> clusters = HeadCluster.of(heads, distances);
     Map<String, String> absent = absent(collected, context, heads, distances, flow, rollout);
+    var evolution = SpecializationEvolution.of(layers);
+    if (evolution.trend() == null && !layers.isEmpty()) {
+      absent.putIfAbsent(
+          TREND,
+          "%d layers have labelled heads; no order of fewer than %d has a chance of at most %s"
+              .formatted(
+                  evolution.layerDistribution().size(), Chance.FEWEST_LAYERS, Chance.LARGEST));
+    }
     if (clusters.isEmpty()) {
       absent.putIfAbsent(
           CLUSTERS,
@@ -89,8 +98,7 @@ public record AttentionAnalysis(
         AttentionLayer.of(layers, totals, distances, collected),
         TwoWayHead.of(collected.twoWay()),
         patterns,
-        new Specialization(
-            labels(layers), clusters, SpecializationEvolution.of(layers), redundancy),
+        new Specialization(labels(layers), clusters, evolution, redundancy),
         flow,
         AttentionStatistics.of(
             collected, totals, Insights.of(layers, collected.copies(), patterns, redundancy, flow)),

@@ -17,6 +17,15 @@ final class Chance {
   /** Rows, or positions, at least, behind a comparison of two heads. */
   static final int FEWEST_COMPARED = 16;
 
+  /** What has a larger chance of coming from nothing is not said. */
+  static final double LARGEST = 0.05;
+
+  /**
+   * Layers, at least, behind a trend: a perfect order of four, either way, has the chance 2 / 4! or
+   * 0.083, one of five 0.017.
+   */
+  static final int FEWEST_LAYERS = 5;
+
   private Chance() {}
 
   /** How far a mass lies from what is expected, 0, to all there is, 1; 0 when it lies below. */

@@ -23,9 +23,6 @@ import org.modeltracer.attention.RowTotals;
 final class Insights {
   private static final int EACH = 5;
 
-  /** What has a larger chance of coming from nothing is not said. */
-  private static final double CHANCE = 0.05;
-
   private final CopyDistances copies;
   private final List<AttentionInsight> insights = new ArrayList<>();
 
@@ -276,7 +273,7 @@ final class Insights {
       double p,
       String means,
       Map<String, Object> evidence) {
-    if (!(p <= CHANCE)) {
+    if (!(p <= Chance.LARGEST)) {
       return Optional.empty();
     }
     var numbers = new TreeMap<String, Object>(evidence);

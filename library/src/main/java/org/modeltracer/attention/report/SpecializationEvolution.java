@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param layerDistribution heads by label, by layer; heads without a label count nowhere
  * @param transitions how the labels of one layer turn into those of the next
- * @param trend whether heads specialize more with depth, null for fewer than two layers
+ * @param trend whether heads specialize more with depth, null for fewer than five layers
  * @param trendCorrelation Spearman correlation of depth with the layer's mean of 1 − mixed
  * @param trendP chance of a correlation that strong without a trend
  */
@@ -29,9 +29,9 @@ public record SpecializationEvolution(
 
   /** Course of specialization with depth. */
   public enum Trend {
-    /** Correlation with depth of at least 0.5. */
+    /** Correlation with depth of at least 0.5, and a chance of at most 0.05. */
     INCREASING,
-    /** Correlation with depth of at most −0.5. */
+    /** Correlation with depth of at most −0.5, and a chance of at most 0.05. */
     DECREASING,
     /** All layers within 0.05 of each other. */
     STABLE,
@@ -61,12 +61,9 @@ public record SpecializationEvolution(
             .mapToDouble(layer -> specialized(layers.getOrDefault(layer, List.of())))
             .toArray();
     double correlation = Significance.trend(means);
+    double p = Significance.trendBeyond(means);
     return new SpecializationEvolution(
-        counts,
-        transitions(counts),
-        trend(means, correlation),
-        correlation,
-        Significance.trendBeyond(means));
+        counts, transitions(counts), trend(means, correlation, p), correlation, p);
   }
 
   private static Map<HeadSpecializationType, Integer> counts(List<LabelledHead> heads) {
@@ -87,13 +84,13 @@ public record SpecializationEvolution(
         .orElse(0);
   }
 
-  private static @Nullable Trend trend(double[] means, double correlation) {
-    if (means.length < 2) return null;
+  private static @Nullable Trend trend(double[] means, double correlation, double p) {
+    if (means.length < Chance.FEWEST_LAYERS) return null;
     double low = Arrays.stream(means).min().orElse(0);
     double high = Arrays.stream(means).max().orElse(0);
     if (high - low < FLAT) return Trend.STABLE;
-    if (correlation >= STRONG) return Trend.INCREASING;
-    return correlation <= -STRONG ? Trend.DECREASING : Trend.MIXED;
+    if (p > Chance.LARGEST || Math.abs(correlation) < STRONG) return Trend.MIXED;
+    return correlation > 0 ? Trend.INCREASING : Trend.DECREASING;
   }
 
   private static List<Transition> transitions(

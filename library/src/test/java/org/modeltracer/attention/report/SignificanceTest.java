@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -115,6 +116,38 @@ class SignificanceTest {
     assertThat(Significance.trendBeyond(new double[] {1, 2, 3, 4})).isEqualTo(2.0 / 24);
     assertThat(Significance.trendBeyond(new double[] {3, 3, 3, 3, 3})).isEqualTo(1);
     assertThat(Significance.trendBeyond(new double[] {5})).isEqualTo(1);
+  }
+
+  /** Two to four layers in perfect order are no trend, five are. */
+  @Test
+  void aTrendNeedsEnoughLayers() {
+    for (int layers = 1; layers <= 8; layers++) {
+      boolean enough = layers >= Chance.FEWEST_LAYERS;
+      double[] ascending = IntStream.range(0, layers).asDoubleStream().toArray();
+      assertThat(Significance.trendBeyond(ascending) <= Chance.LARGEST).isEqualTo(enough);
+      var analysis = Reported.of(Matrices.collect(new TokenTrack(), sharper(layers)));
+      var evolution = analysis.headSpecialization().specializationEvolution();
+      assertThat(evolution.layerDistribution()).hasSize(layers);
+      assertThat(evolution.trend())
+          .isEqualTo(enough ? SpecializationEvolution.Trend.INCREASING : null);
+      assertThat(
+              analysis.absent().containsKey("head_specialization.specialization_evolution.trend"))
+          .isNotEqualTo(enough);
+      assertThat(
+              analysis.attentionStats().insights().stream()
+                  .anyMatch(i -> i.description().contains("attention narrows with depth")))
+          .isEqualTo(enough);
+    }
+  }
+
+  /** Heads that look back one token, the more the deeper. */
+  private static float[][][][] sharper(int layers) {
+    var attention = new float[layers][1][][];
+    for (int l = 0; l < layers; l++) {
+      double weight = Math.pow(3, l + 1);
+      attention[l][0] = Matrices.matrix(60, (q, k) -> q - k == 1 ? weight : 1);
+    }
+    return attention;
   }
 
   /** Heads that know nothing of segments or periods, whatever else they do. */

@@ -13,8 +13,8 @@ import org.modeltracer.attention.SampledQuery;
  * Song et al. 2012, equation 5.
  */
 final class Cka {
-  /** Products of the entries of two Gram matrices: some seconds of work. */
-  private static final long WORK = 1L << 32;
+  /** Products of the entries of two Gram matrices, some seconds of work. */
+  private static final long WORK = 1L << 31;
 
   /** Entries of a layer's Gram matrices, 64 MiB. */
   private static final long ENTRIES = 1L << 24;

@@ -98,25 +98,31 @@ public record HeadRedundancy(
     int[] place = places(heads, distances);
     for (int a = 0; a < n; a++) {
       for (int b = 0; b < a; b++) {
+        boolean compared = place[a] >= 0 && place[b] >= 0;
+        double ofOutputs = cka.between(a, b);
+        if (!compared && ofOutputs != ofOutputs) {
+          continue;
+        }
         HeadId head1 = heads.get(b).id();
         HeadId head2 = heads.get(a).id();
-        boolean compared = place[a] >= 0 && place[b] >= 0;
         Pair pair =
             pair(
                 head1,
                 head2,
                 compared ? distances.similarity(place[a], place[b]) : Double.NaN,
                 compared ? distances.correlation().get(place[a], place[b]) : Double.NaN,
-                cka.between(a, b),
+                ofOutputs,
                 sameGroup(head1, head2, costs),
                 compared ? (int) distances.pairRows().get(place[a], place[b]) : 0);
         if (pair != null) {
           total++;
           redundant.set(a);
           redundant.set(b);
-          strongest.add(pair);
-          if (strongest.size() > MOST_PAIRS) {
+          if (strongest.size() < MOST_PAIRS) {
+            strongest.add(pair);
+          } else if (STRONGEST.compare(pair, strongest.element()) < 0) {
             strongest.remove();
+            strongest.add(pair);
           }
         }
       }

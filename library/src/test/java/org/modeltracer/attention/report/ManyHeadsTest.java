@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Tag;
@@ -47,6 +48,29 @@ class ManyHeadsTest {
     assertThat(analysis.absent().get("head_specialization.head_clusters.heads"))
         .contains("of 12288 heads, evenly spread, are compared");
     assertThat(Json.line(analysis).length()).isLessThan(64 << 20);
+  }
+
+  /** Rows far into a prompt: 1 GiB of counters, were each position to have its own. */
+  @Test
+  void countersOfLongPrompts() {
+    long before = used();
+    var collector = new AttentionCollector(Matrices.shape(96, 128), AttentionOptions.defaults());
+    collector.beginPrompt(0, 1, new TokenTrack());
+    float[] weights = new float[1200];
+    Arrays.fill(weights, 1f / weights.length);
+    var row = new AttentionRow();
+    for (int l = 0; l < 96; l++) {
+      for (int h = 0; h < 128; h++) {
+        collector.row(
+            row.at(
+                l, h, 0, weights.length - 1, 0, weights.length, MemorySegment.ofArray(weights), 0));
+      }
+    }
+    collector.endForward();
+    double held = (used() - before) / MIB;
+    System.out.printf("96 layers, 128 heads, a row at 1200: collected %.0f MiB%n", held);
+    assertThat(held).isLessThan(256 + 224);
+    assertThat(collector.collected().heads()).hasSize(96 * 128);
   }
 
   /** All write the same: as many pairs as there are, of which the strongest are listed. */

@@ -8,6 +8,7 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufException;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.model.CutText;
 import org.modeltracer.session.Quantization;
 import org.modeltracer.session.RunDescription;
 import org.modeltracer.trace.Json;
@@ -56,7 +57,7 @@ final class GateSummary {
         model.put("sha256", Hashes.model(hashes));
         model.put("shards", hashes);
       }
-      model.putIfAbsent("architecture", gguf.architecture().orElse(null));
+      model.putIfAbsent("architecture", gguf.architecture().map(CutText::of).orElse(null));
       model.putIfAbsent("quantization", Quantization.of(gguf));
       model.put("tensors", Hashes.tensors(gguf));
     } catch (GgufException | UncheckedIOException unreadable) {

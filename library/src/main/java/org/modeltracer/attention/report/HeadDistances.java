@@ -150,7 +150,7 @@ record HeadDistances(
     int most = MOST_HEADS;
     if (PairValues.pairs(n) > pairWork / Math.max(1, weights(queries, Chance.FEWEST_COMPARED))) {
       long each = Math.max(1, weights(queries, 2 * Chance.FEWEST_COMPARED));
-      most = (int) Math.clamp((long) Math.sqrt(2.0 * pairWork / each), 2, MOST_HEADS);
+      most = Math.clamp((long) Math.sqrt(2.0 * pairWork / each), 2, MOST_HEADS);
     }
     if (n <= most) {
       return all;

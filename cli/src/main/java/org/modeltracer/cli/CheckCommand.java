@@ -97,7 +97,9 @@ final class CheckCommand implements Callable<Integer> {
   @Option(
       names = "--memory",
       paramLabel = "MB",
-      description = "Memory that the process with the model may take (default: by the policy).")
+      description =
+          "Memory that the process with the model may take, 0 for no limit (default: what the"
+              + " policy says; 80 %% of the machine's or container's).")
   private @Nullable Long memory;
 
   @Mixin private EngineArguments engine;

@@ -34,12 +34,12 @@ class BoundsTest {
   @Test
   void aNameOfSixtyMegabytesIsCutInEveryOutput() throws Exception {
     Path model = named(NAME, 1);
-    String cut = "… (59,999,9";
+    String cut = "… \\((59,999,9|60,000,0)\\d\\d bytes, sha256 [0-9a-f]{64}\\)$";
     Cli inspected = Cli.run("inspect", "--json", model);
     assertThat(inspected.code()).isZero();
     assertThat(inspected.json().at("/metadata/general.name").asString())
         .startsWith("\u0001\u0001")
-        .contains(cut)
+        .containsPattern(cut)
         .hasSizeLessThan(5000);
     assertThat(Cli.run("inspect", "--no-sites", model).out()).hasSizeLessThan(20_000);
 
@@ -49,7 +49,7 @@ class BoundsTest {
     Path summary = folder.resolve("summary.json");
     assertThat(Files.size(summary)).isLessThan(1 << 20);
     assertThat(Json.mapper().readTree(Files.readString(summary)).at("/model/name").asString())
-        .contains(cut);
+        .containsPattern(cut);
   }
 
   /** In a heap of its own, in which the name would not fit. */
@@ -80,7 +80,7 @@ class BoundsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"inspect", "run -p the -n 2 -t 1 --no-summary", "check --only tokenizer"})
+  @ValueSource(strings = {"inspect", "run -p the -n 2 -t 1", "check --only tokenizer"})
   void aTokenOfMegabytesIsCut(String line) throws Exception {
     Path model =
         LongText.element(
@@ -125,8 +125,8 @@ class BoundsTest {
     "check --baseline FILE -m MODEL",
     "run --thresholds FILE -p a -m MODEL",
     "run -f FILE -m MODEL",
-    "heads --text FILE -m MODEL",
-    "attention --prompts FILE -m MODEL",
+    "heads -f FILE -m MODEL",
+    "attention -f FILE -m MODEL",
   })
   @DisabledOnOs(OS.WINDOWS)
   void endlessFilesAreWrongUsage(String line) {

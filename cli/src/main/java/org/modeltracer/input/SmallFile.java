@@ -10,6 +10,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -61,9 +62,10 @@ public final class SmallFile {
       Thread.currentThread().interrupt();
       throw new IllegalArgumentException(file + ": interrupted", e);
     } catch (ExecutionException e) {
-      throw e.getCause() instanceof IllegalArgumentException own
+      Throwable why = Objects.requireNonNull(e.getCause());
+      throw why instanceof IllegalArgumentException own
           ? own
-          : new IllegalArgumentException(file + " cannot be read: " + reason(e.getCause()), e);
+          : new IllegalArgumentException(file + " cannot be read: " + reason(why), e);
     }
   }
 

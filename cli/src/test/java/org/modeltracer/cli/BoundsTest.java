@@ -16,6 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.modeltracer.testing.LongText;
+import org.modeltracer.testing.Sample;
 import org.modeltracer.testing.SummarySchema;
 import org.modeltracer.trace.Json;
 
@@ -55,10 +56,10 @@ class BoundsTest {
   /** In a heap of its own, in which the name would not fit. */
   @Test
   void theGateDoesNotHoldIt() throws Exception {
-    Path model = named(200_000_000, 'x');
+    Path model = named(Sample.times(60, 200) * 1_000_000L, 'x');
     var command = new ArrayList<String>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-Xmx128m", "-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED"));
+    command.addAll(List.of("-Xmx64m", "-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED"));
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
     command.addAll(List.of("check", "--only", "file", "--out", folder.toString()));
     command.addAll(List.of("--sarif", folder.resolve("sarif.json").toString()));

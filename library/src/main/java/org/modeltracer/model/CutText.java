@@ -17,6 +17,11 @@ public final class CutText {
   /** Characters of a text before it is cut. */
   public static final int LONGEST = 4096;
 
+  /**
+   * Room for length and hash: a text that is longer by less stays, and one that was cut already.
+   */
+  private static final int MARK = 128;
+
   /** Bytes of a character in UTF-8, at most. */
   private static final int WIDEST = 4;
 
@@ -34,8 +39,7 @@ public final class CutText {
 
   private CutText(int longest) {
     this.longest = longest;
-    // One character more, as the last may be broken off.
-    beginning = new byte[WIDEST * (longest + 1)];
+    beginning = new byte[WIDEST * (longest + MARK)];
   }
 
   /** A text, or its beginning where it is longer than {@link #LONGEST} characters. */
@@ -45,7 +49,7 @@ public final class CutText {
 
   /** The same with another length. */
   static String of(String text, int longest) {
-    if (text.length() <= longest) {
+    if (text.length() <= longest + MARK) {
       return text;
     }
     var cut = new CutText(longest);
@@ -73,7 +77,7 @@ public final class CutText {
   public String toString() {
     int held = (int) Math.min(bytes, beginning.length);
     String text = new String(Arrays.copyOf(beginning, held), StandardCharsets.UTF_8);
-    if (bytes == held && text.length() <= longest) {
+    if (bytes == held && text.length() <= longest + MARK) {
       return text;
     }
     return String.format(

@@ -24,11 +24,13 @@ class CutTextTest {
     assertThat(CutText.of(text)).isEqualTo(cut);
     assertThat(streamed(text, 1)).isEqualTo(cut);
     assertThat(streamed(text, 7777)).isEqualTo(cut);
+    assertThat(CutText.of(cut)).isSameAs(cut);
   }
 
   @Test
   void noCharacterIsCutInTwo() {
-    assertThat(CutText.of("x" + "😀".repeat(5000))).startsWith("x" + "😀".repeat(2047) + "… (20,001");
+    assertThat(CutText.of("x" + "😀".repeat(5000)))
+        .startsWith("x" + "😀".repeat(2047) + "… (20,001");
     assertThat(streamed("x" + "😀".repeat(5000), 1000)).startsWith("x" + "😀".repeat(2047) + "…");
   }
 

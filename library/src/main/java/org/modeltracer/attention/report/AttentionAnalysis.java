@@ -141,7 +141,8 @@ public record AttentionAnalysis(
       absent.putIfAbsent(PRUNING, "no head output was seen");
     }
     collected.heads().stream()
-        .collect(Collectors.groupingBy(head -> head.id().layer(), TreeMap::new, Collectors.counting()))
+        .collect(
+            Collectors.groupingBy(head -> head.id().layer(), TreeMap::new, Collectors.counting()))
         .forEach((layer, own) -> tooMany(layer, own, distances, absent));
     if (flow.reason() != null) {
       absent.putIfAbsent("attention_flow.flow_paths", flow.reason());

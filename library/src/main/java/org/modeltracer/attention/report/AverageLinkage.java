@@ -76,7 +76,9 @@ final class AverageLinkage {
     merges.sort(Comparator.comparingDouble(Merge::height));
   }
 
-  /** The nearest cluster; of several the preferred one, without which a chain may run in circles. */
+  /**
+   * The nearest cluster; of several the preferred one, without which a chain may run in circles.
+   */
   private int nearest(int i, int preferred) {
     int nearest = preferred;
     for (int j = 0; j < size.length; j++) {
@@ -96,7 +98,8 @@ final class AverageLinkage {
     for (int j = 0; j < size.length; j++) {
       if (size[j] > 0 && j != keep && j != drop) {
         double sum =
-            (double) size[keep] * distance.get(keep, j) + (double) size[drop] * distance.get(drop, j);
+            (double) size[keep] * distance.get(keep, j)
+                + (double) size[drop] * distance.get(drop, j);
         distance.set(keep, j, sum / (size[keep] + size[drop]));
       }
     }

@@ -156,7 +156,9 @@ record HeadDistances(
       return all;
     }
     int chosen = most;
-    return IntStream.range(0, chosen).mapToObj(i -> all.get((int) ((long) i * n / chosen))).toList();
+    return IntStream.range(0, chosen)
+        .mapToObj(i -> all.get((int) ((long) i * n / chosen)))
+        .toList();
   }
 
   /** Weights of a head that a comparison on the first so many queries looks at. */

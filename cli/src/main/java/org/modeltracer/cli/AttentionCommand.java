@@ -95,32 +95,36 @@ final class AttentionCommand implements Callable<Integer> {
     }
     try (var loaded = LoadedModel.open(model, terminal)) {
       List<int[]> prompts = prompts(loaded.model().vocabulary());
-      AttentionAnalysis analysis = analyse(loaded, prompts, collect, terminal);
-      String all = Json.pretty(analysis);
-      Path written = OutputFile.folder(out).resolve("attention.json");
-      OutputFile.write(written, all);
-      if (json) {
-        terminal.print(all);
-      } else {
-        terminal.println(
-            terminal.styled("bold", loaded.file().path().getFileName().toString())
-                + "  %d prompt%s, %d tokens"
-                    .formatted(
-                        prompts.size(),
-                        prompts.size() == 1 ? "" : "s",
-                        prompts.stream().mapToInt(p -> p.length).sum()));
-        new AttentionReport(analysis, terminal).print();
-        terminal.println("Wrote " + written);
-      }
-      if (analysis.attentionWeights().isEmpty() && analysis.twoWayHeads().isEmpty()) {
-        throw new CliException(
-            ExitCode.NOTHING, "this model showed no attention by softmax in any layer");
-      }
+      analyse(loaded, prompts, collect, terminal);
       return ExitCode.PASS.code();
     }
   }
 
-  private AttentionAnalysis analyse(
+  private void tell(
+      LoadedModel loaded, List<int[]> prompts, AttentionAnalysis analysis, Terminal terminal) {
+    String all = Json.pretty(analysis);
+    Path written = OutputFile.folder(out).resolve("attention.json");
+    OutputFile.write(written, all);
+    if (json) {
+      terminal.print(all);
+    } else {
+      terminal.println(
+          terminal.styled("bold", loaded.file().path().getFileName().toString())
+              + "  %d prompt%s, %d tokens"
+                  .formatted(
+                      prompts.size(),
+                      prompts.size() == 1 ? "" : "s",
+                      prompts.stream().mapToInt(p -> p.length).sum()));
+      new AttentionReport(analysis, terminal).print();
+      terminal.println("Wrote " + written);
+    }
+    if (analysis.attentionWeights().isEmpty() && analysis.twoWayHeads().isEmpty()) {
+      throw new CliException(
+          ExitCode.NOTHING, "this model showed no attention by softmax in any layer");
+    }
+  }
+
+  private void analyse(
       LoadedModel loaded, List<int[]> prompts, AttentionOptions collect, Terminal terminal) {
     var config = TracerConfig.builder().activations(true).attention(true).build();
     var options =
@@ -130,15 +134,17 @@ final class AttentionCommand implements Callable<Integer> {
     var trace =
         new AttentionTrace(loaded.model(), loaded.file(), collect, Double.POSITIVE_INFINITY);
     try (var tracer = new ModelTracer(config);
-        var session = TracedSession.open(loaded.model(), options, tracer)) {
+        var session = TracedSession.open(loaded.model(), options, tracer);
+        var broken = BrokenNumbers.watch(session, tracer, loaded.file())) {
       trace.attach(tracer, session);
       for (int i = 0; i < prompts.size(); i++) {
         trace.begin(session.decoded(prompts.get(i)));
         session.evaluate(prompts.get(i), scored(loaded.model(), prompts.get(i)));
         terminal.progress("prompts", i + 1, prompts.size());
       }
+      tell(loaded, prompts, trace.analysis(), terminal);
+      broken.complain();
     }
-    return trace.analysis();
   }
 
   /** Whether all positions are scored: then the last layer's rows are whole, as the others' are. */

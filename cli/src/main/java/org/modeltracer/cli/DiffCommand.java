@@ -2,13 +2,16 @@ package org.modeltracer.cli;
 
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.anomaly.QuantizationLevel;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.gate.checks.ReferenceCriteria;
+import org.modeltracer.gate.policy.Policy;
+import org.modeltracer.gate.policy.PolicyFile;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.LoadChecks;
 import org.modeltracer.llama.ContextOptions;
@@ -75,6 +78,15 @@ final class DiffCommand implements Callable<Integer> {
   private double tolerance;
 
   @Option(
+      names = "--policy",
+      paramLabel = "POLICY",
+      defaultValue = "default",
+      description =
+          "Whose limits for a comparison with a reference decide the exit code, as check's do:"
+              + " strict, default, smoke or a file (default: ${DEFAULT-VALUE}).")
+  private String policy;
+
+  @Option(
       names = "--top",
       paramLabel = "N",
       defaultValue = "20",
@@ -103,6 +115,7 @@ final class DiffCommand implements Callable<Integer> {
           "nothing to compare with; name a REFERENCE.gguf, or what is different with"
               + " --llama-lib-b, -fa-b, -ctk-b, -ctv-b or -t-b");
     }
+    Policy asked = PolicyFile.named(policy);
     GgufFile file = LoadChecks.read(against);
     var terminal = Terminal.of(spec);
     engine.runtime(terminal);
@@ -123,8 +136,9 @@ final class DiffCommand implements Callable<Integer> {
               tokens,
               options,
               (done, all) -> terminal.progress("diff", (double) done, (double) all));
-      tell(run, report, comparison, terminal);
-      return exitCode(report).code();
+      List<String> unmet = ReferenceCriteria.unmet(report, asked);
+      tell(run, report, unmet, comparison, terminal);
+      return exitCode(report, unmet).code();
     }
   }
 
@@ -155,7 +169,11 @@ final class DiffCommand implements Callable<Integer> {
   }
 
   private void tell(
-      DiffRun run, QuantizationReport report, Comparison comparison, Terminal terminal) {
+      DiffRun run,
+      QuantizationReport report,
+      List<String> unmet,
+      Comparison comparison,
+      Terminal terminal) {
     if (out != null) {
       run.write(OutputFile.folder(out), report);
     }
@@ -163,13 +181,13 @@ final class DiffCommand implements Callable<Integer> {
       terminal.print(Json.pretty(run.toJson(report)));
       return;
     }
-    new DiffReport(run, report, terminal).print(top, comparison.vocabulary());
+    new DiffReport(run, report, terminal).print(top, comparison.vocabulary(), unmet);
   }
 
-  private static ExitCode exitCode(QuantizationReport report) {
+  private static ExitCode exitCode(QuantizationReport report, List<String> unmet) {
     if (report.nodes().isEmpty()) {
       return ExitCode.NOTHING;
     }
-    return report.count(QuantizationLevel.CRITICAL) > 0 ? ExitCode.FINDINGS : ExitCode.PASS;
+    return unmet.isEmpty() ? ExitCode.PASS : ExitCode.FINDINGS;
   }
 }

@@ -6,8 +6,10 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.QuantizationLevel;
 import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.gguf.Quantization;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.model.Site;
+import org.modeltracer.quant.EmbeddingDivergence;
 import org.modeltracer.quant.FirstDivergence;
 import org.modeltracer.quant.HeadDivergence;
 import org.modeltracer.quant.LayerError;
@@ -15,24 +17,29 @@ import org.modeltracer.quant.LogitDivergence;
 import org.modeltracer.quant.NodeError;
 import org.modeltracer.quant.QuantizationReport;
 import org.modeltracer.quant.TensorError;
-import org.modeltracer.session.Quantization;
 
 /** Says what a comparison found. */
 record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
   private static final int HEADS = 6;
   private static final int FLIPS = 3;
+  private static final int UNMET = 8;
   private static final String ERRORS = "%9s %8s %10s";
 
-  void print(int top, Vocabulary vocabulary) {
+  void print(int top, Vocabulary vocabulary, List<String> unmet) {
     heading();
+    notFinite(report.firstNotFinite());
+    scaled(report.firstScaled());
     if (report.logits() != null) {
       logits(report.logits(), vocabulary);
+    }
+    if (report.embeddings() != null) {
+      embeddings(report.embeddings());
     }
     first(report.firstDivergence());
     layers();
     nodes(top);
     heads();
-    verdict();
+    verdict(unmet);
   }
 
   private void heading() {
@@ -54,7 +61,44 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
     terminal.println("");
   }
 
+  /** What makes all other numbers meaningless comes first. */
+  private void notFinite(@Nullable NodeError first) {
+    if (first != null) {
+      String side =
+          first.referenceNotFinite() == 0
+              ? "the model: %,d values".formatted(first.notFinite())
+              : "the reference: %,d values".formatted(first.referenceNotFinite());
+      terminal.println(
+          terminal.styled("@|bold,red not finite|@  ")
+              + "first in %s of %s that are NaN or infinite; they are left out of all that follows"
+                  .formatted(name(first), side));
+      terminal.println("");
+    }
+  }
+
+  private void scaled(@Nullable NodeError first) {
+    if (first != null) {
+      terminal.println(
+          terminal.styled("@|bold,red wrong scale|@  ")
+              + "%s is %.3g times the reference's%s"
+                  .formatted(
+                      name(first),
+                      first.own().scale(),
+                      first.weight() == null ? "" : ", by " + first.weight()));
+      terminal.println("");
+    }
+  }
+
   private void logits(LogitDivergence l, Vocabulary vocabulary) {
+    if (l.notFinite() > 0) {
+      terminal.println(
+          "logits          not finite at %d of %d positions"
+              .formatted(l.notFinite(), l.notFinite() + l.positions()));
+    }
+    if (l.positions() == 0) {
+      terminal.println("");
+      return;
+    }
     terminal.println(
         "KL divergence   mean %s ± %s   median %s   90 %% %s   99 %% %s   max %s"
             .formatted(
@@ -81,6 +125,25 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
                       quoted(vocabulary, flip.predicted()),
                       flip.probability()));
     }
+    terminal.println("");
+  }
+
+  private void embeddings(EmbeddingDivergence e) {
+    terminal.println(
+        "embeddings      cosine %s%s"
+            .formatted(
+                e.texts() == 1
+                    ? "%.6f".formatted(e.cosineMin())
+                    : "mean %.6f, least %.6f of %d texts"
+                        .formatted(e.cosineMean(), e.cosineMin(), e.texts()),
+                terminal.styled(
+                    " @|faint (%s of the tokens' last states)|@"
+                        .formatted(
+                            switch (e.pooling()) {
+                              case MEAN -> "mean";
+                              case CLS -> "the first";
+                              case LAST -> "the last";
+                            }))));
     terminal.println("");
   }
 
@@ -206,15 +269,24 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
     terminal.println("");
   }
 
-  private void verdict() {
+  private void verdict(List<String> unmet) {
     terminal.println(
-        "%d nodes critical, %d with a warning (cosine at or below 0.99, 0.995)"
+        "%d nodes critical, %d with a warning (cosine, or that of noise of such an error, at or below 0.99, 0.995)"
             .formatted(
                 report.count(QuantizationLevel.CRITICAL), report.count(QuantizationLevel.WARNING)));
     terminal.println(
         terminal.styled(
             "@|faint own: the layer gets the reference's input; all: with what the layers before"
                 + " it have added; err: ‖error‖ / ‖reference‖|@"));
+    unmet.stream()
+        .limit(UNMET)
+        .forEach(line -> terminal.println(terminal.styled("@|red ✘|@ ") + line));
+    if (unmet.size() > UNMET) {
+      terminal.println("  … and %d more".formatted(unmet.size() - UNMET));
+    }
+    if (unmet.isEmpty()) {
+      terminal.println(terminal.styled("@|green ✔|@ ") + "within the policy's limits");
+    }
   }
 
   private String level(QuantizationLevel level) {
@@ -232,8 +304,12 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
         ? ERRORS.formatted("-", "-", "-")
         : ERRORS.formatted(
             number(e.relativeL2()),
-            Double.isInfinite(e.snrDb()) ? "∞" : String.format(Locale.ROOT, "%.1f", e.snrDb()),
-            String.format(Locale.ROOT, "%.6f", e.cosine()));
+            Double.isNaN(e.snrDb())
+                ? "-"
+                : Double.isInfinite(e.snrDb())
+                    ? "∞"
+                    : String.format(Locale.ROOT, "%.1f", e.snrDb()),
+            Double.isNaN(e.cosine()) ? "-" : String.format(Locale.ROOT, "%.6f", e.cosine()));
   }
 
   private static String number(double value) {

@@ -6,6 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.modeltracer.attention.AttentionCollector;
@@ -14,13 +16,14 @@ import org.modeltracer.cli.export.ArrayWriter;
 import org.modeltracer.cli.export.ExportFolder;
 import org.modeltracer.cli.export.ExportPlan;
 import org.modeltracer.cli.export.ExportPlan.What;
-import org.modeltracer.cli.terminal.AnomalyPrinter;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.PromptProgress;
 import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.model.ModelShape;
+import org.modeltracer.session.EmbeddingReader;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.Json;
@@ -48,9 +51,10 @@ final class ExportCommand implements Callable<Integer> {
       paramLabel = "WHAT",
       split = ",",
       hideParamSyntax = true,
-      defaultValue = "tokens,attention,hidden,logits",
-      description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
-  private EnumSet<What> what;
+      description =
+          "${COMPLETION-CANDIDATES} (default: tokens,attention,hidden,logits, or embedding for"
+              + " logits where the model makes one of the text).")
+  private Set<What> what = EnumSet.noneOf(What.class);
 
   @Option(
       names = "--trace-layers",
@@ -83,32 +87,54 @@ final class ExportCommand implements Callable<Integer> {
     var terminal = Terminal.of(spec);
     try (var interrupt = new Interrupt();
         var loaded = LoadedModel.open(model, terminal);
-        var tracer = new ModelTracer(config())) {
+        var tracer = new ModelTracer(config(loaded.file()))) {
       int[] tokens = prompt.tokens(loaded.model().vocabulary());
       SessionOptions options =
           SessionOptions.defaults().withContext(context.options(loaded.file()));
       refuseEncoderDecoder(loaded.model());
-      try (var session = TracedSession.open(loaded.model(), options, tracer)) {
+      try (var session = TracedSession.open(loaded.model(), options, tracer);
+          var broken = BrokenNumbers.watch(session, tracer, loaded.file())) {
         interrupt.cancels(session::cancel);
         session.listen(new PromptProgress(terminal));
-        tracer.addListener(new AnomalyPrinter(terminal));
         session.check(tokens);
-        var plan = new ExportPlan(session.sites(), what, tokens.length, layers, heads);
+        var plan =
+            new ExportPlan(
+                session.sites(),
+                loaded.file().pooling().orElse(null),
+                what,
+                tokens.length,
+                layers,
+                heads);
         write(plan, loaded, session, tracer, tokens);
         report(plan, session, tokens.length, terminal);
+        broken.complain();
       }
       return ExitCode.PASS.code();
     }
   }
 
-  private TracerConfig config() {
-    // Something must be traced for the hook to look at all; the KV cache costs nothing.
+  private TracerConfig config(GgufFile file) {
+    if (what.isEmpty()) {
+      what = usual(file);
+    }
     return TracerConfig.builder()
-        .kvCache(true)
+        .activations(true)
         .attention(what.contains(What.ATTENTION) || what.contains(What.ROLLOUT))
         .layers(layers)
         .heads(heads)
         .build();
+  }
+
+  /** Where nothing is asked for: what the model puts out, and how it comes to it. */
+  private static Set<What> usual(GgufFile file) {
+    var usual = EnumSet.of(What.TOKENS, What.ATTENTION, What.HIDDEN);
+    if (file.causal() || file.pooling().isEmpty()) {
+      usual.add(What.LOGITS);
+    }
+    if (file.pooling().isPresent()) {
+      usual.add(What.EMBEDDING);
+    }
+    return usual;
   }
 
   private static void refuseEncoderDecoder(LlamaModel model) {
@@ -131,6 +157,8 @@ final class ExportCommand implements Callable<Integer> {
       tracer.addListener(arrays);
       session.listen(arrays);
       arrays.tokens(tokens);
+      Optional<EmbeddingReader> embedding = embedding(loaded.file(), session);
+      embedding.ifPresent(session::listen);
       if (what.contains(What.ROLLOUT)) {
         var collector = new AttentionCollector(shape(plan, loaded), rolloutOptions(plan, tokens));
         tracer.addListener(collector);
@@ -139,8 +167,17 @@ final class ExportCommand implements Callable<Integer> {
       } else {
         session.evaluate(tokens, true);
       }
+      embedding.ifPresent(reader -> arrays.embedding(reader.embedding()));
       folder.publish();
     }
+  }
+
+  private Optional<EmbeddingReader> embedding(GgufFile file, TracedSession session) {
+    return what.contains(What.EMBEDDING)
+        ? file.pooling()
+            .flatMap(
+                pooling -> session.lastState().map(place -> new EmbeddingReader(place, pooling)))
+        : Optional.empty();
   }
 
   private static ModelShape shape(ExportPlan plan, LoadedModel loaded) {

@@ -11,7 +11,11 @@ import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.heads.HeadProbe;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.session.SessionOptions;
+import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.Json;
+import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.TracerConfig;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -64,26 +68,41 @@ final class HeadsCommand implements Callable<Integer> {
       ContextOptions given = context.options(loaded.file());
       int room = Math.max(HeadProbe.longest(), given.size().tokens());
       int[] text = text(loaded.model().vocabulary(), room);
-      HeadProbe.Result result =
-          new HeadProbe(loaded.model(), loaded.file(), seed)
-              .run(
-                  given.withContextTokens(room),
-                  sequences,
-                  text,
-                  (done, all) -> terminal.progress("probe", done, all));
-      if (result.scores().isEmpty()) {
-        throw new CliException(
-            ExitCode.NOTHING,
-            "no head to score: this model has no causal attention by softmax in any layer;"
-                + " 'attention' measures heads that see both ways");
-      }
-      var report = new HeadScoresReport(result);
-      if (json) {
-        terminal.print(Json.pretty(report.toJson()));
-      } else {
-        report.print(loaded.file().path().getFileName().toString(), terminal);
+      var options =
+          SessionOptions.defaults()
+              .withContext(given.withContextTokens(room))
+              .withReusePrefix(false);
+      var config = TracerConfig.builder().activations(true).attention(true).build();
+      try (var tracer = new ModelTracer(config);
+          var session = TracedSession.open(loaded.model(), options, tracer);
+          var broken = BrokenNumbers.watch(session, tracer, loaded.file())) {
+        HeadProbe.Result result =
+            new HeadProbe(loaded.model(), loaded.file(), seed)
+                .run(
+                    session,
+                    tracer,
+                    sequences,
+                    text,
+                    (done, all) -> terminal.progress("probe", done, all));
+        tell(result, loaded, terminal);
+        broken.complain();
       }
       return ExitCode.PASS.code();
+    }
+  }
+
+  private void tell(HeadProbe.Result result, LoadedModel loaded, Terminal terminal) {
+    if (result.scores().isEmpty()) {
+      throw new CliException(
+          ExitCode.NOTHING,
+          "no head to score: this model has no causal attention by softmax in any layer;"
+              + " 'attention' measures heads that see both ways");
+    }
+    var report = new HeadScoresReport(result);
+    if (json) {
+      terminal.print(Json.pretty(report.toJson()));
+    } else {
+      report.print(loaded.file().path().getFileName().toString(), terminal);
     }
   }
 

@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.export.OutputFile;
-import org.modeltracer.cli.terminal.AnomalyPrinter;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.LensReport;
 import org.modeltracer.cli.terminal.PromptProgress;
@@ -91,41 +90,47 @@ final class LensCommand implements Callable<Integer> {
       Vocabulary vocabulary = loaded.model().vocabulary();
       int[] tokens = prompt.tokens(vocabulary);
       var lens = new LensOptions(allPositions, top, new TrackedTokens(vocabulary).ids(track));
-      LensReport report = look(loaded, tokens, lens, terminal);
-      String all = Json.pretty(report.toJson());
-      if (out != null) {
-        OutputFile.write(OutputFile.folder(out).resolve("lens.json"), all);
-      }
-      if (json) {
-        terminal.print(all);
-      } else {
-        report.print(terminal);
-      }
+      look(loaded, tokens, lens, terminal);
       return ExitCode.PASS.code();
     }
   }
 
-  private LensReport look(LoadedModel loaded, int[] tokens, LensOptions lens, Terminal terminal) {
+  private void tell(LensReport report, Terminal terminal) {
+    String all = Json.pretty(report.toJson());
+    if (out != null) {
+      OutputFile.write(OutputFile.folder(out).resolve("lens.json"), all);
+    }
+    if (json) {
+      terminal.print(all);
+    } else {
+      report.print(terminal);
+    }
+  }
+
+  private void look(LoadedModel loaded, int[] tokens, LensOptions lens, Terminal terminal) {
     var options =
         SessionOptions.defaults().withContext(context(loaded)).withSampler(choice.options());
-    var config = TracerConfig.builder().logits(true).build();
+    var config = TracerConfig.builder().activations(true).logits(true).build();
     var readings = new ArrayList<PositionReading>();
     try (var tracer = new ModelTracer(config);
         var session = TracedSession.open(loaded.model(), options, tracer);
+        var broken = BrokenNumbers.watch(session, tracer, loaded.file());
         var trace = LensTrace.attach(session, lens, readings::add)) {
-      tracer.addListener(new AnomalyPrinter(terminal));
       session.check(tokens);
       session.listen(new PromptProgress(terminal));
       trace.begin(tokens);
       Generation generation = session.generate(tokens, allPositions, predict, token -> true);
-      return new LensReport(
-          loaded.model(),
-          trace.lens().steps(),
-          options.sampler(),
-          lens,
-          tokens,
-          generation,
-          readings);
+      tell(
+          new LensReport(
+              loaded.model(),
+              trace.lens().steps(),
+              options.sampler(),
+              lens,
+              tokens,
+              generation,
+              readings),
+          terminal);
+      broken.complain();
     }
   }
 

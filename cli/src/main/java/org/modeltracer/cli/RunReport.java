@@ -1,8 +1,10 @@
 package org.modeltracer.cli;
 
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.attention.report.AttentionAnalysis;
@@ -11,9 +13,9 @@ import org.modeltracer.cli.terminal.CacheReport;
 import org.modeltracer.cli.terminal.HeadMap;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.Quantization;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.session.Generation;
-import org.modeltracer.session.Quantization;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.trace.LayerActivationTrace;
 import org.modeltracer.trace.PlaceTrace;
@@ -59,6 +61,7 @@ final class RunReport {
   /** What was seen, and the folder in which there is more of it. */
   void findings(Path folder) {
     terminal.println("");
+    rootCauses(run.tracer().anomalies());
     run.generations().forEach(this::speed);
     List<LayerActivationTrace> layers = run.tracer().activations().layers();
     if (!layers.isEmpty()) {
@@ -81,6 +84,24 @@ final class RunReport {
             + folder.resolve("summary.json")
             + (attention == null ? " and" : ", attention.json and")
             + " anomalies.jsonl beside it.");
+  }
+
+  /** What a reader looks for comes first: each cause once, with the number of its consequences. */
+  private void rootCauses(List<Anomaly> anomalies) {
+    Map<String, Long> causes = new LinkedHashMap<>();
+    for (Anomaly anomaly : anomalies) {
+      if (anomaly.rootCause() != null) {
+        causes.merge(anomaly.rootCause().message(), anomaly.times(), Long::sum);
+      }
+    }
+    causes.forEach(
+        (message, times) ->
+            terminal.println(
+                terminal.styled("@|bold,red root cause|@  ")
+                    + "%s (%,d anomal%s)".formatted(message, times, times == 1 ? "y" : "ies")));
+    if (!causes.isEmpty()) {
+      terminal.println("");
+    }
   }
 
   private void lens(List<Integer> decided) {
@@ -126,9 +147,7 @@ final class RunReport {
                       layer.output() == null ? "" : number(max(layer.output())),
                       whole ? percent(layer.residualRatio()) : "",
                       layer.cosine() == null || !whole ? "" : "%.2f".formatted(layer.cosine()),
-                      layer.headroomBits() == null
-                          ? ""
-                          : "%.1f bits".formatted(layer.headroomBits()))
+                      headroom(layer.headroomBits()))
               + (whole || layer.tokens() == 0
                   ? ""
                   : "  ffn and out of %d of %d tokens".formatted(layer.tokens(), all)));
@@ -137,6 +156,11 @@ final class RunReport {
         terminal.styled(
             "@|faint kept: share of the residual stream's norm that the layer left as it was;"
                 + " headroom: bits left before F16 overflows|@"));
+  }
+
+  /** Nothing to lose where all values are zero. */
+  private static String headroom(@Nullable Double bits) {
+    return bits == null ? "" : bits.isInfinite() ? "∞ bits" : "%.1f bits".formatted(bits);
   }
 
   private static String rms(@Nullable PlaceTrace place) {

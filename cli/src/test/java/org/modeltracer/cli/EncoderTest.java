@@ -5,11 +5,18 @@ import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.TensorInfo;
 import org.modeltracer.testing.SummarySchema;
 import org.modeltracer.trace.Json;
 import tools.jackson.databind.JsonNode;
@@ -105,6 +112,91 @@ class EncoderTest {
         Cli.run(
             "check", MODEL, "--reference", MODEL, "--only", "reference", "--out", folder, "--json");
     assertThat(check.code()).as(check.out() + check.err()).isZero();
+  }
+
+  /** Mean pooled and of length 1, as the float64 reference has it. */
+  @Test
+  void textsAreEmbedded() throws IOException {
+    Path reference = Path.of("..", "shared", "real", "ref_minilm_l2.npz");
+    try (FileSystem npz = FileSystems.newFileSystem(reference)) {
+      Path pooled = Files.copy(npz.getPath("pooled_unit_tanh.npy"), folder.resolve("pooled.npy"));
+      double[] truth = doubles(pooled);
+      String prompt =
+          "The small brown dog ran over the old wall, and the girl called it back home.";
+      float[] unit = embedding(MODEL, prompt);
+      assertThat(unit).hasSameSizeAs(truth);
+      for (int i = 0; i < unit.length; i++) {
+        assertThat((double) unit[i]).isCloseTo(truth[i], within(1e-3));
+      }
+    }
+  }
+
+  private float[] embedding(Path model, String prompt) throws IOException {
+    Path out = folder.resolve("embedding");
+    Cli export = Cli.run("export", "-m", model, "-p", prompt, "--what", "embedding", "--out", out);
+    assertThat(export.code()).as(export.err()).isZero();
+    return floats(NpyArray.read(out.resolve("embedding_pooled.npy")));
+  }
+
+  private static float[] floats(NpyArray array) {
+    float[] values = new float[Math.toIntExact(array.shape()[0])];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = array.at(i);
+    }
+    return values;
+  }
+
+  /** Values of a float64 array of one dimension, whose header takes 128 bytes. */
+  private static double[] doubles(Path file) throws IOException {
+    ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
+    assertThat(new String(bytes.array(), 0, 128, StandardCharsets.ISO_8859_1)).contains("'<f8'");
+    double[] values = new double[(bytes.capacity() - 128) / 8];
+    bytes.position(128).asDoubleBuffer().get(values);
+    return values;
+  }
+
+  /** The cosine that diff and the gate report is that of the two exported embeddings. */
+  @Test
+  void embeddingsAreCompared() throws IOException {
+    Path changed = changed(folder.resolve("changed.gguf"));
+    float[] one = embedding(MODEL, TEXT);
+    float[] two = embedding(changed, TEXT);
+    double cosine = 0;
+    for (int i = 0; i < one.length; i++) {
+      cosine += (double) one[i] * two[i];
+    }
+    assertThat(cosine).isBetween(0.2, 0.98);
+    Cli diff = Cli.run("diff", changed, MODEL, "-p", TEXT, "--json");
+    assertThat(diff.code()).as(diff.err()).isEqualTo(1);
+    assertThat(diff.json().at("/embeddings/pooling").asString()).isEqualTo("mean");
+    assertThat(diff.json().at("/embeddings/texts").asInt()).isEqualTo(1);
+    assertThat(diff.json().at("/embeddings/cosine_min").asDouble()).isCloseTo(cosine, within(1e-5));
+    Cli check =
+        Cli.run(
+            "check",
+            changed,
+            "--reference",
+            MODEL,
+            "--only",
+            "reference.embeddings,determinism",
+            "--out",
+            folder);
+    assertThat(check.code()).isEqualTo(1);
+    assertThat(check.out())
+        .containsPattern("✘ reference\\.embeddings +the embedding of a text has cosine 0\\.\\d{4}")
+        .containsPattern("✔ determinism\\.repeat +\\d+ positions: every bit the same")
+        .containsPattern("✔ determinism\\.batch +.*alone and beside another text");
+  }
+
+  /** The model with one matrix of its last layer turned around. */
+  private static Path changed(Path file) throws IOException {
+    byte[] bytes = Files.readAllBytes(MODEL);
+    TensorInfo matrix = GgufFile.read(MODEL).tensor("blk.1.ffn_down.weight").orElseThrow();
+    int start = Math.toIntExact(matrix.offset());
+    for (int i = 1; i < matrix.bytes(); i += 2) {
+      bytes[start + i] ^= (byte) 0x80;
+    }
+    return Files.write(file, bytes);
   }
 
   /** llama.cpp ends the process over positions that the table does not have. */

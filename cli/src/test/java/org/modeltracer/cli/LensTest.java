@@ -185,10 +185,10 @@ class LensTest {
       var nan = ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putFloat(Float.NaN).flip();
       channel.write(nan, weight.offset());
     }
-    JsonNode position =
-        json(Cli.run("lens", "-m", broken, "-p", PROMPT, "-n", 0, "--json"))
-            .get("positions")
-            .get(0);
+    Cli cli = Cli.run("lens", "-m", broken, "-p", PROMPT, "-n", 0, "--json");
+    assertThat(cli.code()).isEqualTo(1);
+    assertThat(SCHEMA.validate(cli.out(), InputFormat.JSON)).isEmpty();
+    JsonNode position = cli.json().get("positions").get(0);
     assertThat(position.get("decisive_layer").isNull()).isTrue();
     for (int i = 0; i < 5; i++) {
       JsonNode layer = position.get("layers").get(i);

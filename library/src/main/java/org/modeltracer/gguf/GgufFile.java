@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.regex.Pattern;
+import org.modeltracer.model.Pooling;
 
 /**
  * What a GGUF file says of itself: version, metadata, tensor table.
@@ -127,6 +128,17 @@ public final class GgufFile {
   /** Whether tokens see earlier ones only; an encoder's see all of the text. */
   public boolean causal() {
     return metadata.bool(architecture().orElse("") + ".attention.causal").orElse(true);
+  }
+
+  /** How the file makes one embedding of a text; empty where it makes none. */
+  public Optional<Pooling> pooling() {
+    long type = metadata.integer(architecture().orElse("") + ".pooling_type").orElse(0);
+    return switch (Math.clamp(type, 0, Integer.MAX_VALUE)) {
+      case 1 -> Optional.of(Pooling.MEAN);
+      case 2 -> Optional.of(Pooling.CLS);
+      case 3 -> Optional.of(Pooling.LAST);
+      default -> Optional.empty();
+    };
   }
 
   /** Rows of the table of learned positions, beyond which there is none; empty without a table. */

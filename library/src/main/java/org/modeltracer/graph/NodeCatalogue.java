@@ -40,7 +40,7 @@ public final class NodeCatalogue {
       }
     }
     for (GraphNode node : map.graph().nodes()) {
-      String kind = kind(node, 0);
+      String kind = kind(node, 0) + " at " + anchor(node, 0);
       int occurrence = occurrences.merge(kind, 1, Integer::sum) - 1;
       if (comparable(node)) {
         nodes.put(node, info(node, kind + "#" + occurrence));
@@ -69,6 +69,27 @@ public final class NodeCatalogue {
       kind.append(i == 0 ? "" : ", ").append(kind(node.sources().get(i), depth + 1));
     }
     return kind.append(')').toString();
+  }
+
+  /**
+   * The weight that a node meets, else the first that what becomes of it meets: llama.cpp gives one
+   * name to several nodes of a layer, such as its norms, and not all releases to the same ones.
+   */
+  private String anchor(GraphNode node, int depth) {
+    for (GraphNode source : node.sources()) {
+      if (source.isWeight()) {
+        return source.name();
+      }
+    }
+    if (depth < DEPTH) {
+      for (GraphNode consumer : map.graph().consumers(node)) {
+        String found = anchor(consumer, depth + 1);
+        if (!found.isEmpty()) {
+          return found;
+        }
+      }
+    }
+    return "";
   }
 
   private boolean comparable(GraphNode node) {
@@ -104,8 +125,17 @@ public final class NodeCatalogue {
     return axis == null ? 0 : axis.rowWidth(node.ne());
   }
 
-  /** The matrix that made a node, through what only scales, shifts, rotates or rearranges. */
+  /**
+   * The matrix that made a node, through what only scales, shifts, rotates or rearranges; else the
+   * vector that it was multiplied with, as after a norm.
+   */
   private static @Nullable String weight(GraphNode node) {
+    GraphNode factor = node.is(Op.MUL) ? node.source(1) : null;
+    String matrix = matrix(node);
+    return matrix == null && factor != null && factor.isWeight() ? factor.name() : matrix;
+  }
+
+  private static @Nullable String matrix(GraphNode node) {
     GraphNode n = node;
     while (!n.isLeaf() && !n.sources().isEmpty()) {
       GraphNode first = n.sources().getFirst();

@@ -10,7 +10,8 @@ import org.modeltracer.model.Place;
  * @param place where in the transformer; {@code OTHER} for what has no name there
  * @param tensor name in llama.cpp's graph
  * @param op operation that computes it
- * @param key operation, name and occurrence, the same in every graph of the same shape
+ * @param key operation, name, the weight it meets or goes to next, and occurrence: the same in
+ *     every graph of the same shape
  * @param width numbers per row; 0 for attention, whose rows grow with the text
  * @param weight tensor of the model file that made it, null where none did directly
  */

@@ -131,30 +131,39 @@ public final class HeadProbe {
    * @param text tokens of the text, may be none
    */
   public Result run(ContextOptions context, int sequences, int[] text, Progress progress) {
-    var listener = new Listener();
-    try (var tracer = new ModelTracer(TracerConfig.builder().attention(true).build())) {
-      tracer.addListener(listener);
-      var options = SessionOptions.defaults().withContext(context).withReusePrefix(false);
-      try (var session = TracedSession.open(model, options, tracer)) {
-        for (int s = 0; s < sequences; s++) {
-          listener.evaluate(session, s, sequence());
-          progress.at(s + 1, sequences);
-        }
-        Map<HeadId, HeadScores> scores = HeadScores.of(listener.collector.collected());
-        listener.collector = collector();
-        if (text.length > 0) {
-          listener.evaluate(session, sequences, text);
-        }
-        return new Result(
-            sequences,
-            period(),
-            scores,
-            text.length > 0 ? HeadScores.of(listener.collector.collected()) : Map.of(),
-            text.length,
-            listener.masks,
-            withoutAttention(session));
-      }
+    var options = SessionOptions.defaults().withContext(context).withReusePrefix(false);
+    try (var tracer = new ModelTracer(TracerConfig.builder().attention(true).build());
+        var session = TracedSession.open(model, options, tracer)) {
+      return run(session, tracer, sequences, text, progress);
     }
+  }
+
+  /**
+   * Runs it in a session of the caller's, which computes every prompt afresh.
+   *
+   * @param tracer the session's, which traces attention
+   */
+  public Result run(
+      TracedSession session, ModelTracer tracer, int sequences, int[] text, Progress progress) {
+    var listener = new Listener();
+    tracer.addListener(listener);
+    for (int s = 0; s < sequences; s++) {
+      listener.evaluate(session, s, sequence());
+      progress.at(s + 1, sequences);
+    }
+    Map<HeadId, HeadScores> scores = HeadScores.of(listener.collector.collected());
+    listener.collector = collector();
+    if (text.length > 0) {
+      listener.evaluate(session, sequences, text);
+    }
+    return new Result(
+        sequences,
+        period(),
+        scores,
+        text.length > 0 ? HeadScores.of(listener.collector.collected()) : Map.of(),
+        text.length,
+        listener.masks,
+        withoutAttention(session));
   }
 
   private AttentionCollector collector() {

@@ -26,21 +26,28 @@ record ComparedNodes(
         windows.stream().mapToLong(w -> w.length).sum(),
         windows.getFirst().length,
         free.logits().isEmpty() ? null : free.logits().result(),
+        free.embeddings(thresholds),
         nodes.stream()
             .sorted(Comparator.comparingDouble(ComparedNodes::badness).reversed())
             .toList(),
         layers(nodes),
         heads(),
         free.first(),
+        nodes.stream().filter(ComparedNodes::broken).findFirst().orElse(null),
+        nodes.stream().filter(NodeError::scaled).findFirst().orElse(null),
         tolerance,
         local != null
             ? null
             : wantsLocal ? "the graph shows no layer's input" : "local errors were not asked for");
   }
 
+  private static boolean broken(NodeError node) {
+    return node.notFinite() + node.referenceNotFinite() > 0;
+  }
+
   private static double badness(NodeError node) {
     TensorError own = node.local() != null ? node.local() : node.accumulated();
-    double relative = node.notFinite() > 0 ? Double.POSITIVE_INFINITY : own.relativeL2();
+    double relative = broken(node) ? Double.POSITIVE_INFINITY : own.relativeL2();
     return Double.isNaN(relative) ? Double.POSITIVE_INFINITY : relative;
   }
 
@@ -60,6 +67,7 @@ record ComparedNodes(
     TensorError accumulated = sums.error();
     TensorError alone = own == null ? null : own.error();
     long notFinite = sums.broken() + (own == null ? 0 : own.broken());
+    long referenceNotFinite = sums.referenceBroken();
     String weight = pair.reference().weight();
     return new NodeError(
         pair.reference().place(),
@@ -76,15 +84,18 @@ record ComparedNodes(
         sums.withoutMassive(),
         sums.massive(),
         notFinite,
-        notFinite > 0 ? QuantizationLevel.CRITICAL : level(accumulated, alone));
+        referenceNotFinite,
+        notFinite + referenceNotFinite > 0
+            ? QuantizationLevel.CRITICAL
+            : level(accumulated, alone));
   }
 
   private QuantizationLevel level(TensorError accumulated, @Nullable TensorError alone) {
-    QuantizationLevel level = QuantizationLevel.of(accumulated.cosine(), thresholds);
+    QuantizationLevel level = QuantizationLevel.of(accumulated.likeness(), thresholds);
     if (alone == null) {
       return level;
     }
-    QuantizationLevel own = QuantizationLevel.of(alone.cosine(), thresholds);
+    QuantizationLevel own = QuantizationLevel.of(alone.likeness(), thresholds);
     return own.compareTo(level) > 0 ? own : level;
   }
 

@@ -143,11 +143,13 @@ public final class Comparison implements AutoCloseable {
     List<int[]> windows = windows(tokens);
     boolean steers = options.local() && pairs.stream().anyMatch(NodePair::layerInput);
     int runs = steers ? 2 : 1;
-    var free = new ErrorTally(pairs, options.tolerance());
+    var free =
+        new ErrorTally(
+            pairs, EmbeddingScore.of(referenceFile, otherFile, pairs), options.tolerance());
     pass(pairs, windows, false, free, 0, runs, progress);
     ErrorTally local = null;
     if (steers) {
-      var own = new ErrorTally(pairs, options.tolerance());
+      var own = new ErrorTally(pairs, null, options.tolerance());
       local = pass(pairs, windows, true, own, 1, runs, progress) ? own : null;
     }
     return new ComparedNodes(pairs, free, local, referenceFile, otherFile, options.thresholds())

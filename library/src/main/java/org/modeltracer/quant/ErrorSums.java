@@ -16,6 +16,7 @@ final class ErrorSums {
   private static final float MASSIVE = 100;
   private static final float MASSIVE_RATIO = 1000;
 
+  private final boolean unknowns;
   private final double[] error2;
   private final double[] reference2;
   private final double[] other2;
@@ -25,14 +26,18 @@ final class ErrorSums {
   private float[] sorted = {};
   private long rows;
   private long count;
+  private long seen;
   private long broken;
+  private long referenceBroken;
 
   /**
    * Sums for rows of so many dimensions.
    *
    * @param dimensions 1 to sum over all values of a row, whatever its width
+   * @param unknowns whether NaN in the reference is a value that is not known, as in attention
    */
-  ErrorSums(int dimensions) {
+  ErrorSums(int dimensions, boolean unknowns) {
+    this.unknowns = unknowns;
     error2 = new double[dimensions];
     reference2 = new double[dimensions];
     other2 = new double[dimensions];
@@ -43,7 +48,7 @@ final class ErrorSums {
   /**
    * Adds a row.
    *
-   * @return its ‖error‖ / ‖reference‖, NaN when the other is not finite where the reference is
+   * @return its ‖error‖ / ‖reference‖, NaN when one is not finite; both may be the same infinity
    */
   double add(float[] reference, float[] other, int width) {
     boolean whole = error2.length == 1;
@@ -54,12 +59,20 @@ final class ErrorSums {
     for (int i = 0; i < width; i++) {
       float r = reference[i];
       float o = other[i];
-      if (!Float.isFinite(r) || whole && r == 0 && o == 0) {
+      if (!Float.isFinite(r) || !Float.isFinite(o)) {
+        if (r == o || unknowns && Float.isNaN(r)) {
+          continue;
+        }
+        if (Float.isFinite(r)) {
+          broken++;
+        } else {
+          referenceBroken++;
+        }
+        bad = true;
         continue;
       }
-      if (!Float.isFinite(o)) {
-        broken++;
-        bad = true;
+      seen++;
+      if (whole && r == 0 && o == 0) {
         continue;
       }
       int d = whole ? 0 : i;
@@ -109,6 +122,11 @@ final class ErrorSums {
     return broken;
   }
 
+  /** Values of the reference that are not finite, where the other's is not the same infinity. */
+  long referenceBroken() {
+    return referenceBroken;
+  }
+
   /** Dimensions found to be massive, ascending. */
   List<Integer> massive() {
     return massive.stream().boxed().toList();
@@ -125,6 +143,9 @@ final class ErrorSums {
   }
 
   private TensorError sum(BitSet left) {
+    if (seen == 0) {
+      return TensorError.NONE;
+    }
     double e = 0;
     double r = 0;
     double o = 0;

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.model.HeadId;
 import org.modeltracer.model.Site;
 
@@ -17,6 +18,7 @@ final class ErrorTally implements Lockstep.Comparator {
   private final List<ErrorSums> sums = new ArrayList<>();
   private final Map<HeadId, RowDivergence> heads = new TreeMap<>();
   private final LogitScore logits = new LogitScore();
+  private final @Nullable EmbeddingScore embeddings;
   private final double tolerance;
   private float[] reference = {};
   private float[] other = {};
@@ -26,11 +28,17 @@ final class ErrorTally implements Lockstep.Comparator {
   private long firstBatch;
   private int firstPair;
 
-  ErrorTally(List<NodePair> pairs, double tolerance) {
+  /**
+   * Errors of none yet.
+   *
+   * @param embeddings takes the embeddings of the texts; null where the models make none
+   */
+  ErrorTally(List<NodePair> pairs, @Nullable EmbeddingScore embeddings, double tolerance) {
+    this.embeddings = embeddings;
     this.tolerance = tolerance;
     for (NodePair pair : pairs) {
       boolean whole = pair.attention() || pair.reference().place().site() == Site.LOGITS;
-      sums.add(new ErrorSums(whole ? 1 : pair.reference().width()));
+      sums.add(new ErrorSums(whole ? 1 : pair.reference().width(), pair.attention()));
     }
   }
 
@@ -38,6 +46,9 @@ final class ErrorTally implements Lockstep.Comparator {
   void begin(int[] tokens, long start) {
     window = tokens;
     windowStart = start;
+    if (embeddings != null) {
+      embeddings.begin(start);
+    }
   }
 
   @Override
@@ -54,6 +65,9 @@ final class ErrorTally implements Lockstep.Comparator {
       double relative = sums.get(pair.index()).add(reference, other, width);
       int at = position + row / perToken;
       diverged(pair, position, at, relative);
+      if (embeddings != null) {
+        embeddings.add(pair, at, reference, other, width);
+      }
       if (pair.attention()) {
         heads
             .computeIfAbsent(
@@ -100,6 +114,10 @@ final class ErrorTally implements Lockstep.Comparator {
 
   LogitScore logits() {
     return logits;
+  }
+
+  @Nullable EmbeddingDivergence embeddings(Thresholds thresholds) {
+    return embeddings == null ? null : embeddings.result(thresholds);
   }
 
   @Nullable FirstDivergence first() {

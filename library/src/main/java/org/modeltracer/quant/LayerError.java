@@ -17,4 +17,10 @@ public record LayerError(
     @Nullable TensorError local,
     @Nullable TensorError accumulated,
     String worst,
-    QuantizationLevel level) {}
+    QuantizationLevel level) {
+
+  /** What the layer adds of its own, or, where that was not measured, all of it. */
+  public @Nullable TensorError own() {
+    return local != null ? local : accumulated;
+  }
+}

@@ -8,7 +8,8 @@ import java.util.List;
  * <p>Counted are, of every window of n tokens, the positions n/2 to n − 2: those with enough text
  * before them and a token after. Logarithms are natural.
  *
- * @param positions number of positions counted
+ * @param positions number of positions counted; with 0 all that follows is NaN
+ * @param notFinite positions left out, where a score on either side is NaN or +∞
  * @param klMean mean of KL(reference ‖ model) over positions, nats
  * @param klMeanError standard error of that mean
  * @param klMedian median over positions
@@ -24,6 +25,7 @@ import java.util.List;
  */
 public record LogitDivergence(
     long positions,
+    long notFinite,
     double klMean,
     double klMeanError,
     double klMedian,
@@ -36,6 +38,11 @@ public record LogitDivergence(
     double perplexity,
     double perplexityReference,
     double perplexityDifference) {
+
+  /** perplexity / perplexityReference − 1. */
+  public double perplexityIncrease() {
+    return perplexity / perplexityReference - 1;
+  }
 
   /**
    * A position where the two predict different tokens.

@@ -14,6 +14,7 @@ final class LogitScore {
       new PriorityQueue<>(Comparator.comparingDouble(LogitDivergence.Flip::kl));
   private double[] values = new double[256];
   private int positions;
+  private long notFinite;
   private long same;
   private double nll;
   private double nllReference;
@@ -25,6 +26,10 @@ final class LogitScore {
    * @param next the token that follows in the text
    */
   void add(long position, float[] reference, float[] other, int vocabulary, int next) {
+    if (!scores(reference, vocabulary) || !scores(other, vocabulary)) {
+      notFinite++;
+      return;
+    }
     double sumReference = logSumExp(reference, vocabulary);
     double sumOther = logSumExp(other, vocabulary);
     double kl = 0;
@@ -59,6 +64,18 @@ final class LogitScore {
     }
   }
 
+  /** Whether these are scores that probabilities can be made of; −∞ rules a token out. */
+  private static boolean scores(float[] logits, int n) {
+    boolean any = false;
+    for (int i = 0; i < n; i++) {
+      if (!(logits[i] < Float.POSITIVE_INFINITY)) {
+        return false;
+      }
+      any |= logits[i] > Float.NEGATIVE_INFINITY;
+    }
+    return any;
+  }
+
   private static double logSumExp(float[] logits, int n) {
     double max = Double.NEGATIVE_INFINITY;
     for (int i = 0; i < n; i++) {
@@ -82,7 +99,7 @@ final class LogitScore {
   }
 
   boolean isEmpty() {
-    return positions == 0;
+    return positions + notFinite == 0;
   }
 
   LogitDivergence result() {
@@ -96,12 +113,13 @@ final class LogitScore {
     double perplexityReference = Math.exp(nllReference / positions);
     return new LogitDivergence(
         positions,
+        notFinite,
         mean,
         Math.sqrt(Math.max(0, square - mean * mean) / (positions - 1)),
         percentile(sorted, 0.5),
         percentile(sorted, 0.9),
         percentile(sorted, 0.99),
-        sorted[positions - 1],
+        positions == 0 ? Double.NaN : sorted[positions - 1],
         (double) same / positions,
         positions - same,
         List.copyOf(examples),
@@ -112,6 +130,9 @@ final class LogitScore {
 
   /** Interpolated between neighbours, as llama-perplexity does. */
   private static double percentile(double[] sorted, double share) {
+    if (sorted.length == 0) {
+      return Double.NaN;
+    }
     double at = share * (sorted.length - 1);
     int below = (int) at;
     int above = Math.min(below + 1, sorted.length - 1);

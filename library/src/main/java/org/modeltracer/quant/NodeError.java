@@ -22,7 +22,9 @@ import org.modeltracer.model.Place;
  * @param accumulatedWithoutMassive as {@code accumulated} without massive dimensions
  * @param massive massive dimensions of the reference, ascending
  * @param notFinite values that are NaN or infinite though the reference's are finite
- * @param level by the lower of the two cosines; critical when something is not finite
+ * @param referenceNotFinite values of the reference that are NaN or infinite
+ * @param level by the lower of the two errors' {@link TensorError#likeness}; critical when
+ *     something is not finite
  */
 public record NodeError(
     Place place,
@@ -39,6 +41,7 @@ public record NodeError(
     @Nullable TensorError accumulatedWithoutMassive,
     List<Integer> massive,
     long notFinite,
+    long referenceNotFinite,
     QuantizationLevel level) {
 
   /** What to call it: its name in the graph, or its place where llama.cpp gave it none. */
@@ -46,8 +49,20 @@ public record NodeError(
     return tensor.isEmpty() || tensor.startsWith("node_") ? place.toString() : tensor;
   }
 
-  /** The error that sets the level: the one of lower cosine. */
+  /** The error that sets the level: the one less like the reference. */
   public TensorError worse() {
-    return local != null && !(local.cosine() >= accumulated.cosine()) ? local : accumulated;
+    return local != null && !(local.likeness() >= accumulated.likeness()) ? local : accumulated;
+  }
+
+  /**
+   * The error of the node's own: with the reference's input to its layer, where that was measured.
+   */
+  public TensorError own() {
+    return local != null ? local : accumulated;
+  }
+
+  /** Whether its own error is a factor, more than anything else. */
+  boolean scaled() {
+    return own().scaled();
   }
 }

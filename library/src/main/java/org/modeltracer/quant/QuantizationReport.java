@@ -14,10 +14,15 @@ import org.modeltracer.trace.SummarySection;
  * @param tokens tokens compared
  * @param window tokens read at a time, each window with nothing before it
  * @param logits predictions; null when the model makes none, or no position counts
+ * @param embeddings embeddings of the texts; null when the models make none
  * @param nodes every node compared, largest local relative error first
  * @param layers the residual stream after each layer, ascending
  * @param heads divergence of attention, the largest accumulated first
  * @param firstDivergence the first node beyond the tolerance; null when there is none
+ * @param firstNotFinite the first node, in the reference's order, with a value on either side that
+ *     is not finite; null when all are
+ * @param firstScaled the first node, in the reference's order, whose own error is a factor; null
+ *     when there is none
  * @param tolerance relative error of a row that is tolerated
  * @param localReason why there are no local errors; null when there are
  */
@@ -25,10 +30,13 @@ public record QuantizationReport(
     long tokens,
     int window,
     @Nullable LogitDivergence logits,
+    @Nullable EmbeddingDivergence embeddings,
     List<NodeError> nodes,
     List<LayerError> layers,
     List<HeadDivergence> heads,
     @Nullable FirstDivergence firstDivergence,
+    @Nullable NodeError firstNotFinite,
+    @Nullable NodeError firstScaled,
     double tolerance,
     @Nullable String localReason) {
 

@@ -19,12 +19,15 @@ final class ReportJson {
     all.put("tokens", report.tokens());
     all.put("window", report.window());
     all.put("logits", report.logits());
+    all.put("embeddings", report.embeddings());
     all.put("warnings", report.count(QuantizationLevel.WARNING));
     all.put("criticals", report.count(QuantizationLevel.CRITICAL));
     all.put("layers", report.layers());
     all.put("heads", report.heads());
     all.put("tolerance", report.tolerance());
     all.put("first_divergence", first(report.firstDivergence()));
+    all.put("first_not_finite", notFinite(report.firstNotFinite()));
+    all.put("first_scaled", scaled(report.firstScaled()));
     all.put("local_absent", report.localReason());
     return all;
   }
@@ -50,6 +53,7 @@ final class ReportJson {
     object.put("local_without_massive", node.localWithoutMassive());
     object.put("accumulated_without_massive", node.accumulatedWithoutMassive());
     object.put("not_finite", node.notFinite());
+    object.put("reference_not_finite", node.referenceNotFinite());
     object.put("level", node.level());
     return object;
   }
@@ -58,6 +62,30 @@ final class ReportJson {
     Map<String, @Nullable Object> object = new LinkedHashMap<>();
     object.put("layer", place.layerOrNull());
     object.put("site", place.site());
+    return object;
+  }
+
+  private static @Nullable Map<String, @Nullable Object> notFinite(@Nullable NodeError first) {
+    if (first == null) {
+      return null;
+    }
+    Map<String, @Nullable Object> object = place(first.place());
+    object.put("tensor", first.tensor());
+    object.put("op", first.op());
+    object.put("not_finite", first.notFinite());
+    object.put("reference_not_finite", first.referenceNotFinite());
+    return object;
+  }
+
+  private static @Nullable Map<String, @Nullable Object> scaled(@Nullable NodeError first) {
+    if (first == null) {
+      return null;
+    }
+    Map<String, @Nullable Object> object = place(first.place());
+    object.put("tensor", first.tensor());
+    object.put("op", first.op());
+    object.put("weight", first.weight());
+    object.put("scale", first.own().scale());
     return object;
   }
 

@@ -48,7 +48,9 @@ final class Activations {
           aggregate.snapshot(),
           first.snapshot(),
           last.snapshot(),
-          ActivationRules.headroom(aggregate.absMax()));
+          aggregate.nan() + aggregate.inf() > 0
+              ? Double.NaN
+              : ActivationRules.headroom(aggregate.absMax()));
     }
   }
 

@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param cosine mean cosine between the stream that enters and the one that leaves, -1 to 1
  * @param outputRatio ‖x_out‖ / ‖x_in‖, norms summed over tokens
  * @param tokens number of tokens behind these three
- * @param headroomBits smallest headroom before F16 overflow of the places above, in bits
+ * @param headroomBits smallest headroom before F16 overflow of the places above, in bits; null
+ *     where none was seen, or one has a value that is not finite
  * @param anomalies number of anomalies in this layer, repeats included
  */
 public record LayerActivationTrace(

@@ -61,6 +61,9 @@ final class LayerTraces {
   private static @Nullable Double headroom(@Nullable PlaceTrace... places) {
     Double least = null;
     for (PlaceTrace place : places) {
+      if (place != null && Double.isNaN(place.headroomBits())) {
+        return null;
+      }
       if (place != null && (least == null || place.headroomBits() < least)) {
         least = place.headroomBits();
       }

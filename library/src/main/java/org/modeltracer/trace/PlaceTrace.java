@@ -10,7 +10,8 @@ import org.modeltracer.model.TensorStats;
  * @param first statistics of the first
  * @param last statistics of the last
  * @param headroomBits log2(65504 / max|x|) of the aggregate, bits left before F16 overflow,
- *     negative beyond it; infinite when all values are zero (null in JSON)
+ *     negative beyond it; infinite when all values are zero, NaN when some are not finite (null in
+ *     JSON)
  */
 public record PlaceTrace(
     long observations,

@@ -21,7 +21,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaRuntime;
-import org.modeltracer.session.Quantization;
 import org.modeltracer.testing.SplitFile;
 import org.modeltracer.weights.Hashes;
 import org.modeltracer.weights.WeightScan;

@@ -53,7 +53,7 @@ class BoundedMemoryTest {
     List<NodePair> pairs = NodePair.of(nodes, nodes);
     assertThat(pairs).hasSize(LAYERS * WIDTHS.size());
     long before = allocated();
-    var tally = new ErrorTally(pairs, 1e9);
+    var tally = new ErrorTally(pairs, null, 1e9);
     long sums = allocated() - before;
     assertThat(sums * ALL_LAYERS / LAYERS).isBetween(80_000_000L, 120_000_000L);
     int rows = 8;

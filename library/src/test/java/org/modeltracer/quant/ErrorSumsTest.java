@@ -26,8 +26,8 @@ class ErrorSumsTest {
     }
     reference[rows - 1][massive] = 5000;
     other[rows - 1][massive] = 4990;
-    var whole = new ErrorSums(1);
-    var sums = new ErrorSums(width);
+    var whole = new ErrorSums(1, false);
+    var sums = new ErrorSums(width, false);
     for (int r = 0; r < rows; r++) {
       double relative = sums.add(reference[r], other[r], width);
       whole.add(reference[r], other[r], width);
@@ -80,12 +80,13 @@ class ErrorSumsTest {
         largest,
         Math.sqrt(square) / Math.sqrt(signal),
         dot / Math.sqrt(signal) / Math.sqrt(norm),
+        dot / signal,
         20 * Math.log10(Math.sqrt(signal) / Math.sqrt(square)));
   }
 
   @Test
   void largeIsNotMassiveUnlessTheRestIsSmall() {
-    var sums = new ErrorSums(4);
+    var sums = new ErrorSums(4, false);
     sums.add(new float[] {99, 0.01f, 0.01f, 0.01f}, new float[4], 4);
     sums.add(new float[] {5000, 6, 6, 6}, new float[4], 4);
     assertThat(sums.massive()).isEmpty();
@@ -97,7 +98,7 @@ class ErrorSumsTest {
 
   @Test
   void whatIsNotFiniteIsCountedAndLeftOut() {
-    var sums = new ErrorSums(4);
+    var sums = new ErrorSums(4, false);
     float inf = Float.POSITIVE_INFINITY;
     double relative =
         sums.add(new float[] {1, 2, -inf, 2}, new float[] {1, Float.NaN, -inf, inf}, 4);
@@ -109,7 +110,7 @@ class ErrorSumsTest {
 
   @Test
   void aZeroTensorHasNoDirection() {
-    var sums = new ErrorSums(2);
+    var sums = new ErrorSums(2, false);
     sums.add(new float[] {3, 4}, new float[2], 2);
     assertThat(sums.error().cosine()).isNaN();
     assertThat(sums.error().relativeL2()).isEqualTo(1);

@@ -118,7 +118,7 @@ class LocalErrorTest {
     assertThat(report.nodes()).hasSizeGreaterThan(70);
     for (NodeError node : report.nodes()) {
       assertThat(node.accumulated())
-          .isEqualTo(new TensorError(0, 0, 0, 1, Double.POSITIVE_INFINITY));
+          .isEqualTo(new TensorError(0, 0, 0, 1, 1, Double.POSITIVE_INFINITY));
       assertThat(node.local()).isEqualTo(node.accumulated());
       assertThat(node.level()).isEqualTo(QuantizationLevel.ACCEPTABLE);
     }

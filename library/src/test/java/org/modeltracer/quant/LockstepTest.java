@@ -81,7 +81,7 @@ class LockstepTest {
       OpenModel reference, Partner partner, int[] tokens, AtomicInteger kept) {
     Set<String> met = new HashSet<>();
     List<NodePair> pairs = NodePair.of(reference.session().nodes(), partner.nodes());
-    var tally = new ErrorTally(pairs, 0);
+    var tally = new ErrorTally(pairs, null, 0);
     var lockstep =
         new Lockstep(
             reference,

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import org.modeltracer.anomaly.QuantizationLevel;
 import org.modeltracer.llama.CacheType;
 import org.modeltracer.llama.FlashAttention;
 import org.modeltracer.llama.LlamaException;
@@ -123,6 +124,27 @@ class OtherRuntimeTest {
       assertThat(quantized.firstDivergence()).isNotNull();
       assertThat(quantized.firstDivergence().place().site()).isEqualTo(Site.EMBEDDING);
       assertThat(quantized.nodes()).isNotEmpty().allMatch(n -> n.local() != null);
+    }
+  }
+
+  /** One name, several nodes: an encoder's norms are counted differently by the two releases. */
+  @Test
+  void nodesOfOneNameArePairedByTheWeightsAroundThem() {
+    Path encoder = Path.of("..", "shared", "real", "minilm-l2-f16.gguf");
+    assumeThat(encoder).as("the shared models are not at hand").exists();
+    Optional<Path> older = Runtimes.embedded("b4916");
+    assumeThat(older).as("b4916 for this platform").isPresent();
+    Setup one = Setup.of(encoder);
+    try (var comparison = Comparison.open(one, one.withLibrary(older.orElseThrow()))) {
+      int[] tokens = comparison.vocabulary().tokenize("the girl ran over the wall", true, false);
+      QuantizationReport report = comparison.run(tokens, ALL, (done, all) -> {});
+      assertThat(report.nodes())
+          .filteredOn(n -> n.op().equals("NORM"))
+          .hasSize(4)
+          .allMatch(n -> n.accumulated().relativeL2() < 1e-3);
+      assertThat(report.count(QuantizationLevel.CRITICAL)).isZero();
+      assertThat(report.embeddings()).isNotNull();
+      assertThat(report.embeddings().cosineMin()).isGreaterThan(0.99999);
     }
   }
 

@@ -10,6 +10,7 @@ import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.Place;
+import org.modeltracer.model.TextEmbedding;
 import org.modeltracer.session.SessionListener;
 import org.modeltracer.trace.TraceListener;
 
@@ -24,6 +25,7 @@ public final class ArrayWriter implements TraceListener, SessionListener {
   private @Nullable NpyFile tokens;
   private @Nullable NpyFile logits;
   private @Nullable NpyFile rollout;
+  private @Nullable NpyFile embedding;
 
   /** Starts the files of a plan. */
   public ArrayWriter(ExportPlan plan, int positions, ExportFolder folder) {
@@ -36,6 +38,7 @@ public final class ArrayWriter implements TraceListener, SessionListener {
         case TOKENS -> tokens = file;
         case LOGITS -> logits = file;
         case ROLLOUT -> rollout = file;
+        case EMBEDDING -> embedding = file;
         case HIDDEN -> states.put(layer, file);
         case ATTENTION -> {
           int[] slots = new int[plan.heads()];
@@ -53,6 +56,18 @@ public final class ArrayWriter implements TraceListener, SessionListener {
   public void tokens(int[] ids) {
     if (tokens != null) {
       tokens.row(0, ids);
+    }
+  }
+
+  /** Writes the embedding of the text. */
+  public void embedding(TextEmbedding text) {
+    if (embedding != null) {
+      double[] unit = text.unit();
+      float[] values = new float[unit.length];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = (float) unit[i];
+      }
+      embedding.row(0, values);
     }
   }
 

@@ -15,6 +15,7 @@ import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.graph.FoundSite;
 import org.modeltracer.llama.Op;
 import org.modeltracer.model.Place;
+import org.modeltracer.model.Pooling;
 
 /** Which arrays an export consists of, decided before the model runs. */
 public final class ExportPlan {
@@ -24,7 +25,9 @@ public final class ExportPlan {
     ATTENTION,
     HIDDEN,
     LOGITS,
-    ROLLOUT;
+    ROLLOUT,
+    /** One embedding of the whole text, of length 1, by the pooling that the file names. */
+    EMBEDDING;
 
     @Override
     public String toString() {
@@ -59,23 +62,28 @@ public final class ExportPlan {
   private final Map<Integer, Long> widths = new TreeMap<>();
   private final Set<Integer> layers = new TreeSet<>();
   private long embeddingWidth;
+  private long finalWidth;
   private long vocabulary;
+  private final @Nullable Pooling pooling;
 
   /**
    * Plans an export.
    *
    * @param sites places of the model
+   * @param pooling how it makes an embedding of a text; null when it makes none
    * @param positions tokens of the prompt
    * @param wantedLayers layers exported, empty for all
    * @param wantedHeads heads exported, empty for all
    */
   public ExportPlan(
       List<FoundSite> sites,
+      @Nullable Pooling pooling,
       Set<What> what,
       int positions,
       List<Integer> wantedLayers,
       List<Integer> wantedHeads) {
     this.positions = positions;
+    this.pooling = pooling;
     this.wantedLayers = Set.copyOf(wantedLayers);
     this.wantedHeads = Set.copyOf(wantedHeads);
     sites.forEach(this::find);
@@ -100,6 +108,7 @@ public final class ExportPlan {
               Math.toIntExact(shape.get(site.op().equals(Op.FLASH_ATTN_EXT.name()) ? 1 : 2)));
       case LAYER_OUT -> widths.put(place.layer(), shape.getFirst());
       case EMBEDDING -> embeddingWidth = shape.getFirst();
+      case FINAL_NORM -> finalWidth = shape.getFirst();
       case LOGITS -> vocabulary = shape.getFirst();
       default -> {}
     }
@@ -139,6 +148,15 @@ public final class ExportPlan {
           notes.add("the model has no logits");
         }
       }
+      case EMBEDDING -> {
+        if (pooling == null) {
+          notes.add("the model makes no embedding of a text: its file names no pooling_type");
+        } else if (width() > 0) {
+          add("embedding_pooled", what, null, NpyFile.Type.FLOAT32, width());
+        } else {
+          notes.add("no embedding of the text: the last states were not found in the graph");
+        }
+      }
       case ROLLOUT -> {
         if (heads.isEmpty()) {
           notes.add("no layer has softmax attention: no rollout");
@@ -147,6 +165,16 @@ public final class ExportPlan {
         }
       }
     }
+  }
+
+  /** Numbers of a last state. */
+  private long width() {
+    return finalWidth > 0
+        ? finalWidth
+        : widths.entrySet().stream()
+            .max(Map.Entry.comparingByKey())
+            .map(Map.Entry::getValue)
+            .orElse(0L);
   }
 
   private void attention() {

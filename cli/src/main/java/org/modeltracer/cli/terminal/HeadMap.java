@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.report.AttentionAnalysis;
 import org.modeltracer.attention.report.AttentionLayer;
 import org.modeltracer.attention.report.HeadLabel;
@@ -36,8 +37,7 @@ public final class HeadMap {
     for (AttentionLayer layer : analysis.attentionWeights().values()) {
       for (AttentionLayer.Head head : layer.heads().values()) {
         HeadSpecializationType type = head.specializationType();
-        map.put(
-            new HeadId(layer.layerIndex(), head.headIndex()), type == null ? UNKNOWN : mark(type));
+        map.put(new HeadId(layer.layerIndex(), head.headIndex()), mark(type));
       }
     }
     return map;
@@ -47,8 +47,9 @@ public final class HeadMap {
     layers.computeIfAbsent(head.layer(), l -> new TreeMap<>()).put(head.head(), mark);
   }
 
-  static Mark mark(HeadLabel label) {
+  static Mark mark(@Nullable HeadLabel label) {
     return switch (label) {
+      case null -> UNKNOWN;
       case PREVIOUS_TOKEN -> new Mark('P', "previous token", "fg(cyan),bold");
       case INDUCTION -> new Mark('I', "induction", "fg(magenta),bold");
       case DUPLICATE_TOKEN -> new Mark('D', "duplicate token", "fg(red),bold");
@@ -62,8 +63,9 @@ public final class HeadMap {
     };
   }
 
-  static Mark mark(HeadSpecializationType type) {
+  static Mark mark(@Nullable HeadSpecializationType type) {
     return switch (type) {
+      case null -> UNKNOWN;
       case POSITIONAL -> new Mark('F', "fixed offset", "fg(cyan),bold");
       case SEMANTIC -> new Mark('C', "content", "fg(magenta),bold");
       case SYNTACTIC -> new Mark('p', "punctuation (a candidate for syntax)", "fg(red)");

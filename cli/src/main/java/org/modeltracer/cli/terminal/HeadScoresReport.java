@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.report.HeadScores;
 import org.modeltracer.heads.HeadProbe;
 import org.modeltracer.heads.Mask;
@@ -15,7 +16,7 @@ public record HeadScoresReport(HeadProbe.Result result) {
       List.of("prev", "ind", "dup", "sink", "self", "local", "global", "retr", "fixed", "shift");
 
   public Map<String, Object> toJson() {
-    var heads = new ArrayList<Map<String, Object>>();
+    var heads = new ArrayList<Map<String, @Nullable Object>>();
     result.scores().forEach((id, scores) -> heads.add(head(id, scores)));
     var masks = new ArrayList<Map<String, Object>>();
     result.masks().forEach((layer, mask) -> masks.add(mask(layer, mask)));
@@ -29,8 +30,8 @@ public record HeadScoresReport(HeadProbe.Result result) {
     return all;
   }
 
-  private Map<String, Object> head(HeadId id, HeadScores scores) {
-    var head = new LinkedHashMap<String, Object>();
+  private Map<String, @Nullable Object> head(HeadId id, HeadScores scores) {
+    var head = new LinkedHashMap<String, @Nullable Object>();
     head.put("layer", id.layer());
     head.put("head", id.head());
     head.put("label", scores.label());
@@ -100,6 +101,7 @@ public record HeadScoresReport(HeadProbe.Result result) {
     String name =
         mark.name()
             + switch (s.label()) {
+              case null -> "";
               case POSITIONAL -> " (%d back)".formatted(s.offset());
               case SHIFTED_INDUCTION -> " (copy %+d)".formatted(s.shift());
               default -> "";

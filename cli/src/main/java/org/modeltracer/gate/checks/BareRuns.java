@@ -2,18 +2,19 @@ package org.modeltracer.gate.checks;
 
 import java.util.Arrays;
 import java.util.List;
+import org.modeltracer.llama.Batch;
+import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.KvCache;
 import org.modeltracer.llama.LlamaModel;
-import org.modeltracer.model.Site;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
 
 /**
- * The prompts run without a tracer, in several ways that must give the same logits.
+ * The prompts run without a tracer, in several ways that must give the same.
  *
- * <p>Only the beginning of each prompt is run, as the logits of every position are kept.
+ * <p>Only the beginning of each prompt is run, as what comes of every position is kept.
  */
 final class BareRuns implements AutoCloseable {
   private static final int LONGEST = 64;
@@ -31,13 +32,19 @@ final class BareRuns implements AutoCloseable {
   /** Sets a context up for a subject's model. */
   static BareRuns open(Subject subject) {
     LlamaModel model = subject.model();
-    var options = SessionOptions.defaults().withContext(Prompts.context(subject));
+    var options = SessionOptions.defaults().withContext(context(subject));
     List<int[]> prompts =
         subject.prompts().tokens().stream()
             .map(ids -> Arrays.copyOf(ids, Math.min(LONGEST, ids.length)))
             .toList();
     var session = TracedSession.open(model, options, new ModelTracer(TracerConfig.disabled()));
     return new BareRuns(model, session, prompts);
+  }
+
+  /** A model that reads all of a text at once may read another beside it. */
+  private static ContextOptions context(Subject subject) {
+    ContextOptions one = Prompts.context(subject);
+    return subject.file().causal() ? one : one.withSequences(2, true);
   }
 
   /** The prompts, each cut to what is run of it. */
@@ -51,16 +58,28 @@ final class BareRuns implements AutoCloseable {
         && model.runtime().devices().stream().allMatch(device -> device.startsWith("CPU"));
   }
 
-  /** Refuses models without logits. */
-  void requireLogits() {
-    if (session.sites().stream().noneMatch(s -> s.place().site() == Site.LOGITS)) {
-      throw new NotApplicable("this model has no logits to compare");
+  /** Whether the model makes logits; of one that does not, the last states are compared. */
+  boolean generates() {
+    return session.generates();
+  }
+
+  /**
+   * Refuses models that show neither logits nor the states that they, or embeddings, are made of.
+   */
+  void requireOutputs() {
+    if (!generates() && session.lastState().isEmpty()) {
+      throw new NotApplicable("this model has neither logits nor last states to compare");
     }
+  }
+
+  /** Whether each token sees all of a text, so that a text is always read at once. */
+  boolean readsAtOnce() {
+    return !generates() && !session.context().cache().exists();
   }
 
   /** Refuses models that do not read token by token with a memory of what they have read. */
   void requireMemory() {
-    if (model.hasEncoder()) {
+    if (model.hasEncoder() && model.hasDecoder()) {
       throw new NotApplicable("this model's encoder reads all of a text at once");
     }
     if (!session.context().cache().exists()) {
@@ -68,13 +87,13 @@ final class BareRuns implements AutoCloseable {
     }
   }
 
-  /** Logits of a prompt computed at once, with nothing remembered. */
-  Logits whole(int[] prompt) {
+  /** What comes of a prompt computed at once, with nothing remembered. */
+  Outputs whole(int[] prompt) {
     return collect(() -> session.evaluate(prompt, true));
   }
 
-  /** Logits of a prompt computed token by token, with nothing remembered of other prompts. */
-  Logits steps(int[] prompt) {
+  /** What comes of a prompt computed token by token, with nothing remembered of other prompts. */
+  Outputs steps(int[] prompt) {
     return collect(
         () -> {
           session.cache().clear();
@@ -85,8 +104,25 @@ final class BareRuns implements AutoCloseable {
         });
   }
 
-  /** Logits of a prompt's end, computed on top of its beginning, which is still remembered. */
-  Logits rest(int[] prompt, int from) {
+  /** What comes of a prompt read beside another text, in one batch. */
+  Outputs beside(int[] prompt, int[] other) {
+    return collect(
+        () ->
+            session.pass(
+                batch -> {
+                  add(batch, prompt, 0);
+                  add(batch, other, 1);
+                }));
+  }
+
+  private static void add(Batch batch, int[] text, int sequence) {
+    for (int i = 0; i < text.length; i++) {
+      batch.add(text[i], i, sequence, true);
+    }
+  }
+
+  /** What comes of a prompt's end, computed on top of its beginning, which is still remembered. */
+  Outputs rest(int[] prompt, int from) {
     if (!session.cache().remove(0, from, KvCache.END)) {
       throw new NotApplicable("this model's memory cannot be taken back to an earlier token");
     }
@@ -100,12 +136,12 @@ final class BareRuns implements AutoCloseable {
                 }));
   }
 
-  private Logits collect(Runnable run) {
-    var logits = new Logits();
-    try (var _ = session.listen(logits)) {
+  private Outputs collect(Runnable run) {
+    var outputs = new Outputs(generates() ? null : session.lastState().orElseThrow());
+    try (var _ = session.listen(outputs)) {
       run.run();
     }
-    return logits;
+    return outputs;
   }
 
   @Override

@@ -24,6 +24,7 @@ public final class Catalogue {
           new KvReuse(),
           new TokenizerReference(),
           new ReferenceLogits(),
+          new ReferenceEmbeddings(),
           new ReferenceLayers());
 
   private Catalogue() {}

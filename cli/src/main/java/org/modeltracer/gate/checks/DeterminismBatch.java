@@ -1,25 +1,35 @@
 package org.modeltracer.gate.checks;
 
 /**
- * Whether reading a prompt at once and token by token amounts to the same.
+ * Whether reading a prompt at once and token by token amounts to the same, or, for a model that can
+ * only read at once, reading it alone and beside another text.
  *
- * <p>Kernels round differently for one token and for many, so the logits are close, not equal.
+ * <p>Kernels round differently for one token and for many, so what comes out is close, not equal.
  */
 final class DeterminismBatch extends Check {
   DeterminismBatch() {
     super(
         "determinism.batch",
         Needs.MODEL,
-        "a prompt read at once gives the logits of reading it token by token");
+        "a prompt read at once gives what reading it token by token does, or beside another text");
   }
 
   @Override
   CheckResult run(Subject subject) {
     BareRuns runs = subject.bare();
-    runs.requireLogits();
-    runs.requireMemory();
+    runs.requireOutputs();
     double limit = subject.policy().limit("determinism.batch.relative");
-    return LogitComparison.judge(
+    if (runs.readsAtOnce()) {
+      int[] other = runs.prompts().getLast();
+      return OutputComparison.judge(
+          new CheckResultBuilder(this, subject),
+          runs,
+          limit,
+          (prompt, first) -> runs.beside(prompt, other),
+          "alone and beside another text");
+    }
+    runs.requireMemory();
+    return OutputComparison.judge(
         new CheckResultBuilder(this, subject),
         runs,
         limit,

@@ -1,17 +1,22 @@
 package org.modeltracer.gate.checks;
 
-/** Whether the same prompt gives the same logits twice: every bit of them on the CPU. */
+/**
+ * Whether the same prompt gives the same logits or embeddings twice: every bit of them on the CPU.
+ */
 final class DeterminismRepeat extends Check {
   DeterminismRepeat() {
-    super("determinism.repeat", Needs.MODEL, "the same prompt gives the same logits twice");
+    super(
+        "determinism.repeat",
+        Needs.MODEL,
+        "the same prompt gives the same logits, or embeddings, twice");
   }
 
   @Override
   CheckResult run(Subject subject) {
     BareRuns runs = subject.bare();
-    runs.requireLogits();
+    runs.requireOutputs();
     double limit = runs.onCpu() ? 0 : subject.policy().limit("determinism.repeat.relative");
-    return LogitComparison.judge(
+    return OutputComparison.judge(
         new CheckResultBuilder(this, subject),
         runs,
         limit,

@@ -32,8 +32,13 @@ final class ForwardHeadroom extends Check {
     double least = Double.POSITIVE_INFINITY;
     double leastStream = Double.POSITIVE_INFINITY;
     int places = 0;
+    int broken = 0;
     for (ObservedPlace place : subject.traced().places()) {
       double bits = place.stats().headroomBits();
+      if (Double.isNaN(bits)) {
+        broken++;
+        continue;
+      }
       if (!ActivationRules.turnedIntoF16(place.site())) {
         leastStream = Math.min(leastStream, bits);
         continue;
@@ -43,6 +48,10 @@ final class ForwardHeadroom extends Check {
       if (bits < limit) {
         check.fails(evidence(place, bits, limit));
       }
+    }
+    if (places == 0 && broken > 0) {
+      throw new NotApplicable(
+          "no place that llama.cpp turns into F16 has finite values only; see forward.finite");
     }
     if (places == 0) {
       throw new NotApplicable("no place was seen whose values llama.cpp turns into F16");

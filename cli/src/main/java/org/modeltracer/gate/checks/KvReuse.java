@@ -12,10 +12,10 @@ final class KvReuse extends Check {
   @Override
   CheckResult run(Subject subject) {
     BareRuns runs = subject.bare();
-    runs.requireLogits();
+    runs.requireOutputs();
     runs.requireMemory();
     double limit = subject.policy().limit("kv.reuse.relative");
-    return LogitComparison.judge(
+    return OutputComparison.judge(
         new CheckResultBuilder(this, subject),
         runs,
         limit,

@@ -1,11 +1,7 @@
 package org.modeltracer.gate.checks;
 
-import org.jspecify.annotations.Nullable;
-import org.modeltracer.anomaly.AnomalyKind;
 import org.modeltracer.anomaly.QuantizationLevel;
-import org.modeltracer.anomaly.Severity;
 import org.modeltracer.quant.LayerError;
-import org.modeltracer.quant.NodeError;
 import org.modeltracer.quant.QuantizationReport;
 import org.modeltracer.quant.TensorError;
 
@@ -27,44 +23,18 @@ final class ReferenceLayers extends Check {
   @Override
   CheckResult run(Subject subject) {
     QuantizationReport report = subject.compared();
-    if (report.layers().stream().allMatch(layer -> error(layer) == null)) {
+    if (report.layers().stream().allMatch(layer -> layer.own() == null)) {
       throw new NotApplicable("no layer's output was found in both graphs");
     }
-    double mostRelative = subject.policy().limit("reference.layers.relative_l2");
-    double leastCosine = subject.policy().limit("reference.layers.cosine");
     var check = new CheckResultBuilder(this, subject);
+    ReferenceCriteria.layers(report, subject.policy()).forEach(check::fails);
     double worst = 0;
     double worstCosine = 1;
     for (LayerError layer : report.layers()) {
-      TensorError error = error(layer);
-      if (error == null) {
-        continue;
-      }
-      worst = Math.max(worst, error.relativeL2());
-      worstCosine = Math.min(worstCosine, error.cosine());
-      if (!(error.relativeL2() <= mostRelative && error.cosine() >= leastCosine)) {
-        check.fails(
-            of(
-                layer.layer(),
-                layer.worst(),
-                "layer %d: relative error %.3g (limit %.3g), cosine %.5f (limit %.5f), most of it in %s"
-                    .formatted(
-                        layer.layer(),
-                        error.relativeL2(),
-                        mostRelative,
-                        error.cosine(),
-                        leastCosine,
-                        layer.worst())));
-      }
-    }
-    for (NodeError node : report.nodes()) {
-      if (node.notFinite() > 0) {
-        check.fails(
-            of(
-                node.place().layer(),
-                node.tensor(),
-                "%s: %d values are NaN or infinite, the reference's are finite"
-                    .formatted(node.tensor(), node.notFinite())));
+      TensorError error = layer.own();
+      if (error != null) {
+        worst = Math.max(worst, error.relativeL2());
+        worstCosine = Math.min(worstCosine, error.cosine());
       }
     }
     check
@@ -77,15 +47,5 @@ final class ReferenceLayers extends Check {
     return check.result(
         "%d layers: relative error %.3g at most, cosine %.5f at least"
             .formatted(report.layers().size(), worst, worstCosine));
-  }
-
-  /** A layer's own error; the accumulated one where no other was measured. */
-  private static @Nullable TensorError error(LayerError layer) {
-    return layer.local() != null ? layer.local() : layer.accumulated();
-  }
-
-  private static Evidence of(int layer, String tensor, String message) {
-    return Evidence.ofTensor(
-        AnomalyKind.QUANTIZATION.id(), Severity.CRITICAL, tensor, layer, message);
   }
 }

@@ -103,7 +103,7 @@ class ModelChecksTest {
       BareRuns runs = subject.bare();
       int[] other = runs.prompts().getLast();
       CheckResult result =
-          LogitComparison.judge(
+          OutputComparison.judge(
               new CheckResultBuilder(new KvReuse(), subject),
               runs,
               0.05,
@@ -113,11 +113,11 @@ class ModelChecksTest {
       assertThat((double) result.signals().get("relative")).isGreaterThan(0.2);
       assertThatThrownBy(
               () ->
-                  LogitComparison.judge(
+                  OutputComparison.judge(
                       new CheckResultBuilder(new KvReuse(), subject),
                       runs,
                       0,
-                      (prompt, first) -> new Logits(),
+                      (prompt, first) -> new Outputs(null),
                       "when there is none"))
           .isInstanceOf(NotApplicable.class);
     }
@@ -135,13 +135,18 @@ class ModelChecksTest {
   }
 
   @Test
-  void encodersHaveNoLogits() {
+  void encodersHaveStatesForLogits() {
     Path bert = TinyModels.of("bert").write(folder);
     assertThat(ask("forward.finite", bert, Policies.PATIENT))
         .extracting(CheckResult::verdict, CheckResult::message)
         .startsWith(Verdict.PASS);
-    for (String check :
-        List.of("generation.sanity", "determinism.repeat", "determinism.batch", "kv.reuse")) {
+    for (String check : List.of("determinism.repeat", "determinism.batch")) {
+      CheckResult result = ask(check, bert, Policies.PATIENT);
+      assertThat(result.verdict()).as(check + ": " + result.message()).isEqualTo(Verdict.PASS);
+      assertThat((int) result.signals().get("positions")).as(check).isPositive();
+      assertThat(result.signals()).as(check).containsEntry("same_top", null);
+    }
+    for (String check : List.of("generation.sanity", "kv.reuse")) {
       CheckResult result = ask(check, bert, Policies.PATIENT);
       assertThat(result.verdict()).as(check).isEqualTo(Verdict.SKIPPED);
       assertThat(result.message()).as(check).isNotBlank();

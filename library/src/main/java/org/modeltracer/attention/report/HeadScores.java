@@ -2,6 +2,7 @@ package org.modeltracer.attention.report;
 
 import java.util.NavigableMap;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.CollectedAttention;
 import org.modeltracer.attention.CollectedHead;
 import org.modeltracer.attention.MatchOffsets;
@@ -86,9 +87,10 @@ public record HeadScores(
    * The label: the largest of previous-token, induction, duplicate-token, self and shifted
    * induction when it has half of the mass, else a fixed offset in 90 % of rows with half of the
    * mass, else a sink with 0.3 of it (Gu et al. 2024), else local or global with half of it, else
-   * mixed. Of the last four, mass is what exceeds uniform attention. Fewer than 32 rows are mixed.
+   * mixed. Of the last four, mass is what exceeds uniform attention. Null with fewer than 32 rows,
+   * be it that the others are not finite.
    */
-  public HeadLabel label() {
+  public @Nullable HeadLabel label() {
     double[] specific = {previousToken, induction, duplicateToken, self, shifted};
     HeadLabel[] labels = {
       HeadLabel.PREVIOUS_TOKEN,
@@ -101,7 +103,7 @@ public record HeadScores(
     for (int i = 1; i < labels.length; i++) {
       if (specific[i] > specific[best]) best = i;
     }
-    if (rows < Chance.FEWEST_ROWS) return HeadLabel.MIXED;
+    if (rows < Chance.FEWEST_ROWS) return null;
     if (specific[best] >= MOST) return labels[best];
     if (positional >= FIXED && offsetExcess >= MOST) return HeadLabel.POSITIONAL;
     if (special > SINK) return HeadLabel.SINK;

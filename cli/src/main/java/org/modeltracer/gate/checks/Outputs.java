@@ -4,15 +4,33 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.model.Place;
+import org.modeltracer.model.Site;
 import org.modeltracer.session.SessionListener;
 
-/** Logits of some positions, kept: {@code [position, vocabulary]}. */
-final class Logits implements SessionListener {
+/**
+ * What a model puts out at some positions, kept: logits, {@code [position, vocabulary]}, or, of a
+ * model that makes none, the last states that its embeddings are made of, {@code [position,
+ * width]}.
+ */
+final class Outputs implements SessionListener {
+  private final @Nullable Place states;
   private final Map<Integer, float[]> rows = new TreeMap<>();
 
   /**
-   * How two sets of logits differ at the positions that both have.
+   * Keeps what one text brings, that of sequence 0.
+   *
+   * @param states where the last states are; null for logits
+   */
+  Outputs(@Nullable Place states) {
+    this.states = states;
+  }
+
+  /**
+   * How two sets differ at the positions that both have.
    *
    * @param positions number of these positions
    * @param identical whether they are the same, bit by bit
@@ -20,8 +38,8 @@ final class Logits implements SessionListener {
    * @param relative mean over positions of ‖a − b‖ / ‖a − mean(a)‖; a shift of all logits is no
    *     part of their size, as it changes no probability
    * @param largestRelative the same at the position where it is largest
-   * @param largest largest difference of one logit
-   * @param sameTop share of positions with the same most probable token
+   * @param largest largest difference of one number
+   * @param sameTop share of positions with the same largest number, the most probable token
    */
   record Difference(
       int positions,
@@ -34,11 +52,27 @@ final class Logits implements SessionListener {
 
   @Override
   public void onLogits(int sequence, int position, MemorySegment logits, int chosen) {
-    rows.put(position, logits.toArray(ValueLayout.JAVA_FLOAT));
+    if (states == null && sequence == 0) {
+      rows.put(position, logits.toArray(ValueLayout.JAVA_FLOAT));
+    }
+  }
+
+  @Override
+  public Set<Site> rows() {
+    return states == null ? Set.of() : Set.of(states.site());
+  }
+
+  @Override
+  public void onRow(
+      Place place, int sequence, int position, MemorySegment values, long offset, int width) {
+    if (place.equals(states) && sequence == 0) {
+      rows.put(
+          position, values.asSlice(offset, 4L * width).toArray(ValueLayout.JAVA_FLOAT_UNALIGNED));
+    }
   }
 
   /** Compares with others. */
-  Difference against(Logits others) {
+  Difference against(Outputs others) {
     int positions = 0;
     int sameTop = 0;
     boolean identical = true;

@@ -3,33 +3,35 @@ package org.modeltracer.gate.checks;
 import java.util.function.BiFunction;
 import java.util.function.BinaryOperator;
 import org.modeltracer.anomaly.Severity;
-import org.modeltracer.gate.checks.Logits.Difference;
+import org.modeltracer.gate.checks.Outputs.Difference;
 
-/** Runs each prompt in two ways, and judges how far the logits are apart. */
-final class LogitComparison {
+/** Runs each prompt in two ways, and judges how far what the model puts out is apart. */
+final class OutputComparison {
   private final CheckResultBuilder check;
+  private final boolean logits;
   private Difference all = new Difference(0, true, true, 0, 0, 0, 1);
 
-  private LogitComparison(CheckResultBuilder check) {
+  private OutputComparison(CheckResultBuilder check, boolean logits) {
     this.check = check;
+    this.logits = logits;
   }
 
   /**
    * The result of a check.
    *
    * @param limit largest mean relative difference that passes; 0 when every bit must be the same
-   * @param second the other way to compute, given the prompt and the logits of the first
+   * @param second the other way to compute, given the prompt and the output of the first
    * @param same what it means that they are the same, in words
    */
   static CheckResult judge(
       CheckResultBuilder check,
       BareRuns runs,
       double limit,
-      BiFunction<int[], Logits, Logits> second,
+      BiFunction<int[], Outputs, Outputs> second,
       String same) {
-    var comparison = new LogitComparison(check);
+    var comparison = new OutputComparison(check, runs.generates());
     for (int[] prompt : runs.prompts()) {
-      Logits first = runs.whole(prompt);
+      Outputs first = runs.whole(prompt);
       comparison.add(first.against(second.apply(prompt, first)));
     }
     return comparison.result(limit, same);
@@ -53,7 +55,7 @@ final class LogitComparison {
 
   private CheckResult result(double limit, String same) {
     if (all.positions() == 0) {
-      throw new NotApplicable("no position of the prompts has logits in both runs");
+      throw new NotApplicable("no position of the prompts has an output in both runs");
     }
     check
         .signal("positions", all.positions())
@@ -61,18 +63,24 @@ final class LogitComparison {
         .signal("relative", all.relative())
         .signal("largest_relative", all.largestRelative())
         .signal("largest", all.largest())
-        .signal("same_top", all.sameTop())
+        .signal("same_top", logits ? all.sameTop() : null)
         .signal("limit", limit);
+    String what = logits ? "logits" : "last states";
     if (!all.identical() && !all.finite()) {
-      throw new NotApplicable("the logits are not finite, so they cannot be compared");
+      throw new NotApplicable("the %s are not finite, so they cannot be compared".formatted(what));
     }
     if (!(all.identical() || all.relative() <= limit)) {
       check.fails(
           Evidence.of(
-              "inconsistent_logits",
+              logits ? "inconsistent_logits" : "inconsistent_embeddings",
               Severity.CRITICAL,
-              "logits are not the same %s: relative difference %.3g, limit %.3g, same top token at %.1f %%"
-                  .formatted(same, all.relative(), limit, 100 * all.sameTop())));
+              "%s are not the same %s: relative difference %.3g, limit %.3g%s"
+                  .formatted(
+                      what,
+                      same,
+                      all.relative(),
+                      limit,
+                      logits ? ", same top token at %.1f %%".formatted(100 * all.sameTop()) : "")));
     }
     return check.result(
         all.identical()

@@ -51,6 +51,7 @@ class ArchitectureTest {
               "what lies outside this process",
               room("process"),
               room("gguf"),
+              room("input"),
               room("jinja"),
               room("tokens", "gguf"),
               room("weights", "gguf")),
@@ -252,6 +253,24 @@ class ArchitectureTest {
                 access ->
                     access.getTargetOwner().getName().equals("java.nio.file.Files")
                         && access.getName().matches("write.*|move|copy|new(Output|BufferedW).*"))
+            .map(JavaAccess::getDescription);
+    assertThat(around).isEmpty();
+  }
+
+  /** What people name beside a model may be a pipe, or a device without end. */
+  @Test
+  void nobodyReadsAroundTheBounds() {
+    var around =
+        CLASSES.stream()
+            .filter(origin -> room(origin).matches("(cli|gate)(\\..*)?"))
+            .filter(origin -> !outermost(origin).equals("ResidentMemory"))
+            .flatMap(origin -> origin.getAccessesFromSelf().stream())
+            .filter(
+                access ->
+                    access.getTargetOwner().getName().equals("java.nio.file.Files")
+                        && access
+                            .getName()
+                            .matches("read(All|String).*|lines|new(Input|BufferedR).*"))
             .map(JavaAccess::getDescription);
     assertThat(around).isEmpty();
   }

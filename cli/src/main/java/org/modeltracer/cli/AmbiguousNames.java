@@ -11,7 +11,7 @@ import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.RunLast;
 
 /**
- * Refuses an option that is also the name of a file here.
+ * Refuses an option that is also the name of a file here, and what Java could not decode.
  *
  * <p>A script that lists files may find one named {@code --llama-lib=lib.gguf}, and whoever put it
  * there must not choose what code runs. Behind {@code --} every word is a file.
@@ -21,6 +21,11 @@ final class AmbiguousNames implements IExecutionStrategy {
 
   @Override
   public int execute(ParseResult result) {
+    LostBytes.complaint(result.originalArgs())
+        .ifPresent(
+            lost -> {
+              throw new ParameterException(result.asCommandLineList().getLast(), lost);
+            });
     for (String word : result.originalArgs()) {
       if (word.equals("--")) {
         break;

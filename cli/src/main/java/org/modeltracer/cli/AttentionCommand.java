@@ -169,8 +169,7 @@ final class AttentionCommand implements Callable<Integer> {
   }
 
   private static List<String> lines(@Nullable Path file) {
-    String text =
-        file == null ? "" : PromptArguments.text(file, "the file of prompts is not UTF-8 text");
+    String text = file == null ? "" : PromptArguments.text(file);
     List<String> prompts = text.lines().filter(line -> !line.isBlank()).toList();
     if (prompts.isEmpty()) {
       throw new CliException(ExitCode.USAGE, file + ": no prompt in it");

@@ -16,6 +16,8 @@ import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gate.Baseline;
+import org.modeltracer.gate.Deadline;
+import org.modeltracer.gate.FileHashes;
 import org.modeltracer.gate.Gate;
 import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.checks.Catalogue;
@@ -26,6 +28,7 @@ import org.modeltracer.gate.output.GateReport;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gate.policy.PolicyFile;
 import org.modeltracer.gguf.ShardName;
+import org.modeltracer.input.SmallFile;
 import org.modeltracer.trace.Json;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -94,7 +97,9 @@ final class CheckCommand implements Callable<Integer> {
   @Option(
       names = "--memory",
       paramLabel = "MB",
-      description = "Memory that the process with the model may take (default: by the policy).")
+      description =
+          "Memory that the process with the model may take, 0 for no limit (default: what the"
+              + " policy says; 80 %% of the machine's or container's).")
   private @Nullable Long memory;
 
   @Mixin private EngineArguments engine;
@@ -117,7 +122,8 @@ final class CheckCommand implements Callable<Integer> {
       throw new CliException(ExitCode.USAGE, "--reference: no such file: " + reference);
     }
     Policy asked = policy();
-    Baseline known = asked.baseline() == null ? null : Baseline.read(Path.of(asked.baseline()));
+    Baseline known =
+        asked.baseline() == null ? null : Baseline.read(Path.of(asked.baseline()), patience());
     outputs.prepare();
     var reports = new ArrayList<GateReport>();
     Thread judging = Thread.currentThread();
@@ -151,32 +157,46 @@ final class CheckCommand implements Callable<Integer> {
   private GateReport judge(Path file, Policy asked, @Nullable Baseline known, Terminal terminal) {
     var progress = new Stopwatch(terminal);
     var request = new CheckRequest(file, reference, engine.engine(), asked);
-    GateResult result = Gate.judge(request, progress);
+    Deadline deadline = Deadline.in(asked.budget().time());
+    GateResult result = Gate.judge(request, deadline, progress);
+    FileHashes hashes = outputs.summarizes() ? FileHashes.of(file, deadline) : FileHashes.NONE;
     terminal.progress("", 1, 1);
-    return new GateReport(known == null ? result : known.forgive(result), progress.seconds);
+    if (hashes.late()) {
+      terminal.note(
+          "modeltracer: note: no time was left to hash %s: its summary.json lacks hashes"
+              .formatted(file));
+    }
+    return new GateReport(known == null ? result : known.forgive(result), progress.seconds, hashes);
   }
 
   private Policy policy() {
-    Policy asked = PolicyFile.named(policy);
+    Policy asked = PolicyFile.named(policy, patience());
     var checks = new HashMap<String, Boolean>();
     if (!only.isEmpty()) {
       Catalogue.names().forEach(id -> checks.put(id, false));
       only.forEach(name -> named("--only", name).forEach(c -> checks.put(c.id(), true)));
     }
     skip.forEach(name -> named("--skip", name).forEach(c -> checks.put(c.id(), false)));
-    Duration time = asked.budget().time();
-    if (timeout != null) {
-      if (!(timeout > 0 && timeout < 1e9)) {
-        throw new CliException(ExitCode.USAGE, "--timeout must be a number of seconds above 0");
-      }
-      time = Duration.ofMillis(Math.max(1, Math.round(1000 * timeout)));
-    }
+    Duration time = timeout == null ? asked.budget().time() : timeout(timeout);
     if (memory != null && (memory < 0 || memory > Long.MAX_VALUE / MEGABYTE)) {
       throw new CliException(ExitCode.USAGE, "--memory must be a number of megabytes, 0 for none");
     }
     long bytes = memory == null ? asked.budget().memoryBytes() : MEGABYTE * memory;
     asked = asked.withChecks(checks).within(new Policy.Budget(time, bytes));
     return baseline == null ? asked : asked.withBaseline(baseline.toString());
+  }
+
+  /** Time to wait for a policy or a baseline that is a pipe. */
+  private Duration patience() {
+    Duration given = timeout == null ? SmallFile.PATIENCE : timeout(timeout);
+    return given.compareTo(SmallFile.PATIENCE) < 0 ? given : SmallFile.PATIENCE;
+  }
+
+  private static Duration timeout(double seconds) {
+    if (!(seconds > 0 && seconds < 1e9)) {
+      throw new CliException(ExitCode.USAGE, "--timeout must be a number of seconds above 0");
+    }
+    return Duration.ofMillis(Math.max(1, Math.round(1000 * seconds)));
   }
 
   private static List<Check> named(String option, String name) {

@@ -62,6 +62,11 @@ final class CheckOutputs {
     prepare("--markdown", markdown);
   }
 
+  /** Whether hashes of the file are asked for. */
+  boolean summarizes() {
+    return !noSummary;
+  }
+
   private static void prepare(String option, @Nullable Path file) {
     if (file != null) {
       OutputFile.prepare(option, file);

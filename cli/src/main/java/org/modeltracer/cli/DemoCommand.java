@@ -26,6 +26,7 @@ import picocli.CommandLine.Spec;
 final class DemoCommand implements Callable<Integer> {
   private static final String MODEL = "tinyllama-mha-f32.gguf";
   private static final String WEIGHT = "blk.2.ffn_down.weight";
+  private static final String COPY = "poisoned.gguf";
   private static final int ROW = 37;
   private static final int COLUMN = 101;
   private static final String PROMPT = "When you run the program, the compiler checks that";
@@ -48,8 +49,10 @@ final class DemoCommand implements Callable<Integer> {
     }
     var terminal = Terminal.of(spec);
     Path folder = Files.createTempDirectory("modeltracer-demo");
-    Path copy = folder.resolve("poisoned.gguf");
+    var goingDown = new Thread(() -> remove(folder), "remove the demo's copy");
+    Runtime.getRuntime().addShutdownHook(goingDown);
     try {
+      Path copy = folder.resolve(COPY);
       poison(model, copy);
       terminal.println("");
       terminal.println(
@@ -61,8 +64,18 @@ final class DemoCommand implements Callable<Integer> {
       int found = run(copy, "4", "lightweight", out.resolve("poisoned"));
       return found == ExitCode.FINDINGS.code() ? ExitCode.PASS.code() : ExitCode.FAILURE.code();
     } finally {
-      Files.deleteIfExists(copy);
+      // The hook stays: it finds nothing left to do.
+      remove(folder);
+    }
+  }
+
+  private static void remove(Path folder) {
+    try {
+      Files.deleteIfExists(folder.resolve(COPY));
       Files.deleteIfExists(folder);
+    } catch (IOException e) {
+      // It lies among temporary files, which the system removes.
+      return;
     }
   }
 

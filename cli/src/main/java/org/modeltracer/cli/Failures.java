@@ -3,6 +3,7 @@ package org.modeltracer.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
@@ -30,6 +31,11 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   public int handleParseException(ParameterException e, String[] args) {
     CommandLine command = e.getCommandLine();
     PrintWriter err = command.getErr();
+    Optional<String> lost = LostBytes.complaint(List.of(args));
+    if (lost.isPresent()) {
+      err.println("modeltracer: " + oneLine(lost.get()));
+      return ExitCode.USAGE.code();
+    }
     Optional<String> foreign =
         e instanceof UnmatchedArgumentException unmatched ? foreign(unmatched) : Optional.empty();
     if (foreign.isPresent()) {

@@ -110,7 +110,7 @@ final class HeadsCommand implements Callable<Integer> {
     if (!vocabulary.usable()) {
       return new int[0];
     }
-    String text = file == null ? TEXT : PromptArguments.text(file, "the text file is not UTF-8");
+    String text = file == null ? TEXT : PromptArguments.text(file);
     int[] tokens = vocabulary.tokenize(text, true, false);
     return Arrays.copyOf(tokens, Math.min(tokens.length, room));
   }

@@ -1,15 +1,12 @@
 package org.modeltracer.cli;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.charset.MalformedInputException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
+import org.modeltracer.input.SmallFile;
 import org.modeltracer.llama.Vocabulary;
 import picocli.CommandLine.Option;
 
@@ -69,17 +66,11 @@ final class PromptArguments {
   }
 
   private static String read(Path file) {
-    return text(file, "the prompt file is not UTF-8 text").replaceFirst("\\R\\z", "");
+    return text(file).replaceFirst("\\R\\z", "");
   }
 
-  /** A file's text; {@code complaint} says what it is when it is none. */
-  static String text(Path file, String complaint) {
-    try {
-      return Files.readString(file);
-    } catch (MalformedInputException e) {
-      throw new CliException(ExitCode.USAGE, file + ": " + complaint);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+  /** A file's text. */
+  static String text(Path file) {
+    return SmallFile.text(file, SmallFile.TEXT, SmallFile.PATIENCE);
   }
 }

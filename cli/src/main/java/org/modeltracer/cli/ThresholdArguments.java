@@ -1,14 +1,12 @@
 package org.modeltracer.cli;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
+import org.modeltracer.input.SmallFile;
 import picocli.CommandLine.Option;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.type.TypeReference;
@@ -27,13 +25,12 @@ final class ThresholdArguments {
     if (file == null) {
       return Thresholds.defaults();
     }
+    String text = SmallFile.text(file, SmallFile.SETTINGS, SmallFile.PATIENCE);
     try {
       // JSON is YAML too.
       var type = new TypeReference<Map<String, Object>>() {};
-      Map<String, Object> given = YAMLMapper.shared().readValue(Files.readString(file), type);
+      Map<String, Object> given = YAMLMapper.shared().readValue(text, type);
       return Thresholds.from(given == null ? Map.of() : given);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     } catch (JacksonException e) {
       throw new CliException(
           ExitCode.USAGE, file + ": not YAML or JSON of limits by name: " + e.getOriginalMessage());

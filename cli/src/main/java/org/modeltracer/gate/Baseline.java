@@ -1,8 +1,7 @@
 package org.modeltracer.gate;
 
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -14,6 +13,7 @@ import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
+import org.modeltracer.input.SmallFile;
 import org.modeltracer.trace.Json;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.exc.StreamReadException;
@@ -42,11 +42,13 @@ public final class Baseline {
   /**
    * Reads a {@code summary.json} of the gate, or what {@code check --json} printed.
    *
+   * @param patience time for a pipe
    * @throws IllegalArgumentException with one line, when it is not there or something else
    */
-  public static Baseline read(Path file) {
+  public static Baseline read(Path file, Duration patience) {
+    byte[] bytes = SmallFile.bytes(file, SmallFile.TEXT, patience);
     try {
-      JsonNode json = Json.mapper().readTree(Files.readAllBytes(file));
+      JsonNode json = Json.mapper().readTree(bytes);
       JsonNode verdict = json.path("verdict").isObject() ? json.path("verdict") : json;
       if (!verdict.path("checks").isArray()) {
         throw new IllegalArgumentException(
@@ -59,8 +61,6 @@ public final class Baseline {
     } catch (JacksonException e) {
       throw new IllegalArgumentException(
           file + ": no baseline: its checks are not those of a summary.json", e);
-    } catch (IOException e) {
-      throw new IllegalArgumentException(file + ": the baseline cannot be read", e);
     }
   }
 

@@ -2,6 +2,11 @@ package org.modeltracer.gate;
 
 import java.time.Duration;
 import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /**
  * When everything has to be done.
@@ -9,9 +14,11 @@ import java.util.Locale;
  * @param limit time for everything
  * @param end that moment, of {@link System#nanoTime}
  */
-record Deadline(Duration limit, long end) {
+public record Deadline(Duration limit, long end) {
+  private static final long STACK_BYTES = 8L << 20;
+
   /** As much time from now on. */
-  static Deadline in(Duration limit) {
+  public static Deadline in(Duration limit) {
     // Longer than a year is for ever, and would overflow.
     long nanos = Math.min(limit.toSeconds(), Duration.ofDays(365).toSeconds()) * 1_000_000_000L;
     return new Deadline(limit, System.nanoTime() + nanos + limit.toNanosPart());
@@ -25,6 +32,28 @@ record Deadline(Duration limit, long end) {
   /** Whether there is no time left. */
   boolean passed() {
     return left() == 0;
+  }
+
+  /**
+   * The outcome of some work, which is done on a thread of its own that does not keep the program
+   * alive.
+   *
+   * @throws TimeoutException when it is not there in time; the work is interrupted then
+   * @throws InterruptedException when the caller is interrupted; the work is then too
+   * @throws ExecutionException with whatever the work threw
+   */
+  <T> T await(String name, Callable<T> work)
+      throws TimeoutException, InterruptedException, ExecutionException {
+    var task = new FutureTask<>(work);
+    var thread = new Thread(null, task, name, STACK_BYTES);
+    thread.setDaemon(true);
+    thread.start();
+    try {
+      return task.get(left(), TimeUnit.NANOSECONDS);
+    } catch (TimeoutException | InterruptedException e) {
+      thread.interrupt();
+      throw e;
+    }
   }
 
   /** What is said of the work that was under way. */

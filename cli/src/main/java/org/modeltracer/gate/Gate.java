@@ -37,10 +37,10 @@ public final class Gate {
   private final Map<String, CheckResult> results = new HashMap<>();
   private boolean unsound;
 
-  private Gate(CheckRequest request, Progress progress) {
+  private Gate(CheckRequest request, Deadline deadline, Progress progress) {
     this.request = request;
     this.progress = progress;
-    deadline = Deadline.in(request.policy().budget().time());
+    this.deadline = deadline;
   }
 
   /**
@@ -48,9 +48,16 @@ public final class Gate {
    *
    * <p>An interrupt of the calling thread ends the worker process; what was not done by then is
    * skipped, and the thread stays interrupted.
+   *
+   * @param deadline when all checks have to be done, whatever the policy allows
    */
+  public static GateResult judge(CheckRequest request, Deadline deadline, Progress progress) {
+    return new Gate(request, deadline, progress).judge();
+  }
+
+  /** Judges a file in the time that the policy allows. */
   public static GateResult judge(CheckRequest request, Progress progress) {
-    return new Gate(request, progress).judge();
+    return judge(request, Deadline.in(request.policy().budget().time()), progress);
   }
 
   private GateResult judge() {

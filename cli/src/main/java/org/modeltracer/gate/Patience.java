@@ -1,8 +1,6 @@
 package org.modeltracer.gate;
 
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.modeltracer.gate.checks.Check;
 import org.modeltracer.gate.checks.CheckResult;
@@ -15,8 +13,6 @@ import org.modeltracer.gate.checks.Verdict;
  * <p>A check that takes longer is left to itself, on a thread that does not keep the program alive.
  */
 final class Patience {
-  private static final long STACK_BYTES = 8L << 20;
-
   private final Deadline deadline;
 
   Patience(Deadline deadline) {
@@ -28,17 +24,11 @@ final class Patience {
     if (deadline.passed()) {
       return CheckResult.of(check.id(), Verdict.ERROR, deadline.tooLate());
     }
-    var task = new FutureTask<>(() -> check.ask(subject));
-    var thread = new Thread(null, task, check.id(), STACK_BYTES);
-    thread.setDaemon(true);
-    thread.start();
     try {
-      return task.get(deadline.left(), TimeUnit.NANOSECONDS);
+      return deadline.await(check.id(), () -> check.ask(subject));
     } catch (TimeoutException e) {
-      thread.interrupt();
       return CheckResult.of(check.id(), Verdict.ERROR, deadline.exceeded());
     } catch (InterruptedException e) {
-      thread.interrupt();
       Thread.currentThread().interrupt();
       return CheckResult.of(check.id(), Verdict.ERROR, "interrupted");
     } catch (ExecutionException e) {

@@ -4,10 +4,16 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 
-/** How much memory a process holds: from {@code /proc} on Linux, else by asking {@code ps}. */
+/**
+ * How much memory a process holds: from {@code /proc} on Linux, else by asking {@code ps}.
+ *
+ * <p>On Linux without pages of files, which the system takes back when it needs them: a mapped
+ * model may be larger than the machine's memory.
+ */
 final class ResidentMemory {
   private static final long KILOBYTE = 1024;
   private static final int PATIENCE_SECONDS = 5;
@@ -30,10 +36,12 @@ final class ResidentMemory {
   OptionalLong bytes() {
     try {
       if (cheap()) {
-        return Files.readAllLines(status, StandardCharsets.ISO_8859_1).stream()
-            .filter(line -> line.startsWith("VmRSS:"))
-            .mapToLong(line -> KILOBYTE * Long.parseLong(line.replaceAll("\\D", "")))
-            .findFirst();
+        long[] own =
+            Files.readAllLines(status, StandardCharsets.ISO_8859_1).stream()
+                .filter(line -> line.startsWith("RssAnon:") || line.startsWith("RssShmem:"))
+                .mapToLong(line -> KILOBYTE * Long.parseLong(line.replaceAll("\\D", "")))
+                .toArray();
+        return own.length == 0 ? OptionalLong.empty() : OptionalLong.of(Arrays.stream(own).sum());
       }
       return unknown ? OptionalLong.empty() : asked();
     } catch (IOException | NumberFormatException e) {

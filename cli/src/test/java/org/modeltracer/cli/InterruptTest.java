@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -24,6 +25,11 @@ class InterruptTest {
   @TempDir Path folder;
 
   private Process start(String... args) throws IOException, InterruptedException {
+    return startWith(List.of(), args);
+  }
+
+  private Process startWith(List<String> options, String... args)
+      throws IOException, InterruptedException {
     var command = new ArrayList<String>();
     // A test run in the background may ignore the signal, and children inherit that.
     if (new ProcessBuilder("env", "--default-signal=INT", "true").start().waitFor() == 0) {
@@ -34,10 +40,9 @@ class InterruptTest {
         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
         "-XX:+UseSerialGC",
         "-Dmodeltracer.home=" + System.getProperty("modeltracer.home"),
-        "--enable-native-access=ALL-UNNAMED",
-        "-cp",
-        System.getProperty("java.class.path"),
-        Main.class.getName());
+        "--enable-native-access=ALL-UNNAMED");
+    command.addAll(options);
+    Collections.addAll(command, "-cp", System.getProperty("java.class.path"), Main.class.getName());
     Collections.addAll(command, args);
     return new ProcessBuilder(command).redirectError(folder.resolve("stderr").toFile()).start();
   }
@@ -67,6 +72,33 @@ class InterruptTest {
     assertThat(root.get("prompt").get("finish").asString()).isEqualTo("cancelled");
     assertThat(root.get("total_forwards").asInt()).isBetween(1, 15_999);
     assertThat(folder).isDirectoryNotContaining("glob:**.part");
+  }
+
+  @Test
+  void theDemosPoisonedCopyIsRemoved() throws Exception {
+    Path temporary = Files.createDirectory(folder.resolve("tmp"));
+    Process process =
+        startWith(
+            List.of("-Djava.io.tmpdir=" + temporary),
+            "demo",
+            "--out",
+            folder.resolve("out").toString());
+    try {
+      while (poisoned(temporary).isEmpty()) {
+        assertThat(process.isAlive()).isTrue();
+        Thread.sleep(2);
+      }
+      interrupt(process);
+    } finally {
+      process.destroyForcibly();
+    }
+    assertThat(poisoned(temporary)).isEmpty();
+  }
+
+  private static List<Path> poisoned(Path temporary) throws IOException {
+    try (var found = Files.newDirectoryStream(temporary, "modeltracer-demo*")) {
+      return StreamSupport.stream(found.spliterator(), false).toList();
+    }
   }
 
   @Test

@@ -24,7 +24,7 @@ class UsageTest {
           run -p x | no model; name a GGUF file with -m FILE
           run -m MODEL | no prompt; give one with -p TEXT, -f FILE or --tokens 1,2,3
           run -m MODEL -p x --tokens 1 | give one prompt: -p, -f or --tokens
-          run -m MODEL -f LATIN1 | the prompt file is not UTF-8 text
+          run -m MODEL -f LATIN1 | latin1: not UTF-8 text
           run -m MODEL --tokens 1,x | '--tokens'
           run -m MODEL --tokens 384 | token 384 is outside the vocabulary of 384 tokens
           run -m MODEL --tokens -1 | -1

@@ -39,6 +39,11 @@ public final class AttentionCollector implements TraceListener {
   private @Nullable RetainedAttention matrices;
   private long prompts;
 
+  /** Bytes of all heads' counters by position, which are up to 72 a head and position. */
+  private static final long COUNTERS = 256L << 20;
+
+  private final int positions;
+
   /** What one head accumulates. */
   private record Head(RowTotals rows, PositionCounters positions, MatchOffsets matches) {}
 
@@ -53,6 +58,7 @@ public final class AttentionCollector implements TraceListener {
         new QuerySample(count, bounds.sampleBytes(), q -> 4L * count * (q + 1), options.seed());
     this.outputs = new HeadOutputs(count, options);
     this.copies = new CopyDistances(bounds.maxPositions());
+    this.positions = Math.clamp(COUNTERS / (72L * count), 1, bounds.maxPositions());
     this.measure = new RowMeasure(options.thresholds());
   }
 
@@ -237,11 +243,7 @@ public final class AttentionCollector implements TraceListener {
   private Head head(int index) {
     Head head = heads[index];
     if (head == null) {
-      head =
-          new Head(
-              new RowTotals(),
-              new PositionCounters(options.bounds().maxPositions()),
-              new MatchOffsets());
+      head = new Head(new RowTotals(), new PositionCounters(positions), new MatchOffsets());
       heads[index] = head;
     }
     return head;

@@ -25,8 +25,8 @@ public record AttentionOptions(
   /**
    * Bounds on memory.
    *
-   * @param maxPositions positions and distances with counters of their own; what lies beyond them
-   *     is counted as a whole
+   * @param maxPositions positions and distances with counters of their own, or as many as 256 MiB
+   *     allow for all heads; what lies beyond them is counted as a whole
    * @param sampleBytes sample of rows that comparisons between heads need
    * @param layerBytes matrices by position, one per layer, of rollout and of flow, each
    * @param matrixBytes whole matrices of the example prompt; none are kept when negative
@@ -41,7 +41,9 @@ public record AttentionOptions(
       int outputSamples,
       long outputBytes) {}
 
-  /** The definitions of the documentation, about 224 MiB at most beside the counters. */
+  /**
+   * The definitions of the documentation, about 224 MiB at most beside the counters, which are 256.
+   */
   public static AttentionOptions defaults() {
     return new AttentionOptions(
         new Thresholds(0.01, 0.05, 3, 5, 10),

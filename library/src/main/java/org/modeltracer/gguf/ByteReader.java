@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import org.modeltracer.model.CutText;
 
 /**
  * Reads little-endian values one after another through a small window.
@@ -65,6 +66,16 @@ final class ByteReader {
   void skip(long bytes) {
     require(bytes);
     position += bytes;
+  }
+
+  /** Passes over a text that is not held. */
+  void pass(int length, CutText text) throws IOException {
+    require(length);
+    for (int left = length; left > 0; ) {
+      int step = Math.min(left, window.capacity());
+      text.add(window.array(), take(step), step);
+      left -= step;
+    }
   }
 
   /** Copies the bytes from an earlier position up to here. */

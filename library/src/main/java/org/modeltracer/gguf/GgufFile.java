@@ -71,7 +71,13 @@ public final class GgufFile {
           ? GgufException.with("by its name this is a piece of a file: join the pieces with cat", e)
           : e;
     } catch (NoSuchFileException e) {
-      throw GgufException.of(e, "no such file: %s", name);
+      throw GgufException.of(
+          e,
+          name.indexOf('\uFFFD') < 0
+              ? "no such file: %s"
+              : "no such file: %s: a name that is not UTF-8 cannot be opened: rename the file, or"
+                  + " link to it with ln -s",
+          name);
     } catch (AccessDeniedException e) {
       throw GgufException.of(e, "no permission to read %s", name);
     } catch (IOException e) {

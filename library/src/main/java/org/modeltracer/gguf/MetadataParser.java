@@ -4,16 +4,21 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import org.modeltracer.model.CutText;
 
 /** Reads the key-value pairs of a GGUF file. */
 final class MetadataParser {
   /** Bytes of the shortest pair: an empty key's length, one byte of it, a type, one byte. */
   static final int SHORTEST_PAIR = Long.BYTES + 1 + Integer.BYTES + 1;
 
+  /** Bytes of metadata, at most, that are held; some times as many as any model has. */
+  private static final long MOST_BYTES = 256L << 20;
+
   private static final int LONGEST_KEY = 65535;
   private static final int[] NO_STARTS = {};
 
   private final ByteReader in;
+  private long held;
 
   MetadataParser(ByteReader in) {
     this.in = in;
@@ -43,6 +48,7 @@ final class MetadataParser {
       throw GgufException.at(
           at, "%s has a key of %d bytes, not 1 to %d", in.part(), length, LONGEST_KEY);
     }
+    hold(length);
     try {
       return StandardCharsets.UTF_8
           .newDecoder()
@@ -63,8 +69,7 @@ final class MetadataParser {
   private Value scalar(String key, ValueType type) throws IOException {
     return switch (type) {
       case BOOL -> new Value.Bool(bool(key));
-      case STRING ->
-          new Value.Text(new String(in.bytes(in.stringLength()), StandardCharsets.UTF_8));
+      case STRING -> text();
       case FLOAT32 -> new Value.Real(type, Float.intBitsToFloat(in.i32()));
       case FLOAT64 -> new Value.Real(type, Double.longBitsToDouble(in.i64()));
       case UINT8 -> new Value.Int(type, in.u8());
@@ -76,6 +81,29 @@ final class MetadataParser {
       case UINT64, INT64 -> new Value.Int(type, in.i64());
       case ARRAY -> throw new IllegalArgumentException("an array is no scalar");
     };
+  }
+
+  private Value.Text text() throws IOException {
+    int length = in.stringLength();
+    if (length > Value.Text.LONGEST) {
+      var text = new CutText();
+      in.pass(length, text);
+      return new Value.Text(text.toString(), length);
+    }
+    hold(length);
+    return new Value.Text(new String(in.bytes(length), StandardCharsets.UTF_8), length);
+  }
+
+  /** Counts what stays in memory. */
+  private void hold(long bytes) {
+    held += bytes;
+    if (held > MOST_BYTES) {
+      throw GgufException.at(
+          in.position(),
+          "%s: more than %d MiB of metadata, which no model has",
+          in.part(),
+          MOST_BYTES >> 20);
+    }
   }
 
   private int u16() throws IOException {
@@ -111,6 +139,7 @@ final class MetadataParser {
           in.remaining());
     }
     int size = (int) count;
+    hold(type == ValueType.STRING ? (long) size * Integer.BYTES : (long) size * type.bytes());
     return switch (type) {
       case STRING -> strings(size);
       case BOOL -> bools(key, size);
@@ -134,10 +163,9 @@ final class MetadataParser {
     long start = in.position();
     var starts = new int[size + 1];
     for (int i = 0; i < size; i++) {
-      in.skip(in.stringLength());
-      if (in.position() - start > ByteReader.LONGEST) {
-        throw GgufException.at(start, "%s is longer than 1 GiB", in.part());
-      }
+      int length = in.stringLength();
+      in.skip(length);
+      hold(Long.BYTES + length);
       starts[i + 1] = (int) (in.position() - start);
     }
     return new ArrayValue(ValueType.STRING, size, in.since(start), starts);

@@ -1,5 +1,7 @@
 package org.modeltracer.gguf;
 
+import org.modeltracer.model.CutText;
+
 /** A metadata value. */
 public sealed interface Value permits Value.Int, Value.Real, Value.Bool, Value.Text, ArrayValue {
   /** Type of the value as written in the file. */
@@ -44,16 +46,25 @@ public sealed interface Value permits Value.Int, Value.Real, Value.Bool, Value.T
     }
   }
 
-  /** A text; bytes that are not UTF-8 appear as U+FFFD. */
-  record Text(String value) implements Value {
+  /**
+   * A text; bytes that are not UTF-8 appear as U+FFFD.
+   *
+   * @param value the text; where it is longer than {@link #LONGEST} bytes, as it is shown
+   * @param bytes its length in the file
+   */
+  record Text(String value, long bytes) implements Value {
+    /** A text of more bytes is not held. */
+    public static final int LONGEST = 1 << 20;
+
     @Override
     public ValueType type() {
       return ValueType.STRING;
     }
 
+    /** The text, its beginning where it is long: see {@link CutText}. */
     @Override
     public String toString() {
-      return value;
+      return bytes > LONGEST ? value : CutText.of(value);
     }
   }
 }

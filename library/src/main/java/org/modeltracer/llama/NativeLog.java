@@ -9,6 +9,7 @@ import java.util.List;
 import org.modeltracer.llama.ffi.LlamaFunctions;
 import org.modeltracer.llama.ffi.NativeMemory;
 import org.modeltracer.llama.ffi.Upcalls;
+import org.modeltracer.model.CutText;
 
 /**
  * What llama.cpp has to say: kept for error messages, passed on to System.Logger.
@@ -50,7 +51,7 @@ final class NativeLog {
       String complete = line.substring(0, end).strip();
       line.delete(0, end + 1);
       if (!complete.isEmpty()) {
-        finish(complete);
+        finish(CutText.of(complete));
       }
     }
   }

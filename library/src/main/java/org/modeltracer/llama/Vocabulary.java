@@ -7,6 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import org.modeltracer.llama.ffi.LlamaFunctions;
+import org.modeltracer.model.CutText;
 
 /** The tokens of a model, and llama.cpp's own tokenizer for them. */
 public final class Vocabulary {
@@ -103,11 +104,22 @@ public final class Vocabulary {
   }
 
   /**
-   * Bytes a token stands for; often not whole UTF-8 characters.
+   * Bytes a token stands for, to be shown; often not whole UTF-8 characters. Those of a token that
+   * is longer than any text is shown, cut as {@link CutText} has it.
    *
    * @param special whether control tokens are written out rather than left empty
    */
   public byte[] piece(int token, boolean special) {
+    byte[] piece = bytes(token, special);
+    if (piece.length <= CutText.LONGEST) {
+      return piece;
+    }
+    var cut = new CutText();
+    cut.add(piece, 0, piece.length);
+    return cut.toString().getBytes(StandardCharsets.UTF_8);
+  }
+
+  private byte[] bytes(int token, boolean special) {
     check(token);
     if (!usable()) {
       return ("<" + token + ">").getBytes(StandardCharsets.UTF_8);
@@ -146,7 +158,7 @@ public final class Vocabulary {
   public String detokenize(int[] tokens, boolean special) {
     var bytes = new ByteArrayOutputStream();
     for (int token : tokens) {
-      bytes.writeBytes(piece(token, special));
+      bytes.writeBytes(bytes(token, special));
     }
     return bytes.toString(StandardCharsets.UTF_8);
   }

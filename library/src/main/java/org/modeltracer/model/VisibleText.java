@@ -1,8 +1,5 @@
 package org.modeltracer.model;
 
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /**
@@ -16,52 +13,24 @@ import java.util.HexFormat;
  * makes one line, in which nothing is invisible.
  */
 public final class VisibleText {
-  /** Characters of a file's text that are shown or written before it is cut. */
-  public static final int LONGEST = 4096;
+  /** Characters of a line before it is cut. */
+  static final int LONGEST_LINE = 1 << 16;
 
   private boolean lineBegins = true;
   private int colons;
   private int hashes;
 
-  /** One line: line ends, tabs and what has no width are written out too. */
+  /**
+   * One line: line ends, tabs and what has no width are written out too, and it is cut where it is
+   * longer than 65,536 characters.
+   */
   public static String line(String text) {
-    return new VisibleText().shown(text, true);
+    return new VisibleText().shown(CutText.of(text, LONGEST_LINE), true);
   }
 
   /** The next piece of a text. */
   public String next(String piece) {
     return shown(piece, false);
-  }
-
-  /**
-   * A text, or its beginning where it is longer than {@link #LONGEST} characters, then with its
-   * length and hash: {@code …[60000000 characters, sha256 …]}.
-   */
-  public static String cut(String text) {
-    if (text.length() <= LONGEST) {
-      return text;
-    }
-    int end = Character.isHighSurrogate(text.charAt(LONGEST - 1)) ? LONGEST - 1 : LONGEST;
-    return "%s…[%d characters, sha256 %s]"
-        .formatted(text.substring(0, end), text.length(), sha256(text));
-  }
-
-  /** Of the text as UTF-8, in pieces: it may be as long as a file. */
-  private static String sha256(String text) {
-    try {
-      MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      for (int from = 0; from < text.length(); ) {
-        int to = Math.min(text.length(), from + (1 << 16));
-        if (to < text.length() && Character.isHighSurrogate(text.charAt(to - 1))) {
-          to--;
-        }
-        digest.update(text.substring(from, to).getBytes(StandardCharsets.UTF_8));
-        from = to;
-      }
-      return HexFormat.of().formatHex(digest.digest());
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
   }
 
   private String shown(String text, boolean oneLine) {

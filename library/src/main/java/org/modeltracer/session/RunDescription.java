@@ -11,6 +11,7 @@ import org.modeltracer.gguf.Quantization;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.model.CutText;
 import org.modeltracer.model.Site;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.SummaryField;
@@ -104,8 +105,8 @@ public final class RunDescription {
       info.put("shards", hashes.join());
     }
     info.put("bytes", file.size());
-    info.put("architecture", file.architecture().orElse(null));
-    info.put("name", file.metadata().string("general.name").orElse(null));
+    info.put("architecture", file.architecture().map(CutText::of).orElse(null));
+    info.put("name", file.metadata().string("general.name").map(CutText::of).orElse(null));
     info.put("quantization", Quantization.of(file));
     info.put("parameters", model.parameters());
     info.put("layers", model.layers());

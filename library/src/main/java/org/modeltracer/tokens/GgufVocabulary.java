@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -28,6 +29,9 @@ public final class GgufVocabulary {
   /** The id of [CLS] in BERT's own vocabularies. */
   private static final int DEFAULT_CLS_ID = 101;
 
+  /** Some times the length of any model's longest token; encoding may take its square. */
+  private static final int LONGEST_TOKEN = 1 << 14;
+
   private static final String SCORES = "scores";
 
   private final Metadata metadata;
@@ -42,6 +46,11 @@ public final class GgufVocabulary {
     this.texts = new String[tokens.size()];
     for (int id = 0; id < texts.length; id++) {
       String text = tokens.get(id);
+      if (text.length() > LONGEST_TOKEN) {
+        throw new UnsupportedTokenizer(
+            String.format(
+                Locale.ROOT, "token %d has %,d characters, which is no token", id, text.length()));
+      }
       texts[id] = text.isEmpty() ? "[EMPTY_" + id + "]" : text;
     }
     this.types = TokenTypes.read(metadata, texts);
@@ -51,7 +60,8 @@ public final class GgufVocabulary {
   /**
    * The vocabulary of a file.
    *
-   * @throws UnsupportedTokenizer if the file names no tokenizer or lists no tokens
+   * @throws UnsupportedTokenizer if the file names no tokenizer, lists no tokens, or a token that
+   *     is none
    */
   public static GgufVocabulary of(GgufFile file) {
     Metadata metadata = file.metadata();

@@ -107,9 +107,13 @@ public final class AttentionReport {
   }
 
   private <T> void list(String name, List<T> all, Comparator<T> order, Function<T, String> text) {
-    String shown =
-        all.stream().sorted(order).limit(SHOWN).map(text).collect(Collectors.joining(", "));
-    String more = all.size() > SHOWN ? ", " + (all.size() - SHOWN) + " more" : "";
+    list(name, all.stream().sorted(order).toList(), all.size(), text);
+  }
+
+  /** The first of a list, of which there may be more than it holds. */
+  private <T> void list(String name, List<T> all, long total, Function<T, String> text) {
+    String shown = all.stream().limit(SHOWN).map(text).collect(Collectors.joining(", "));
+    String more = total > SHOWN ? ", %,d more".formatted(total - SHOWN) : "";
     terminal.println("  %-9s %s%s".formatted(name, all.isEmpty() ? "none" : shown, more));
   }
 
@@ -143,7 +147,7 @@ public final class AttentionReport {
     list(
         "alike",
         redundancy.redundantPairs(),
-        Comparator.comparingInt(p -> 0),
+        redundancy.redundantPairsTotal(),
         p ->
             "%s %s %s %.3f"
                 .formatted(p.head1(), p.head2(), lower(p.redundancyType()), p.similarity()));

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.model.CutText;
 import org.modeltracer.process.LastWords;
 
 /**
@@ -26,9 +27,12 @@ public record CheckResult(
   /** Characters of a message. */
   static final int LONGEST_MESSAGE = 600;
 
-  /** Copies the collections. */
+  /** Copies the collections, and cuts what may be a file's own words. */
   public CheckResult {
-    signals = Collections.unmodifiableMap(new LinkedHashMap<>(signals));
+    var told = new LinkedHashMap<String, @Nullable Object>(signals);
+    told.replaceAll((name, value) -> value instanceof String text ? CutText.of(text) : value);
+    signals = Collections.unmodifiableMap(told);
+    message = CutText.of(message);
     evidence = List.copyOf(evidence);
   }
 

@@ -5,6 +5,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.anomaly.RootCause;
 import org.modeltracer.anomaly.Severity;
+import org.modeltracer.model.CutText;
 
 /**
  * One thing that a check found, with the place where it was found.
@@ -29,6 +30,13 @@ public record Evidence(
     @Nullable Integer layer,
     @Nullable Long offset,
     @Nullable String file) {
+
+  /** Cuts what may be a file's own words. */
+  public Evidence {
+    message = CutText.of(message);
+    tensor = tensor == null ? null : CutText.of(tensor);
+    op = op == null ? null : CutText.of(op);
+  }
 
   /** Evidence about a model that is one file, or about all of its files. */
   public Evidence(

@@ -10,6 +10,7 @@ import java.util.TreeMap;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.Metadata;
+import org.modeltracer.gguf.Value;
 import org.modeltracer.jinja.ChatTemplate;
 import org.modeltracer.jinja.TemplateSyntaxException;
 
@@ -33,20 +34,18 @@ final class Templates {
   /** What a template reads its messages from. */
   private static final Set<String> MESSAGES = Set.of("messages", "message");
 
-  private static final int LONGEST = 1 << 20;
-
   private Templates() {}
 
   static void look(FileMetadata.Problems problems) {
     Metadata metadata = problems.metadata();
-    var templates = new TreeMap<String, String>();
+    var templates = new TreeMap<String, Value.Text>();
     for (String key : metadata.keys()) {
       if (key.equals(KEY) || key.startsWith(KEY + ".")) {
-        metadata
-            .string(key)
-            .ifPresentOrElse(
-                text -> templates.put(key, text),
-                () -> problems.add("chat_template", CRITICAL, key, "not a text"));
+        if (metadata.get(key).orElseThrow() instanceof Value.Text text) {
+          templates.put(key, text);
+        } else {
+          problems.add("chat_template", CRITICAL, key, "not a text");
+        }
       }
     }
     String claim = claim(metadata);
@@ -76,27 +75,28 @@ final class Templates {
     return null;
   }
 
-  private static void template(FileMetadata.Problems problems, String key, String text) {
+  private static void template(FileMetadata.Problems problems, String key, Value.Text template) {
+    String text = template.value();
     if (text.isBlank()) {
       problems.say("chat_template", WARNING, key, key + " is empty");
-    } else if (text.length() > LONGEST) {
+    } else if (template.bytes() > Value.Text.LONGEST) {
       problems.say(
           "chat_template",
           WARNING,
           key,
-          "%s has %,d characters, which is no template".formatted(key, text.length()));
+          "%s has %,d bytes, which is no template".formatted(key, template.bytes()));
     } else {
       try {
-        ChatTemplate template = ChatTemplate.parse(text);
-        if (!template.unknown().isEmpty()) {
+        ChatTemplate parsed = ChatTemplate.parse(text);
+        if (!parsed.unknown().isEmpty()) {
           problems.say(
               "chat_template",
               INFO,
               key,
               "%s uses %s, which Jinja does not have, under conditions"
-                  .formatted(key, template.unknown()));
+                  .formatted(key, parsed.unknown()));
         }
-        if (MESSAGES.stream().noneMatch(template.names()::contains)) {
+        if (MESSAGES.stream().noneMatch(parsed.names()::contains)) {
           problems.say(
               "chat_template", WARNING, key, key + " never reads messages: every chat is the same");
         }

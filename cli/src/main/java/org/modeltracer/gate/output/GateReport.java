@@ -7,6 +7,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.gate.Deadline;
+import org.modeltracer.gate.FileHashes;
 import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
@@ -17,11 +19,21 @@ import org.modeltracer.gate.policy.Policy;
  *
  * @param result what the gate says
  * @param seconds how long each check took that ran
+ * @param hashes of the file, as far as there was time
  */
-public record GateReport(GateResult result, Map<String, Double> seconds) {
+public record GateReport(GateResult result, Map<String, Double> seconds, FileHashes hashes) {
   /** Copies the times. */
   public GateReport {
     seconds = Map.copyOf(seconds);
+  }
+
+  /** A report whose hashes are computed now, in the time that the policy allows. */
+  public GateReport(GateResult result, Map<String, Double> seconds) {
+    this(
+        result,
+        seconds,
+        FileHashes.of(
+            result.request().file(), Deadline.in(result.request().policy().budget().time())));
   }
 
   /** The short form, as {@code check --json} prints it; its schema is check.schema.json. */

@@ -1,7 +1,5 @@
 package org.modeltracer.gate.output;
 
-import java.io.UncheckedIOException;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;
@@ -9,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufException;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.Quantization;
+import org.modeltracer.model.CutText;
 import org.modeltracer.session.RunDescription;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.ModelTracer;
@@ -24,7 +23,7 @@ final class GateSummary {
   static Map<String, @Nullable Object> of(GateReport report) {
     Map<String, @Nullable Object> trace = report.result().trace();
     Map<String, @Nullable Object> summary = new LinkedHashMap<>(trace == null ? untraced() : trace);
-    summary.put("model", model(report.file(), object(summary.get("model"))));
+    summary.put("model", model(report, object(summary.get("model"))));
     Map<String, @Nullable Object> timing = object(summary.get("timing"));
     timing.put("checks", new TreeMap<>(report.seconds()));
     summary.put("timing", timing);
@@ -40,27 +39,26 @@ final class GateSummary {
   }
 
   private static Map<String, @Nullable Object> model(
-      Path file, Map<String, @Nullable Object> known) {
+      GateReport report, Map<String, @Nullable Object> known) {
     Map<String, @Nullable Object> model = new LinkedHashMap<>();
-    model.put("file", String.valueOf(file.getFileName()));
+    model.put("file", String.valueOf(report.file().getFileName()));
     model.put("sha256", null);
     model.putAll(known);
+    Map<String, String> files = report.hashes().files();
+    if (files != null) {
+      model.put("sha256", Hashes.model(files));
+      if (files.size() > 1) {
+        model.put("shards", files);
+      }
+    }
     model.put("tensors", null);
     try {
-      if (model.get("sha256") == null) {
-        model.put("sha256", Hashes.file(file));
-      }
-      GgufFile gguf = GgufFile.read(file);
-      if (gguf.shards().size() > 1 && model.get("shards") == null) {
-        Map<String, String> hashes = Hashes.files(gguf);
-        model.put("sha256", Hashes.model(hashes));
-        model.put("shards", hashes);
-      }
-      model.putIfAbsent("architecture", gguf.architecture().orElse(null));
+      GgufFile gguf = GgufFile.read(report.file());
+      model.putIfAbsent("architecture", gguf.architecture().map(CutText::of).orElse(null));
       model.putIfAbsent("quantization", Quantization.of(gguf));
-      model.put("tensors", Hashes.tensors(gguf));
-    } catch (GgufException | UncheckedIOException unreadable) {
-      // The checks have said so; what cannot be hashed stays null.
+      model.put("tensors", report.hashes().tensors());
+    } catch (GgufException unreadable) {
+      // The checks have said so.
       return model;
     }
     return model;

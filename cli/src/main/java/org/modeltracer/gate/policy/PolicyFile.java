@@ -3,14 +3,14 @@ package org.modeltracer.gate.policy;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.modeltracer.input.SmallFile;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.core.type.TypeReference;
@@ -27,9 +27,6 @@ import tools.jackson.dataformat.yaml.YAMLMapper;
  * a limit that is misspelt would be no limit.
  */
 public final class PolicyFile {
-  /** A policy of that size says more than anybody means. */
-  private static final long LARGEST = 1 << 20;
-
   private static final List<String> PRESETS = List.of("strict", "default", "smoke");
 
   private static final ObjectMapper YAML =
@@ -57,10 +54,12 @@ public final class PolicyFile {
    * @throws IllegalArgumentException with one line, when there is no such policy or it is unsound
    */
   public static Policy named(String nameOrFile) {
-    if (PRESETS.contains(nameOrFile)) {
-      return preset(nameOrFile);
-    }
-    return read(Path.of(nameOrFile));
+    return named(nameOrFile, SmallFile.PATIENCE);
+  }
+
+  /** The same, with other time for a file that is a pipe. */
+  public static Policy named(String nameOrFile, Duration patience) {
+    return PRESETS.contains(nameOrFile) ? preset(nameOrFile) : read(Path.of(nameOrFile), patience);
   }
 
   /**
@@ -79,20 +78,16 @@ public final class PolicyFile {
    *     unsound
    */
   public static Policy read(Path file) {
-    try {
-      if (Files.size(file) > LARGEST) {
-        throw new IllegalArgumentException(file + ": too large for a policy");
-      }
-      String text = Files.readString(file);
-      return PolicyReader.read(file.toString(), parse(file.toString(), text), file.getParent());
-    } catch (NoSuchFileException e) {
+    return read(file, SmallFile.PATIENCE);
+  }
+
+  private static Policy read(Path file, Duration patience) {
+    if (Files.notExists(file)) {
       throw new IllegalArgumentException(
-          "no policy '%s': neither a file nor one of %s".formatted(file, PRESETS), e);
-    } catch (CharacterCodingException e) {
-      throw new IllegalArgumentException(file + ": not UTF-8 text", e);
-    } catch (IOException e) {
-      throw new IllegalArgumentException(file + ": cannot be read: " + e.getMessage(), e);
+          "no policy '%s': neither a file nor one of %s".formatted(file, PRESETS));
     }
+    String text = SmallFile.text(file, SmallFile.SETTINGS, patience);
+    return PolicyReader.read(file.toString(), parse(file.toString(), text), file.getParent());
   }
 
   /** The text of a preset, which documents it. */

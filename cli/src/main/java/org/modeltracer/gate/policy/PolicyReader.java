@@ -106,9 +106,13 @@ final class PolicyReader {
 
   private Budget budget(Budget base) {
     double seconds = number("timeout", base.time().toMillis() / 1e3, x -> x > 0);
-    return new Budget(
-        Duration.ofMillis(Math.round(1000 * seconds)),
-        MEGABYTE * whole("memory", base.memoryBytes() / MEGABYTE, 0, Long.MAX_VALUE / MEGABYTE));
+    return new Budget(Duration.ofMillis(Math.round(1000 * seconds)), memory(base.memoryBytes()));
+  }
+
+  private long memory(long base) {
+    return "auto".equals(values.get("memory"))
+        ? MachineMemory.allowed()
+        : MEGABYTE * whole("memory", base / MEGABYTE, 0, Long.MAX_VALUE / MEGABYTE);
   }
 
   private List<String> prompts(List<String> otherwise) {

@@ -36,6 +36,7 @@ import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.PolicyFile;
+import org.modeltracer.input.SmallFile;
 import org.modeltracer.testing.SummarySchema;
 import org.modeltracer.testing.Weights;
 import org.modeltracer.trace.Json;
@@ -212,7 +213,8 @@ class GateOutputsTest {
       return Baseline.read(
           Files.write(
               folder.resolve("summary.json"),
-              Json.pretty(report.summary()).getBytes(StandardCharsets.UTF_8)));
+              Json.pretty(report.summary()).getBytes(StandardCharsets.UTF_8)),
+          SmallFile.PATIENCE);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -262,11 +264,11 @@ class GateOutputsTest {
     for (String text : List.of("", "[]", "{}", "{\"verdict\": null}", "no json")) {
       Path file = Files.writeString(folder.resolve("b.json"), text);
       assertThatIllegalArgumentException()
-          .isThrownBy(() -> Baseline.read(file))
+          .isThrownBy(() -> Baseline.read(file, SmallFile.PATIENCE))
           .withMessageStartingWith(file + ": ");
     }
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> Baseline.read(folder.resolve("absent")))
+        .isThrownBy(() -> Baseline.read(folder.resolve("absent"), SmallFile.PATIENCE))
         .withMessageContaining("absent");
   }
 }

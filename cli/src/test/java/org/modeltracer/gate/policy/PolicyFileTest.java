@@ -193,6 +193,18 @@ class PolicyFileTest {
   }
 
   @Test
+  void memoryIsAShareOfTheMachinesUnlessToldOtherwise() throws IOException {
+    long preset = PolicyFile.preset("strict").budget().memoryBytes();
+    assertThat(preset).isPositive().isEqualTo(read("memory: auto").budget().memoryBytes());
+    assertThat(read("memory: 0").budget().memoryBytes()).isZero();
+    Path machine = Path.of("/proc/meminfo");
+    if (Files.isReadable(machine)) {
+      long kilobytes = Long.parseLong(Files.readAllLines(machine).getFirst().replaceAll("\\D", ""));
+      assertThat(preset).isLessThanOrEqualTo(kilobytes * 1024 / 5 * 4);
+    }
+  }
+
+  @Test
   void filesThatAreNoTextAreRefused() throws IOException {
     Path binary = Files.write(folder.resolve("binary"), new byte[] {(byte) 0xff, (byte) 0xfe, 0});
     for (Path path : List.of(binary, folder, folder.resolve("absent.yaml"))) {

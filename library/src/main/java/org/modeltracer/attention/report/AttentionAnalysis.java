@@ -7,6 +7,7 @@ import java.util.NavigableMap;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.CollectedAttention;
 import org.modeltracer.attention.CollectedPrompt;
@@ -150,6 +151,10 @@ public record AttentionAnalysis(
     } else if (collected.outputs().isEmpty()) {
       absent.putIfAbsent(PRUNING, "no head output was seen");
     }
+    collected.heads().stream()
+        .collect(
+            Collectors.groupingBy(head -> head.id().layer(), TreeMap::new, Collectors.counting()))
+        .forEach((layer, own) -> tooMany(layer, own, distances, absent));
     if (flow.reason() != null) {
       absent.putIfAbsent("attention_flow.flow_paths", flow.reason());
     }
@@ -172,6 +177,22 @@ public record AttentionAnalysis(
     return absent;
   }
 
+  /** What is not said of a layer of so many heads. */
+  private static void tooMany(
+      int layer, long heads, HeadDistances distances, Map<String, String> absent) {
+    if (heads > Pruning.MOST_HEADS) {
+      absent.putIfAbsent(
+          PRUNING,
+          "not weighed in layers of more than %d heads, %d first"
+              .formatted(Pruning.MOST_HEADS, layer));
+    }
+    if (distances.ofLayer(layer).length > EffectiveRank.LARGEST) {
+      absent.put(
+          "attention_weights." + layer + ".layer_patterns.diversity",
+          "not computed of more than %d heads".formatted(EffectiveRank.LARGEST));
+    }
+  }
+
   /** What cannot be said of heads that showed too little. */
   private static void tooFewRows(
       CollectedAttention collected,
@@ -187,7 +208,16 @@ public record AttentionAnalysis(
                   .formatted(unlabelled.size(), unlabelled.getFirst(), Chance.FEWEST_ROWS)
               + " prompt or more prompts give one");
     }
-    List<HeadId> apart = distances.leftOut(collected.heads());
+    int all = collected.heads().size();
+    int candidates = distances.candidates().size();
+    if (candidates < all) {
+      absent.put(
+          COMPARED,
+          "%d of %d heads, evenly spread, are compared: all would be more than the bounds on work"
+                  .formatted(candidates, all)
+              + " and memory allow");
+    }
+    List<HeadId> apart = distances.leftOut();
     if (!apart.isEmpty()) {
       absent.putIfAbsent(
           distances.heads().isEmpty() ? CLUSTERS : COMPARED,

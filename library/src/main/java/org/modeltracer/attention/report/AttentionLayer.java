@@ -182,21 +182,27 @@ public record AttentionLayer(
       concentration += head.collected().rows().meanOrZero(Quantity.CONCENTRATION);
     }
     int n = heads.size();
-    double[][] similarity = distances.similarity(heads.get(0).layer());
-    int k = similarity.length;
+    int[] places = distances.ofLayer(heads.get(0).layer());
+    int k = places.length;
     boolean compared = k > 1;
     double alike = 0;
     for (int a = 0; a < k; a++) {
       for (int b = 0; b < a; b++) {
-        alike += similarity[a][b];
+        alike += distances.similarity(places[a], places[b]);
       }
     }
     return new Patterns(
         distance / n,
         concentration / n,
         compared ? (Double) (2 * alike / ((double) k * (k - 1))) : null,
-        compared ? (Double) EffectiveRank.diversity(similarity) : null,
+        compared && k <= EffectiveRank.LARGEST
+            ? (Double) EffectiveRank.diversity(k, (a, b) -> similarity(distances, places, a, b))
+            : null,
         compared ? distances.rows() : 0);
+  }
+
+  private static double similarity(HeadDistances distances, int[] places, int a, int b) {
+    return a == b ? 1 : distances.similarity(places[a], places[b]);
   }
 
   private static Stats stats(RowTotals all) {

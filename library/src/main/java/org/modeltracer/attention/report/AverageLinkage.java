@@ -1,105 +1,132 @@
 package org.modeltracer.attention.report;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
 
 /**
  * Average-linkage hierarchical clustering (UPGMA, Sokal and Michener 1958).
  *
- * <p>Own code because the libraries at hand bring none under a licence and of a size that fit: the
- * closest pair is merged, distances follow Lance and Williams, O(n²) memory, O(n³) time at worst
- * but O(n²) in practice with remembered nearest neighbours.
+ * <p>Own code because the libraries at hand bring none under a licence and of a size that fit.
+ * Chains of nearest neighbours end in pairs that the closest-pair rule would merge too (Murtagh
+ * 1983), distances follow Lance and Williams: O(n²) time, however many distances are equal, and
+ * memory for one copy of them.
  */
 final class AverageLinkage {
-  private final double[][] distance;
-  private final int[] size;
-  private final int[] nearest;
-  private final int[] cluster;
-  private int left;
+  private static final int NONE = -1;
 
-  private AverageLinkage(double[][] distances) {
-    int n = distances.length;
-    distance = new double[n][];
-    for (int i = 0; i < n; i++) {
-      distance[i] = distances[i].clone();
-    }
-    size = new int[n];
+  private record Merge(int a, int b, float height) {}
+
+  private final PairValues distance;
+  private final int[] size;
+  private final float[] height;
+  private final List<Merge> merges = new ArrayList<>();
+
+  private AverageLinkage(PairValues distances) {
+    distance = distances.copy();
+    size = new int[distances.items()];
     Arrays.fill(size, 1);
-    nearest = new int[n];
-    cluster = new int[n];
-    Arrays.setAll(cluster, i -> i);
-    left = n;
-    for (int i = 0; i < n; i++) {
-      findNearest(i);
-    }
+    height = new float[size.length];
   }
 
   /**
-   * Cluster of every item, numbered from 0 by first member, for each number of clusters: {@code [k
-   * - 1][item]}.
+   * Cluster of every item, numbered from 0 by first member, for each number of clusters from 1 to
+   * {@code most}, or to that of the items where they are fewer: {@code [k - 1][item]}.
    */
-  static int[][] cuts(double[][] distances) {
+  static int[][] cuts(PairValues distances, int most) {
     var tree = new AverageLinkage(distances);
-    int[][] cuts = new int[distances.length][];
-    while (tree.left > 0) {
-      cuts[tree.left - 1] = numbered(tree.cluster);
-      if (tree.left == 1) {
-        break;
+    tree.grow();
+    int n = distances.items();
+    int[] cluster = new int[n];
+    Arrays.setAll(cluster, i -> i);
+    int[][] cuts = new int[Math.min(most, n)][];
+    for (int left = n; left > 0; left--) {
+      if (left <= cuts.length) {
+        cuts[left - 1] = numbered(cluster);
       }
-      tree.mergeClosest();
+      if (left > 1) {
+        Merge merge = tree.merges.get(n - left);
+        cluster[root(cluster, merge.b)] = root(cluster, merge.a);
+      }
     }
     return cuts;
   }
 
-  private void findNearest(int i) {
-    nearest[i] = -1;
-    for (int j = 0; j < size.length; j++) {
-      if (j != i && size[j] > 0 && (nearest[i] < 0 || distance[i][j] < distance[i][nearest[i]])) {
-        nearest[i] = j;
+  private void grow() {
+    int n = size.length;
+    int[] chain = new int[n];
+    int length = 0;
+    int first = 0;
+    while (merges.size() < n - 1) {
+      if (length == 0) {
+        while (size[first] == 0) first++;
+        chain[length++] = first;
+      }
+      int last = chain[length - 1];
+      int before = length > 1 ? chain[length - 2] : NONE;
+      int next = nearest(last, before);
+      if (next == before) {
+        length -= 2;
+        merge(Math.min(last, next), Math.max(last, next));
+      } else {
+        chain[length++] = next;
       }
     }
+    merges.sort(Comparator.comparingDouble(Merge::height));
   }
 
-  private void mergeClosest() {
-    int a = -1;
-    for (int i = 0; i < size.length; i++) {
-      if (size[i] > 0 && (a < 0 || distance[i][nearest[i]] < distance[a][nearest[a]])) {
-        a = i;
+  /**
+   * The nearest cluster; of several the preferred one, without which a chain may run in circles.
+   */
+  private int nearest(int i, int preferred) {
+    int nearest = preferred;
+    for (int j = 0; j < size.length; j++) {
+      if (j != i
+          && size[j] > 0
+          && (nearest == NONE || distance.get(i, j) < distance.get(i, nearest))) {
+        nearest = j;
       }
     }
-    int b = nearest[a];
-    int keep = Math.min(a, b);
-    int drop = Math.max(a, b);
+    return nearest;
+  }
+
+  private void merge(int keep, int drop) {
+    // Rounding must not let a cluster be made before its parts.
+    height[keep] = Math.max(distance.get(keep, drop), Math.max(height[keep], height[drop]));
+    merges.add(new Merge(keep, drop, height[keep]));
     for (int j = 0; j < size.length; j++) {
       if (size[j] > 0 && j != keep && j != drop) {
-        double d =
-            (size[keep] * distance[keep][j] + size[drop] * distance[drop][j])
-                / (size[keep] + size[drop]);
-        distance[keep][j] = d;
-        distance[j][keep] = d;
+        double sum =
+            (double) size[keep] * distance.get(keep, j)
+                + (double) size[drop] * distance.get(drop, j);
+        distance.set(keep, j, sum / (size[keep] + size[drop]));
       }
     }
     size[keep] += size[drop];
     size[drop] = 0;
-    left--;
-    for (int i = 0; i < cluster.length; i++) {
-      if (cluster[i] == drop) cluster[i] = keep;
-    }
-    for (int i = 0; i < size.length; i++) {
-      if (size[i] == 0) continue;
-      if (i == keep || nearest[i] == keep || nearest[i] == drop) findNearest(i);
-    }
   }
 
-  private static int[] numbered(int[] clusters) {
-    int[] number = new int[clusters.length];
-    Arrays.fill(number, -1);
-    int[] out = new int[clusters.length];
+  private static int root(int[] cluster, int item) {
+    int at = item;
+    while (cluster[at] != at) {
+      cluster[at] = cluster[cluster[at]];
+      at = cluster[at];
+    }
+    return at;
+  }
+
+  private static int[] numbered(int[] cluster) {
+    int[] number = new int[cluster.length];
+    Arrays.fill(number, NONE);
+    int[] out = new int[cluster.length];
     int next = 0;
-    for (int i = 0; i < clusters.length; i++) {
-      if (number[clusters[i]] < 0) {
-        number[clusters[i]] = next++;
+    for (int i = 0; i < cluster.length; i++) {
+      int root = root(cluster, i);
+      if (number[root] == NONE) {
+        number[root] = next++;
       }
-      out[i] = number[clusters[i]];
+      out[i] = number[root];
     }
     return out;
   }
@@ -109,28 +136,30 @@ final class AverageLinkage {
    *
    * @param clusters cluster of every item, numbered from 0
    */
-  static double[] silhouettes(double[][] distances, int[] clusters) {
+  static double[] silhouettes(PairValues distances, int[] clusters) {
     int n = clusters.length;
     int k = Arrays.stream(clusters).max().orElse(-1) + 1;
+    double[][] sum = new double[n][k];
+    int[] count = new int[k];
+    for (int i = 0; i < n; i++) {
+      count[clusters[i]]++;
+      for (int j = 0; j < i; j++) {
+        double d = distances.get(i, j);
+        sum[i][clusters[j]] += d;
+        sum[j][clusters[i]] += d;
+      }
+    }
     double[] values = new double[n];
     for (int i = 0; i < n; i++) {
-      double[] sum = new double[k];
-      int[] count = new int[k];
-      for (int j = 0; j < n; j++) {
-        if (j != i) {
-          sum[clusters[j]] += distances[i][j];
-          count[clusters[j]]++;
-        }
-      }
       int own = clusters[i];
       double other = Double.POSITIVE_INFINITY;
       for (int c = 0; c < k; c++) {
-        if (c != own && count[c] > 0) {
-          other = Math.min(other, sum[c] / count[c]);
+        if (c != own) {
+          other = Math.min(other, sum[i][c] / count[c]);
         }
       }
-      if (count[own] > 0 && other < Double.POSITIVE_INFINITY) {
-        double inside = sum[own] / count[own];
+      if (count[own] > 1 && other < Double.POSITIVE_INFINITY) {
+        double inside = sum[i][own] / (count[own] - 1);
         double scale = Math.max(inside, other);
         values[i] = scale == 0 ? 0 : (other - inside) / scale;
       }

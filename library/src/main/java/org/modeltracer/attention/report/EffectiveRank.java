@@ -9,6 +9,11 @@ final class EffectiveRank {
   /** Largest order whose spectrum is computed; the cost grows with its cube. */
   static final int LARGEST = 512;
 
+  /** How alike two items are, 1 for an item and itself. */
+  interface Similarity {
+    double of(int a, int b);
+  }
+
   private EffectiveRank() {}
 
   /**
@@ -34,13 +39,14 @@ final class EffectiveRank {
   /**
    * exp H of the eigenvalues of a similarity matrix over its order, in [1 / n, 1]: how many of n
    * items are really different. Vendi score, Friedman and Dieng 2023.
+   *
+   * @param n the matrix's order, at most {@link #LARGEST}
    */
-  static double diversity(double[][] similarity) {
-    int n = similarity.length;
+  static double diversity(int n, Similarity similarity) {
     var matrix = new FMatrixRMaj(n, n);
     for (int a = 0; a < n; a++) {
       for (int b = 0; b < n; b++) {
-        matrix.set(a, b, (float) similarity[a][b]);
+        matrix.set(a, b, (float) similarity.of(a, b));
       }
     }
     var eigen = DecompositionFactory_FDRM.eig(n, false, true);

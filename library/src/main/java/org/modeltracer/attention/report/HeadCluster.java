@@ -41,7 +41,7 @@ public record HeadCluster(
     if (n < 3) {
       return List.of();
     }
-    int[][] cuts = AverageLinkage.cuts(distances.divergence());
+    int[][] cuts = AverageLinkage.cuts(distances.divergence(), MOST_CLUSTERS);
     int[] best = cuts[0];
     double[] silhouettes = new double[n];
     double top = 0;

@@ -3,6 +3,8 @@ package org.modeltracer.attention.report;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.CollectedAttention;
@@ -19,19 +21,26 @@ import org.modeltracer.model.HeadId;
  * section 6). A row with less than 1e-4 of its mass elsewhere rests on position 0 and says nothing
  * of the head: it is not compared. Nor is a head that has fewer than 16 rows in common with others.
  *
+ * <p>Where the heads are more than memory or the bound on work allows to compare, some are, evenly
+ * spread over all.
+ *
  * @param heads the heads compared, each with all others
- * @param divergence {@code [head][head]} by place in {@code heads}
- * @param correlation mean Pearson correlation of the same rows over the keys that both see, {@code
- *     [head][head]}
- * @param pairRows rows behind both, {@code [head][head]}
+ * @param divergence by place in {@code heads}
+ * @param correlation mean Pearson correlation of the same rows over the keys that both see
+ * @param pairRows rows behind both
  * @param rows fewest rows behind a pair, 0 when no two heads are compared
+ * @param candidates the heads of which rows were looked at
  */
 record HeadDistances(
     List<CollectedHead> heads,
-    double[][] divergence,
-    double[][] correlation,
-    int[][] pairRows,
-    int rows) {
+    PairValues divergence,
+    PairValues correlation,
+    PairValues pairRows,
+    int rows,
+    List<CollectedHead> candidates) {
+  /** Heads, at most, that are compared: four numbers for each pair of them are 128 MiB. */
+  static final int MOST_HEADS = 4096;
+
   private static final double LN2 = Math.log(2);
   private static final double NOTHING = 1e-4;
 
@@ -93,48 +102,77 @@ record HeadDistances(
 
   /** Distances over the sampled rows that two heads have, within a bound on weights compared. */
   static HeadDistances of(CollectedAttention collected, long pairWork) {
-    List<CollectedHead> heads = collected.heads();
+    List<SampledQuery> queries =
+        collected.rows().stream().filter(query -> query.position() >= 2).toList();
+    List<CollectedHead> heads = candidates(collected.heads(), queries, pairWork);
     int n = heads.size();
-    var divergence = new double[n][n];
-    var correlation = new double[n][n];
-    var rows = new int[n][n];
-    long pairs = Math.max(1, (long) n * (n - 1) / 2);
+    var divergence = new PairValues(n);
+    var correlation = new PairValues(n);
+    var rows = new PairValues(n);
+    long pairs = Math.max(1, PairValues.pairs(n));
     long work = 0;
-    for (SampledQuery query : collected.rows()) {
+    for (SampledQuery query : queries) {
       long cost = pairs * query.position();
-      if (query.position() >= 2 && (work == 0 || work + cost <= pairWork)) {
+      if (work == 0 || work + cost <= pairWork) {
         add(query, heads, divergence, correlation, rows);
         work += cost;
       }
     }
     int[] kept = comparable(rows);
-    int k = kept.length;
-    var js = new double[k][k];
-    var pearson = new double[k][k];
-    var behind = new int[k][k];
-    int fewest = Integer.MAX_VALUE;
-    for (int i = 0; i < k; i++) {
-      pearson[i][i] = 1;
-      for (int j = 0; j < i; j++) {
-        int a = kept[i];
-        int b = kept[j];
-        behind[i][j] = behind[j][i] = rows[a][b];
-        js[i][j] = js[j][i] = divergence[a][b] / rows[a][b];
-        pearson[i][j] = pearson[j][i] = correlation[a][b] / rows[a][b];
-        fewest = Math.min(fewest, rows[a][b]);
+    var behind = rows.only(kept);
+    var js = divergence.only(kept);
+    var pearson = correlation.only(kept);
+    double fewest = Double.POSITIVE_INFINITY;
+    for (int a = 0; a < kept.length; a++) {
+      for (int b = 0; b < a; b++) {
+        double shared = behind.get(a, b);
+        js.set(a, b, js.get(a, b) / shared);
+        pearson.set(a, b, pearson.get(a, b) / shared);
+        fewest = Math.min(fewest, shared);
       }
     }
     return new HeadDistances(
-        IntStream.of(kept).mapToObj(heads::get).toList(), js, pearson, behind, k < 2 ? 0 : fewest);
+        IntStream.of(kept).mapToObj(heads::get).toList(),
+        js,
+        pearson,
+        behind,
+        kept.length < 2 ? 0 : (int) fewest,
+        heads);
   }
 
-  /** Adds a query to the sums of the pairs that it says something of, below the diagonal. */
+  /**
+   * All heads where the bound on work lets enough rows of them be compared; else as many as it lets
+   * be compared on twice as many rows, evenly spread.
+   */
+  private static List<CollectedHead> candidates(
+      List<CollectedHead> all, List<SampledQuery> queries, long pairWork) {
+    int n = all.size();
+    int most = MOST_HEADS;
+    if (PairValues.pairs(n) > pairWork / Math.max(1, weights(queries, Chance.FEWEST_COMPARED))) {
+      long each = Math.max(1, weights(queries, 2 * Chance.FEWEST_COMPARED));
+      most = Math.clamp((long) Math.sqrt(2.0 * pairWork / each), 2, MOST_HEADS);
+    }
+    if (n <= most) {
+      return all;
+    }
+    int chosen = most;
+    return IntStream.range(0, chosen)
+        .mapToObj(i -> all.get((int) ((long) i * n / chosen)))
+        .toList();
+  }
+
+  /** Weights of a head that a comparison on the first so many queries looks at. */
+  private static long weights(List<SampledQuery> queries, int most) {
+    return queries.stream().limit(most).mapToLong(SampledQuery::position).sum();
+  }
+
+  /** Adds a query to the sums of the pairs that it says something of. */
   private static void add(
       SampledQuery query,
       List<CollectedHead> heads,
-      double[][] divergence,
-      double[][] correlation,
-      int[][] rows) {
+      PairValues divergence,
+      PairValues correlation,
+      PairValues rows) {
     var rests = new ArrayList<@Nullable Rest>();
     for (CollectedHead head : heads) {
       rests.add(query.has(head) ? Rest.of(query.of(head)) : null);
@@ -145,23 +183,23 @@ record HeadDistances(
         Rest two = rests.get(b);
         double alike = two == null ? Double.NaN : one.correlation(two);
         if (two != null && alike == alike) {
-          divergence[a][b] += one.divergence(two);
-          correlation[a][b] += alike;
-          rows[a][b]++;
+          divergence.add(a, b, one.divergence(two));
+          correlation.add(a, b, alike);
+          rows.add(a, b, 1);
         }
       }
     }
   }
 
   /** Heads of which all pairs have rows enough; one with most pairs that lack them goes first. */
-  private static int[] comparable(int[][] rows) {
-    int n = rows.length;
+  private static int[] comparable(PairValues rows) {
+    int n = rows.items();
     boolean[] left = new boolean[n];
     Arrays.fill(left, true);
     int[] lacking = new int[n];
     for (int a = 0; a < n; a++) {
       for (int b = 0; b < a; b++) {
-        if (rows[a][b] < Chance.FEWEST_COMPARED) {
+        if (rows.get(a, b) < Chance.FEWEST_COMPARED) {
           lacking[a]++;
           lacking[b]++;
         }
@@ -178,7 +216,7 @@ record HeadDistances(
       left[worst] = false;
       lacking[worst] = 0;
       for (int a = 0; a < n; a++) {
-        if (left[a] && rows[Math.max(a, worst)][Math.min(a, worst)] < Chance.FEWEST_COMPARED) {
+        if (left[a] && rows.get(a, worst) < Chance.FEWEST_COMPARED) {
           lacking[a]--;
         }
       }
@@ -189,33 +227,29 @@ record HeadDistances(
 
   /** Those of these heads that are compared, in the order of {@code heads}. */
   List<LabelledHead> compared(List<LabelledHead> labelled) {
-    var ids = heads.stream().map(CollectedHead::id).toList();
+    Set<HeadId> ids = ids(heads);
     return labelled.stream().filter(head -> ids.contains(head.id())).toList();
   }
 
-  /** Heads that showed rows but are not compared. */
-  List<HeadId> leftOut(List<CollectedHead> all) {
-    var ids = heads.stream().map(CollectedHead::id).toList();
-    return all.stream().map(CollectedHead::id).filter(id -> !ids.contains(id)).toList();
+  /** Heads whose rows were looked at, but say too little to be compared. */
+  List<HeadId> leftOut() {
+    Set<HeadId> ids = ids(heads);
+    return candidates.stream().map(CollectedHead::id).filter(id -> !ids.contains(id)).toList();
   }
 
-  /** 1 − JS / ln 2, in [0, 1]. */
+  private static Set<HeadId> ids(List<CollectedHead> heads) {
+    return heads.stream().map(CollectedHead::id).collect(Collectors.toSet());
+  }
+
+  /** 1 − JS / ln 2 of two different heads, in [0, 1]. */
   double similarity(int a, int b) {
-    return 1 - divergence[a][b] / LN2;
+    return 1 - divergence.get(a, b) / LN2;
   }
 
-  /** Similarity of the heads of one layer to each other, {@code [head][head]}. */
-  double[][] similarity(int layer) {
-    int[] own =
-        IntStream.range(0, heads.size()).filter(i -> heads.get(i).id().layer() == layer).toArray();
-    double[][] similarity = new double[own.length][own.length];
-    for (int a = 0; a < own.length; a++) {
-      similarity[a][a] = 1;
-      for (int b = 0; b < a; b++) {
-        similarity[a][b] = similarity(own[a], own[b]);
-        similarity[b][a] = similarity[a][b];
-      }
-    }
-    return similarity;
+  /** Places of the heads of a layer that are compared. */
+  int[] ofLayer(int layer) {
+    return IntStream.range(0, heads.size())
+        .filter(i -> heads.get(i).id().layer() == layer)
+        .toArray();
   }
 }

@@ -1,11 +1,11 @@
 package org.modeltracer.attention.report;
 
-import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.Comparator;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.PriorityQueue;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.CollectedAttention;
 import org.modeltracer.attention.CollectedHead;
@@ -14,7 +14,8 @@ import org.modeltracer.model.HeadId;
 /**
  * Heads that do what others do, and what pruning them might cost; correlational throughout.
  *
- * @param redundantPairs pairs, most similar first
+ * @param redundantPairs the 1,000 strongest pairs at most, most similar first
+ * @param redundantPairsTotal pairs that there are
  * @param redundancyScore share of heads with at least one redundant partner
  * @param pruningRecommendations KV groups in the order in which they would be removed, each judged
  *     together with all before it
@@ -26,6 +27,7 @@ import org.modeltracer.model.HeadId;
  */
 public record HeadRedundancy(
     List<Pair> redundantPairs,
+    long redundantPairsTotal,
     double redundancyScore,
     List<Pruning.Recommendation> pruningRecommendations,
     List<HeadId> essentialHeads,
@@ -38,6 +40,14 @@ public record HeadRedundancy(
   private static final double FUNCTIONAL = 0.9;
   private static final double PARTIAL = 0.8;
   private static final double BEYOND_UNIFORM = 0.5;
+  private static final int MOST_PAIRS = 1000;
+
+  /** The kinds as they are declared, then by likeness, then by head. */
+  private static final Comparator<Pair> STRONGEST =
+      Comparator.comparing(Pair::redundancyType)
+          .thenComparing(Comparator.comparingDouble(Pair::similarity).reversed())
+          .thenComparing(Pair::head2)
+          .thenComparing(Pair::head1);
 
   /** How two heads are alike. */
   public enum Type {
@@ -80,45 +90,61 @@ public record HeadRedundancy(
       HeadDistances distances,
       @Nullable HeadCosts costs) {
     List<CollectedHead> heads = collected.heads();
-    var pairs = new ArrayList<Pair>();
-    Set<HeadId> redundant = new HashSet<>();
+    var strongest = new PriorityQueue<Pair>(STRONGEST.reversed());
+    long total = 0;
     int n = heads.size();
+    var redundant = new BitSet(n);
     Cka cka = Cka.withinLayers(heads, collected.outputs());
-    int[] place = heads.stream().mapToInt(distances.heads()::indexOf).toArray();
+    int[] place = places(heads, distances);
     for (int a = 0; a < n; a++) {
       for (int b = 0; b < a; b++) {
+        boolean compared = place[a] >= 0 && place[b] >= 0;
+        double ofOutputs = cka.between(a, b);
+        if (!compared && ofOutputs != ofOutputs) {
+          continue;
+        }
         HeadId head1 = heads.get(b).id();
         HeadId head2 = heads.get(a).id();
-        boolean compared = place[a] >= 0 && place[b] >= 0;
         Pair pair =
             pair(
                 head1,
                 head2,
                 compared ? distances.similarity(place[a], place[b]) : Double.NaN,
-                compared ? distances.correlation()[place[a]][place[b]] : Double.NaN,
-                cka.between(a, b),
+                compared ? distances.correlation().get(place[a], place[b]) : Double.NaN,
+                ofOutputs,
                 sameGroup(head1, head2, costs),
-                compared ? distances.pairRows()[place[a]][place[b]] : 0);
+                compared ? (int) distances.pairRows().get(place[a], place[b]) : 0);
         if (pair != null) {
-          pairs.add(pair);
-          redundant.add(head1);
-          redundant.add(head2);
+          total++;
+          redundant.set(a);
+          redundant.set(b);
+          if (strongest.size() < MOST_PAIRS) {
+            strongest.add(pair);
+          } else if (STRONGEST.compare(pair, strongest.element()) < 0) {
+            strongest.remove();
+            strongest.add(pair);
+          }
         }
       }
     }
-    pairs.sort(
-        Comparator.comparing(Pair::redundancyType)
-            .thenComparing(Comparator.comparingDouble(Pair::similarity).reversed()));
     var pruning = Pruning.of(collected, labelled, cka, costs);
     return new HeadRedundancy(
-        pairs,
-        n == 0 ? 0 : (double) redundant.size() / n,
+        strongest.stream().sorted(STRONGEST).toList(),
+        total,
+        n == 0 ? 0 : (double) redundant.cardinality() / n,
         pruning.recommendations(),
         List.copyOf(pruning.essential().keySet()),
         pruning.essential(),
         distances.rows(),
         cka.positions(),
         heads.stream().map(CollectedHead::outputNorm).mapToLong(Pruning::rows).max().orElse(0));
+  }
+
+  /** Where each head stands among those compared, −1 where it does not. */
+  private static int[] places(List<CollectedHead> heads, HeadDistances distances) {
+    Map<HeadId, Integer> places = new HashMap<>();
+    distances.heads().forEach(head -> places.put(head.id(), places.size()));
+    return heads.stream().mapToInt(head -> places.getOrDefault(head.id(), -1)).toArray();
   }
 
   private static @Nullable Pair pair(

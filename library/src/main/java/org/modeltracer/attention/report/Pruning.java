@@ -30,6 +30,9 @@ import org.modeltracer.model.HeadId;
  */
 public record Pruning(
     List<Recommendation> recommendations, NavigableMap<HeadId, String> essential) {
+  /** Heads of a layer, at most, of which groups are weighed against each other, all with all. */
+  static final int MOST_HEADS = 256;
+
   private static final double LITTLE = 0.5;
   private static final double TWICE = 2;
   private static final double SAFE = 0.01;
@@ -234,7 +237,7 @@ public record Pruning(
     var layers = new TreeMap<Integer, List<Group>>();
     writes.layers.forEach(
         (layer, heads) -> {
-          if (!(writes.ofLayer(layer) > 0)) return;
+          if (!(writes.ofLayer(layer) > 0) || heads.size() > MOST_HEADS) return;
           var groups = new TreeMap<Integer, Group>();
           for (int head : heads) {
             groups
@@ -254,10 +257,12 @@ public record Pruning(
   /** What the layer loses when this group goes too. */
   private static Step step(
       Group group, Set<Integer> removed, Writes writes, Cka cka, HeadCosts costs) {
-    List<Integer> layer = writes.inLayer(group.layer);
-    List<Integer> gone =
-        layer.stream().filter(h -> removed.contains(h) || group.heads.contains(h)).toList();
-    List<Integer> left = layer.stream().filter(h -> !gone.contains(h)).toList();
+    Map<Boolean, List<Integer>> goes =
+        writes.inLayer(group.layer).stream()
+            .collect(
+                Collectors.partitioningBy(h -> removed.contains(h) || group.heads.contains(h)));
+    List<Integer> gone = goes.getOrDefault(true, List.of());
+    List<Integer> left = goes.getOrDefault(false, List.of());
     double all = writes.ofLayer(group.layer);
     double drop = 0;
     for (int head : gone) {

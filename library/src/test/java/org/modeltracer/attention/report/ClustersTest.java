@@ -48,9 +48,9 @@ class ClustersTest {
     var collector = Matrices.collect(new TokenTrack(), new float[][][] {even, odd, even});
     var distances = HeadDistances.of(collector.collected(), 1L << 30);
     assertThat(distances.rows()).isGreaterThan(20);
-    assertThat(distances.divergence()[0][2]).isEqualTo(0, within(1e-6));
+    assertThat(distances.divergence().get(0, 2)).isEqualTo(0, within(1e-6f));
     assertThat(distances.similarity(0, 1)).isEqualTo(0, within(0.02));
-    assertThat(distances.correlation()[0][2]).isEqualTo(1, within(1e-6));
+    assertThat(distances.correlation().get(0, 2)).isEqualTo(1, within(1e-6f));
     var layer = Reported.of(collector).attentionWeights().get(0).layerPatterns();
     // three heads of two kinds: eigenvalues 2/3 and 1/3
     double two = Math.exp(-2.0 / 3 * Math.log(2.0 / 3) - 1.0 / 3 * Math.log(1.0 / 3)) / 3;
@@ -76,7 +76,7 @@ class ClustersTest {
       sum += js;
     }
     assertThat(distances.rows()).isEqualTo(18);
-    assertThat(distances.divergence()[0][1]).isEqualTo(sum / 18, within(1e-5));
+    assertThat(distances.divergence().get(0, 1)).isEqualTo((float) (sum / 18), within(1e-5f));
   }
 
   /** Every merge of the remembered-neighbour algorithm against the naive definition. */
@@ -89,7 +89,11 @@ class ClustersTest {
       for (int i = 0; i < n; i++) {
         for (int j = 0; j < i; j++) d[i][j] = d[j][i] = random.nextDouble();
       }
-      int[][] cuts = AverageLinkage.cuts(d);
+      var distances = new PairValues(n);
+      for (int i = 0; i < n; i++) {
+        for (int j = 0; j < i; j++) distances.set(i, j, d[i][j]);
+      }
+      int[][] cuts = AverageLinkage.cuts(distances, n);
       for (int k = n; k > 1; k--) {
         assertThat(merged(d, cuts[k - 1])).isEqualTo(cuts[k - 2]);
       }

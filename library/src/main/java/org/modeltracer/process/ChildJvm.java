@@ -1,5 +1,6 @@
 package org.modeltracer.process;
 
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,7 +31,24 @@ public final class ChildJvm {
   private static final long SMALL_FILE = 64L << 20;
   private static final String AOT = "-XX:AOTCache=";
 
+  /** Nothing at all of a crash: this process tells of it. */
+  private static final List<String> SILENT =
+      List.of("-XX:+SuppressFatalErrorMessage", "-XX:-CreateCoredumpOnCrash", "-XX:-UsePerfData");
+
   private ChildJvm() {}
+
+  /**
+   * The process that runs a class of this program's class path as this process was started: with
+   * the same options of Java's, and more.
+   */
+  static ProcessBuilder again(Class<?> main, List<String> more) {
+    var command = new ArrayList<String>(withoutCore());
+    command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+    command.addAll(SILENT);
+    command.add("--enable-native-access=ALL-UNNAMED");
+    command.addAll(more);
+    return builder(command, main);
+  }
 
   /**
    * The process that runs a class of this program's class path.
@@ -38,12 +56,7 @@ public final class ChildJvm {
    * @param file the model it is to work on; a small one wants a quick start
    */
   public static ProcessBuilder of(Class<?> main, Path file) {
-    var command = new ArrayList<String>();
-    if (Files.isExecutable(SHELL)) {
-      // Java cannot limit the core that the kernel writes when native code aborts; a shell can.
-      command.addAll(List.of(SHELL.toString(), "-c", "ulimit -c 0; exec \"$@\"", "modeltracer"));
-    }
-    command.add(java());
+    var command = new ArrayList<String>(withoutCore());
     command.addAll(NO_TRACES);
     command.addAll(SHORT_LIFE);
     if (file.toFile().length() < SMALL_FILE) {
@@ -55,6 +68,18 @@ public final class ChildJvm {
     if (home != null) {
       command.add("-Dmodeltracer.home=" + home);
     }
+    return builder(command, main);
+  }
+
+  /** Java, started so that the kernel writes no core when native code aborts. */
+  private static List<String> withoutCore() {
+    // Java cannot limit that; a shell can.
+    return Files.isExecutable(SHELL)
+        ? List.of(SHELL.toString(), "-c", "ulimit -c 0; exec \"$@\"", "modeltracer", java())
+        : List.of(java());
+  }
+
+  private static ProcessBuilder builder(List<String> command, Class<?> main) {
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
     var builder = new ProcessBuilder(command);
     // Else a failed assertion in ggml forks the JVM and starts a debugger.

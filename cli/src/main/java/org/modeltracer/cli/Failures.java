@@ -72,12 +72,6 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     return ExitCode.FAILURE.code();
   }
 
-  /** What is said of a process that went down with the model, or did not start. */
-  static int ofProcess(String words) {
-    System.err.println("modeltracer: " + oneLine(words));
-    return ExitCode.FAILURE.code();
-  }
-
   @Override
   public int handleExecutionException(Exception e, CommandLine command, ParseResult result) {
     command.getErr().println("modeltracer: " + oneLine(message(e)));

@@ -50,11 +50,8 @@ public final class Main implements Runnable {
 
   private Main() {}
 
-  /** Runs the program and ends the process with its exit code. */
+  /** Runs the program in this process and ends it with its exit code. */
   public static void main(String[] args) {
-    if (!SupervisedProgram.watched() && Supervision.wanted(args)) {
-      System.exit(Supervision.run(args));
-    }
     SupervisedProgram.follow();
     var out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
     var err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);

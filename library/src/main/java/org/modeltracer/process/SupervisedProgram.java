@@ -4,11 +4,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A program that runs native code in a process of its own, with this process's arguments, streams
@@ -23,9 +23,9 @@ public final class SupervisedProgram {
    * How the program ended.
    *
    * @param code its exit code; of a program that went down, that of its process
-   * @param crash in one line what went down and where; empty when the program ended by itself
+   * @param crash in one line what went down and where; null when the program ended by itself
    */
-  public record End(int code, Optional<String> crash) {}
+  public record End(int code, @Nullable String crash) {}
 
   /** Property of a watched process: the id of the one that watches. */
   private static final String PARENT = "modeltracer.parent";
@@ -77,15 +77,11 @@ public final class SupervisedProgram {
       Runtime.getRuntime().removeShutdownHook(onExit);
     } catch (IllegalStateException goingDown) {
       // The signal that ends this process is the program's end, too.
-      return new End(code, Optional.empty());
+      return new End(code, null);
     }
     OptionalInt meant = trail.ended();
     boolean tidy = meant.isPresent() && meant.getAsInt() == code;
-    return new End(
-        code,
-        tidy || ENDED_FROM_OUTSIDE.contains(code)
-            ? Optional.empty()
-            : Optional.of(crash(code, trail)));
+    return new End(code, tidy || ENDED_FROM_OUTSIDE.contains(code) ? null : crash(code, trail));
   }
 
   private static int waitFor(Process process) {

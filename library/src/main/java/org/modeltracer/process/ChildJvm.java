@@ -45,6 +45,11 @@ public final class ChildJvm {
     var command = new ArrayList<String>(withoutCore());
     command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
     command.addAll(SILENT);
+    // The one that waits is quicker without: what the cache holds is not what it loads.
+    String cache = System.getProperty("modeltracer.aot");
+    if (cache != null) {
+      command.add(AOT + cache);
+    }
     command.add("--enable-native-access=ALL-UNNAMED");
     command.addAll(more);
     return builder(command, main);

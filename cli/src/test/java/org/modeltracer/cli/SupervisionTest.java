@@ -10,6 +10,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -25,9 +26,16 @@ import org.modeltracer.testing.SummarySchema;
 @DisabledOnOs(OS.WINDOWS)
 @Tag("alone")
 class SupervisionTest {
+  private static final long SEED = 20261127;
+
   @TempDir Path folder;
 
   private Process start(Path model) throws IOException, InterruptedException {
+    return start(
+        ("run -m " + model + " -c 16384 -n 16000 --temp 0 -t 1 -p the --out out").split(" "));
+  }
+
+  private Process start(String... words) throws IOException, InterruptedException {
     var command = new ArrayList<String>();
     // A test run in the background may ignore the signal, and children inherit that.
     if (new ProcessBuilder("env", "--default-signal=INT", "true").start().waitFor() == 0) {
@@ -42,9 +50,7 @@ class SupervisionTest {
         "-cp",
         absolute(System.getProperty("java.class.path")),
         Launch.class.getName());
-    Collections.addAll(
-        command,
-        ("run -m " + model + " -c 16384 -n 16000 --temp 0 -t 1 -p the --out out").split(" "));
+    Collections.addAll(command, words);
     return new ProcessBuilder(command)
         .directory(folder.toFile())
         .redirectOutput(folder.resolve("stdout").toFile())
@@ -144,6 +150,28 @@ class SupervisionTest {
       assertThat(Files.readString(folder.resolve("out/summary.json"))).contains("\"cancelled\"");
     } finally {
       program.destroyForcibly();
+    }
+  }
+
+  /** At random moments, whole programs: no orphan is left, and no JSON that is torn. */
+  @Test
+  void endedFromOutsideAtAnyMoment() throws Exception {
+    var random = new Random(SEED);
+    for (int i = 0; i < Sample.times(4, 200); i++) {
+      String signal = List.of("KILL", "TERM", "INT").get(i % 3);
+      String words = i % 2 == 0 ? "run -n 16000 -c 16384 -t 1 -p the -m " : "check -m ";
+      Process program = start((words + model() + " --out out").split(" "));
+      Thread.sleep(random.nextInt(4000));
+      List<ProcessHandle> children = program.descendants().toList();
+      send(signal, program.pid());
+      assertThat(program.waitFor(60, TimeUnit.SECONDS)).isTrue();
+      for (ProcessHandle child : children) {
+        assertThat(child.onExit().get(60, TimeUnit.SECONDS)).isNotNull();
+      }
+      Path summary = folder.resolve("out/summary.json");
+      if (Files.exists(summary)) {
+        assertThat(SummarySchema.errors(Files.readString(summary))).as(signal).isEmpty();
+      }
     }
   }
 

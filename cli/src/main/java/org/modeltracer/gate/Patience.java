@@ -8,6 +8,7 @@ import org.modeltracer.gate.checks.Check;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Subject;
 import org.modeltracer.gate.checks.Verdict;
+import org.modeltracer.process.JavaError;
 
 /**
  * Asks checks that run in this process, and waits no longer than there is time.
@@ -31,9 +32,11 @@ final class Patience {
     var task = new FutureTask<>(() -> check.ask(subject));
     var thread = new Thread(null, task, check.id(), STACK_BYTES);
     thread.setDaemon(true);
-    thread.start();
     try {
+      thread.start();
       return task.get(deadline.left(), TimeUnit.NANOSECONDS);
+    } catch (OutOfMemoryError e) {
+      return CheckResult.of(check.id(), Verdict.ERROR, JavaError.words(e));
     } catch (TimeoutException e) {
       thread.interrupt();
       return CheckResult.of(check.id(), Verdict.ERROR, deadline.exceeded());

@@ -28,10 +28,16 @@ public final class Launch {
 
   /** Runs the program and ends the process with its exit code. */
   public static void main(String[] args) {
-    if (supervised(args)) {
-      System.exit(supervise(args));
+    try {
+      if (!SupervisedProgram.watched() && supervised(args)) {
+        System.exit(supervise(args));
+      }
+      Main.main(args);
+    } catch (Error e) {
+      // What would say it better may be what cannot be loaded.
+      System.err.println("modeltracer: Java failed, are there memory and open files left? " + e);
+      SupervisedProgram.exit(FAILURE);
     }
-    Main.main(args);
   }
 
   /** Whether a command line is for a process of its own. */
@@ -53,7 +59,7 @@ public final class Launch {
   private static int supervise(String... args) {
     String words;
     try {
-      SupervisedProgram.End end = SupervisedProgram.run(Main.class, Arrays.asList(args));
+      SupervisedProgram.End end = SupervisedProgram.run(Launch.class, Arrays.asList(args));
       if (end.crash() == null) {
         return end.code();
       }

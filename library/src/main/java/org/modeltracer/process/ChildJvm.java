@@ -1,5 +1,6 @@
 package org.modeltracer.process;
 
+import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,6 +30,7 @@ public final class ChildJvm {
   private static final String QUICK_COMPILER = "-XX:TieredStopAtLevel=1";
 
   private static final long SMALL_FILE = 64L << 20;
+  private static final String NATIVE_ACCESS = "--enable-native-access=ALL-UNNAMED";
   private static final String AOT = "-XX:AOTCache=";
 
   /** Nothing at all of a crash: this process tells of it. */
@@ -43,14 +45,18 @@ public final class ChildJvm {
    */
   static ProcessBuilder again(Class<?> main, List<String> more) {
     var command = new ArrayList<String>(withoutCore());
-    command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+    List<String> own = options();
+    command.addAll(own);
     command.addAll(SILENT);
     // The one that waits is quicker without: what the cache holds is not what it loads.
     String cache = System.getProperty("modeltracer.aot");
     if (cache != null) {
       command.add(AOT + cache);
     }
-    command.add("--enable-native-access=ALL-UNNAMED");
+    // Said twice, it is another list of modules than that of the cache, which is then of no use.
+    if (!own.contains(NATIVE_ACCESS)) {
+      command.add(NATIVE_ACCESS);
+    }
     command.addAll(more);
     return builder(command, main);
   }
@@ -67,13 +73,43 @@ public final class ChildJvm {
     if (file.toFile().length() < SMALL_FILE) {
       command.add(QUICK_COMPILER);
     }
-    command.add("--enable-native-access=ALL-UNNAMED");
+    command.add(NATIVE_ACCESS);
     aotCache().forEach(command::add);
     String home = System.getProperty("modeltracer.home");
     if (home != null) {
       command.add("-Dmodeltracer.home=" + home);
     }
     return builder(command, main);
+  }
+
+  /** The options of Java's that this process was started with. */
+  private static List<String> options() {
+    // The bean knows them everywhere, and costs a tenth of a second.
+    List<String> typed = typed();
+    return typed.isEmpty() ? ManagementFactory.getRuntimeMXBean().getInputArguments() : typed;
+  }
+
+  /** The options on the command line, where Linux shows it and they are all; else none. */
+  private static List<String> typed() {
+    var options = new ArrayList<String>();
+    if (System.getenv("JAVA_TOOL_OPTIONS") != null || System.getenv("JDK_JAVA_OPTIONS") != null) {
+      return options;
+    }
+    try {
+      String[] words = Files.readString(Path.of("/proc/self/cmdline")).split("\0");
+      for (int i = 1; i < words.length && !words[i].equals("-jar"); i++) {
+        if (words[i].equals("-cp") || words[i].equals("-classpath")) {
+          i++;
+        } else if (words[i].startsWith("-") && words[i].matches("-([DX].*|-.*=.*|ea|esa)")) {
+          options.add(words[i]);
+        } else {
+          return words[i].matches("[-@].*") ? List.of() : options;
+        }
+      }
+      return options;
+    } catch (IOException e) {
+      return List.of();
+    }
   }
 
   /** Java, started so that the kernel writes no core when native code aborts. */

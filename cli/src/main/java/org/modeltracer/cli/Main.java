@@ -46,6 +46,7 @@ public final class Main implements Runnable {
       scope = ScopeType.INHERIT,
       order = Integer.MAX_VALUE,
       description = "Run the model in this process, to debug it; its crash is then this program's.")
+  @SuppressWarnings("UnusedVariable") // Launch has looked for it among the words.
   private boolean inProcess;
 
   private Main() {}

@@ -18,6 +18,9 @@ import org.modeltracer.gguf.GgufException;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.model.VisibleText;
+import org.modeltracer.process.JavaError;
+import org.modeltracer.process.SupervisedProgram;
+import org.modeltracer.process.Trail;
 import picocli.CommandLine;
 import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IParameterExceptionHandler;
@@ -62,6 +65,19 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
         .map(name -> "%s: write %s %s".formatted(first, name, first.substring(name.length())));
   }
 
+  /**
+   * What is said of an error of Java's own, which no fault of a file or an argument is.
+   *
+   * @return the exit code of a failure
+   */
+  static int ofJava(Error e, PrintWriter err) {
+    err.println("modeltracer: " + oneLine(JavaError.words(e)));
+    if (System.getenv("MODELTRACER_DEBUG") != null) {
+      e.printStackTrace(err);
+    }
+    return ExitCode.FAILURE.code();
+  }
+
   @Override
   public int handleExecutionException(Exception e, CommandLine command, ParseResult result) {
     command.getErr().println("modeltracer: " + oneLine(message(e)));
@@ -78,21 +94,23 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   static void onAbort(LlamaRuntime runtime, Terminal terminal, Runnable save) {
     runtime.onAbort(
         message -> {
-          terminal.note("modeltracer: llama.cpp failed an assertion and cannot go on: " + message);
+          terminal.note(
+              "modeltracer: llama.cpp failed an assertion and cannot go on %s: %s"
+                  .formatted(Trail.own().where(), message));
           // The thread that failed may not be the one that traces: saving must not wait for that
           // for ever.
           Thread.ofPlatform().daemon().start(Failures::haltInTime);
           try {
             save.run();
           } finally {
-            Runtime.getRuntime().halt(ExitCode.FAILURE.code());
+            SupervisedProgram.halt(ExitCode.FAILURE.code());
           }
         });
   }
 
   private static void haltInTime() {
     LockSupport.parkNanos(TimeUnit.SECONDS.toNanos(Interrupt.PATIENCE_SECONDS));
-    Runtime.getRuntime().halt(ExitCode.FAILURE.code());
+    SupervisedProgram.halt(ExitCode.FAILURE.code());
   }
 
   private static ExitCode exitCode(Exception e) {

@@ -12,6 +12,7 @@ import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.GgufKind;
 import org.modeltracer.gguf.LoadChecks;
 import org.modeltracer.graph.FoundSite;
+import org.modeltracer.process.Trail;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.Json;
@@ -62,6 +63,7 @@ final class InspectCommand implements Callable<Integer> {
       LoadChecks.require(gguf);
     }
     if (weights) {
+      Trail.own().step("scanning the weights of", gguf.path());
       return new WeightReport(terminal, json)
           .scan(gguf, model.runtime(terminal), limits.thresholds())
           .code();

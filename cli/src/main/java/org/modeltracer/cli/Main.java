@@ -2,11 +2,13 @@ package org.modeltracer.cli;
 
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import org.modeltracer.process.SupervisedProgram;
 import org.modeltracer.session.RunDescription;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
@@ -39,34 +41,49 @@ import picocli.CommandLine.Spec;
 public final class Main implements Runnable {
   @Spec private CommandSpec spec;
 
+  @Option(
+      names = "--in-process",
+      scope = ScopeType.INHERIT,
+      order = Integer.MAX_VALUE,
+      description = "Run the model in this process, to debug it; its crash is then this program's.")
+  @SuppressWarnings("UnusedVariable") // Launch has looked for it among the words.
+  private boolean inProcess;
+
   private Main() {}
 
-  /** Runs the program and ends the process with its exit code. */
+  /** Runs the program in this process and ends it with its exit code. */
   public static void main(String[] args) {
+    SupervisedProgram.follow();
     var out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
     var err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
-    System.exit(run(out, err, args));
+    SupervisedProgram.exit(run(out, err, args));
   }
 
   /** Runs the program within this process; returns its exit code. */
   static int run(PrintWriter out, PrintWriter err, String... args) {
+    try {
+      return commandLine(out, err).execute(args);
+    } catch (Error e) {
+      return Failures.ofJava(e, err);
+    } finally {
+      out.flush();
+      err.flush();
+    }
+  }
+
+  private static CommandLine commandLine(PrintWriter out, PrintWriter err) {
     var failures = new Failures();
-    int code =
-        new CommandLine(new Main())
-            .setOut(out)
-            .setErr(err)
-            // A file named @x must not be read for more options.
-            .setExpandAtFiles(false)
-            .setExecutionStrategy(new AmbiguousNames())
-            .setCaseInsensitiveEnumValuesAllowed(true)
-            // -cnv is not -c nv.
-            .setPosixClusteredShortOptionsAllowed(false)
-            .setParameterExceptionHandler(failures)
-            .setExecutionExceptionHandler(failures)
-            .execute(args);
-    out.flush();
-    err.flush();
-    return code;
+    return new CommandLine(new Main())
+        .setOut(out)
+        .setErr(err)
+        // A file named @x must not be read for more options.
+        .setExpandAtFiles(false)
+        .setExecutionStrategy(new AmbiguousNames())
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        // -cnv is not -c nv.
+        .setPosixClusteredShortOptionsAllowed(false)
+        .setParameterExceptionHandler(failures)
+        .setExecutionExceptionHandler(failures);
   }
 
   @Override

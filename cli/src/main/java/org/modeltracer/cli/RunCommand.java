@@ -96,7 +96,7 @@ final class RunCommand implements Callable<Integer> {
             if (interrupt.requested() || run.found(stopAt)) {
               break;
             }
-            generate(run, tokens, stopAt, terminal);
+            generate(run, tokens, stopAt, files, terminal);
           }
           if (cache.statistics) {
             run.readCache();
@@ -114,7 +114,8 @@ final class RunCommand implements Callable<Integer> {
     }
   }
 
-  private void generate(TracedRun run, int[] tokens, @Nullable Severity stopAt, Terminal terminal) {
+  private void generate(
+      TracedRun run, int[] tokens, @Nullable Severity stopAt, RunFiles files, Terminal terminal) {
     if (!json) {
       echo(terminal, run.model().model().vocabulary(), tokens);
     }
@@ -124,6 +125,7 @@ final class RunCommand implements Callable<Integer> {
         predict,
         token -> {
           text.accept(token.bytes());
+          files.keep();
           return !run.found(stopAt);
         });
     text.end();

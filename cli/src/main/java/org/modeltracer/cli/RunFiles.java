@@ -5,6 +5,7 @@ import java.util.List;
 import org.modeltracer.attention.report.AttentionAnalysis;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.process.Trail;
 import org.modeltracer.trace.AnomalyLog;
 import org.modeltracer.trace.Json;
 
@@ -12,11 +13,18 @@ import org.modeltracer.trace.Json;
  * The files of a run, which reach the disk however it ends.
  *
  * <p>An interrupt cancels the pass in progress and waits until the summary is written; a failed
- * assertion inside llama.cpp writes it before the process goes down.
+ * assertion inside llama.cpp writes it before the process goes down. A crash that leaves no time
+ * for that finds the summary as it was a little while ago.
  */
 final class RunFiles {
+  private static final long SECOND = 1_000_000_000L;
+
+  /** Keeping the summary takes one part of as many of the time. */
+  private static final int SHARE = 50;
+
   private final TracedRun run;
   private final Path folder;
+  private long due = System.nanoTime();
 
   /** Makes the folder, and writes anomalies there from now on until the tracer is closed. */
   RunFiles(TracedRun run, Path folder, Interrupt interrupt, Terminal terminal) {
@@ -25,9 +33,20 @@ final class RunFiles {
       OutputFile.check("--out", folder.resolve(name));
     }
     this.folder = OutputFile.folder(folder);
+    Trail.own().results(folder);
     run.tracer().addListener(new AnomalyLog(folder.resolve("anomalies.jsonl")));
     interrupt.cancels(run.session()::cancel, this::write);
     Failures.onAbort(run.model().model().runtime(), terminal, this::write);
+  }
+
+  /** Writes the summary so far when that has not been done for a while, at little of the time. */
+  void keep() {
+    long now = System.nanoTime();
+    if (now >= due && run.describable()) {
+      OutputFile.write(folder.resolve("summary.json"), run.summary());
+      long price = System.nanoTime() - now;
+      due = System.nanoTime() + Math.max(SECOND, SHARE * price);
+    }
   }
 
   /**

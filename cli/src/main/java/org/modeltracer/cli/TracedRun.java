@@ -135,6 +135,11 @@ final class TracedRun implements AutoCloseable {
     return contents;
   }
 
+  /** Whether a summary can be made without waiting. */
+  boolean describable() {
+    return description.ready();
+  }
+
   /** The summary so far, as JSON. */
   String summary() {
     description.describe(tracer);

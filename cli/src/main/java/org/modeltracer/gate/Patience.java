@@ -6,6 +6,7 @@ import org.modeltracer.gate.checks.Check;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Subject;
 import org.modeltracer.gate.checks.Verdict;
+import org.modeltracer.process.JavaError;
 
 /**
  * Asks checks that run in this process, and waits no longer than there is time.
@@ -26,6 +27,8 @@ final class Patience {
     }
     try {
       return deadline.await(check.id(), () -> check.ask(subject));
+    } catch (OutOfMemoryError e) {
+      return CheckResult.of(check.id(), Verdict.ERROR, JavaError.words(e));
     } catch (TimeoutException e) {
       return CheckResult.of(check.id(), Verdict.ERROR, deadline.exceeded());
     } catch (InterruptedException e) {

@@ -12,6 +12,8 @@ final class BlockChecks {
   private static final Pattern BLOCK = Pattern.compile("(?:enc\\.)?blk\\.(\\d{1,9})\\..*");
   private static final String EMBEDDING = "token_embd.weight";
 
+  private static final String PREDICTING = "nextn_predict_layers";
+
   /** Architectures whose embedding or layers are named otherwise, or lie in another file. */
   private static final Set<String> ELSEWHERE =
       Set.of("clip", "wavtokenizer-dec", "eagle3", "dflash");
@@ -33,7 +35,11 @@ final class BlockChecks {
 
   private static void blocks(LoadChecks checks, long claimed) {
     BitSet present = present(checks.file());
-    long optional = checks.integer("nextn_predict_layers").orElse(0);
+    long optional = checks.integer(PREDICTING).orElse(0);
+    if (claimed > 0 && (optional < 0 || optional >= claimed)) {
+      checks.report(checks.key(PREDICTING), "must be below the block_count, %d", claimed);
+      return;
+    }
     int missing = present.nextClearBit(0);
     if (claimed > 0 && missing < claimed - optional) {
       checks.report(

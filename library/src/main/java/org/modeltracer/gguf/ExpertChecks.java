@@ -5,7 +5,13 @@ import java.util.stream.LongStream;
 /** Experts: llama.cpp asserts that those used are among those there are. */
 final class ExpertChecks {
   private static final String USED = "expert_used_count";
+  private static final String GROUPS = "expert_group_count";
+  private static final String USED_GROUPS = "expert_group_used_count";
+  private static final String GATING = "expert_gating_func";
   private static final int MOST_EXPERTS = 512;
+
+  /** Softmax, sigmoid, softmax of those chosen, root of softplus; 0 is what was not said. */
+  private static final int MOST_GATING = 4;
 
   private ExpertChecks() {}
 
@@ -18,6 +24,21 @@ final class ExpertChecks {
       checks.report(checks.key(USED), "must be at most the expert_count, %d", experts);
     } else if (experts > 0 && used == 0) {
       checks.report(checks.key(USED), "must be over 0, the model has %d experts", experts);
+    }
+    groups(checks, experts);
+    long gating = checks.integer(GATING).orElse(0);
+    if (gating < 0 || gating > MOST_GATING) {
+      checks.report(checks.key(GATING), "must be 0 to %d, the functions there are", MOST_GATING);
+    }
+  }
+
+  private static void groups(LoadChecks checks, long experts) {
+    long groups = checks.integer(GROUPS).orElse(0);
+    long used = checks.integer(USED_GROUPS).orElse(0);
+    if (groups < 0 || (groups > 0 && experts % groups != 0)) {
+      checks.report(checks.key(GROUPS), "must divide the expert_count, %d", experts);
+    } else if (used < 0 || (groups > 0 && used > groups)) {
+      checks.report(checks.key(USED_GROUPS), "must be at most the %s, %d", GROUPS, groups);
     }
   }
 

@@ -79,13 +79,20 @@ final class VocabularyChecks {
   private static void twice(LoadChecks checks, ArrayValue tokens) {
     Map<String, Integer> ids = HashMap.newHashMap(tokens.size());
     for (int id = 0; id < tokens.size(); id++) {
-      String text = new String(tokens.stringBytes(id), StandardCharsets.ISO_8859_1);
+      String text = asC(tokens.stringBytes(id));
       Integer first = text.isEmpty() ? null : ids.putIfAbsent(text, id);
       if (first != null) {
         checks.report(TOKENS, "has token \"%s\" twice, as %d and %d", tokens.string(id), first, id);
         return;
       }
     }
+  }
+
+  /** A text as llama.cpp takes it: a zero ends it, and may make two tokens one. */
+  private static String asC(byte[] bytes) {
+    String text = new String(bytes, StandardCharsets.ISO_8859_1);
+    int zero = text.indexOf(0);
+    return zero < 0 ? text : text.substring(0, zero);
   }
 
   /**

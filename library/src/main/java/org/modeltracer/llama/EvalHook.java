@@ -5,6 +5,7 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.ffi.NativeLibrary;
 import org.modeltracer.llama.ffi.Upcalls;
+import org.modeltracer.process.Trail;
 
 /**
  * The one upcall of a context: llama.cpp's {@code cb_eval}.
@@ -16,6 +17,7 @@ import org.modeltracer.llama.ffi.Upcalls;
  * rethrows it.
  */
 final class EvalHook {
+  private final Trail trail = Trail.own();
   private final Tensor window;
   private final long address;
   private final BooleanSupplier cancelled;
@@ -40,6 +42,11 @@ final class EvalHook {
   private boolean evaluated(long tensor, boolean ask, long userData) {
     TensorObserver current = observer;
     try {
+      if (!ask) {
+        trail.computed();
+      } else if (tensor != 0) {
+        window.at(tensor).mark(trail);
+      }
       if (cancelled.getAsBoolean() && tensor != 0 && !window.at(tensor).isHost()) {
         cut |= !ask;
         return ask;

@@ -2,7 +2,9 @@ package org.modeltracer.llama;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.modeltracer.gguf.GgmlType;
@@ -10,6 +12,7 @@ import org.modeltracer.llama.ffi.DeviceType;
 import org.modeltracer.llama.ffi.GgmlFunctions;
 import org.modeltracer.llama.ffi.NativeMemory;
 import org.modeltracer.llama.ffi.OfferedFunction;
+import org.modeltracer.process.Trail;
 
 /** What reading a graph takes of ggml: operations and types by number, bounded copies, devices. */
 final class Ggml {
@@ -23,7 +26,7 @@ final class Ggml {
 
   private static final List<GgmlType> PROBED = List.of(GgmlType.F32, GgmlType.F16, GgmlType.Q8_0);
 
-  private record NamedOp(Op op, String name) {}
+  private record NamedOp(Op op, String name, MemorySegment label) {}
 
   private final GgmlFunctions functions;
   private final AtomicReferenceArray<NamedOp> ops = new AtomicReferenceArray<>(MAX_OPS);
@@ -72,6 +75,16 @@ final class Ggml {
     return named(code).name;
   }
 
+  /** The name as C has it, ended by a zero. */
+  MemorySegment opLabel(int code) {
+    return named(code).label;
+  }
+
+  private static MemorySegment label(String name) {
+    byte[] bytes = name.getBytes(StandardCharsets.US_ASCII);
+    return MemorySegment.ofArray(Arrays.copyOf(bytes, Math.min(bytes.length, Trail.NAME - 1) + 1));
+  }
+
   /** Numbers come from tensors only: ggml answers for those that it knows. */
   private NamedOp named(int code) {
     if (code < 0 || code >= MAX_OPS) {
@@ -80,7 +93,7 @@ final class Ggml {
     NamedOp known = ops.get(code);
     if (known == null) {
       String name = functions.opName(code);
-      known = new NamedOp(Op.named(name), name);
+      known = new NamedOp(Op.named(name), name, label(name));
       ops.set(code, known);
     }
     return known;

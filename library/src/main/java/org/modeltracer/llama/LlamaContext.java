@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.ffi.LlamaFunctions;
 import org.modeltracer.llama.ffi.NativeMemory;
 import org.modeltracer.llama.ffi.Upcalls;
+import org.modeltracer.process.Trail;
 
 /**
  * A model at work: its KV cache, its batch, its hook.
@@ -41,6 +42,7 @@ public final class LlamaContext implements AutoCloseable {
     refuseWhatAborts();
     hook = options.hooked() ? new EvalHook(runtime, arena, () -> cancelled) : null;
     runtime.log().clear();
+    Trail.own().step("setting up a context for", model.file());
     address = create();
     if (address == 0) {
       arena.close();
@@ -164,10 +166,12 @@ public final class LlamaContext implements AutoCloseable {
     }
     tokens.check(model.vocabulary().size(), options.sequences().count());
     runtime.log().clear();
+    Trail.own().pass(tokens.size(), tokens.position(0));
     int status =
         encodes
             ? llama.encode(address(), tokens.struct())
             : llama.decode(address(), tokens.struct());
+    Trail.own().step("between passes of");
     if (hook != null) {
       if (hook.wasCut()) {
         takeBack(tokens);

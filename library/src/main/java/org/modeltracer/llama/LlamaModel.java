@@ -13,6 +13,7 @@ import org.modeltracer.gguf.LoadChecks;
 import org.modeltracer.llama.ffi.LlamaFunctions;
 import org.modeltracer.llama.ffi.NativeLibrary;
 import org.modeltracer.llama.ffi.Upcalls;
+import org.modeltracer.process.Trail;
 
 /** A loaded model: weights and vocabulary, shared by the contexts made from it. */
 public final class LlamaModel implements AutoCloseable {
@@ -48,6 +49,7 @@ public final class LlamaModel implements AutoCloseable {
     file = header == null ? named : header.path();
     runtime.log().clear();
     var progress = new Progress(options);
+    Trail.own().step("loading", file);
     address = load(options, viewsItsWeights(header), progress);
     progress.rethrow();
     if (address == 0 && progress.cancelled) {

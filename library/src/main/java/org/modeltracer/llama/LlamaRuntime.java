@@ -242,6 +242,10 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
     return ggml.opName(op);
   }
 
+  MemorySegment opLabel(int op) {
+    return ggml.opLabel(op);
+  }
+
   String opDescription(long tensor) {
     return ggml.functions().opDescription(tensor);
   }

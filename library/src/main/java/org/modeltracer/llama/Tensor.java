@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
 import org.modeltracer.llama.ffi.NativeMemory;
+import org.modeltracer.process.Trail;
 
 /**
  * A window on one {@code ggml_tensor}, moved from tensor to tensor without allocating.
@@ -25,7 +26,7 @@ public final class Tensor {
   private static final int PARAMS = 16;
 
   private static final int SOURCES = 10;
-  private static final int NAME_BYTES = 64;
+  private static final int NAME_BYTES = Trail.NAME;
   private static final byte[] NODE = {'n', 'o', 'd', 'e', '_'};
   private static final byte[] LEAF = {'l', 'e', 'a', 'f', '_'};
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
@@ -248,6 +249,12 @@ public final class Tensor {
       }
     }
     return true;
+  }
+
+  /** Leaves its name, its operation and the name of its first source. */
+  void mark(Trail trail) {
+    long source = source(0);
+    trail.node(MEMORY, address + NAME, source == 0 ? 0 : source + NAME, runtime.opLabel(opCode()));
   }
 
   /** Name, such as {@code ffn_out-2}; names repeat within a graph. */

@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import org.modeltracer.llama.ffi.LlamaFunctions;
 import org.modeltracer.model.CutText;
+import org.modeltracer.process.Trail;
 
 /** The tokens of a model, and llama.cpp's own tokenizer for them. */
 public final class Vocabulary {
@@ -78,6 +79,7 @@ public final class Vocabulary {
     byte[] bytes = content.getBytes(StandardCharsets.UTF_8);
     return runtime.call(
         () -> {
+          Trail.own().step("tokenizing with");
           try (Arena arena = Arena.ofConfined()) {
             MemorySegment input = arena.allocateFrom(ValueLayout.JAVA_BYTE, padded(bytes));
             int room = bytes.length + 8;

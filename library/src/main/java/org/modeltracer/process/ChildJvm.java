@@ -1,5 +1,7 @@
 package org.modeltracer.process;
 
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -28,9 +30,36 @@ public final class ChildJvm {
   private static final String QUICK_COMPILER = "-XX:TieredStopAtLevel=1";
 
   private static final long SMALL_FILE = 64L << 20;
+  private static final String NATIVE_ACCESS = "--enable-native-access=ALL-UNNAMED";
   private static final String AOT = "-XX:AOTCache=";
 
+  /** Nothing at all of a crash: this process tells of it. */
+  private static final List<String> SILENT =
+      List.of("-XX:+SuppressFatalErrorMessage", "-XX:-CreateCoredumpOnCrash", "-XX:-UsePerfData");
+
   private ChildJvm() {}
+
+  /**
+   * The process that runs a class of this program's class path as this process was started: with
+   * the same options of Java's, and more.
+   */
+  static ProcessBuilder again(Class<?> main, List<String> more) {
+    var command = new ArrayList<String>(withoutCore());
+    List<String> own = options();
+    command.addAll(own);
+    command.addAll(SILENT);
+    // The one that waits is quicker without: what the cache holds is not what it loads.
+    String cache = System.getProperty("modeltracer.aot");
+    if (cache != null) {
+      command.add(AOT + cache);
+    }
+    // Said twice, it is another list of modules than that of the cache, which is then of no use.
+    if (!own.contains(NATIVE_ACCESS)) {
+      command.add(NATIVE_ACCESS);
+    }
+    command.addAll(more);
+    return builder(command, main);
+  }
 
   /**
    * The process that runs a class of this program's class path.
@@ -38,23 +67,60 @@ public final class ChildJvm {
    * @param file the model it is to work on; a small one wants a quick start
    */
   public static ProcessBuilder of(Class<?> main, Path file) {
-    var command = new ArrayList<String>();
-    if (Files.isExecutable(SHELL)) {
-      // Java cannot limit the core that the kernel writes when native code aborts; a shell can.
-      command.addAll(List.of(SHELL.toString(), "-c", "ulimit -c 0; exec \"$@\"", "modeltracer"));
-    }
-    command.add(java());
+    var command = new ArrayList<String>(withoutCore());
     command.addAll(NO_TRACES);
     command.addAll(SHORT_LIFE);
     if (file.toFile().length() < SMALL_FILE) {
       command.add(QUICK_COMPILER);
     }
-    command.add("--enable-native-access=ALL-UNNAMED");
+    command.add(NATIVE_ACCESS);
     aotCache().forEach(command::add);
     String home = System.getProperty("modeltracer.home");
     if (home != null) {
       command.add("-Dmodeltracer.home=" + home);
     }
+    return builder(command, main);
+  }
+
+  /** The options of Java's that this process was started with. */
+  private static List<String> options() {
+    // The bean knows them everywhere, and costs a tenth of a second.
+    List<String> typed = typed();
+    return typed.isEmpty() ? ManagementFactory.getRuntimeMXBean().getInputArguments() : typed;
+  }
+
+  /** The options on the command line, where Linux shows it and they are all; else none. */
+  private static List<String> typed() {
+    var options = new ArrayList<String>();
+    if (System.getenv("JAVA_TOOL_OPTIONS") != null || System.getenv("JDK_JAVA_OPTIONS") != null) {
+      return options;
+    }
+    try {
+      String[] words = Files.readString(Path.of("/proc/self/cmdline")).split("\0");
+      for (int i = 1; i < words.length && !words[i].equals("-jar"); i++) {
+        if (words[i].equals("-cp") || words[i].equals("-classpath")) {
+          i++;
+        } else if (words[i].startsWith("-") && words[i].matches("-([DX].*|-.*=.*|ea|esa)")) {
+          options.add(words[i]);
+        } else {
+          return words[i].matches("[-@].*") ? List.of() : options;
+        }
+      }
+      return options;
+    } catch (IOException e) {
+      return List.of();
+    }
+  }
+
+  /** Java, started so that the kernel writes no core when native code aborts. */
+  private static List<String> withoutCore() {
+    // Java cannot limit that; a shell can.
+    return Files.isExecutable(SHELL)
+        ? List.of(SHELL.toString(), "-c", "ulimit -c 0; exec \"$@\"", "modeltracer", java())
+        : List.of(java());
+  }
+
+  private static ProcessBuilder builder(List<String> command, Class<?> main) {
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
     var builder = new ProcessBuilder(command);
     // Else a failed assertion in ggml forks the JVM and starts a debugger.

@@ -47,6 +47,11 @@ public final class RunDescription {
     return prompts;
   }
 
+  /** Whether the file's hash is known, so that describing does not wait for it. */
+  public boolean ready() {
+    return hashes.isDone();
+  }
+
   /** Puts all of it into the tracer's summary, with the time since this was made. */
   public void describe(ModelTracer tracer) {
     tracer.describe(SummaryField.TOOL, tool());

@@ -197,6 +197,42 @@ class LoadChecksTest {
   }
 
   @Test
+  void groupsOfExpertsAndTheirGate() {
+    more =
+        file ->
+            file.u32("toy.expert_count", 4)
+                .u32("toy.expert_used_count", 2)
+                .u32("toy.expert_group_count", 3);
+    assertProblem("toy.expert_group_count is 3: it must divide the expert_count, 4");
+    more = file -> file.u32("toy.expert_gating_func", 99);
+    assertProblem("toy.expert_gating_func is 99: it must be 0 to 4");
+  }
+
+  @Test
+  void whatLlamaAssertsOfPositionsAndLayers() {
+    more = file -> file.u32("toy.rope.dimension_count", 7);
+    assertProblem("toy.rope.dimension_count is 7: it must be even");
+    more = file -> file.text("toy.rope.scaling.type", "sideways");
+    assertProblem("toy.rope.scaling.type is sideways: it must be one of none, linear, yarn");
+    more = file -> file.u32("toy.nextn_predict_layers", 2);
+    assertProblem("toy.nextn_predict_layers is 2: it must be below the block_count, 2");
+    more = file -> file.u32("toy.token_type_count", 2_000_000_000);
+    assertProblem("toy.token_type_count is 2000000000: it must be 0 to 65536");
+  }
+
+  @Test
+  void weightsAreNoWholeNumbers() {
+    for (int type : new int[] {24, 25, 26, 27, 28}) {
+      more = file -> file.line("blk.1.ffn_up.weight", type, 96, 8).pad(type > 26 ? 64 : 32);
+      assertThat(LoadChecks.problems(model()))
+          .singleElement()
+          .extracting(LoadChecks.Problem::message)
+          .asString()
+          .contains("which llama.cpp cannot multiply with");
+    }
+  }
+
+  @Test
   void anEmptyFileLacksEverything() {
     assertThat(LoadChecks.problems(new GgufBytes().read(directory)))
         .singleElement()

@@ -4,6 +4,7 @@ import java.util.List;
 import org.modeltracer.anomaly.AnomalyKind;
 import org.modeltracer.gguf.GgufException;
 import org.modeltracer.llama.LlamaException;
+import org.modeltracer.process.JavaError;
 
 /** A question that the gate asks of a model file. Stateless; the subject holds what is shared. */
 public abstract class Check {
@@ -54,9 +55,8 @@ public abstract class Check {
       return CheckResult.of(id(), Verdict.ERROR, String.valueOf(e.getMessage()));
     } catch (StackOverflowError e) {
       return CheckResult.of(id(), Verdict.ERROR, "the file makes this check recurse too deeply");
-    } catch (OutOfMemoryError e) {
-      return CheckResult.of(
-          id(), Verdict.ERROR, "the check needs more memory than its process may take");
+    } catch (Error e) {
+      return CheckResult.of(id(), Verdict.ERROR, JavaError.words(e));
     } catch (RuntimeException e) {
       return CheckResult.of(id(), Verdict.ERROR, internal(e));
     }

@@ -1,0 +1,75 @@
+package org.modeltracer.cli;
+
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import org.modeltracer.model.VisibleText;
+import org.modeltracer.process.JavaError;
+import org.modeltracer.process.SupervisedProgram;
+
+/**
+ * Where the program begins: commands that load a model run in a process that may go down with it.
+ *
+ * <p>Which they are is decided from the words alone. The process that waits loads next to nothing,
+ * so that it costs next to nothing; {@link Main}, with all options, begins in the other.
+ */
+public final class Launch {
+  private static final int FAILURE = 5;
+
+  /** {@code check} has workers of its own, and a word that is no command loads nothing. */
+  private static final Set<String> LOADING =
+      Set.of("run", "demo", "inspect", "heads", "diff", "attention", "lens", "export", "bench");
+
+  private static final Set<String> LOADING_NOTHING =
+      Set.of("--in-process", "-h", "--help", "-V", "--version");
+
+  private Launch() {}
+
+  /** Runs the program and ends the process with its exit code. */
+  public static void main(String[] args) {
+    try {
+      if (!SupervisedProgram.watched() && supervised(args)) {
+        System.exit(supervise(args));
+      }
+      Main.main(args);
+    } catch (Error e) {
+      // What would say it better may be what cannot be loaded.
+      System.err.println("modeltracer: Java failed, are there memory and open files left? " + e);
+      SupervisedProgram.exit(FAILURE);
+    }
+  }
+
+  /** Whether a command line is for a process of its own. */
+  static boolean supervised(String... args) {
+    if (args.length == 0 || !LOADING.contains(args[0])) {
+      return false;
+    }
+    List<String> words = Arrays.asList(args);
+    int files = words.indexOf("--");
+    for (String word : files < 0 ? words : words.subList(0, files)) {
+      if (LOADING_NOTHING.contains(word)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Runs the program in a process of its own; returns its exit code. */
+  private static int supervise(String... args) {
+    String words;
+    try {
+      SupervisedProgram.End end = SupervisedProgram.run(Launch.class, Arrays.asList(args));
+      if (end.crash() == null) {
+        return end.code();
+      }
+      words = end.crash();
+    } catch (IOException e) {
+      words = "cannot start a process for the model (--in-process does without): " + e.getMessage();
+    } catch (Error e) {
+      words = JavaError.words(e);
+    }
+    System.err.println("modeltracer: " + VisibleText.line(words));
+    return FAILURE;
+  }
+}

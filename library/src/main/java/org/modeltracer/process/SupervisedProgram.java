@@ -1,0 +1,163 @@
+package org.modeltracer.process;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A program that runs native code in a process of its own, with this process's arguments, streams
+ * and terminal, so that its crash is an answer and not the end.
+ *
+ * <p>The program's class is started again with {@link #watched} true; it ends by {@link #exit}. A
+ * crash leaves no report and no core. Signals to either process end both, and so does the death of
+ * the one that watches.
+ */
+public final class SupervisedProgram {
+  /**
+   * How the program ended.
+   *
+   * @param code its exit code; of a program that went down, that of its process
+   * @param crash in one line what went down and where; null when the program ended by itself
+   */
+  public record End(int code, @Nullable String crash) {}
+
+  /** Property of a watched process: the id of the one that watches. */
+  private static final String PARENT = "modeltracer.parent";
+
+  /** Exit codes of a JVM that SIGHUP, SIGINT or SIGTERM has ended, tidily. */
+  private static final Set<Integer> ENDED_FROM_OUTSIDE = Set.of(129, 130, 143);
+
+  private static final int PATIENCE_SECONDS = 30;
+  private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
+
+  private SupervisedProgram() {}
+
+  /** Whether this process is the one that is watched. */
+  public static boolean watched() {
+    return System.getProperty(PARENT) != null;
+  }
+
+  /**
+   * Runs a program and waits for its end.
+   *
+   * @throws IOException when no process can be started
+   */
+  public static End run(Class<?> main, List<String> arguments) throws IOException {
+    Path file = Files.createTempFile("modeltracer", ".trail");
+    try {
+      Trail trail = Trail.in(file);
+      ProcessBuilder builder =
+          ChildJvm.again(
+              main,
+              List.of(
+                  "-D" + Trail.FILE + "=" + file,
+                  "-D" + PARENT + "=" + ProcessHandle.current().pid()));
+      builder.command().addAll(arguments);
+      return end(builder.inheritIO().start(), trail);
+    } finally {
+      Files.deleteIfExists(file);
+    }
+  }
+
+  private static End end(Process process, Trail trail) {
+    var onExit = new Thread(() -> endWith(process), "supervised");
+    try {
+      Runtime.getRuntime().addShutdownHook(onExit);
+    } catch (IllegalStateException goingDown) {
+      process.destroy();
+    }
+    int code = waitFor(process);
+    try {
+      Runtime.getRuntime().removeShutdownHook(onExit);
+    } catch (IllegalStateException goingDown) {
+      // The signal that ends this process is the program's end, too.
+      return new End(code, null);
+    }
+    OptionalInt meant = trail.ended();
+    boolean tidy = meant.isPresent() && meant.getAsInt() == code;
+    return new End(code, tidy || ENDED_FROM_OUTSIDE.contains(code) ? null : crash(code, trail));
+  }
+
+  private static int waitFor(Process process) {
+    while (true) {
+      try {
+        return process.waitFor();
+      } catch (InterruptedException e) {
+        process.destroy();
+      }
+    }
+  }
+
+  /** The terminal signals both processes; who signals this one alone means both, too. */
+  private static void endWith(Process process) {
+    process.destroy();
+    try {
+      if (!process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+        process.destroyForcibly();
+      }
+    } catch (InterruptedException e) {
+      process.destroyForcibly();
+    }
+  }
+
+  private static String crash(int code, Trail trail) {
+    if (!trail.begun()) {
+      return "Java cannot start a second time, for the model (exit code %d): is there memory, and"
+              .formatted(code)
+          + " are processes left (ulimit -v, -u)? --in-process does without";
+    }
+    // Java ends with 1 where it would have reported a crash, had it not been told to be silent.
+    String how =
+        ExitStatus.signal(code).orElse(code == 1 ? "invalid memory access" : "exit code " + code);
+    String where = trail.where();
+    String saved = trail.results().map(at -> "; what was found until then is in " + at).orElse("");
+    return where.isEmpty()
+        ? "the process with llama.cpp went down (" + how + ")" + saved
+        : "the process with llama.cpp went down (%s) %s%s".formatted(how, where, saved);
+  }
+
+  /**
+   * Has this process end when the one that watches it is gone: it would go on for nobody. Work in
+   * progress is told as by a signal, and has half a minute.
+   */
+  public static void follow() {
+    long parent = Long.getLong(PARENT, -1);
+    if (parent >= 0) {
+      Thread.ofPlatform().daemon().name("parent").start(() -> follow(parent));
+    }
+  }
+
+  private static void follow(long parent) {
+    while (ProcessHandle.current().parent().map(ProcessHandle::pid).orElse(-1L) == parent) {
+      LockSupport.parkNanos(LOOK_NANOS);
+    }
+    Thread.ofPlatform()
+        .daemon()
+        .start(
+            () -> {
+              LockSupport.parkNanos(TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS));
+              Runtime.getRuntime().halt(MessageChannel.NO_PARENT);
+            });
+    System.exit(MessageChannel.NO_PARENT);
+  }
+
+  /** Ends this process on purpose; what else ends it is a crash. */
+  public static void exit(int code) {
+    if (watched()) {
+      Trail.own().end(code);
+    }
+    System.exit(code);
+  }
+
+  /** Ends this process on purpose and at once, without tidying up. */
+  public static void halt(int code) {
+    Trail.own().end(code);
+    Runtime.getRuntime().halt(code);
+  }
+}

@@ -60,6 +60,7 @@ class BoundsTest {
     var command = new ArrayList<String>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-Xmx64m", "-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED"));
+    command.add("-Dmodeltracer.home=" + System.getProperty("modeltracer.home"));
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
     command.addAll(List.of("check", "--only", "file", "--out", folder.toString()));
     command.addAll(List.of("--sarif", folder.resolve("sarif.json").toString()));

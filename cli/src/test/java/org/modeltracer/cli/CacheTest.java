@@ -125,7 +125,7 @@ class CacheTest {
     Path mamba = TinyModels.of("mamba").write(folder);
     for (String option : new String[] {"--context-shift", "--cache-reuse=4"}) {
       Cli cli = Cli.run("run", "-m", mamba, "--tokens", "1,2", "-n", 1, option, "--out", folder);
-      assertThat(cli.code()).isEqualTo(2);
+      assertThat(cli.code()).as(cli.err()).isEqualTo(2);
       UsageTest.assertOneLine(cli);
       assertThat(cli.message()).contains(option.split("=")[0] + ": positions in this model's");
     }

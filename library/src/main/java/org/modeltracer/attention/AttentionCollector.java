@@ -58,7 +58,7 @@ public final class AttentionCollector implements TraceListener {
         new QuerySample(count, bounds.sampleBytes(), q -> 4L * count * (q + 1), options.seed());
     this.outputs = new HeadOutputs(count, options);
     this.copies = new CopyDistances(bounds.maxPositions());
-    this.positions = Math.clamp(COUNTERS / (72L * count), 1, bounds.maxPositions());
+    this.positions = Math.clamp(COUNTERS / (72L * Math.max(1, count)), 1, bounds.maxPositions());
     this.measure = new RowMeasure(options.thresholds());
   }
 

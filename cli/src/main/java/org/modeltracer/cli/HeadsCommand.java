@@ -2,12 +2,18 @@ package org.modeltracer.cli;
 
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.attention.AttentionOptions;
+import org.modeltracer.attention.report.TwoWayHead;
+import org.modeltracer.cli.terminal.AttentionReport;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.HeadScoresReport;
 import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.heads.AttentionTrace;
 import org.modeltracer.heads.HeadProbe;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.Vocabulary;
@@ -84,25 +90,54 @@ final class HeadsCommand implements Callable<Integer> {
                     sequences,
                     text,
                     (done, all) -> terminal.progress("probe", done, all));
-        tell(result, loaded, terminal);
+        String name = loaded.file().path().getFileName().toString();
+        if (result.scores().isEmpty()) {
+          tellBothWays(name, result, bothWays(loaded, session, tracer, text), terminal);
+        } else {
+          tell(name, result, terminal);
+        }
         broken.complain();
       }
       return ExitCode.PASS.code();
     }
   }
 
-  private void tell(HeadProbe.Result result, LoadedModel loaded, Terminal terminal) {
-    if (result.scores().isEmpty()) {
-      throw new CliException(
-          ExitCode.NOTHING,
-          "no head to score: this model has no causal attention by softmax in any layer;"
-              + " 'attention' measures heads that see both ways");
-    }
+  private void tell(String name, HeadProbe.Result result, Terminal terminal) {
     var report = new HeadScoresReport(result);
     if (json) {
       terminal.print(Json.pretty(report.toJson()));
     } else {
-      report.print(loaded.file().path().getFileName().toString(), terminal);
+      report.print(name, terminal);
+    }
+  }
+
+  /** Heads of an encoder on the text: the random tokens ask what only a causal head can answer. */
+  private static List<TwoWayHead> bothWays(
+      LoadedModel loaded, TracedSession session, ModelTracer tracer, int[] text) {
+    if (text.length == 0) {
+      return List.of();
+    }
+    var trace = new AttentionTrace(loaded.model(), loaded.file(), AttentionOptions.defaults(), 0);
+    trace.attach(tracer, session);
+    trace.begin(text);
+    session.evaluate(text, false);
+    return trace.analysis().twoWayHeads();
+  }
+
+  private void tellBothWays(
+      String name, HeadProbe.Result result, List<TwoWayHead> heads, Terminal terminal) {
+    if (heads.isEmpty()) {
+      throw new CliException(
+          ExitCode.NOTHING, "no head to score: no layer of this model attends by softmax");
+    }
+    if (json) {
+      Map<String, Object> all = new HeadScoresReport(result).toJson();
+      all.put("two_way_heads", heads);
+      terminal.print(Json.pretty(all));
+    } else {
+      terminal.println(
+          terminal.styled("bold", name) + "  a text of %d tokens".formatted(result.textTokens()));
+      AttentionReport.twoWay(heads, terminal);
     }
   }
 

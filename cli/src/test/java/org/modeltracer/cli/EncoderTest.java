@@ -92,10 +92,15 @@ class EncoderTest {
 
   @Test
   void otherCommandsSayWhatTheyCanDo() throws IOException {
-    Cli heads = Cli.run("heads", "-m", MODEL);
-    assertThat(heads.code()).isEqualTo(4);
-    assertThat(heads.err().lines()).hasSize(1);
-    assertThat(heads.err()).contains("'attention' measures heads that see both ways");
+    Cli heads = Cli.run("heads", "-m", MODEL, "--sequences", 1);
+    assertThat(heads.code()).as(heads.err()).isZero();
+    assertThat(heads.out())
+        .containsPattern("L0H2 +previous token")
+        .containsPattern("L1H8 +next token")
+        .containsPattern("L1H11 +first token");
+    JsonNode json = Cli.run("heads", "-m", MODEL, "--sequences", 1, "--json").json();
+    assertThat(json.get("heads")).isEmpty();
+    assertThat(json.get("two_way_heads")).hasSize(24);
     Cli lens = Cli.run("lens", "-m", MODEL, "-p", TEXT);
     assertThat(lens.code()).isNotZero();
     assertThat(lens.err().lines()).hasSize(1);

@@ -35,7 +35,7 @@ public final class AttentionReport {
     if (!analysis.attentionWeights().isEmpty()) {
       HeadMap.of(analysis, terminal).print();
     }
-    twoWay(analysis.twoWayHeads());
+    twoWay(analysis.twoWayHeads(), terminal);
     patterns(analysis.attentionPatterns());
     clusters(analysis.headSpecialization().headClusters());
     redundancy(analysis.headSpecialization().redundancyAnalysis());
@@ -49,13 +49,17 @@ public final class AttentionReport {
                 terminal.println(terminal.styled("faint", "absent: " + field + ": " + reason)));
   }
 
-  private void twoWay(List<TwoWayHead> heads) {
+  /** Lists heads of layers in which tokens see later ones too. */
+  public static void twoWay(List<TwoWayHead> heads, Terminal terminal) {
     if (heads.isEmpty()) {
       return;
     }
-    title(
-        "Heads that see both ways: mean weight on the previous, the next, the own, the first"
-            + " token");
+    terminal.println("");
+    terminal.println(
+        terminal.styled(
+            "bold",
+            "Heads that see both ways: mean weight on the previous, the next, the own, the first"
+                + " token"));
     for (TwoWayHead head : heads) {
       TwoWayHead.Label label = head.twoWayLabel();
       TwoWayMeans means = head.means();

@@ -54,7 +54,7 @@ class MutantTest {
     int processes = Sample.times(3, Integer.MAX_VALUE);
     int whole = 0;
     var random = new Random(SEED);
-    for (int i = 0; i < Sample.times(90, 10_000); i++) {
+    for (int i = 0; i < Sample.times(60, 10_000); i++) {
       Path model = models.get(random.nextInt(models.size()));
       long seed = random.nextLong();
       String command = COMMANDS.get(i % COMMANDS.size());

@@ -157,7 +157,7 @@ class SupervisionTest {
   @Test
   void endedFromOutsideAtAnyMoment() throws Exception {
     var random = new Random(SEED);
-    for (int i = 0; i < Sample.times(4, 200); i++) {
+    for (int i = 0; i < Sample.times(2, 200); i++) {
       String signal = List.of("KILL", "TERM", "INT").get(i % 3);
       String words = i % 2 == 0 ? "run -n 16000 -c 16384 -t 1 -p the -m " : "check -m ";
       Process program = start((words + model() + " --out out").split(" "));

@@ -27,7 +27,7 @@ import org.modeltracer.trace.Json;
 class GateHealthyTest {
   static List<Path> models() throws IOException {
     try (var files = Files.list(Path.of("models"))) {
-      return Sample.of(files.filter(f -> f.toString().endsWith(".gguf")).sorted().toList(), 3);
+      return Sample.of(files.filter(f -> f.toString().endsWith(".gguf")).sorted().toList(), 2);
     }
   }
 
@@ -46,7 +46,7 @@ class GateHealthyTest {
   }
 
   static List<Path> architectures() {
-    return Sample.of(Architectures.all(), 3);
+    return Sample.of(Architectures.all(), 2);
   }
 
   /**
@@ -72,7 +72,7 @@ class GateHealthyTest {
             Arguments.of("tinyllama-mha-f32", "tinyllama-gqa-f16", false),
             Arguments.of("tinyllama-mha-Q8_0", "tinyllama-mha-f32", true),
             Arguments.of("tinyllama-mha-f16", "tinyllama-mha-f32", true));
-    return all.subList(0, Sample.times(3, all.size()));
+    return all.subList(0, Sample.times(2, all.size()));
   }
 
   @ParameterizedTest

@@ -36,7 +36,7 @@ class HealthyModelsTest {
           "tinyllama-mha-f32");
 
   static List<Arguments> runs() {
-    return Sample.of(all().toList(), 16);
+    return Sample.of(all().toList(), 10);
   }
 
   private static Stream<Arguments> all() {

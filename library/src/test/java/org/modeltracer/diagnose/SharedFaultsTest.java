@@ -64,7 +64,7 @@ class SharedFaultsTest {
         }
       }
     }
-    return Sample.of(runs, 40);
+    return Sample.of(runs, 25);
   }
 
   @ParameterizedTest(name = "{0} {3}, cache {1}, flash {2}, token by token {4}")

@@ -199,7 +199,7 @@ class CacheStateTest {
   }
 
   static List<Arguments> sampledSettings() {
-    return Sample.of(settings().toList(), 4);
+    return Sample.of(settings().toList(), 3);
   }
 
   /** Generations longer than the context, the same text again, and texts that begin with it. */

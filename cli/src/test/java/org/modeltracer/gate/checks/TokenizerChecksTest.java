@@ -48,7 +48,7 @@ class TokenizerChecksTest {
   }
 
   static List<Path> sampledModels() throws IOException {
-    return Sample.of(models().toList(), 4);
+    return Sample.of(models().toList(), 3);
   }
 
   @ParameterizedTest

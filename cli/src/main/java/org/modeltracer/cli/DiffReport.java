@@ -79,12 +79,7 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
   private void scaled(@Nullable NodeError first) {
     if (first != null) {
       terminal.println(
-          terminal.styled("@|bold,red wrong scale|@  ")
-              + "%s is %.3g times the reference's%s"
-                  .formatted(
-                      name(first),
-                      first.own().scale(),
-                      first.weight() == null ? "" : ", by " + first.weight()));
+          terminal.styled("@|bold,red wrong scale|@  ") + first.scaleInWords(name(first)));
       terminal.println("");
     }
   }

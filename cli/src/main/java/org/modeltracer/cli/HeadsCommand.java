@@ -2,12 +2,11 @@ package org.modeltracer.cli;
 
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.AttentionOptions;
-import org.modeltracer.attention.report.TwoWayHead;
+import org.modeltracer.attention.report.AttentionAnalysis;
 import org.modeltracer.cli.terminal.AttentionReport;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
@@ -112,32 +111,31 @@ final class HeadsCommand implements Callable<Integer> {
   }
 
   /** Heads of an encoder on the text: the random tokens ask what only a causal head can answer. */
-  private static List<TwoWayHead> bothWays(
+  private static AttentionAnalysis bothWays(
       LoadedModel loaded, TracedSession session, ModelTracer tracer, int[] text) {
-    if (text.length == 0) {
-      return List.of();
-    }
     var trace = new AttentionTrace(loaded.model(), loaded.file(), AttentionOptions.defaults(), 0);
     trace.attach(tracer, session);
-    trace.begin(text);
-    session.evaluate(text, false);
-    return trace.analysis().twoWayHeads();
+    if (text.length > 0) {
+      trace.begin(text);
+      session.evaluate(text, false);
+    }
+    return trace.analysis();
   }
 
   private void tellBothWays(
-      String name, HeadProbe.Result result, List<TwoWayHead> heads, Terminal terminal) {
-    if (heads.isEmpty()) {
+      String name, HeadProbe.Result result, AttentionAnalysis analysis, Terminal terminal) {
+    if (analysis.twoWayHeads().isEmpty()) {
       throw new CliException(
           ExitCode.NOTHING, "no head to score: no layer of this model attends by softmax");
     }
     if (json) {
       Map<String, Object> all = new HeadScoresReport(result).toJson();
-      all.put("two_way_heads", heads);
+      all.put("two_way_heads", analysis.twoWayHeads());
       terminal.print(Json.pretty(all));
     } else {
       terminal.println(
           terminal.styled("bold", name) + "  a text of %d tokens".formatted(result.textTokens()));
-      AttentionReport.twoWay(heads, terminal);
+      new AttentionReport(analysis, terminal).twoWay();
     }
   }
 

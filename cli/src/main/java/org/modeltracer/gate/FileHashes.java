@@ -30,24 +30,21 @@ public record FileHashes(
     if (!Files.isRegularFile(file)) {
       return NONE;
     }
-    Map<String, String> files = compute(() -> files(file), deadline);
-    Map<String, String> tensors = compute(() -> Hashes.tensors(GgufFile.read(file)), deadline);
+    GgufFile model = compute(() -> GgufFile.read(file), deadline);
+    Map<String, String> files =
+        compute(
+            () ->
+                model == null
+                    ? Map.of(file.getFileName().toString(), Hashes.file(file))
+                    : Hashes.files(model),
+            deadline);
+    Map<String, String> tensors =
+        model == null ? null : compute(() -> Hashes.tensors(model), deadline);
     return new FileHashes(files, tensors, deadline.passed());
   }
 
-  private static Map<String, String> files(Path file) {
-    GgufFile model;
-    try {
-      model = GgufFile.read(file);
-    } catch (GgufException unsound) {
-      return Map.of(file.getFileName().toString(), Hashes.file(file));
-    }
-    return Hashes.files(model);
-  }
-
   /** Null when it cannot be computed, or not in time. */
-  private static @Nullable Map<String, String> compute(
-      Callable<Map<String, String>> work, Deadline deadline) {
+  private static <T> @Nullable T compute(Callable<T> work, Deadline deadline) {
     try {
       return deadline.await("hashes", work);
     } catch (TimeoutException late) {

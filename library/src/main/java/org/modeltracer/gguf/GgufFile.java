@@ -127,7 +127,11 @@ public final class GgufFile {
 
   /** Whether tokens see earlier ones only; an encoder's see all of the text. */
   public boolean causal() {
-    return metadata.bool(architecture().orElse("") + ".attention.causal").orElse(true);
+    String architecture = architecture().orElse("");
+    // T5's encoder by itself does not say so: it has no decoder to be told from.
+    return metadata
+        .bool(architecture + ".attention.causal")
+        .orElse(!architecture.equals("t5encoder"));
   }
 
   /** How the file makes one embedding of a text; empty where it makes none. */

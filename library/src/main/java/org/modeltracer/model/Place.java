@@ -1,5 +1,8 @@
 package org.modeltracer.model;
 
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,6 +24,19 @@ public record Place(Site site, int layer) {
 
   /** What is no known place. */
   public static final Place NOWHERE = new Place(Site.OTHER, AFTER_LAYERS);
+
+  /**
+   * Where, among a model's places, the states are that logits, or the embedding of a text, are made
+   * of: after the last norm, or, where there is none, after the last layer.
+   */
+  public static Optional<Place> lastState(Collection<Place> places) {
+    var normed = new Place(Site.FINAL_NORM, AFTER_LAYERS);
+    return places.contains(normed)
+        ? Optional.of(normed)
+        : places.stream()
+            .filter(place -> place.site() == Site.LAYER_OUT)
+            .max(Comparator.comparingInt(Place::layer));
+  }
 
   /** Layer index, -1 for the embedding, null for what belongs to no layer. */
   public @Nullable Integer layerOrNull() {

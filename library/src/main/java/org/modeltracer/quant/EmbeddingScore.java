@@ -7,8 +7,8 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.QuantizationLevel;
 import org.modeltracer.anomaly.Thresholds;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.model.Place;
 import org.modeltracer.model.Pooling;
-import org.modeltracer.model.Site;
 import org.modeltracer.model.TextEmbedding;
 
 /** Gathers the embeddings that two models make of the same texts, each as its own file says. */
@@ -35,16 +35,10 @@ final class EmbeddingScore {
   static @Nullable EmbeddingScore of(GgufFile reference, GgufFile other, List<NodePair> pairs) {
     Pooling one = reference.pooling().orElse(null);
     Pooling two = other.pooling().orElse(null);
+    Place state =
+        Place.lastState(pairs.stream().map(p -> p.reference().place()).toList()).orElse(null);
     NodePair last =
-        pairs.stream()
-            .filter(p -> p.reference().place().site() == Site.FINAL_NORM)
-            .findFirst()
-            .or(
-                () ->
-                    pairs.stream()
-                        .filter(p -> p.reference().place().site() == Site.LAYER_OUT)
-                        .max(Comparator.comparingInt(p -> p.reference().place().layer())))
-            .orElse(null);
+        pairs.stream().filter(p -> p.reference().place().equals(state)).findFirst().orElse(null);
     return one == null || two == null || last == null
         ? null
         : new EmbeddingScore(one, two, last.index());

@@ -61,6 +61,16 @@ public record NodeError(
     return local != null ? local : accumulated;
   }
 
+  /**
+   * Its factor in words: {@code result_norm is 9.50 times the reference's, by output_norm.weight}.
+   *
+   * @param name what to call it
+   */
+  public String scaleInWords(String name) {
+    return "%s is %.3g times the reference's%s"
+        .formatted(name, own().scale(), weight == null ? "" : ", by " + weight);
+  }
+
   /** Whether its own error is a factor, more than anything else. */
   boolean scaled() {
     return own().scaled();

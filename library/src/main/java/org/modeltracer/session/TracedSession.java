@@ -17,7 +17,6 @@ import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.model.Place;
-import org.modeltracer.model.Site;
 import org.modeltracer.model.Subscription;
 import org.modeltracer.probe.ForwardProbe;
 import org.modeltracer.probe.NodeTap;
@@ -304,13 +303,7 @@ public final class TracedSession implements AutoCloseable {
 
   /** Where the states are that logits, or the embedding of a text, are made of. */
   public Optional<Place> lastState() {
-    var last = new Place(Site.FINAL_NORM, Place.AFTER_LAYERS);
-    return survey.node(last).isPresent()
-        ? Optional.of(last)
-        : survey.layers().stream()
-            .map(layer -> new Place(Site.LAYER_OUT, layer))
-            .filter(place -> survey.node(place).isPresent())
-            .reduce((a, b) -> b);
+    return Place.lastState(sites().stream().map(FoundSite::place).toList());
   }
 
   /**

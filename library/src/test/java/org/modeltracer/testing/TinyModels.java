@@ -257,17 +257,30 @@ public final class TinyModels {
     m.number("attention.relative_buckets_count", 32).number("decoder_start_token_id", 0);
     m.norm("enc.output_norm.weight", WIDTH).norm("dec.output_norm.weight", WIDTH);
     for (int l = 0; l < LAYERS; l++) {
-      for (String side : List.of("enc.blk." + l + ".", "dec.blk." + l + ".")) {
-        attention(m.norm(side + "attn_norm.weight", WIDTH), side + "attn_");
-        m.tensor(side + "attn_rel_b.weight", 0, 0.5, HEADS, 32);
-        m.norm(side + "ffn_norm.weight", WIDTH)
-            .weight(side + "ffn_up.weight", WIDTH, HIDDEN)
-            .weight(side + "ffn_down.weight", HIDDEN, WIDTH);
-      }
+      t5block(m, "enc.blk." + l + ".");
+      t5block(m, "dec.blk." + l + ".");
       String cross = "dec.blk." + l + ".cross_attn_";
       attention(m.norm(cross + "norm.weight", WIDTH), cross);
     }
     return m.weight("output.weight", WIDTH, VOCABULARY);
+  }
+
+  /** T5's encoder by itself, which embeds texts; b4916 cannot run it. */
+  public static TinyModel t5encoder() {
+    TinyModel m = start("t5encoder", HEADS).real("attention.layer_norm_rms_epsilon", 1e-5f);
+    m.number("attention.relative_buckets_count", 32).norm("enc.output_norm.weight", WIDTH);
+    for (int l = 0; l < LAYERS; l++) {
+      t5block(m, "enc.blk." + l + ".");
+    }
+    return m;
+  }
+
+  private static void t5block(TinyModel m, String block) {
+    attention(m.norm(block + "attn_norm.weight", WIDTH), block + "attn_");
+    m.tensor(block + "attn_rel_b.weight", 0, 0.5, HEADS, 32);
+    m.norm(block + "ffn_norm.weight", WIDTH)
+        .weight(block + "ffn_up.weight", WIDTH, HIDDEN)
+        .weight(block + "ffn_down.weight", HIDDEN, WIDTH);
   }
 
   private static TinyModel attention(TinyModel m, String prefix) {

@@ -62,7 +62,7 @@ public final class ExportPlan {
   private final Map<Integer, Long> widths = new TreeMap<>();
   private final Set<Integer> layers = new TreeSet<>();
   private long embeddingWidth;
-  private long finalWidth;
+  private final long stateWidth;
   private long vocabulary;
   private final @Nullable Pooling pooling;
 
@@ -87,6 +87,7 @@ public final class ExportPlan {
     this.wantedLayers = Set.copyOf(wantedLayers);
     this.wantedHeads = Set.copyOf(wantedHeads);
     sites.forEach(this::find);
+    stateWidth = stateWidth(sites);
     checkFilters(what);
     EnumSet.copyOf(what).forEach(this::plan);
     if (entries.isEmpty()) {
@@ -108,10 +109,19 @@ public final class ExportPlan {
               Math.toIntExact(shape.get(site.op().equals(Op.FLASH_ATTN_EXT.name()) ? 1 : 2)));
       case LAYER_OUT -> widths.put(place.layer(), shape.getFirst());
       case EMBEDDING -> embeddingWidth = shape.getFirst();
-      case FINAL_NORM -> finalWidth = shape.getFirst();
       case LOGITS -> vocabulary = shape.getFirst();
       default -> {}
     }
+  }
+
+  /** Numbers of a last state, 0 where there is none. */
+  private static long stateWidth(List<FoundSite> sites) {
+    Place last = Place.lastState(sites.stream().map(FoundSite::place).toList()).orElse(null);
+    return sites.stream()
+        .filter(site -> site.place().equals(last))
+        .mapToLong(site -> site.shape().getFirst())
+        .findFirst()
+        .orElse(0);
   }
 
   private void checkFilters(Set<What> what) {
@@ -151,8 +161,8 @@ public final class ExportPlan {
       case EMBEDDING -> {
         if (pooling == null) {
           notes.add("the model makes no embedding of a text: its file names no pooling_type");
-        } else if (width() > 0) {
-          add("embedding_pooled", what, null, NpyFile.Type.FLOAT32, width());
+        } else if (stateWidth > 0) {
+          add("embedding_pooled", what, null, NpyFile.Type.FLOAT32, stateWidth);
         } else {
           notes.add("no embedding of the text: the last states were not found in the graph");
         }
@@ -165,16 +175,6 @@ public final class ExportPlan {
         }
       }
     }
-  }
-
-  /** Numbers of a last state. */
-  private long width() {
-    return finalWidth > 0
-        ? finalWidth
-        : widths.entrySet().stream()
-            .max(Map.Entry.comparingByKey())
-            .map(Map.Entry::getValue)
-            .orElse(0L);
   }
 
   private void attention() {

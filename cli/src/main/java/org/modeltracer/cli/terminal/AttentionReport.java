@@ -35,7 +35,7 @@ public final class AttentionReport {
     if (!analysis.attentionWeights().isEmpty()) {
       HeadMap.of(analysis, terminal).print();
     }
-    twoWay(analysis.twoWayHeads(), terminal);
+    twoWay();
     patterns(analysis.attentionPatterns());
     clusters(analysis.headSpecialization().headClusters());
     redundancy(analysis.headSpecialization().redundancyAnalysis());
@@ -50,16 +50,14 @@ public final class AttentionReport {
   }
 
   /** Lists heads of layers in which tokens see later ones too. */
-  public static void twoWay(List<TwoWayHead> heads, Terminal terminal) {
+  public void twoWay() {
+    List<TwoWayHead> heads = analysis.twoWayHeads();
     if (heads.isEmpty()) {
       return;
     }
-    terminal.println("");
-    terminal.println(
-        terminal.styled(
-            "bold",
-            "Heads that see both ways: mean weight on the previous, the next, the own, the first"
-                + " token"));
+    title(
+        "Heads that see both ways: mean weight on the previous, the next, the own, the first"
+            + " token");
     for (TwoWayHead head : heads) {
       TwoWayHead.Label label = head.twoWayLabel();
       TwoWayMeans means = head.means();

@@ -22,29 +22,31 @@ final class BareRuns implements AutoCloseable {
   private final LlamaModel model;
   private final TracedSession session;
   private final List<int[]> prompts;
+  private final boolean readsAtOnce;
 
-  private BareRuns(LlamaModel model, TracedSession session, List<int[]> prompts) {
+  private BareRuns(
+      LlamaModel model, TracedSession session, List<int[]> prompts, boolean readsAtOnce) {
     this.model = model;
     this.session = session;
     this.prompts = prompts;
+    this.readsAtOnce = readsAtOnce;
   }
 
   /** Sets a context up for a subject's model. */
   static BareRuns open(Subject subject) {
     LlamaModel model = subject.model();
-    var options = SessionOptions.defaults().withContext(context(subject));
+    boolean atOnce = !subject.file().causal();
+    ContextOptions context = Prompts.context(subject);
+    var options =
+        SessionOptions.defaults()
+            // A text that is read at once may be read beside another.
+            .withContext(atOnce ? context.withSequences(2, true) : context);
     List<int[]> prompts =
         subject.prompts().tokens().stream()
             .map(ids -> Arrays.copyOf(ids, Math.min(LONGEST, ids.length)))
             .toList();
     var session = TracedSession.open(model, options, new ModelTracer(TracerConfig.disabled()));
-    return new BareRuns(model, session, prompts);
-  }
-
-  /** A model that reads all of a text at once may read another beside it. */
-  private static ContextOptions context(Subject subject) {
-    ContextOptions one = Prompts.context(subject);
-    return subject.file().causal() ? one : one.withSequences(2, true);
+    return new BareRuns(model, session, prompts, atOnce);
   }
 
   /** The prompts, each cut to what is run of it. */
@@ -74,12 +76,12 @@ final class BareRuns implements AutoCloseable {
 
   /** Whether each token sees all of a text, so that a text is always read at once. */
   boolean readsAtOnce() {
-    return !generates() && !session.context().cache().exists();
+    return readsAtOnce;
   }
 
   /** Refuses models that do not read token by token with a memory of what they have read. */
   void requireMemory() {
-    if (model.hasEncoder() && model.hasDecoder()) {
+    if (model.hasEncoder()) {
       throw new NotApplicable("this model's encoder reads all of a text at once");
     }
     if (!session.context().cache().exists()) {

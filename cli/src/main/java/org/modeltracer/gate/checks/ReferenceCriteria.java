@@ -66,11 +66,7 @@ public final class ReferenceCriteria {
     return of(
         node.place().layerOrNull(),
         node.weight() == null ? node.tensor() : node.weight(),
-        "%s is %.3g times the reference's%s"
-            .formatted(
-                node.name(),
-                node.own().scale(),
-                node.weight() == null ? "" : ", by " + node.weight()));
+        node.scaleInWords(node.name()));
   }
 
   /** Adds what is above its limit, or no number. */

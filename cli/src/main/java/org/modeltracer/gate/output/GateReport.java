@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.gate.Deadline;
 import org.modeltracer.gate.FileHashes;
 import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.checks.CheckResult;
@@ -25,15 +24,6 @@ public record GateReport(GateResult result, Map<String, Double> seconds, FileHas
   /** Copies the times. */
   public GateReport {
     seconds = Map.copyOf(seconds);
-  }
-
-  /** A report whose hashes are computed now, in the time that the policy allows. */
-  public GateReport(GateResult result, Map<String, Double> seconds) {
-    this(
-        result,
-        seconds,
-        FileHashes.of(
-            result.request().file(), Deadline.in(result.request().policy().budget().time())));
   }
 
   /** The short form, as {@code check --json} prints it; its schema is check.schema.json. */

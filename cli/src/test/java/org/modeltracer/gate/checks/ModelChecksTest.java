@@ -20,6 +20,7 @@ import org.modeltracer.gate.policy.PolicyFile;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
 import org.modeltracer.testing.Architectures;
+import org.modeltracer.testing.TinyModel;
 import org.modeltracer.testing.TinyModels;
 
 /** What the checks of the running model find, and where they cannot be asked. */
@@ -136,18 +137,28 @@ class ModelChecksTest {
 
   @Test
   void encodersHaveStatesForLogits() {
-    Path bert = TinyModels.of("bert").write(folder);
-    assertThat(ask("forward.finite", bert, Policies.PATIENT))
+    encoder(TinyModels.of("bert"));
+  }
+
+  /** It has a cache like a decoder's, and is no less an encoder. */
+  @Test
+  void soDoesOneOfADecoderThatIsNotThere() {
+    encoder(TinyModels.t5encoder());
+  }
+
+  private void encoder(TinyModel tiny) {
+    Path encoder = tiny.write(folder);
+    assertThat(ask("forward.finite", encoder, Policies.PATIENT))
         .extracting(CheckResult::verdict, CheckResult::message)
         .startsWith(Verdict.PASS);
     for (String check : List.of("determinism.repeat", "determinism.batch")) {
-      CheckResult result = ask(check, bert, Policies.PATIENT);
+      CheckResult result = ask(check, encoder, Policies.PATIENT);
       assertThat(result.verdict()).as(check + ": " + result.message()).isEqualTo(Verdict.PASS);
       assertThat((int) result.signals().get("positions")).as(check).isPositive();
       assertThat(result.signals()).as(check).containsEntry("same_top", null);
     }
     for (String check : List.of("generation.sanity", "kv.reuse")) {
-      CheckResult result = ask(check, bert, Policies.PATIENT);
+      CheckResult result = ask(check, encoder, Policies.PATIENT);
       assertThat(result.verdict()).as(check).isEqualTo(Verdict.SKIPPED);
       assertThat(result.message()).as(check).isNotBlank();
     }

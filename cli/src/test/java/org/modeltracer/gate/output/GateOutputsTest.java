@@ -28,6 +28,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.gate.Baseline;
+import org.modeltracer.gate.Deadline;
+import org.modeltracer.gate.FileHashes;
 import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.Judged;
 import org.modeltracer.gate.Schemas;
@@ -69,9 +71,14 @@ class GateOutputsTest {
   private static final Evidence NAN =
       new Evidence("nan", Severity.CRITICAL, NASTY, "blk.2.ffn_down.weight", "MUL_MAT", 2, 4711L);
 
+  private static GateReport report(GateResult result, Map<String, Double> seconds) {
+    Deadline deadline = Deadline.in(result.request().policy().budget().time());
+    return new GateReport(result, seconds, FileHashes.of(result.request().file(), deadline));
+  }
+
   /** One of everything, with text that no format likes. */
   private static GateReport everything() {
-    return new GateReport(
+    return report(
         judgement(
             result("file.structure", Verdict.PASS, "12 tensors"),
             result(
@@ -186,7 +193,7 @@ class GateOutputsTest {
         .contains("title=modeltracer file.data::")
         .contains("%0A::error")
         .contains("50%25");
-    assertThat(Annotations.of(new GateReport(judgement(), Map.of()))).isEmpty();
+    assertThat(Annotations.of(report(judgement(), Map.of()))).isEmpty();
   }
 
   @Test
@@ -245,7 +252,7 @@ class GateOutputsTest {
     var top1 = new CheckResult("kv.reuse", Verdict.FAIL, Map.of("same_top1", 0.5), "x", List.of());
     Baseline better =
         baseline(
-            new GateReport(
+            report(
                 judgement(
                     new CheckResult(
                         "kv.reuse", Verdict.FAIL, Map.of("same_top1", 0.9), "x", List.of())),
@@ -256,7 +263,7 @@ class GateOutputsTest {
   @Test
   void aFileThatCannotBeLoadedIsNeverForgiven() {
     var broken = judgement(result("file.structure", Verdict.FAIL, "magic"));
-    assertThat(baseline(new GateReport(broken, Map.of())).forgive(broken).unreadable()).isTrue();
+    assertThat(baseline(report(broken, Map.of())).forgive(broken).unreadable()).isTrue();
   }
 
   @Test

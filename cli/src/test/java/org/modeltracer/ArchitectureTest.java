@@ -70,7 +70,8 @@ class ArchitectureTest {
               room("diagnose"),
               room("heads"),
               room("lens"),
-              room("quant")),
+              room("language"),
+              room("quant", "language")),
           new Floor(
               "answers",
               "what people and CI read",
@@ -244,7 +245,7 @@ class ArchitectureTest {
   /** Files of results are written in one place, and by the log that lies below it. */
   @Test
   void nobodyWritesAroundTheOutputs() {
-    Set<String> mayWrite = Set.of("OutputFile", "NpyFile", "DemoCommand");
+    Set<String> mayWrite = Set.of("OutputFile", "StreamedFile", "NpyFile", "DemoCommand");
     var around =
         CLASSES.stream()
             .filter(origin -> room(origin).matches("(cli|gate)(\\..*)?"))

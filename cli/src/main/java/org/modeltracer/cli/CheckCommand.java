@@ -63,6 +63,20 @@ final class CheckCommand implements Callable<Integer> {
   private @Nullable Path reference;
 
   @Option(
+      names = {"--kl-base", "--kl-divergence-base"},
+      paramLabel = "FILE",
+      description =
+          "Compare with a reference's predictions, written by perplexity --save-kl-base or"
+              + " llama-perplexity, where the reference itself is not at hand.")
+  private @Nullable Path klBase;
+
+  @Option(
+      names = "--text",
+      paramLabel = "FILE",
+      description = "Text for language.perplexity (default: the policy's, plain English).")
+  private @Nullable Path text;
+
+  @Option(
       names = "--policy",
       paramLabel = "POLICY",
       defaultValue = "default",
@@ -121,6 +135,12 @@ final class CheckCommand implements Callable<Integer> {
     if (reference != null && Files.notExists(reference)) {
       throw new CliException(ExitCode.USAGE, "--reference: no such file: " + reference);
     }
+    if (klBase != null && (Files.notExists(klBase) || Files.isDirectory(klBase))) {
+      throw new CliException(ExitCode.USAGE, "--kl-base: no such file: " + klBase);
+    }
+    if (klBase != null && reference != null) {
+      throw new CliException(ExitCode.USAGE, "give --reference or --kl-base, not both");
+    }
     Policy asked = policy();
     Baseline known =
         asked.baseline() == null ? null : Baseline.read(Path.of(asked.baseline()), patience());
@@ -156,7 +176,7 @@ final class CheckCommand implements Callable<Integer> {
 
   private GateReport judge(Path file, Policy asked, @Nullable Baseline known, Terminal terminal) {
     var progress = new Stopwatch(terminal);
-    var request = new CheckRequest(file, reference, engine.engine(), asked);
+    var request = new CheckRequest(file, reference, klBase, engine.engine(), asked);
     Deadline deadline = Deadline.in(asked.budget().time());
     GateResult result = Gate.judge(request, deadline, progress);
     FileHashes hashes = outputs.summarizes() ? FileHashes.of(file, deadline) : FileHashes.NONE;
@@ -183,6 +203,9 @@ final class CheckCommand implements Callable<Integer> {
     }
     long bytes = memory == null ? asked.budget().memoryBytes() : MEGABYTE * memory;
     asked = asked.withChecks(checks).within(new Policy.Budget(time, bytes));
+    if (text != null) {
+      asked = asked.withText(SmallFile.text(text, SmallFile.SETTINGS, patience()));
+    }
     return baseline == null ? asked : asked.withBaseline(baseline.toString());
   }
 

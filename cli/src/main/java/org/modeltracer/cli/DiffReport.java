@@ -1,19 +1,22 @@
 package org.modeltracer.cli;
 
+import static org.modeltracer.cli.terminal.DivergenceLines.number;
+
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.QuantizationLevel;
+import org.modeltracer.cli.terminal.DivergenceLines;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gguf.Quantization;
+import org.modeltracer.language.LogitDivergence;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.model.Site;
 import org.modeltracer.quant.EmbeddingDivergence;
 import org.modeltracer.quant.FirstDivergence;
 import org.modeltracer.quant.HeadDivergence;
 import org.modeltracer.quant.LayerError;
-import org.modeltracer.quant.LogitDivergence;
 import org.modeltracer.quant.NodeError;
 import org.modeltracer.quant.QuantizationReport;
 import org.modeltracer.quant.TensorError;
@@ -85,30 +88,7 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
   }
 
   private void logits(LogitDivergence l, Vocabulary vocabulary) {
-    if (l.notFinite() > 0) {
-      terminal.println(
-          "logits          not finite at %d of %d positions"
-              .formatted(l.notFinite(), l.notFinite() + l.positions()));
-    }
-    if (l.positions() == 0) {
-      terminal.println("");
-      return;
-    }
-    terminal.println(
-        "KL divergence   mean %s ± %s   median %s   90 %% %s   99 %% %s   max %s"
-            .formatted(
-                number(l.klMean()),
-                number(l.klMeanError()),
-                number(l.klMedian()),
-                number(l.klP90()),
-                number(l.klP99()),
-                number(l.klMax())));
-    terminal.println(
-        "same top token  %.2f %%, %d of %d positions flip"
-            .formatted(100 * l.sameTop1(), l.flips(), l.positions()));
-    terminal.println(
-        "perplexity      %.4f against %.4f (%+.4f)"
-            .formatted(l.perplexity(), l.perplexityReference(), l.perplexityDifference()));
+    DivergenceLines.print(l, terminal);
     for (LogitDivergence.Flip flip : l.examples().stream().limit(FLIPS).toList()) {
       terminal.println(
           terminal.styled("@|faint   flip at|@ ")
@@ -305,11 +285,5 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
                     ? "∞"
                     : String.format(Locale.ROOT, "%.1f", e.snrDb()),
             Double.isNaN(e.cosine()) ? "-" : String.format(Locale.ROOT, "%.6f", e.cosine()));
-  }
-
-  private static String number(double value) {
-    return Double.isNaN(value)
-        ? "-"
-        : String.format(Locale.ROOT, value == 0 ? "%.0f" : value < 1e-3 ? "%.1e" : "%.4f", value);
   }
 }

@@ -19,7 +19,17 @@ public final class Launch {
 
   /** {@code check} has workers of its own, and a word that is no command loads nothing. */
   private static final Set<String> LOADING =
-      Set.of("run", "demo", "inspect", "heads", "diff", "attention", "lens", "export", "bench");
+      Set.of(
+          "run",
+          "demo",
+          "inspect",
+          "heads",
+          "diff",
+          "attention",
+          "lens",
+          "perplexity",
+          "export",
+          "bench");
 
   private static final Set<String> LOADING_NOTHING =
       Set.of("--in-process", "-h", "--help", "-V", "--version");

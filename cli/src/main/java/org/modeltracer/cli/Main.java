@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
       AttentionCommand.class,
       CheckCommand.class,
       LensCommand.class,
+      PerplexityCommand.class,
       ExportCommand.class,
       BenchCommand.class
     },

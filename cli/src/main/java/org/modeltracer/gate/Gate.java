@@ -89,10 +89,15 @@ public final class Gate {
     if (check.needs() == Needs.REFERENCE && request.reference() == null) {
       return "no reference was given";
     }
+    if (check.needs() == Needs.PREDICTIONS
+        && request.reference() == null
+        && request.klBase() == null) {
+      return "neither a reference nor its stored predictions were given";
+    }
     if (unsound) {
       return "the file is not sound GGUF";
     }
-    boolean runs = check.needs() == Needs.MODEL || check.needs() == Needs.REFERENCE;
+    boolean runs = check.needs() != Needs.FILE && check.needs() != Needs.RUNTIME;
     return runs ? subject.notAModel(check) : null;
   }
 

@@ -33,7 +33,7 @@ public final class Judged {
   }
 
   static GateResult by(Policy policy, Path file, Engine engine) {
-    return Gate.judge(new CheckRequest(file, null, engine, policy), QUIET);
+    return Gate.judge(new CheckRequest(file, null, null, engine, policy), QUIET);
   }
 
   public static CheckResult result(GateResult judgement, String check) {

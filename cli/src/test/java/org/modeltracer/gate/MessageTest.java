@@ -39,7 +39,7 @@ class MessageTest {
 
   @Test
   void jobsAndMessagesArriveAsTheyWere() throws IOException {
-    var request = new CheckRequest(Path.of("f"), null, ENGINE, Policies.PATIENT);
+    var request = new CheckRequest(Path.of("f"), null, null, ENGINE, Policies.PATIENT);
     var job = new Job(request, List.of("a.b"), Map.of(Stage.LOAD, "x"));
     try (var pipes = new Pipes<>(Job.class, Message.class)) {
       pipes.parent().send(job);

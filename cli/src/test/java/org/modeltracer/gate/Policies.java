@@ -19,14 +19,24 @@ public final class Policies {
   public static Policy withTokens(Policy p, int tokens, int context) {
     var w = p.workload();
     return with(
-        p, new Policy.Workload(w.prompts(), tokens, w.seed(), context, w.threads()), p.rules());
+        p,
+        new Policy.Workload(
+            w.prompts(), w.text(), w.ownText(), tokens, w.seed(), context, w.threads()),
+        p.rules());
   }
 
   static Policy withPrompts(Policy p, String... prompts) {
     var w = p.workload();
     return with(
         p,
-        new Policy.Workload(List.of(prompts), w.tokens(), w.seed(), w.context(), w.threads()),
+        new Policy.Workload(
+            List.of(prompts),
+            w.text(),
+            w.ownText(),
+            w.tokens(),
+            w.seed(),
+            w.context(),
+            w.threads()),
         p.rules());
   }
 

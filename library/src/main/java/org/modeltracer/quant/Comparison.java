@@ -5,12 +5,12 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Predicate;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.LoadChecks;
+import org.modeltracer.language.TextWindows;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaRuntime;
@@ -122,9 +122,7 @@ public final class Comparison implements AutoCloseable {
   /**
    * Compares the models on a text.
    *
-   * <p>A text longer than a window is cut into windows, each read with nothing before it but, where
-   * the vocabulary adds one, BOS in place of its first token; what is left over is not read. This
-   * is how llama-perplexity does it.
+   * <p>A text longer than a window is read in {@link TextWindows}.
    *
    * @throws LlamaException when llama.cpp fails, or the comparison is cancelled
    */
@@ -140,7 +138,7 @@ public final class Comparison implements AutoCloseable {
       throw new LlamaException(
           LlamaException.Kind.ARGUMENT, "the two graphs have no node in common");
     }
-    List<int[]> windows = windows(tokens);
+    List<int[]> windows = TextWindows.of(tokens, window, vocabulary()).windows();
     boolean steers = options.local() && pairs.stream().anyMatch(NodePair::layerInput);
     int runs = steers ? 2 : 1;
     var free =
@@ -188,21 +186,6 @@ public final class Comparison implements AutoCloseable {
     }
     mostKept = Math.max(mostKept, lockstep.mostKept());
     return lockstep.steered();
-  }
-
-  private List<int[]> windows(int[] tokens) {
-    if (tokens.length <= window) {
-      return List.of(tokens);
-    }
-    var windows = new ArrayList<int[]>();
-    for (int from = 0; from + window <= tokens.length; from += window) {
-      int[] own = Arrays.copyOfRange(tokens, from, from + window);
-      if (vocabulary().addsBos() && vocabulary().bos() >= 0) {
-        own[0] = vocabulary().bos();
-      }
-      windows.add(own);
-    }
-    return windows;
   }
 
   /** Ends the comparison as soon as possible; may be called from any thread. */

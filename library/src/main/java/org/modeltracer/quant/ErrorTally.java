@@ -8,6 +8,8 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Thresholds;
+import org.modeltracer.language.LogitScore;
+import org.modeltracer.language.TextWindows;
 import org.modeltracer.model.HeadId;
 import org.modeltracer.model.Site;
 
@@ -86,7 +88,7 @@ final class ErrorTally implements Lockstep.Comparator {
   }
 
   private void predicted(int at, int width) {
-    if (at >= window.length / 2 && at + 1 < window.length) {
+    if (TextWindows.counts(at, window.length)) {
       logits.add(windowStart + at, reference, other, width, window[at + 1]);
     }
   }

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.QuantizationLevel;
+import org.modeltracer.language.LogitDivergence;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.QuantizationErrorTrace;
 import org.modeltracer.trace.SummarySection;

@@ -10,6 +10,7 @@ import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.modeltracer.language.LogitDivergence;
 
 /** Against llama-perplexity's definition, worked out again from the logits of separate runs. */
 class LogitDivergenceTest {

@@ -9,10 +9,10 @@ import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.testing.Golden;
 
-/** Texts, settings and plain runs that the tests of this package share. */
-final class Texts {
+/** Texts, settings and plain runs that the tests share. */
+public final class Texts {
   /** English and code, some hundred tokens of the tiny vocabulary. */
-  static final String TEXT =
+  public static final String TEXT =
       "The function returns a value to the caller. When you run the program, the compiler checks"
           + " that every name is known; if a name is not known, it says where. fn main() { let x ="
           + " vec![1, 2, 3]; for i in x.iter() { println!(\"{}\", i); } } A vector owns its"
@@ -28,19 +28,19 @@ final class Texts {
   }
 
   /** A model of models/, in windows of some tokens, so many computed together. */
-  static Setup setup(String model, int window, int together) {
+  public static Setup setup(String model, int window, int together) {
     return setup(Golden.model(model), window, together);
   }
 
   /** A model, in windows of some tokens, so many computed together. */
-  static Setup setup(Path model, int window, int together) {
+  public static Setup setup(Path model, int window, int together) {
     return Setup.of(model)
         .withContext(
             ContextOptions.defaults().withContextTokens(window).withBatch(together, together));
   }
 
   /** Logits of a text, by a run of its own without a hook: {@code [token][vocabulary]}. */
-  static float[][] logits(Setup setup, int[] tokens) {
+  public static float[][] logits(Setup setup, int[] tokens) {
     ContextOptions options = setup.context().withHook(false);
     float[][] logits = new float[tokens.length][];
     try (LlamaModel model = LlamaRuntime.load().open(setup.model());

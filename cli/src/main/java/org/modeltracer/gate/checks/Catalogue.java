@@ -18,6 +18,7 @@ public final class Catalogue {
           new ForwardAnomalies(),
           new ForwardHeadroom(),
           new AttentionHealth(),
+          new LanguagePerplexity(),
           new GenerationSanity(),
           new DeterminismRepeat(),
           new DeterminismBatch(),

@@ -85,6 +85,8 @@ public abstract class Check {
     /** The model loaded. */
     MODEL,
     /** A reference file beside it. */
-    REFERENCE
+    REFERENCE,
+    /** A reference file beside it, or what one predicted. */
+    PREDICTIONS
   }
 }

@@ -6,9 +6,9 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.AnomalyKind;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.gate.policy.Policy;
+import org.modeltracer.language.LogitDivergence;
 import org.modeltracer.quant.EmbeddingDivergence;
 import org.modeltracer.quant.LayerError;
-import org.modeltracer.quant.LogitDivergence;
 import org.modeltracer.quant.NodeError;
 import org.modeltracer.quant.QuantizationReport;
 import org.modeltracer.quant.TensorError;
@@ -27,12 +27,27 @@ public final class ReferenceCriteria {
 
   static List<Evidence> logits(QuantizationReport report, Policy policy) {
     LogitDivergence logits = report.logits();
-    var unmet = new ArrayList<Evidence>();
     if (logits == null) {
-      return unmet;
+      return List.of();
     }
+    var unmet = new ArrayList<>(logits(logits, report.firstNotFinite(), policy));
+    NodeError scaled = report.firstScaled();
+    if (!unmet.isEmpty() && scaled != null) {
+      unmet.add(scaled(scaled));
+    }
+    return unmet;
+  }
+
+  /**
+   * What does not hold of the predictions alone.
+   *
+   * @param firstNotFinite where values are not finite first, null when unknown
+   */
+  static List<Evidence> logits(
+      LogitDivergence logits, @Nullable NodeError firstNotFinite, Policy policy) {
+    var unmet = new ArrayList<Evidence>();
     if (logits.notFinite() > 0) {
-      unmet.add(notFinite(logits, report.firstNotFinite()));
+      unmet.add(notFinite(logits, firstNotFinite));
     }
     if (logits.positions() > 0) {
       double flips = 1 - logits.sameTop1();
@@ -41,10 +56,6 @@ public final class ReferenceCriteria {
       atMost(unmet, policy, "kl_p99", logits.klP99(), "99th percentile of KL divergence");
       atMost(unmet, policy, "flips", flips, "share of other top tokens");
       atMost(unmet, policy, "perplexity_increase", increase, "relative increase of perplexity");
-    }
-    NodeError scaled = report.firstScaled();
-    if (!unmet.isEmpty() && scaled != null) {
-      unmet.add(scaled(scaled));
     }
     return unmet;
   }

@@ -1,21 +1,26 @@
 package org.modeltracer.gate.checks;
 
+import java.nio.file.Path;
 import org.modeltracer.anomaly.Severity;
+import org.modeltracer.language.LogitDivergence;
 import org.modeltracer.llama.LlamaException;
-import org.modeltracer.quant.LogitDivergence;
 
 /** Whether the file predicts what its reference does, as llama-perplexity measures it. */
 final class ReferenceLogits extends Check {
   ReferenceLogits() {
     super(
         "reference.logits",
-        Needs.REFERENCE,
+        Needs.PREDICTIONS,
         "KL divergence, same top token and perplexity against the reference");
   }
 
   @Override
   CheckResult run(Subject subject) {
     var check = new CheckResultBuilder(this, subject);
+    Path klBase = subject.request().klBase();
+    if (klBase != null) {
+      return stored(check, subject, klBase);
+    }
     LogitDivergence logits;
     try {
       logits = subject.compared().logits();
@@ -30,6 +35,21 @@ final class ReferenceLogits extends Check {
       throw new NotApplicable("the model makes no predictions to compare");
     }
     ReferenceCriteria.logits(subject.compared(), subject.policy()).forEach(check::fails);
+    return result(check, logits);
+  }
+
+  private static CheckResult stored(CheckResultBuilder check, Subject subject, Path klBase) {
+    try {
+      LogitDivergence logits = StoredReference.compare(subject, klBase);
+      ReferenceCriteria.logits(logits, null, subject.policy()).forEach(check::fails);
+      return result(check, logits);
+    } catch (IllegalArgumentException e) {
+      check.fails(Evidence.of("kl_base", Severity.CRITICAL, String.valueOf(e.getMessage())));
+      return check.result("");
+    }
+  }
+
+  private static CheckResult result(CheckResultBuilder check, LogitDivergence logits) {
     check.signal("not_finite", logits.notFinite());
     if (logits.positions() == 0) {
       return check.result("");

@@ -36,15 +36,29 @@ public record Policy(
    * What the model is given to do.
    *
    * @param prompts texts that the model reads and continues
+   * @param text what the model's predictions are measured on
+   * @param ownText whether that text is the policy's own, not a preset's
    * @param tokens tokens generated per prompt
    * @param seed seed of everything that is random
    * @param context tokens of context
    * @param threads threads for llama.cpp; 0 chooses by the size of the file
    */
-  public record Workload(List<String> prompts, int tokens, long seed, int context, int threads) {
+  public record Workload(
+      List<String> prompts,
+      String text,
+      boolean ownText,
+      int tokens,
+      long seed,
+      int context,
+      int threads) {
     /** Copies the prompts. */
     public Workload {
       prompts = List.copyOf(prompts);
+    }
+
+    /** The same with a text of one's own. */
+    Workload withText(String other) {
+      return new Workload(prompts, other, true, tokens, seed, context, threads);
     }
 
     /** SHA-256 of the prompts in UTF-8, a zero byte after each: the same for the same prompts. */
@@ -119,6 +133,11 @@ public record Policy(
     var all = new LinkedHashMap<>(checks);
     all.putAll(changes);
     return new Policy(name, workload, all, rules, budget, baseline);
+  }
+
+  /** The same with another text to predict. */
+  public Policy withText(String text) {
+    return new Policy(name, workload.withText(text), checks, rules, budget, baseline);
   }
 
   /** The same within another budget. */

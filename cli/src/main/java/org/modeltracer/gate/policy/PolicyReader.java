@@ -24,6 +24,7 @@ final class PolicyReader {
           "name",
           "description",
           "prompts",
+          "text",
           "tokens",
           "seed",
           "context",
@@ -66,7 +67,7 @@ final class PolicyReader {
     if (source.equals("preset default")) {
       return new Policy(
           "default",
-          new Workload(List.of(), 1, 0, 1, 0),
+          new Workload(List.of(), "", false, 1, 0, 1, 0),
           Map.of(),
           new Rules(Map.of(), Map.of(), Severity.WARNING),
           new Budget(Duration.ZERO, 0),
@@ -98,6 +99,8 @@ final class PolicyReader {
   private Workload workload(Workload base) {
     return new Workload(
         prompts(base.prompts()),
+        text("text", base.text()),
+        base.ownText() || values.containsKey("text") && !source.startsWith("preset "),
         (int) whole("tokens", base.tokens(), 1, MOST_TOKENS),
         whole("seed", base.seed(), 0, 0xffffffffL),
         (int) whole("context", base.context(), 1, MOST_TOKENS),

@@ -4,22 +4,28 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.modeltracer.anomaly.Severity;
+import org.modeltracer.gate.Gguf;
 import org.modeltracer.gate.Policies;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gate.policy.PolicyFile;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
 import org.modeltracer.testing.Architectures;
+import org.modeltracer.testing.Shared;
 import org.modeltracer.testing.TinyModel;
 import org.modeltracer.testing.TinyModels;
 
@@ -133,6 +139,93 @@ class ModelChecksTest {
     CheckResult attention = ask("attention.health", mamba, Policies.PATIENT);
     assertThat(attention.verdict()).isEqualTo(Verdict.SKIPPED);
     assertThat(attention.message()).contains("no softmax attention");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"tinyllama-mha-f16", "tinyllama-gqa-Q2_K"})
+  void trainedModelsKnowMoreThanCounts(String name) {
+    CheckResult result = language(Path.of("models", name + ".gguf"));
+    assertThat(result.verdict()).as(result.message()).isEqualTo(Verdict.PASS);
+    assertThat((double) result.signals().get("perplexity"))
+        .isLessThan(0.7 * (double) result.signals().get("unigram_perplexity"));
+  }
+
+  @Test
+  void publishedWeightsDoToo() {
+    CheckResult result = language(Shared.file("real", "stories260K-f32.gguf"));
+    assertThat(result.verdict()).as(result.message()).isEqualTo(Verdict.PASS);
+    assertThat((double) result.signals().get("perplexity")).isLessThan(10);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"qwen2", "gemma2", "gpt2", "mixtral"})
+  void randomWeightsKnowNothing(String name) {
+    CheckResult result = language(Path.of("models", "rand-" + name + "-f32.gguf"));
+    assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
+    assertThat(result.evidence()).extracting(Evidence::rule).containsExactly("no_language");
+  }
+
+  /** Damage that leaves every number sound. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void norDoWeightsInTheWrongPlace(boolean exchanged) throws IOException {
+    byte[] bytes = Files.readAllBytes(MODEL);
+    GgufFile file = GgufFile.read(MODEL);
+    for (int layer = 0; layer < 4; layer++) {
+      if (exchanged) {
+        exchange(bytes, file, "blk." + layer + ".attn_q.weight", "blk." + layer + ".attn_k.weight");
+      } else {
+        shuffle(bytes, file.tensor("blk." + layer + ".ffn_up.weight").orElseThrow());
+      }
+    }
+    CheckResult result = language(Files.write(folder.resolve("wrong.gguf"), bytes));
+    assertThat(result.verdict()).as(result.message()).isEqualTo(Verdict.FAIL);
+  }
+
+  private static void exchange(byte[] bytes, GgufFile file, String one, String two) {
+    TensorInfo a = file.tensor(one).orElseThrow();
+    int from = Math.toIntExact(a.offset());
+    int to = Math.toIntExact(file.tensor(two).orElseThrow().offset());
+    byte[] kept = Arrays.copyOfRange(bytes, from, from + Math.toIntExact(a.bytes()));
+    System.arraycopy(bytes, to, bytes, from, kept.length);
+    System.arraycopy(kept, 0, bytes, to, kept.length);
+  }
+
+  private static void shuffle(byte[] bytes, TensorInfo tensor) {
+    var weights =
+        ByteBuffer.wrap(bytes, Math.toIntExact(tensor.offset()), Math.toIntExact(tensor.bytes()))
+            .slice()
+            .order(ByteOrder.LITTLE_ENDIAN)
+            .asFloatBuffer();
+    var random = new Random(3);
+    for (int i = weights.limit() - 1; i > 0; i--) {
+      int j = random.nextInt(i + 1);
+      float kept = weights.get(i);
+      weights.put(i, weights.get(j)).put(j, kept);
+    }
+  }
+
+  private static CheckResult language(Path file) {
+    return ask("language.perplexity", file, PolicyFile.preset("default"));
+  }
+
+  @Test
+  void whatIsForSomethingElseIsNotAsked() throws IOException {
+    for (TinyModel other :
+        List.of(TinyModels.of("bert"), TinyModels.of("t5"), TinyModels.t5encoder())) {
+      assertThat(language(other.write(folder)).verdict()).isEqualTo(Verdict.SKIPPED);
+    }
+    assertThat(tagged("general.tags", "text-ranking").message()).contains("tagged text-ranking");
+    assertThat(tagged("general.languages", "de").message()).contains("languages are de");
+    assertThat(tagged("general.languages", "en").verdict()).isEqualTo(Verdict.PASS);
+    CheckResult unread = language(Architectures.all().getFirst());
+    assertThat(unread.verdict()).isEqualTo(Verdict.SKIPPED);
+    assertThat(unread.message()).contains("no vocabulary");
+  }
+
+  private CheckResult tagged(String key, String value) throws IOException {
+    Path file = new Gguf(MODEL).texts(key, List.of(value)).write(folder.resolve("tagged.gguf"));
+    return language(file);
   }
 
   @Test

@@ -31,7 +31,8 @@ class TokenizerChecksTest {
   @TempDir Path folder;
 
   private static CheckResult ask(Check check, Path file, @Nullable Path reference) {
-    var request = new CheckRequest(file, reference, Engine.usual(), PolicyFile.preset("strict"));
+    var request =
+        new CheckRequest(file, reference, null, Engine.usual(), PolicyFile.preset("strict"));
     try (var subject = new Subject(request)) {
       return check.ask(subject);
     }

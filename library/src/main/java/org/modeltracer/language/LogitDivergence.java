@@ -1,12 +1,12 @@
-package org.modeltracer.quant;
+package org.modeltracer.language;
 
 import java.util.List;
 
 /**
  * How far the predictions of a model are from the reference's, as llama-perplexity measures it.
  *
- * <p>Counted are, of every window of n tokens, the positions n/2 to n − 2: those with enough text
- * before them and a token after. Logarithms are natural.
+ * <p>Counted are, of every window of n tokens, the positions n/2 to n − 2 ({@link
+ * TextWindows#counts}). Logarithms are natural.
  *
  * @param positions number of positions counted; with 0 all that follows is NaN
  * @param notFinite positions left out, where a score on either side is NaN or +∞

@@ -1,4 +1,4 @@
-package org.modeltracer.quant;
+package org.modeltracer.language;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.PriorityQueue;
 
 /** Gathers what two models predict after each position. */
-final class LogitScore {
+public final class LogitScore {
   private static final int EXAMPLES = 10;
 
   private final PriorityQueue<LogitDivergence.Flip> flips =
@@ -23,15 +23,32 @@ final class LogitScore {
    * Adds a position.
    *
    * @param position over the whole text
+   * @param reference {@code [vocabulary]} scores, at least
+   * @param other {@code [vocabulary]} scores, at least
    * @param next the token that follows in the text
    */
-  void add(long position, float[] reference, float[] other, int vocabulary, int next) {
-    if (!scores(reference, vocabulary) || !scores(other, vocabulary)) {
+  public void add(long position, float[] reference, float[] other, int vocabulary, int next) {
+    add(position, reference, reference[next], other, vocabulary, next);
+  }
+
+  /**
+   * Adds a position of a reference that rules out what it stored as a bound only.
+   *
+   * @param referenceNext the reference's score of the token that follows, ruled out or not
+   */
+  void add(
+      long position,
+      float[] reference,
+      float referenceNext,
+      float[] other,
+      int vocabulary,
+      int next) {
+    if (!Logits.areScores(reference, vocabulary) || !Logits.areScores(other, vocabulary)) {
       notFinite++;
       return;
     }
-    double sumReference = logSumExp(reference, vocabulary);
-    double sumOther = logSumExp(other, vocabulary);
+    double sumReference = Logits.logSumExp(reference, vocabulary);
+    double sumOther = Logits.logSumExp(other, vocabulary);
     double kl = 0;
     for (int i = 0; i < vocabulary; i++) {
       double p = reference[i] - sumReference;
@@ -39,9 +56,9 @@ final class LogitScore {
         kl += Math.exp(p) * (p - (other[i] - sumOther));
       }
     }
-    int top = top(reference, vocabulary);
-    int otherTop = top(other, vocabulary);
-    nllReference += sumReference - reference[next];
+    int top = Logits.top(reference, vocabulary);
+    int otherTop = Logits.top(other, vocabulary);
+    nllReference += sumReference - referenceNext;
     nll += sumOther - other[next];
     if (positions == values.length) {
       values = Arrays.copyOf(values, 2 * positions);
@@ -64,45 +81,13 @@ final class LogitScore {
     }
   }
 
-  /** Whether these are scores that probabilities can be made of; −∞ rules a token out. */
-  private static boolean scores(float[] logits, int n) {
-    boolean any = false;
-    for (int i = 0; i < n; i++) {
-      if (!(logits[i] < Float.POSITIVE_INFINITY)) {
-        return false;
-      }
-      any |= logits[i] > Float.NEGATIVE_INFINITY;
-    }
-    return any;
-  }
-
-  private static double logSumExp(float[] logits, int n) {
-    double max = Double.NEGATIVE_INFINITY;
-    for (int i = 0; i < n; i++) {
-      max = Math.max(max, logits[i]);
-    }
-    double sum = 0;
-    for (int i = 0; i < n; i++) {
-      sum += Math.exp(logits[i] - max);
-    }
-    return max + Math.log(sum);
-  }
-
-  private static int top(float[] logits, int n) {
-    int top = 0;
-    for (int i = 1; i < n; i++) {
-      if (logits[i] > logits[top]) {
-        top = i;
-      }
-    }
-    return top;
-  }
-
-  boolean isEmpty() {
+  /** Whether no position was added. */
+  public boolean isEmpty() {
     return positions + notFinite == 0;
   }
 
-  LogitDivergence result() {
+  /** What was gathered. */
+  public LogitDivergence result() {
     double[] sorted = Arrays.copyOf(values, positions);
     Arrays.sort(sorted);
     double mean = Arrays.stream(sorted).average().orElse(Double.NaN);

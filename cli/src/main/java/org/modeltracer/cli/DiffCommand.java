@@ -1,6 +1,7 @@
 package org.modeltracer.cli;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -136,7 +137,11 @@ final class DiffCommand implements Callable<Integer> {
               tokens,
               options,
               (done, all) -> terminal.progress("diff", (double) done, (double) all));
-      List<String> unmet = ReferenceCriteria.unmet(report, asked);
+      var unmet = new ArrayList<String>();
+      run.differences().stream()
+          .filter(difference -> asked.fails(difference.severity()))
+          .forEach(difference -> unmet.add(difference.message()));
+      unmet.addAll(ReferenceCriteria.unmet(report, asked));
       tell(run, report, unmet, comparison, terminal);
       return exitCode(report, unmet).code();
     }

@@ -30,6 +30,7 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
 
   void print(int top, Vocabulary vocabulary, List<String> unmet) {
     heading();
+    differences();
     notFinite(report.firstNotFinite());
     scaled(report.firstScaled());
     if (report.logits() != null) {
@@ -62,6 +63,18 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
             "@|faint %,d tokens in windows of %,d; %,d nodes compared|@"
                 .formatted(report.tokens(), report.window(), report.nodes().size())));
     terminal.println("");
+  }
+
+  /** A parameter that differs explains more than any number that follows from it. */
+  private void differences() {
+    run.differences()
+        .forEach(
+            difference ->
+                terminal.println(
+                    terminal.styled("@|bold,red other file|@  ") + difference.message()));
+    if (!run.differences().isEmpty()) {
+      terminal.println("");
+    }
   }
 
   /** What makes all other numbers meaningless comes first. */

@@ -6,7 +6,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Severity;
 import org.modeltracer.cli.export.OutputFile;
+import org.modeltracer.gate.checks.Evidence;
+import org.modeltracer.gate.checks.FileDifferences;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.Quantization;
 import org.modeltracer.llama.ContextOptions;
@@ -36,12 +39,22 @@ record DiffRun(GgufFile model, GgufFile reference, List<String> versions, Setup 
     return model.path().equals(reference.path());
   }
 
+  /** In what the two files differ before anything is computed, worth a word or worse. */
+  List<Evidence> differences() {
+    return sameModel()
+        ? List.of()
+        : FileDifferences.of(model, reference).stream()
+            .filter(difference -> difference.severity() != Severity.INFO)
+            .toList();
+  }
+
   Map<String, @Nullable Object> toJson(QuantizationReport report) {
     Map<String, @Nullable Object> all = new LinkedHashMap<>();
     all.put("schema_version", SCHEMA_VERSION);
     all.put("tool", RunDescription.tool());
     all.put("model", side(model, versions.getLast(), two));
     all.put("reference", side(reference, versions.getFirst(), one));
+    all.put("file_differences", differences().stream().map(Evidence::message).toList());
     all.putAll(report.toJson());
     return all;
   }

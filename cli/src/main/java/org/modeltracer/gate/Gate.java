@@ -68,7 +68,7 @@ public final class Gate {
         String reason = reasonToSkip(check, subject);
         if (reason != null) {
           add(CheckResult.of(check.id(), Verdict.SKIPPED, reason));
-        } else if (check.needs() == Needs.FILE) {
+        } else if (check.needs() == Needs.FILE || check.needs() == Needs.REFERENCE_FILE) {
           progress.onBegin(check);
           add(patience.ask(check, subject));
         } else {
@@ -86,7 +86,8 @@ public final class Gate {
     if (!request.policy().wants(check.id())) {
       return "the policy does not ask for it";
     }
-    if (check.needs() == Needs.REFERENCE && request.reference() == null) {
+    boolean compares = check.needs() == Needs.REFERENCE || check.needs() == Needs.REFERENCE_FILE;
+    if (compares && request.reference() == null) {
       return "no reference was given";
     }
     if (check.needs() == Needs.PREDICTIONS
@@ -97,7 +98,11 @@ public final class Gate {
     if (unsound) {
       return "the file is not sound GGUF";
     }
-    boolean runs = check.needs() != Needs.FILE && check.needs() != Needs.RUNTIME;
+    boolean runs =
+        switch (check.needs()) {
+          case FILE, REFERENCE_FILE, RUNTIME -> false;
+          case MODEL, REFERENCE, PREDICTIONS -> true;
+        };
     return runs ? subject.notAModel(check) : null;
   }
 

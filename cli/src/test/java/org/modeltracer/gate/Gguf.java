@@ -57,8 +57,30 @@ public final class Gguf {
     return this;
   }
 
-  Gguf bool(String key, boolean value) {
+  public Gguf bool(String key, boolean value) {
     pairs.put(key, join(u32(7), new byte[] {(byte) (value ? 1 : 0)}));
+    return this;
+  }
+
+  public Gguf u64(String key, long value) {
+    pairs.put(key, join(u32(10), u64(value)));
+    return this;
+  }
+
+  public Gguf f32(String key, float value) {
+    pairs.put(key, join(u32(6), u32(Float.floatToRawIntBits(value))));
+    return this;
+  }
+
+  public Gguf i32s(String key, long[] values) {
+    var out = new ByteArrayOutputStream();
+    out.writeBytes(u32(ARRAY));
+    out.writeBytes(u32(5));
+    out.writeBytes(u64(values.length));
+    for (long value : values) {
+      out.writeBytes(u32((int) value));
+    }
+    pairs.put(key, out.toByteArray());
     return this;
   }
 

@@ -19,7 +19,8 @@ public enum TokenType {
 
   private static final TokenType[] BY_NUMBER = values();
 
-  static TokenType of(long number) {
+  /** The type of a number in {@code tokenizer.ggml.token_type}. */
+  public static TokenType of(long number) {
     return number >= 0 && number < BY_NUMBER.length ? BY_NUMBER[(int) number] : UNDEFINED;
   }
 

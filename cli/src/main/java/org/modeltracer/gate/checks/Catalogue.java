@@ -11,6 +11,7 @@ public final class Catalogue {
           new FileStructure(),
           new FileMetadata(),
           new FileData(),
+          new ReferenceMetadata(),
           new FileLoads(),
           new TokenizerParity(),
           new TokenizerRoundTrip(),

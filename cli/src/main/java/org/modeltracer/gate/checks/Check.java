@@ -80,6 +80,8 @@ public abstract class Check {
   public enum Needs {
     /** The file alone; no native code. */
     FILE,
+    /** The file and one to compare with; no native code. */
+    REFERENCE_FILE,
     /** llama.cpp's library, the model not loaded: conversions of weights. */
     RUNTIME,
     /** The model loaded. */

@@ -2,7 +2,6 @@ package org.modeltracer.gate.checks;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.llama.Vocabulary;
 
@@ -19,7 +18,7 @@ final class TokenizerReference extends Check {
     super(
         "tokenizer.reference",
         Needs.REFERENCE,
-        "same vocabulary and pre-tokenizer as the reference, same tokens for tricky texts");
+        "same vocabulary as the reference, same tokens for tricky texts");
   }
 
   @Override
@@ -32,7 +31,6 @@ final class TokenizerReference extends Check {
     }
     var check = new CheckResultBuilder(this, subject);
     vocabularies(ours, theirs, check);
-    preTokenizers(subject, check);
     int differing = 0;
     List<String> texts = TrickyTexts.fixed();
     for (String text : texts) {
@@ -67,21 +65,6 @@ final class TokenizerReference extends Check {
               "vocabulary",
               Severity.CRITICAL,
               "%d tokens of the vocabulary are not those of the reference".formatted(differing)));
-    }
-  }
-
-  private static void preTokenizers(Subject subject, CheckResultBuilder check) {
-    String key = "tokenizer.ggml.pre";
-    String ours = subject.file().metadata().string(key).orElse(null);
-    String theirs = subject.referenceFile().metadata().string(key).orElse(null);
-    check.signal("pre_tokenizer", ours);
-    check.signal("pre_tokenizer_reference", theirs);
-    if (!Objects.equals(ours, theirs)) {
-      check.judge(
-          Evidence.of(
-              "pre_tokenizer_wrong",
-              Severity.CRITICAL,
-              "%s is %s, that of the reference %s".formatted(key, ours, theirs)));
     }
   }
 }

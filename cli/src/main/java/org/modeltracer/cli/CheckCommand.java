@@ -1,5 +1,7 @@
 package org.modeltracer.cli;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -11,6 +13,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
@@ -47,7 +50,10 @@ final class CheckCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Parameters(paramLabel = "FILE", arity = "0..*", description = "GGUF files.")
+  @Parameters(
+      paramLabel = "FILE",
+      arity = "0..*",
+      description = "GGUF files, and folders: all that is named *.gguf in them and below.")
   private List<Path> files = new ArrayList<>();
 
   @Option(
@@ -164,7 +170,7 @@ final class CheckCommand implements Callable<Integer> {
   /** The files to judge: of a split model, however many shards were named, the first. */
   private static List<Path> models(List<Path> named) {
     var all = new ArrayList<Path>();
-    for (Path file : named) {
+    for (Path file : named.stream().flatMap(CheckCommand::found).toList()) {
       Optional<ShardName> shard = ShardName.of(file).filter(name -> name.count() > 1);
       Path first = shard.map(name -> name.sibling(1)).orElse(file);
       if (shard.isEmpty() || !all.contains(first)) {
@@ -172,6 +178,28 @@ final class CheckCommand implements Callable<Integer> {
       }
     }
     return all;
+  }
+
+  /** A file, or the models in a folder and below, by name. */
+  private static Stream<Path> found(Path named) {
+    if (!Files.isDirectory(named)) {
+      return Stream.of(named);
+    }
+    try (Stream<Path> below = Files.walk(named)) {
+      List<Path> models =
+          below
+              .filter(Files::isRegularFile)
+              .filter(file -> file.getFileName().toString().endsWith(".gguf"))
+              .sorted()
+              .toList();
+      if (models.isEmpty()) {
+        throw new CliException(ExitCode.NOTHING, "no file in " + named + " is named *.gguf");
+      }
+      return models.stream();
+    } catch (IOException | UncheckedIOException e) {
+      throw new CliException(
+          ExitCode.USAGE, "cannot look for models in %s: %s".formatted(named, e.getMessage()));
+    }
   }
 
   private GateReport judge(Path file, Policy asked, @Nullable Baseline known, Terminal terminal) {

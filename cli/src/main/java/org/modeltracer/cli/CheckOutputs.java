@@ -16,6 +16,7 @@ import org.modeltracer.gate.output.Annotations;
 import org.modeltracer.gate.output.GateReport;
 import org.modeltracer.gate.output.JunitXml;
 import org.modeltracer.gate.output.Markdown;
+import org.modeltracer.gate.output.Overview;
 import org.modeltracer.gate.output.Sarif;
 import org.modeltracer.trace.Json;
 import picocli.CommandLine.Option;
@@ -28,7 +29,9 @@ final class CheckOutputs {
       names = "--out",
       paramLabel = "DIR",
       defaultValue = "modeltracer-out",
-      description = "Folder for summary.json; one folder a file in it where there are several.")
+      description =
+          "Folder for summary.json (default: ${DEFAULT-VALUE}); of several files, a folder for"
+              + " each, and overview.json.")
   private Path out;
 
   @Option(names = "--no-summary", description = "Write no summary.json.")
@@ -84,7 +87,9 @@ final class CheckOutputs {
     if (!noSummary) {
       writes.add(() -> summaries(reports));
     }
-    String text = reports.stream().map(Markdown::of).collect(Collectors.joining("\n"));
+    String text =
+        (reports.size() > 1 ? new Overview(reports).markdown() + "\n" : "")
+            + reports.stream().map(Markdown::of).collect(Collectors.joining("\n"));
     Path junitFile = junit;
     if (junitFile != null) {
       writes.add(() -> OutputFile.write(junitFile, JunitXml.of(reports)));
@@ -123,7 +128,11 @@ final class CheckOutputs {
               : reports.stream().map(GateReport::json).toList();
       terminal.print(Json.pretty(all));
     } else {
-      reports.forEach(report -> new CheckTable(terminal).print(report));
+      var table = new CheckTable(terminal);
+      reports.forEach(table::print);
+      if (reports.size() > 1) {
+        table.print(new Overview(reports));
+      }
     }
     if (annotations) {
       for (GateReport report : reports) {
@@ -134,6 +143,7 @@ final class CheckOutputs {
 
   private void summaries(List<GateReport> reports) {
     Set<Path> taken = new HashSet<>();
+    var folders = new ArrayList<String>();
     for (GateReport report : reports) {
       Path folder = out;
       if (reports.size() > 1) {
@@ -145,6 +155,11 @@ final class CheckOutputs {
       }
       OutputFile.write(
           OutputFile.folder(folder).resolve("summary.json"), Json.pretty(report.summary()));
+      folders.add(String.valueOf(folder.getFileName()));
+    }
+    if (reports.size() > 1) {
+      OutputFile.write(
+          out.resolve("overview.json"), Json.pretty(new Overview(reports).json(folders)));
     }
   }
 

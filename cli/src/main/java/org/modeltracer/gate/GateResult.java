@@ -1,5 +1,6 @@
 package org.modeltracer.gate;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -38,6 +39,45 @@ public record GateResult(
       return Verdict.FAIL;
     }
     return any(Verdict.PASS) ? Verdict.PASS : Verdict.SKIPPED;
+  }
+
+  /** What is wrong: everything that a failing check found, each cause once. */
+  public List<Fault> faults() {
+    return Fault.of(results.stream().filter(r -> r.verdict() == Verdict.FAIL).toList());
+  }
+
+  /** Checks that nobody asked for. */
+  public List<CheckResult> notAsked() {
+    return results.stream()
+        .filter(r -> r.verdict() == Verdict.SKIPPED && r.message().equals(Gate.NOT_ASKED))
+        .toList();
+  }
+
+  /** Kinds of damage that none of the checks which ran would have seen, in words. */
+  public List<String> notLookedFor() {
+    var kinds = new ArrayList<String>();
+    if (!ran("file.data")) {
+      kinds.add("bad values in the weights");
+    }
+    if (!ran("forward.")) {
+      kinds.add("bad values while the model runs");
+    }
+    if (!ran("language.") && !ran("reference.logits") && !ran("reference.embeddings")) {
+      kinds.add("weights that are wrong throughout and finite, such as random or exchanged ones");
+    }
+    if (!ran("reference.logits") && !ran("reference.embeddings")) {
+      kinds.add("weights or parameters that are somewhat wrong (--reference or --kl-base)");
+    }
+    if (!ran("tokenizer.reference") && !ran("reference.metadata")) {
+      kinds.add("tokenizer rules, special tokens and template of another model (--reference)");
+    }
+    return List.copyOf(kinds);
+  }
+
+  private boolean ran(String checks) {
+    return results.stream()
+        .filter(r -> r.id().startsWith(checks))
+        .anyMatch(r -> r.verdict() == Verdict.PASS || r.verdict() == Verdict.FAIL);
   }
 
   /** Whether the file could not be read or loaded at all. */

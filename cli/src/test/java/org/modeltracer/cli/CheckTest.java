@@ -163,4 +163,27 @@ class CheckTest {
         .contains("p.yaml: unknown key 'toknes'; known: preset");
     assertThat(Cli.run("check", MODEL, "--only", "nonsense").message()).contains("file.structure");
   }
+
+  /** A folder stands for the models in it; several files have a total and an overview. */
+  @Test
+  void aFolderIsItsModels() throws IOException {
+    Path models = Files.createDirectories(folder.resolve("models/sub"));
+    Files.copy(Path.of(MODEL), models.resolve("a.gguf"));
+    byte[] cut = Arrays.copyOf(Files.readAllBytes(Path.of(MODEL)), 4000);
+    Files.write(models.getParent().resolve("b.gguf"), cut);
+    Files.writeString(models.resolve("notes.txt"), "no model");
+    Path out = folder.resolve("out");
+    Cli cli = Cli.run("check", "--only", "file", "--out", out, models.getParent());
+    assertThat(cli.code()).isEqualTo(3);
+    assertThat(cli.out()).contains("2 files: 1 pass, 1 fail");
+    JsonNode overview = Json.mapper().readTree(Files.readString(out.resolve("overview.json")));
+    assertThat(overview.at("/verdict").asString()).isEqualTo("fail");
+    assertThat(overview.at("/counts/pass").asInt()).isEqualTo(1);
+    for (JsonNode file : overview.at("/files")) {
+      assertThat(out.resolve(file.path("summary").asString())).isRegularFile();
+    }
+    Cli none = Cli.run("check", "--no-summary", Files.createDirectory(folder.resolve("empty")));
+    assertThat(none.code()).isEqualTo(4);
+    assertThat(none.message()).contains("named *.gguf");
+  }
 }

@@ -37,7 +37,8 @@ public final class Terminal {
     this.out = out;
     this.err = err;
     interactive = System.console() != null && System.console().isTerminal();
-    boolean colours = interactive && System.getenv("NO_COLOR") == null;
+    boolean colours =
+        interactive && System.getenv("NO_COLOR") == null && !"dumb".equals(System.getenv("TERM"));
     ansi = colours ? Ansi.ON : Ansi.OFF;
   }
 

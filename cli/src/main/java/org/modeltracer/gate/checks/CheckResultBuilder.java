@@ -70,7 +70,11 @@ final class CheckResultBuilder {
     String message = passed;
     if (!guilty.isEmpty()) {
       int more = guilty.size() - 1;
-      message = guilty.getFirst().message() + (more == 0 ? "" : "; and " + more + " more");
+      Evidence first = guilty.getFirst();
+      message =
+          first.message()
+              + (first.cause() == null ? "" : "; root cause: " + first.cause())
+              + (more == 0 ? "" : "; and " + more + " more");
     }
     if (evidence.size() > MOST_EVIDENCE) {
       signals.put("evidence_left_out", evidence.size() - MOST_EVIDENCE);

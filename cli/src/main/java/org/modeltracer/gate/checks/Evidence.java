@@ -18,6 +18,8 @@ import org.modeltracer.model.CutText;
  * @param op operation that made it, null for none
  * @param layer layer index, -1 for the embedding, null for none
  * @param offset byte of the file, null when it is no byte
+ * @param cause the root cause of which this is a consequence, in one sentence; null where it is its
+ *     own, or the cause is not known
  * @param file name of the shard that it is about, null where the model is one file, or all are
  *     meant
  */
@@ -29,16 +31,18 @@ public record Evidence(
     @Nullable String op,
     @Nullable Integer layer,
     @Nullable Long offset,
-    @Nullable String file) {
+    @Nullable String file,
+    @Nullable String cause) {
 
   /** Cuts what may be a file's own words. */
   public Evidence {
     message = CutText.of(message);
     tensor = tensor == null ? null : CutText.of(tensor);
     op = op == null ? null : CutText.of(op);
+    cause = cause == null ? null : CutText.of(cause);
   }
 
-  /** Evidence about a model that is one file, or about all of its files. */
+  /** Evidence that is its own cause, about a model that is one file, or about all of its files. */
   public Evidence(
       String rule,
       Severity severity,
@@ -47,7 +51,7 @@ public record Evidence(
       @Nullable String op,
       @Nullable Integer layer,
       @Nullable Long offset) {
-    this(rule, severity, message, tensor, op, layer, offset, null);
+    this(rule, severity, message, tensor, op, layer, offset, null, null);
   }
 
   /** Evidence without a place. */
@@ -66,18 +70,38 @@ public record Evidence(
     return new Evidence(rule, severity, message, null, null, null, offset < 0 ? null : offset);
   }
 
-  /** An anomaly as evidence; the guilty weight, where known, is the tensor. */
+  /**
+   * An anomaly as evidence. Where its root cause is known, the tensor is the guilty weight, or the
+   * first node that went bad, and the operation is that node's.
+   */
   public static Evidence of(Anomaly anomaly) {
     RootCause cause = anomaly.rootCause();
-    String weight = cause == null ? null : cause.weight();
+    if (cause == null) {
+      return new Evidence(
+          anomaly.kind().id(),
+          anomaly.severity(),
+          anomaly.message(),
+          anomaly.tensor(),
+          anomaly.op(),
+          anomaly.layer(),
+          null);
+    }
     return new Evidence(
         anomaly.kind().id(),
         anomaly.severity(),
-        cause == null ? anomaly.message() : anomaly.message() + "; " + cause.message(),
-        weight == null ? anomaly.tensor() : weight,
-        cause == null ? anomaly.op() : cause.op(),
+        anomaly.message(),
+        cause.weight() == null ? cause.node() : cause.weight(),
+        cause.op(),
         anomaly.layer(),
-        null);
+        null,
+        null,
+        cause.message());
+  }
+
+  /** The root cause itself, of which this is a consequence. */
+  public Evidence ofItsCause() {
+    return new Evidence(
+        rule, severity, cause == null ? message : cause, tensor, op, null, offset, file, null);
   }
 
   /** The file that it is about: the model's, or the shard beside it. */

@@ -70,7 +70,8 @@ final class FileData extends Check {
         null,
         layer(tensor.name()),
         tensor.offset(),
-        shard(file, tensor));
+        shard(file, tensor),
+        null);
   }
 
   private static @Nullable String shard(GgufFile file, TensorInfo tensor) {
@@ -96,7 +97,8 @@ final class FileData extends Check {
         null,
         layer(finding.tensor()),
         tensor.offset(),
-        shard(file, tensor));
+        shard(file, tensor),
+        null);
   }
 
   private static boolean manyRows(GgufFile file, WeightFinding finding, Policy policy) {

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.gate.Fault;
 import org.modeltracer.gate.FileHashes;
 import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.checks.CheckResult;
@@ -26,6 +27,11 @@ public record GateReport(GateResult result, Map<String, Double> seconds, FileHas
     seconds = Map.copyOf(seconds);
   }
 
+  /** What is wrong with the file, each cause once. */
+  public List<Fault> faults() {
+    return result.faults();
+  }
+
   /** The short form, as {@code check --json} prints it; its schema is check.schema.json. */
   public Map<String, @Nullable Object> json() {
     Map<String, @Nullable Object> json = new LinkedHashMap<>();
@@ -34,6 +40,7 @@ public record GateReport(GateResult result, Map<String, Double> seconds, FileHas
     json.put("file", file().toString());
     json.put("reference", reference == null ? null : reference.toString());
     json.put("policy", json(result.request().policy()));
+    json.put("not_looked_for", result.notLookedFor());
     json.put("checks", result.results());
     return json;
   }
@@ -45,6 +52,7 @@ public record GateReport(GateResult result, Map<String, Double> seconds, FileHas
     json.put("name", policy.name());
     json.put("prompts", work.prompts().size());
     json.put("prompt_set_sha256", work.promptHash());
+    json.put("text_sha256", work.textHash());
     json.put("tokens", work.tokens());
     json.put("seed", work.seed());
     json.put("context", work.context());
@@ -82,11 +90,15 @@ public record GateReport(GateResult result, Map<String, Double> seconds, FileHas
   /** Counts in words, such as {@code 12 passed, 1 failed}. */
   public String counts() {
     var words = new ArrayList<String>();
+    int notAsked = result.notAsked().size();
     for (Verdict verdict : Verdict.values()) {
-      int n = results(verdict).size();
+      int n = results(verdict).size() - (verdict == Verdict.SKIPPED ? notAsked : 0);
       if (n > 0) {
         words.add(n + " " + word(verdict));
       }
+    }
+    if (notAsked > 0) {
+      words.add(notAsked + " not asked for");
     }
     return String.join(", ", words);
   }

@@ -7,6 +7,7 @@ import javax.xml.stream.XMLOutputFactory;
 import javax.xml.stream.XMLStreamException;
 import javax.xml.stream.XMLStreamWriter;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.gate.Fault;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Verdict;
@@ -99,11 +100,12 @@ public final class JunitXml {
   private void problem(String element, CheckResult result) throws XMLStreamException {
     String rule = result.evidence().isEmpty() ? result.id() : result.evidence().getFirst().rule();
     begin(element, "type", rule, "message", result.message());
-    for (Evidence evidence : result.evidence()) {
+    for (Fault fault : Fault.of(List.of(result))) {
+      Evidence evidence = fault.evidence();
       xml.writeCharacters(
           legal(
               "\n%s %s: %s"
-                  .formatted(evidence.severity().id(), evidence.rule(), evidence.message())));
+                  .formatted(evidence.severity().id(), evidence.rule(), fault.sentence())));
     }
     xml.writeEndElement();
     depth--;

@@ -1,6 +1,7 @@
 package org.modeltracer.gate.output;
 
 import java.util.List;
+import org.modeltracer.gate.Fault;
 import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
@@ -9,7 +10,7 @@ import org.modeltracer.model.VisibleText;
 
 /** What the gate says as Markdown, for the summary of a CI job. */
 public final class Markdown {
-  private static final int MOST_EVIDENCE = 20;
+  private static final int MOST_FAULTS = 20;
 
   private Markdown() {}
 
@@ -24,31 +25,47 @@ public final class Markdown {
         "Policy %s, %s.%n%n".formatted(cell(all.request().policy().name()), report.counts()));
     out.append("| | check | result |%n|---|---|---|%n".formatted());
     for (CheckResult result : all.results()) {
+      if (all.notAsked().contains(result)) {
+        continue;
+      }
       out.append(
           "| %s | `%s` | %s |%n"
               .formatted(mark(result.verdict()), result.id(), cell(result.message())));
     }
-    for (CheckResult result : all.results()) {
-      if (result.verdict() == Verdict.FAIL || result.verdict() == Verdict.ERROR) {
-        evidence(result, out);
-      }
+    faults(report.faults(), out);
+    if (all.verdict() == Verdict.PASS) {
+      out.append("%nNot looked for:%n%n".formatted());
+      all.notLookedFor().forEach(kind -> out.append("* %s%n".formatted(cell(kind))));
     }
     return out.toString().replace("\r\n", "\n");
   }
 
-  private static void evidence(CheckResult result, StringBuilder out) {
-    List<Evidence> shown = result.evidence().stream().limit(MOST_EVIDENCE).toList();
-    if (shown.isEmpty()) {
+  /** A row of a table of files: mark, name, what is wrong first. */
+  static String line(GateReport report) {
+    List<Fault> faults = report.faults();
+    return "| %s | `%s` | %s |%n"
+        .formatted(
+            mark(report.result().verdict()),
+            code(report.file().toString()),
+            faults.isEmpty() ? "" : cell(faults.getFirst().sentence()));
+  }
+
+  private static void faults(List<Fault> faults, StringBuilder out) {
+    if (faults.isEmpty()) {
       return;
     }
-    out.append("%n### `%s`%n%n".formatted(result.id()));
-    for (Evidence evidence : shown) {
+    out.append("%n### What is wrong%n%n".formatted());
+    for (Fault fault : faults.stream().limit(MOST_FAULTS).toList()) {
+      Evidence evidence = fault.evidence();
       out.append(
-          "* **%s** %s: %s%n"
+          "* **%s** %s (%s): %s%n"
               .formatted(
-                  evidence.severity().id(), cell(evidence.rule()), cell(evidence.message())));
+                  evidence.severity().id(),
+                  cell(evidence.rule()),
+                  cell(String.join(", ", fault.checks())),
+                  cell(fault.sentence())));
     }
-    int more = result.evidence().size() - shown.size();
+    int more = faults.size() - MOST_FAULTS;
     if (more > 0) {
       out.append("* and %d more%n".formatted(more));
     }

@@ -7,8 +7,10 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
+import org.modeltracer.gate.Fault;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Verdict;
@@ -35,7 +37,7 @@ public final class Sarif {
   public static String of(List<GateReport> reports) {
     var sarif = new Sarif();
     for (GateReport report : reports) {
-      report.result().results().forEach(check -> sarif.add(report.file(), check));
+      sarif.add(report.file(), report.result().results());
     }
     boolean ended = reports.stream().noneMatch(r -> r.result().verdict() == Verdict.ERROR);
     return Json.pretty(sarif.log(ended));
@@ -66,7 +68,16 @@ public final class Sarif {
   }
 
   private static Map<String, Object> rule(String id) {
-    return object("id", id, "shortDescription", Map.of("text", id.replaceAll("[_.]", " ")));
+    String help = RuleHelp.of(id);
+    return object(
+        "id",
+        id,
+        "shortDescription",
+        Map.of("text", id.replaceAll("[_.]", " ")),
+        "fullDescription",
+        Map.of("text", help),
+        "help",
+        Map.of("text", help));
   }
 
   /** Names and values in that order: {@code Map.of} has another order in every run. */
@@ -83,16 +94,16 @@ public final class Sarif {
     return version.matches("\\d+\\.\\d+\\.\\d+.*") ? version : "0.0.0-" + version;
   }
 
-  private void add(Path file, CheckResult check) {
-    if (check.verdict() == Verdict.SKIPPED || check.verdict() == Verdict.ERROR) {
-      notifications.add(notification(file, check));
-    }
-    for (Evidence evidence : check.evidence()) {
-      results.add(result(file, check, evidence));
-    }
-    if (check.verdict() == Verdict.FAIL && check.evidence().isEmpty()) {
-      var failed = Evidence.of(check.id(), Severity.CRITICAL, check.message());
-      results.add(result(file, check, failed));
+  private void add(Path file, List<CheckResult> checks) {
+    checks.stream()
+        .filter(c -> c.verdict() == Verdict.SKIPPED || c.verdict() == Verdict.ERROR)
+        .forEach(c -> notifications.add(notification(file, c)));
+    Fault.of(checks).forEach(fault -> results.add(result(file, fault)));
+    for (CheckResult check : checks) {
+      if (check.verdict() == Verdict.FAIL && check.evidence().isEmpty()) {
+        var failed = Evidence.of(check.id(), Severity.CRITICAL, check.message());
+        results.add(result(file, new Fault(check, failed, List.of(), Set.of(check.id()))));
+      }
     }
   }
 
@@ -108,7 +119,9 @@ public final class Sarif {
         List.of(Map.of("physicalLocation", artifact(file))));
   }
 
-  private Map<String, Object> result(Path file, CheckResult check, Evidence evidence) {
+  private Map<String, Object> result(Path file, Fault fault) {
+    CheckResult check = fault.check();
+    Evidence evidence = fault.evidence();
     return object(
         "ruleId",
         evidence.rule(),
@@ -117,13 +130,21 @@ public final class Sarif {
         "level",
         level(check, evidence),
         "message",
-        Map.of("text", orNone(evidence.message())),
+        Map.of("text", orNone(fault.sentence())),
         "locations",
         List.of(location(file, evidence)),
         "partialFingerprints",
         Map.of("modeltracer/v1", fingerprint(file, check, evidence)),
         "properties",
-        object("check", check.id(), "verdict", check.verdict().id()));
+        object(
+            "check",
+            check.id(),
+            "checks",
+            List.copyOf(fault.checks()),
+            "consequences",
+            fault.consequences().size(),
+            "verdict",
+            check.verdict().id()));
   }
 
   /** What does not fail its check is a note. */

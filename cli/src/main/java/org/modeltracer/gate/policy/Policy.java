@@ -70,6 +70,12 @@ public record Policy(
       }
       return HexFormat.of().formatHex(digest.digest());
     }
+
+    /** SHA-256 of the text in UTF-8. */
+    public String textHash() {
+      byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+      return HexFormat.of().formatHex(Hashes.sha256().digest(bytes));
+    }
   }
 
   /**

@@ -19,6 +19,9 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import javax.xml.XMLConstants;
 import javax.xml.parsers.DocumentBuilderFactory;
 import javax.xml.transform.stream.StreamSource;
@@ -26,9 +29,11 @@ import javax.xml.validation.SchemaFactory;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.modeltracer.anomaly.AnomalyKind;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.gate.Baseline;
 import org.modeltracer.gate.Deadline;
+import org.modeltracer.gate.Fault;
 import org.modeltracer.gate.FileHashes;
 import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.Judged;
@@ -42,6 +47,7 @@ import org.modeltracer.input.SmallFile;
 import org.modeltracer.testing.SummarySchema;
 import org.modeltracer.testing.Weights;
 import org.modeltracer.trace.Json;
+import org.modeltracer.weights.WeightFault;
 import org.w3c.dom.Document;
 import org.w3c.dom.Element;
 import org.xml.sax.InputSource;
@@ -196,6 +202,78 @@ class GateOutputsTest {
     assertThat(Annotations.of(report(judgement(), Map.of()))).isEmpty();
   }
 
+  /** One bad weight is one finding, wherever its NaN shows. */
+  @Test
+  void aCauseIsToldOnceWithItsConsequences() {
+    var weight = "blk.2.ffn_down.weight";
+    var bad = new Evidence("nan", Severity.CRITICAL, "the weight is bad", weight, null, 2, 64L);
+    GateReport report =
+        report(
+            judgement(
+                new CheckResult("file.data", Verdict.FAIL, Map.of(), "x", List.of(bad)),
+                new CheckResult(
+                    "forward.finite",
+                    Verdict.FAIL,
+                    Map.of(),
+                    "y",
+                    List.of(consequence("first", weight), consequence("second", weight))),
+                new CheckResult(
+                    "generation.sanity",
+                    Verdict.FAIL,
+                    Map.of(),
+                    "z",
+                    List.of(consequence("third", weight), consequence("other", "node-3")))),
+            Map.of());
+    assertThat(report.faults())
+        .extracting(Fault::sentence)
+        .containsExactly(
+            "the weight is bad; 3 consequences, the first: first",
+            "because of node-3; 1 consequence, the first: other");
+    assertThat(report.faults().getFirst().checks())
+        .containsExactly("file.data", "forward.finite", "generation.sanity");
+    JsonNode results = Json.mapper().readTree(Sarif.of(List.of(report))).at("/runs/0/results");
+    assertThat(results).hasSize(2);
+    assertThat(results.at("/0/properties/consequences").asInt()).isEqualTo(3);
+    assertThat(results.at("/0/locations/0/physicalLocation/region/byteOffset").asInt())
+        .isEqualTo(64);
+    assertThat(JunitXml.of(List.of(report)))
+        .containsOnlyOnce("the first: first")
+        .doesNotContain("second");
+    assertThat(Markdown.of(report)).containsOnlyOnce("the weight is bad");
+  }
+
+  private static Evidence consequence(String message, String guilty) {
+    return new Evidence(
+        "nan",
+        Severity.CRITICAL,
+        message,
+        guilty,
+        "MUL_MAT",
+        3,
+        null,
+        null,
+        "because of " + guilty);
+  }
+
+  /** Every class of finding that the source knows has words for people who meet it. */
+  @Test
+  void everyRuleHasHelp() throws IOException {
+    var rules = new TreeSet<String>();
+    Stream.of(AnomalyKind.values()).map(AnomalyKind::id).forEach(rules::add);
+    Stream.of(WeightFault.values()).map(WeightFault::id).forEach(rules::add);
+    var literal =
+        Pattern.compile(
+            "(?:Evidence\\.of(?:Tensor|Byte)?|new Evidence|problems\\.(?:say|add))"
+                + "\\(\\s*\"([a-z0-9_]+)\"");
+    Path sources = Path.of("cli", "src", "main", "java", "org", "modeltracer", "gate", "checks");
+    try (Stream<Path> files = Files.list(sources)) {
+      for (Path file : files.toList()) {
+        literal.matcher(Files.readString(file)).results().forEach(m -> rules.add(m.group(1)));
+      }
+    }
+    assertThat(rules).hasSizeGreaterThan(40).allMatch(RuleHelp::knows);
+  }
+
   @Test
   void markdownKeepsToItsCells() {
     String text = Markdown.of(everything());
@@ -205,7 +283,7 @@ class GateOutputsTest {
         .hasSize(7)
         .allSatisfy(
             line -> assertThat(line.replace("\\|", "").chars().filter(c -> c == '|')).hasSize(4));
-    assertThat(text).doesNotContain("<&").contains("* **critical** nan: ");
+    assertThat(text).doesNotContain("<&").contains("* **critical** nan (file.data): ");
   }
 
   @Test

@@ -144,7 +144,7 @@ class GateOutputsTest {
     assertThat(location.get("logicalLocations").valueStream().map(l -> l.get("kind").asString()))
         .containsExactly("tensor", "op", "layer");
     assertThat(run.at("/tool/driver/rules/0").propertyNames())
-        .containsExactly("id", "shortDescription");
+        .containsExactly("id", "shortDescription", "fullDescription", "help");
     assertThat(first.get("properties").propertyNames()).containsExactly("check", "verdict");
     assertThat(location.at("/logicalLocations/0").propertyNames())
         .containsExactly("kind", "name", "fullyQualifiedName");

@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.AttentionOptions;
 import org.modeltracer.attention.report.AttentionAnalysis;
 import org.modeltracer.cli.export.OutputFile;
+import org.modeltracer.cli.export.OutputFolder;
 import org.modeltracer.cli.terminal.AttentionReport;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
@@ -78,7 +79,7 @@ final class AttentionCommand implements Callable<Integer> {
   @Option(
       names = "--out",
       paramLabel = "DIR",
-      defaultValue = "modeltracer-out",
+      defaultValue = "modeltracer-out/attention",
       description = "Folder for attention.json (default: ${DEFAULT-VALUE}).")
   private Path out;
 
@@ -103,7 +104,7 @@ final class AttentionCommand implements Callable<Integer> {
   private void tell(
       LoadedModel loaded, List<int[]> prompts, AttentionAnalysis analysis, Terminal terminal) {
     String all = Json.pretty(analysis);
-    Path written = OutputFile.folder(out).resolve("attention.json");
+    Path written = OutputFolder.claim(out).resolve("attention.json");
     OutputFile.write(written, all);
     if (json) {
       terminal.print(all);

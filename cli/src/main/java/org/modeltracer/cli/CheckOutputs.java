@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.export.OutputFile;
+import org.modeltracer.cli.export.OutputFolder;
 import org.modeltracer.cli.terminal.CheckTable;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.Terminal;
@@ -28,7 +29,7 @@ final class CheckOutputs {
   @Option(
       names = "--out",
       paramLabel = "DIR",
-      defaultValue = "modeltracer-out",
+      defaultValue = "modeltracer-out/check",
       description =
           "Folder for summary.json (default: ${DEFAULT-VALUE}); of several files, a folder for"
               + " each, and overview.json.")
@@ -85,7 +86,13 @@ final class CheckOutputs {
     print(reports, terminal);
     var writes = new ArrayList<Runnable>();
     if (!noSummary) {
-      writes.add(() -> summaries(reports));
+      writes.add(
+          () -> {
+            summaries(reports);
+            terminal.note(
+                "modeltracer: wrote "
+                    + out.resolve(reports.size() > 1 ? "overview.json" : "summary.json"));
+          });
     }
     String text =
         (reports.size() > 1 ? new Overview(reports).markdown() + "\n" : "")
@@ -142,6 +149,7 @@ final class CheckOutputs {
   }
 
   private void summaries(List<GateReport> reports) {
+    OutputFolder.claim(out);
     Set<Path> taken = new HashSet<>();
     var folders = new ArrayList<String>();
     for (GateReport report : reports) {
@@ -154,7 +162,8 @@ final class CheckOutputs {
         }
       }
       OutputFile.write(
-          OutputFile.folder(folder).resolve("summary.json"), Json.pretty(report.summary()));
+          (folder.equals(out) ? folder : OutputFolder.claim(folder)).resolve("summary.json"),
+          Json.pretty(report.summary()));
       folders.add(String.valueOf(folder.getFileName()));
     }
     if (reports.size() > 1) {

@@ -36,7 +36,7 @@ final class DemoCommand implements Callable<Integer> {
   @Option(
       names = "--out",
       paramLabel = "DIR",
-      defaultValue = "modeltracer-out",
+      defaultValue = "modeltracer-out/demo",
       description = "Folder for summary.json and anomalies.jsonl (default: ${DEFAULT-VALUE}).")
   private Path out;
 

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.export.OutputFile;
+import org.modeltracer.cli.export.OutputFolder;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
@@ -106,6 +107,9 @@ final class DiffCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     ContextArguments.atLeast("--top", top, 0);
+    if (out != null) {
+      OutputFile.check("--out", out.resolve("diff.json"));
+    }
     if (!(tolerance >= 0)) {
       throw new CliException(ExitCode.USAGE, "--tolerance must be 0 or more, not " + tolerance);
     }
@@ -180,7 +184,7 @@ final class DiffCommand implements Callable<Integer> {
       Comparison comparison,
       Terminal terminal) {
     if (out != null) {
-      run.write(OutputFile.folder(out), report);
+      run.write(OutputFolder.claim(out), report);
     }
     if (json) {
       terminal.print(Json.pretty(run.toJson(report)));

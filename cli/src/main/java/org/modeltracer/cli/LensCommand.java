@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.export.OutputFile;
+import org.modeltracer.cli.export.OutputFolder;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.LensReport;
 import org.modeltracer.cli.terminal.PromptProgress;
@@ -98,7 +99,7 @@ final class LensCommand implements Callable<Integer> {
   private void tell(LensReport report, Terminal terminal) {
     String all = Json.pretty(report.toJson());
     if (out != null) {
-      OutputFile.write(OutputFile.folder(out).resolve("lens.json"), all);
+      OutputFile.write(OutputFolder.claim(out).resolve("lens.json"), all);
     }
     if (json) {
       terminal.print(all);

@@ -2,6 +2,7 @@ package org.modeltracer.cli;
 
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.process.SupervisedProgram;
 import org.modeltracer.session.RunDescription;
 import picocli.CommandLine;
@@ -63,7 +64,12 @@ public final class Main implements Runnable {
   /** Runs the program within this process; returns its exit code. */
   static int run(PrintWriter out, PrintWriter err, String... args) {
     try {
-      return commandLine(out, err).execute(args);
+      int code = commandLine(out, err).execute(args);
+      if (out.checkError()) {
+        err.println("modeltracer: stdout cannot be written: its disk is full, or its reader left");
+        return ExitCode.FAILURE.code();
+      }
+      return code;
     } catch (Error e) {
       return Failures.ofJava(e, err);
     } finally {

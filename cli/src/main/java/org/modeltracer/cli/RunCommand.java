@@ -48,7 +48,7 @@ final class RunCommand implements Callable<Integer> {
   @Option(
       names = "--out",
       paramLabel = "DIR",
-      defaultValue = "modeltracer-out",
+      defaultValue = "modeltracer-out/run",
       description = "Folder for summary.json and anomalies.jsonl (default: ${DEFAULT-VALUE}).")
   private Path out;
 

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.modeltracer.attention.report.AttentionAnalysis;
 import org.modeltracer.cli.export.OutputFile;
+import org.modeltracer.cli.export.OutputFolder;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.process.Trail;
 import org.modeltracer.trace.AnomalyLog;
@@ -32,7 +33,7 @@ final class RunFiles {
     for (String name : List.of("summary.json", "attention.json", "anomalies.jsonl")) {
       OutputFile.check("--out", folder.resolve(name));
     }
-    this.folder = OutputFile.folder(folder);
+    this.folder = OutputFolder.claim(folder);
     Trail.own().results(folder);
     run.tracer().addListener(new AnomalyLog(folder.resolve("anomalies.jsonl")));
     interrupt.cancels(run.session()::cancel, this::write);

@@ -166,6 +166,7 @@ final class LanguagePerplexity extends Check {
               "no_language",
               Severity.CRITICAL,
               numbers + ": the model predicts plain text no better than token counts do"));
+      StrangeWeights.of(subject.file(), subject.runtime()).forEach(check::notes);
     }
     return check.result(numbers);
   }

@@ -162,7 +162,9 @@ class ModelChecksTest {
   void randomWeightsKnowNothing(String name) {
     CheckResult result = language(Path.of("models", "rand-" + name + "-f32.gguf"));
     assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
-    assertThat(result.evidence()).extracting(Evidence::rule).containsExactly("no_language");
+    assertThat(result.evidence())
+        .extracting(Evidence::rule)
+        .containsExactly("no_language", "random_weights");
   }
 
   /** Damage that leaves every number sound. */
@@ -180,6 +182,19 @@ class ModelChecksTest {
     }
     CheckResult result = language(Files.write(folder.resolve("wrong.gguf"), bytes));
     assertThat(result.verdict()).as(result.message()).isEqualTo(Verdict.FAIL);
+  }
+
+  /** Its fellows in other layers give it away. */
+  @Test
+  void oneShuffledMatrixIsNamed() throws IOException {
+    byte[] bytes = Files.readAllBytes(MODEL);
+    shuffle(bytes, GgufFile.read(MODEL).tensor("blk.1.ffn_up.weight").orElseThrow());
+    CheckResult result = language(Files.write(folder.resolve("shuffled.gguf"), bytes));
+    assertThat(result.verdict()).as(result.message()).isEqualTo(Verdict.FAIL);
+    assertThat(result.evidence())
+        .filteredOn(e -> e.rule().equals("random_weights"))
+        .extracting(Evidence::tensor)
+        .contains("blk.1.ffn_up.weight");
   }
 
   private static void exchange(byte[] bytes, GgufFile file, String one, String two) {

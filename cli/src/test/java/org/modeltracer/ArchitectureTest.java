@@ -79,7 +79,14 @@ class ArchitectureTest {
               room("gate.checks", "gate.policy"),
               room("gate", "gate.checks", "gate.policy"),
               room("gate.output", "gate", "gate.checks", "gate.policy"),
-              room("cli.terminal", "gate", "gate.checks", "gate.output", "gate.policy"),
+              room("gate.doctor", "gate", "gate.checks"),
+              room(
+                  "cli.terminal",
+                  "gate",
+                  "gate.checks",
+                  "gate.doctor",
+                  "gate.output",
+                  "gate.policy"),
               room("cli.export", "cli.terminal"),
               room(
                   "cli",
@@ -87,6 +94,7 @@ class ArchitectureTest {
                   "cli.terminal",
                   "gate",
                   "gate.checks",
+                  "gate.doctor",
                   "gate.output",
                   "gate.policy")));
 

@@ -10,7 +10,6 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
@@ -26,7 +25,6 @@ import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.checks.Catalogue;
 import org.modeltracer.gate.checks.Check;
 import org.modeltracer.gate.checks.CheckRequest;
-import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.output.GateReport;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gate.policy.PolicyFile;
@@ -203,7 +201,7 @@ final class CheckCommand implements Callable<Integer> {
   }
 
   private GateReport judge(Path file, Policy asked, @Nullable Baseline known, Terminal terminal) {
-    var progress = new Stopwatch(terminal);
+    var progress = new CheckProgress(terminal);
     var request = new CheckRequest(file, reference, klBase, engine.engine(), asked);
     Deadline deadline = Deadline.in(asked.budget().time());
     GateResult result = Gate.judge(request, deadline, progress);
@@ -214,7 +212,8 @@ final class CheckCommand implements Callable<Integer> {
           "modeltracer: note: no time was left to hash %s: its summary.json lacks hashes"
               .formatted(file));
     }
-    return new GateReport(known == null ? result : known.forgive(result), progress.seconds, hashes);
+    return new GateReport(
+        known == null ? result : known.forgive(result), progress.seconds(), hashes);
   }
 
   private Policy policy() {
@@ -295,7 +294,8 @@ final class CheckCommand implements Callable<Integer> {
     return ExitCode.PASS;
   }
 
-  private static ExitCode exitCode(GateResult result) {
+  /** The exit code that says what the gate does. */
+  static ExitCode exitCode(GateResult result) {
     if (result.unreadable()) {
       return ExitCode.BAD_FILE;
     }
@@ -305,30 +305,5 @@ final class CheckCommand implements Callable<Integer> {
       case SKIPPED -> ExitCode.NOTHING;
       case ERROR -> ExitCode.FAILURE;
     };
-  }
-
-  /** Times the checks, and shows on a terminal how far they are. */
-  private static final class Stopwatch implements Gate.Progress {
-    private final Terminal terminal;
-    private final Map<String, Double> seconds = new LinkedHashMap<>();
-    private final Map<String, Long> begun = new HashMap<>();
-
-    Stopwatch(Terminal terminal) {
-      this.terminal = terminal;
-    }
-
-    @Override
-    public void onBegin(Check check) {
-      begun.put(check.id(), System.nanoTime());
-      terminal.progress("check", Catalogue.checks().indexOf(check), Catalogue.checks().size());
-    }
-
-    @Override
-    public void onResult(CheckResult result) {
-      Long since = begun.get(result.id());
-      if (since != null) {
-        seconds.put(result.id(), (System.nanoTime() - since) / 1e9);
-      }
-    }
   }
 }

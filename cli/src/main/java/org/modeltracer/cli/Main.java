@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
       DiffCommand.class,
       AttentionCommand.class,
       CheckCommand.class,
+      DoctorCommand.class,
       LensCommand.class,
       PerplexityCommand.class,
       ExportCommand.class,

@@ -1,9 +1,11 @@
 package org.modeltracer.gate.checks;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.modeltracer.anomaly.Severity;
@@ -47,7 +49,7 @@ final class StrangeWeights {
         roles.computeIfAbsent(name.group(2), role -> new ArrayList<>()).add(matrix);
       }
     }
-    var strange = new ArrayList<Evidence>();
+    Map<Double, Evidence> strange = new TreeMap<>(Comparator.reverseOrder());
     for (MatrixStructure matrix : all) {
       Matcher name = IN_LAYER.matcher(matrix.tensor());
       if (!name.matches() || !matrix.looksRandom()) {
@@ -60,7 +62,8 @@ final class StrangeWeights {
               .sorted()
               .toArray();
       if (others.length >= ENOUGH_PEERS && others[others.length / 2] > CLEAR) {
-        strange.add(
+        strange.put(
+            others[others.length / 2] / matrix.strength(),
             Evidence.ofTensor(
                 "random_weights",
                 Severity.INFO,
@@ -70,6 +73,6 @@ final class StrangeWeights {
                     .formatted(matrix.tensor(), matrix.strength(), others[others.length / 2])));
       }
     }
-    return strange;
+    return List.copyOf(strange.values());
   }
 }

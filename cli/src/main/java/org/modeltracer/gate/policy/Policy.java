@@ -61,6 +61,11 @@ public record Policy(
       return new Workload(prompts, other, true, tokens, seed, context, threads);
     }
 
+    /** The same with prompts of one's own. */
+    Workload withPrompts(List<String> others) {
+      return new Workload(others, text, ownText, tokens, seed, context, threads);
+    }
+
     /** SHA-256 of the prompts in UTF-8, a zero byte after each: the same for the same prompts. */
     public String promptHash() {
       MessageDigest digest = Hashes.sha256();
@@ -144,6 +149,11 @@ public record Policy(
   /** The same with another text to predict. */
   public Policy withText(String text) {
     return new Policy(name, workload.withText(text), checks, rules, budget, baseline);
+  }
+
+  /** The same with other prompts. */
+  public Policy withPrompts(List<String> prompts) {
+    return new Policy(name, workload.withPrompts(prompts), checks, rules, budget, baseline);
   }
 
   /** The same within another budget. */

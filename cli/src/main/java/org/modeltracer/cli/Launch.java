@@ -18,7 +18,7 @@ public final class Launch {
   private static final int FAILURE = 5;
 
   /** {@code check} has workers of its own, and a word that is no command loads nothing. */
-  private static final Set<String> LOADING =
+  static final Set<String> LOADING =
       Set.of(
           "run",
           "demo",
@@ -40,7 +40,10 @@ public final class Launch {
   public static void main(String[] args) {
     try {
       if (!SupervisedProgram.watched() && supervised(args)) {
-        System.exit(supervise(args));
+        int code = supervise(args);
+        System.out.flush();
+        // Nothing is left to tidy up; an orderly exit sets up a log first.
+        Runtime.getRuntime().halt(code);
       }
       Main.main(args);
     } catch (Error e) {

@@ -78,7 +78,9 @@ public final class Launch {
       }
       words = end.crash();
     } catch (IOException e) {
-      words = "cannot start a process for the model (--in-process does without): " + e.getMessage();
+      // Java's guesses at the cause follow, line by line.
+      String why = String.valueOf(e.getMessage()).lines().findFirst().orElse("").strip();
+      words = "cannot start a process for the model (--in-process does without): " + why;
     } catch (Error e) {
       words = JavaError.words(e);
     }

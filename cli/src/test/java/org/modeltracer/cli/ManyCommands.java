@@ -5,6 +5,7 @@ import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.Reader;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -110,7 +111,7 @@ final class ManyCommands implements AutoCloseable {
   /** The other process: a command a line, the home of the program first. */
   static void main(String[] args) throws IOException {
     Path folder = Path.of(args[0]);
-    Reader in = new InputStreamReader(System.in);
+    Reader in = new InputStreamReader(System.in, StandardCharsets.UTF_8);
     try (var lines = new BufferedReader(in)) {
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
         List<String> words = List.of(line.split("\t", -1));

@@ -18,7 +18,7 @@ public final class Launch {
   private static final int FAILURE = 5;
 
   /** {@code check} has workers of its own, and a word that is no command loads nothing. */
-  private static final Set<String> LOADING =
+  static final Set<String> LOADING =
       Set.of(
           "run",
           "demo",
@@ -40,7 +40,10 @@ public final class Launch {
   public static void main(String[] args) {
     try {
       if (!SupervisedProgram.watched() && supervised(args)) {
-        System.exit(supervise(args));
+        int code = supervise(args);
+        System.out.flush();
+        // Nothing is left to tidy up; an orderly exit sets up a log first.
+        Runtime.getRuntime().halt(code);
       }
       Main.main(args);
     } catch (Error e) {
@@ -75,7 +78,9 @@ public final class Launch {
       }
       words = end.crash();
     } catch (IOException e) {
-      words = "cannot start a process for the model (--in-process does without): " + e.getMessage();
+      // Java's guesses at the cause follow, line by line.
+      String why = String.valueOf(e.getMessage()).lines().findFirst().orElse("").strip();
+      words = "cannot start a process for the model (--in-process does without): " + why;
     } catch (Error e) {
       words = JavaError.words(e);
     }

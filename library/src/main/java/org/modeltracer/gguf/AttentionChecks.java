@@ -1,7 +1,6 @@
 package org.modeltracer.gguf;
 
 import java.util.BitSet;
-import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.regex.Pattern;
@@ -15,7 +14,6 @@ import java.util.regex.Pattern;
 final class AttentionChecks {
   private static final String HEADS = "attention.head_count";
   private static final String KV_HEADS = "attention.head_count_kv";
-  private static final List<String> SCALINGS = List.of("none", "linear", "yarn", "longrope");
   private static final Pattern QUERY =
       Pattern.compile("(?:enc\\.)?blk\\.(\\d{1,3})\\.attn_(?:q|qkv|q_a)\\.weight");
 
@@ -35,26 +33,12 @@ final class AttentionChecks {
   }
 
   static void run(LoadChecks checks) {
-    rotation(checks);
     var attention = new AttentionChecks(checks);
     if (!attention.attending.isEmpty()
         && attention.shape(HEADS, true)
         && attention.shape(KV_HEADS, false)
         && attention.counts()) {
       attention.width();
-    }
-  }
-
-  /** Positions turn pairs of values, in one of the ways that llama.cpp has a name for. */
-  private static void rotation(LoadChecks checks) {
-    for (String name : List.of("rope.dimension_count", "rope.dimension_count_swa")) {
-      if (checks.integer(name).orElse(0) % 2 != 0) {
-        checks.report(checks.key(name), "must be even");
-      }
-    }
-    String key = checks.key("rope.scaling.type");
-    if (checks.metadata().string(key).filter(type -> !SCALINGS.contains(type)).isPresent()) {
-      checks.report(key, "must be one of %s", String.join(", ", SCALINGS));
     }
   }
 

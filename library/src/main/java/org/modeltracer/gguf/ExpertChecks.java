@@ -1,5 +1,6 @@
 package org.modeltracer.gguf;
 
+import java.util.Set;
 import java.util.stream.LongStream;
 
 /** Experts: llama.cpp asserts that those used are among those there are. */
@@ -13,6 +14,10 @@ final class ExpertChecks {
   /** Softmax, sigmoid, softmax of those chosen, root of softplus; 0 is what was not said. */
   private static final int MOST_GATING = 4;
 
+  /** Architectures in which llama.cpp asserts that there are experts; others return an error. */
+  private static final Set<String> ALWAYS =
+      Set.of("bailingmoe2", "glm4moe", "grovemoe", "llada-moe", "smallthinker");
+
   private ExpertChecks() {}
 
   static void run(LoadChecks checks) {
@@ -25,6 +30,9 @@ final class ExpertChecks {
     } else if (experts > 0 && used == 0) {
       checks.report(checks.key(USED), "must be over 0, the model has %d experts", experts);
     }
+    if (experts == 0 && ALWAYS.contains(checks.architecture())) {
+      checks.report(checks.key("expert_count"), "must be over 0 in this architecture");
+    }
     groups(checks, experts);
     long gating = checks.integer(GATING).orElse(0);
     if (gating < 0 || gating > MOST_GATING) {
@@ -35,10 +43,11 @@ final class ExpertChecks {
   private static void groups(LoadChecks checks, long experts) {
     long groups = checks.integer(GROUPS).orElse(0);
     long used = checks.integer(USED_GROUPS).orElse(0);
-    if (groups < 0 || (groups > 0 && experts % groups != 0)) {
-      checks.report(checks.key(GROUPS), "must divide the expert_count, %d", experts);
-    } else if (used < 0 || (groups > 0 && used > groups)) {
-      checks.report(checks.key(USED_GROUPS), "must be at most the %s, %d", GROUPS, groups);
+    if (groups < 0 || (groups > 0 && (groups >= experts || experts % groups != 0))) {
+      checks.report(
+          checks.key(GROUPS), "must be below the expert_count, %d, and divide it", experts);
+    } else if (groups > 1 && (used < 1 || used >= groups)) {
+      checks.report(checks.key(USED_GROUPS), "must be 1 to %d, below the %s", groups - 1, GROUPS);
     }
   }
 

@@ -56,6 +56,8 @@ public final class LoadChecks {
     } else {
       BlockChecks.run(checks);
       AttentionChecks.run(checks);
+      RotationChecks.run(checks);
+      StateChecks.run(checks);
       ExpertChecks.run(checks);
       RangeChecks.run(checks);
       NormChecks.run(checks);

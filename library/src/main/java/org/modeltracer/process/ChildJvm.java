@@ -33,6 +33,12 @@ public final class ChildJvm {
   private static final String NATIVE_ACCESS = "--enable-native-access=ALL-UNNAMED";
   private static final String AOT = "-XX:AOTCache=";
 
+  /**
+   * Property of a process that only waits: the AOT cache of the one with the model, or nothing. The
+   * launcher gives it the quick compiler, which is not for the other.
+   */
+  private static final String MODEL_CACHE = "modeltracer.aot";
+
   /** Nothing at all of a crash: this process tells of it. */
   private static final List<String> SILENT =
       List.of("-XX:+SuppressFatalErrorMessage", "-XX:-CreateCoredumpOnCrash", "-XX:-UsePerfData");
@@ -45,12 +51,14 @@ public final class ChildJvm {
    */
   static ProcessBuilder again(Class<?> main, List<String> more) {
     var command = new ArrayList<String>(withoutCore());
-    List<String> own = options();
+    var own = new ArrayList<String>(options());
+    String cache = System.getProperty(MODEL_CACHE);
+    if (cache != null) {
+      own.remove(QUICK_COMPILER);
+    }
     command.addAll(own);
     command.addAll(SILENT);
-    // The one that waits is quicker without: what the cache holds is not what it loads.
-    String cache = System.getProperty("modeltracer.aot");
-    if (cache != null) {
+    if (cache != null && !cache.isEmpty()) {
       command.add(AOT + cache);
     }
     // Said twice, it is another list of modules than that of the cache, which is then of no use.

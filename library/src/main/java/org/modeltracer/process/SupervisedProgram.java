@@ -1,10 +1,17 @@
 package org.modeltracer.process;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
-import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -33,6 +40,13 @@ public final class SupervisedProgram {
   /** Exit codes of a JVM that SIGHUP, SIGINT or SIGTERM has ended, tidily. */
   private static final Set<Integer> ENDED_FROM_OUTSIDE = Set.of(129, 130, 143);
 
+  private static final Set<OpenOption> NEW =
+      Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+
+  private static final FileAttribute<?> OWNER_ONLY =
+      PosixFilePermissions.asFileAttribute(
+          Set.of(PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_WRITE));
+
   private static final int PATIENCE_SECONDS = 30;
   private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
 
@@ -49,9 +63,8 @@ public final class SupervisedProgram {
    * @throws IOException when no process can be started
    */
   public static End run(Class<?> main, List<String> arguments) throws IOException {
-    Path file = Files.createTempFile("modeltracer", ".trail");
-    try {
-      Trail trail = Trail.in(file);
+    Path file = newTrail();
+    try (var trail = new RandomAccessFile(file.toFile(), "r")) {
       ProcessBuilder builder =
           ChildJvm.again(
               main,
@@ -65,8 +78,30 @@ public final class SupervisedProgram {
     }
   }
 
-  private static End end(Process process, Trail trail) {
-    var onExit = new Thread(() -> endWith(process), "supervised");
+  /** A page for the process that will be started, in a file that only its owner can open. */
+  private static Path newTrail() throws IOException {
+    // A file of this name in a shared folder is somebody's trick, and an error. Names that nobody
+    // can guess, as createTempFile makes them, cost a fifth of all that waiting costs.
+    String name = "modeltracer" + ProcessHandle.current().pid() + "-" + System.nanoTime();
+    Path file = Path.of(System.getProperty("java.io.tmpdir"), name + ".trail");
+    boolean posix = file.getFileSystem().supportedFileAttributeViews().contains("posix");
+    FileAttribute<?>[] own = posix ? new FileAttribute<?>[] {OWNER_ONLY} : new FileAttribute<?>[0];
+    try (var channel = FileChannel.open(file, NEW, own)) {
+      // Written, not only sized: a page that finds no room on a full disk is a crash of its own.
+      channel.write(ByteBuffer.allocate(Trail.BYTES));
+    }
+    return file;
+  }
+
+  private static End end(Process process, RandomAccessFile file) throws IOException {
+    // No lambda: the first one of a process costs more than all else here.
+    var onExit =
+        new Thread("supervised") {
+          @Override
+          public void run() {
+            endWith(process);
+          }
+        };
     try {
       Runtime.getRuntime().addShutdownHook(onExit);
     } catch (IllegalStateException goingDown) {
@@ -79,9 +114,11 @@ public final class SupervisedProgram {
       // The signal that ends this process is the program's end, too.
       return new End(code, null);
     }
-    OptionalInt meant = trail.ended();
-    boolean tidy = meant.isPresent() && meant.getAsInt() == code;
-    return new End(code, tidy || ENDED_FROM_OUTSIDE.contains(code) ? null : crash(code, trail));
+    var page = new byte[Trail.BYTES];
+    file.readFully(page);
+    var trail = new LastTrail(page);
+    boolean tidy = trail.ended(code) || ENDED_FROM_OUTSIDE.contains(code);
+    return new End(code, tidy ? null : crash(code, trail));
   }
 
   private static int waitFor(Process process) {
@@ -106,7 +143,7 @@ public final class SupervisedProgram {
     }
   }
 
-  private static String crash(int code, Trail trail) {
+  private static String crash(int code, LastTrail trail) {
     if (!trail.begun()) {
       return "Java cannot start a second time, for the model (exit code %d): is there memory, and"
               .formatted(code)

@@ -9,11 +9,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.Optional;
-import java.util.OptionalInt;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import java.util.stream.Stream;
 
 /**
  * How far a process has come, in memory that outlives it: a page of a file that it shares with the
@@ -30,24 +25,22 @@ public final class Trail {
   /** Bytes that {@link #node} takes of a name. */
   public static final int NAME = 64;
 
-  private static final int TEXT = 1024;
+  static final int TEXT = 1024;
 
-  private static final long BEGUN = 0;
-  private static final long ENDED = 4;
-  private static final long CODE = 8;
-  private static final long TOKENS = 12;
-  private static final long POSITION = 16;
-  private static final long SIZE = 24;
-  private static final long NODE = 32;
-  private static final long FIRST = NODE + NAME;
-  private static final long SOURCE = FIRST + NAME;
-  private static final long OPERATION = SOURCE + NAME;
-  private static final long STEP = OPERATION + NAME;
-  private static final long MODEL = STEP + NAME;
-  private static final long RESULTS = MODEL + TEXT;
-  private static final long BYTES = 4096;
-
-  private static final Pattern LAYER = Pattern.compile("[^-]*-(\\d{1,3})(?: .*)?");
+  static final int BEGUN = 0;
+  static final int ENDED = 4;
+  static final int CODE = 8;
+  static final int TOKENS = 12;
+  static final int POSITION = 16;
+  static final int SIZE = 24;
+  static final int NODE = 32;
+  static final int FIRST = NODE + NAME;
+  static final int SOURCE = FIRST + NAME;
+  static final int OPERATION = SOURCE + NAME;
+  static final int STEP = OPERATION + NAME;
+  static final int MODEL = STEP + NAME;
+  static final int RESULTS = MODEL + TEXT;
+  static final int BYTES = 4096;
 
   private final MemorySegment page;
   private boolean computed = true;
@@ -85,14 +78,7 @@ public final class Trail {
         System.clearProperty(FILE);
       }
     }
-    return MemorySegment.ofArray(new long[(int) BYTES / Long.BYTES]);
-  }
-
-  /** A new trail, in a file that is there, for a process that will be started. */
-  static Trail in(Path file) throws IOException {
-    // Written, not only sized: a page that finds no room on a full disk is a crash of its own.
-    Files.write(file, new byte[(int) BYTES]);
-    return new Trail(map(file));
+    return MemorySegment.ofArray(new long[BYTES / Long.BYTES]);
   }
 
   private static MemorySegment map(Path file) throws IOException {
@@ -161,67 +147,9 @@ public final class Trail {
     page.set(ValueLayout.JAVA_INT, ENDED, 1);
   }
 
-  /** Whether the process began to work at all. */
-  boolean begun() {
-    return page.get(ValueLayout.JAVA_INT, BEGUN) != 0;
-  }
-
-  /** The exit code that the process meant to end with; empty when it had no such intention. */
-  OptionalInt ended() {
-    return page.get(ValueLayout.JAVA_INT, ENDED) == 0
-        ? OptionalInt.empty()
-        : OptionalInt.of(page.get(ValueLayout.JAVA_INT, CODE));
-  }
-
-  /**
-   * Where the process is, in words that follow what it does: {@code at ffn_up-3 (MUL_MAT of
-   * blk.3.ffn_up.weight) in layer 3, token position 17, of model.gguf}; empty when it left no mark.
-   */
+  /** Where this process is; see {@link LastTrail#where}. */
   public String where() {
-    String model = text(MODEL, TEXT);
-    if (model.isEmpty()) {
-      return "";
-    }
-    int tokens = page.get(ValueLayout.JAVA_INT, TOKENS);
-    String what = tokens == 0 ? "while " + text(STEP, NAME) : computing(tokens);
-    return what + (tokens == 0 ? " " : ", of ") + model + shorter(Path.of(model));
-  }
-
-  private String computing(int tokens) {
-    long position = page.get(ValueLayout.JAVA_LONG, POSITION);
-    String token =
-        tokens == 1
-            ? "token position " + position
-            : "token positions %d to %d".formatted(position, position + tokens - 1);
-    String node = text(NODE, NAME);
-    if (node.isEmpty()) {
-      return "before the first node of a pass, " + token;
-    }
-    String source = text(SOURCE, NAME);
-    String operation = text(OPERATION, NAME) + (source.isEmpty() ? "" : " of " + source);
-    String first = text(FIRST, NAME);
-    // ggml numbers nodes that have no name; a neighbour knows the layer.
-    String place =
-        Stream.of(node, source, first)
-            .map(LAYER::matcher)
-            .filter(Matcher::matches)
-            .findFirst()
-            .map(layer -> " in layer " + layer.group(1))
-            .orElse("");
-    String nodes = first.equals(node) ? "at " + node : "between " + first + " and " + node;
-    return "%s (%s)%s, %s".formatted(nodes, operation, place, token);
-  }
-
-  /** A file that is cut while it is mapped takes down whoever reads the part that is gone. */
-  private String shorter(Path model) {
-    long missing = page.get(ValueLayout.JAVA_LONG, SIZE) - model.toFile().length();
-    return missing <= 0 ? "" : ", which has lost " + missing + " bytes since it was opened";
-  }
-
-  /** The folder where what was found by then is. */
-  public Optional<Path> results() {
-    String folder = text(RESULTS, TEXT);
-    return folder.isEmpty() ? Optional.empty() : Optional.of(Path.of(folder));
+    return new LastTrail(page.toArray(ValueLayout.JAVA_BYTE)).where();
   }
 
   private void text(long at, int room, String value) {
@@ -229,14 +157,5 @@ public final class Trail {
     int length = Math.min(bytes.length, room - 1);
     MemorySegment.copy(bytes, 0, page, ValueLayout.JAVA_BYTE, at, length);
     page.set(ValueLayout.JAVA_BYTE, at + length, (byte) 0);
-  }
-
-  private String text(long at, int room) {
-    byte[] bytes = page.asSlice(at, room).toArray(ValueLayout.JAVA_BYTE);
-    int length = 0;
-    while (length < room && bytes[length] != 0) {
-      length++;
-    }
-    return new String(bytes, 0, length, StandardCharsets.UTF_8);
   }
 }

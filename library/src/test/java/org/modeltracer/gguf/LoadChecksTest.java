@@ -197,27 +197,103 @@ class LoadChecksTest {
   }
 
   @Test
+  void expertsWhereTheArchitectureIsOfThem() {
+    var file =
+        new GgufBytes()
+            .text("general.architecture", "llada-moe")
+            .u32("llada-moe.expert_count", 0)
+            .read(directory);
+    assertThat(LoadChecks.problems(file))
+        .extracting(LoadChecks.Problem::message)
+        .anyMatch(m -> m.startsWith("llada-moe.expert_count is 0: it must be over 0 in this arch"));
+  }
+
+  @Test
   void groupsOfExpertsAndTheirGate() {
     more =
         file ->
             file.u32("toy.expert_count", 4)
                 .u32("toy.expert_used_count", 2)
                 .u32("toy.expert_group_count", 3);
-    assertProblem("toy.expert_group_count is 3: it must divide the expert_count, 4");
+    assertProblem("toy.expert_group_count is 3: it must be below the expert_count, 4, and divide");
+    more = file -> file.u32("toy.expert_group_count", 31);
+    assertProblem("toy.expert_group_count is 31: it must be below the expert_count, 0, and divide");
+    more =
+        file ->
+            file.u32("toy.expert_count", 4)
+                .u32("toy.expert_used_count", 2)
+                .u32("toy.expert_group_count", 2)
+                .u32("toy.expert_group_used_count", 2);
+    assertProblem("toy.expert_group_used_count is 2: it must be 1 to 1, below the expert_group");
     more = file -> file.u32("toy.expert_gating_func", 99);
     assertProblem("toy.expert_gating_func is 99: it must be 0 to 4");
   }
 
   @Test
   void whatLlamaAssertsOfPositionsAndLayers() {
-    more = file -> file.u32("toy.rope.dimension_count", 7);
-    assertProblem("toy.rope.dimension_count is 7: it must be even");
+    more = file -> file.u32("toy.rope.dimension_count", 1);
+    assertProblem("toy.rope.dimension_count is 1: it must be even");
     more = file -> file.text("toy.rope.scaling.type", "sideways");
     assertProblem("toy.rope.scaling.type is sideways: it must be one of none, linear, yarn");
     more = file -> file.u32("toy.nextn_predict_layers", 2);
     assertProblem("toy.nextn_predict_layers is 2: it must be below the block_count, 2");
     more = file -> file.u32("toy.token_type_count", 2_000_000_000);
     assertProblem("toy.token_type_count is 2000000000: it must be 0 to 65536");
+  }
+
+  @Test
+  void whatIsTurnedIsPartOfAHead() {
+    more = file -> file.u32("toy.rope.dimension_count", 4);
+    assertProblem("toy.rope.dimension_count is 4: it must be at most the width of a head, 2");
+    more = file -> file.u32("toy.rope.dimension_count", 4).u32("toy.attention.key_length", 4);
+    assertThat(LoadChecks.problems(model())).isEmpty();
+    more =
+        file ->
+            file.u32("toy.rope.dimension_count", 6)
+                .u32("toy.attention.key_length", 16)
+                .u32("toy.attention.key_length_mla", 4);
+    assertProblem("toy.rope.dimension_count is 6: it must be at most the width of a head, 4");
+    byte[] scale = GgufBytes.u32(Float.floatToIntBits(0.5f));
+    more =
+        file ->
+            file.pair("toy.attention.temperature_scale", 6, scale)
+                .u32("toy.attention.temperature_length", 0);
+    assertProblem("toy.attention.temperature_length is 0: it must be over 0, ");
+  }
+
+  @Test
+  void headsInTwoParts() {
+    var file =
+        new GgufBytes()
+            .text("general.architecture", "deepseek2")
+            .u32("deepseek2.attention.key_length", 8)
+            .read(directory);
+    assertThat(LoadChecks.problems(file))
+        .extracting(LoadChecks.Problem::message)
+        .contains(
+            "deepseek2.rope.dimension_count is missing: it must be below the width of a head, 8");
+  }
+
+  @Test
+  void stateIsAsWideAsItsLayers() {
+    more = file -> file.u32("toy.ssm.inner_size", 4).tensor("blk.0.ssm_out.weight", 8, 8);
+    assertProblem("toy.ssm.inner_size is 4: it differs from the width of blk.0.ssm_out.weight, 8");
+    more = file -> file.u32("toy.ssm.inner_size", 8).tensor("blk.0.ssm_out.weight", 8, 8);
+    assertThat(LoadChecks.problems(model())).isEmpty();
+  }
+
+  @Test
+  void jambasStateIsTwiceAsWideAsItsStream() {
+    var file =
+        new GgufBytes()
+            .text("general.architecture", "jamba")
+            .u32("jamba.embedding_length", 8)
+            .u32("jamba.ssm.inner_size", 8)
+            .read(directory);
+    assertThat(LoadChecks.problems(file))
+        .extracting(LoadChecks.Problem::message)
+        .anyMatch(
+            m -> m.startsWith("jamba.ssm.inner_size is 8: it must be twice the embedding_le"));
   }
 
   @Test

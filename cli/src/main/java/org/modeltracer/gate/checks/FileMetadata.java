@@ -46,6 +46,7 @@ final class FileMetadata extends Check {
     heads(problems);
     SpecialTokenIds.look(problems);
     Templates.look(problems);
+    SilentDefaults.look(problems);
     return check.result(
         file.metadata().size() + " keys; context, heads, special tokens and template make sense");
   }

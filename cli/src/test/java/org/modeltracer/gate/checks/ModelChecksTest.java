@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -24,6 +25,8 @@ import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gate.policy.PolicyFile;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
+import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.testing.Architectures;
 import org.modeltracer.testing.Shared;
 import org.modeltracer.testing.TinyModel;
@@ -241,6 +244,47 @@ class ModelChecksTest {
   private CheckResult tagged(String key, String value) throws IOException {
     Path file = new Gguf(MODEL).texts(key, List.of(value)).write(folder.resolve("tagged.gguf"));
     return language(file);
+  }
+
+  /** What llama.cpp takes in silence is what the finding says: the same logits, bit for bit. */
+  @ParameterizedTest
+  @CsvSource({
+    "models/tinyllama-gqa-f16.gguf, llama.rope.freq_base, 10000",
+    "models/archs/deepseek2-moe-f16.gguf, deepseek2.expert_gating_func, 1",
+  })
+  void silentDefaultsAreWhatTheySayTheyAre(Path model, String key, float value) {
+    Path without = new Gguf(model).remove(key).write(folder.resolve("without.gguf"));
+    CheckResult found = ask("file.metadata", without, PolicyFile.preset("default"));
+    assertThat(found.verdict()).isNotEqualTo(Verdict.ERROR);
+    assertThat(found.evidence())
+        .filteredOn(e -> e.rule().equals("silent_default"))
+        .singleElement()
+        .satisfies(e -> assertThat(e.message()).startsWith(key + " is missing"));
+    var spelt = new Gguf(model);
+    var other = new Gguf(model);
+    if (key.endsWith("func")) {
+      spelt.u32(key, (long) value);
+      other.u32(key, (long) value + 1);
+    } else {
+      spelt.f32(key, value);
+      other.f32(key, 100 * value);
+    }
+    float[] silent = logits(without);
+    assertThat(logits(spelt.write(folder.resolve("spelt.gguf")))).isEqualTo(silent);
+    assertThat(logits(other.write(folder.resolve("other.gguf")))).isNotEqualTo(silent);
+  }
+
+  private static float[] logits(Path model) {
+    var options = ContextOptions.defaults().withContextTokens(64).withHook(false);
+    try (var loaded = LlamaRuntime.load().open(model);
+        var context = loaded.context(options)) {
+      var batch = context.batch().clear();
+      for (int i = 0; i < 24; i++) {
+        batch.add((i * 37 + 11) % 120, i, 0, true);
+      }
+      context.decode(batch);
+      return context.logits(23).toArray(ValueLayout.JAVA_FLOAT);
+    }
   }
 
   @Test

@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
+import org.modeltracer.anomaly.RootCause;
 import org.modeltracer.attention.report.AttentionAnalysis;
 import org.modeltracer.cli.terminal.AnomalyPrinter;
 import org.modeltracer.cli.terminal.CacheReport;
@@ -88,17 +89,24 @@ final class RunReport {
 
   /** What a reader looks for comes first: each cause once, with the number of its consequences. */
   private void rootCauses(List<Anomaly> anomalies) {
-    Map<String, Long> causes = new LinkedHashMap<>();
+    Map<String, String> causes = new LinkedHashMap<>();
+    Map<String, Long> times = new LinkedHashMap<>();
     for (Anomaly anomaly : anomalies) {
-      if (anomaly.rootCause() != null) {
-        causes.merge(anomaly.rootCause().message(), anomaly.times(), Long::sum);
+      RootCause cause = anomaly.rootCause();
+      if (cause != null) {
+        // One weight is one cause, whichever operation meets it first.
+        String key = cause.weight() == null ? cause.message() : cause.weight();
+        causes.putIfAbsent(key, cause.message());
+        times.merge(key, anomaly.times(), Long::sum);
       }
     }
     causes.forEach(
-        (message, times) ->
-            terminal.println(
-                terminal.styled("@|bold,red root cause|@  ")
-                    + "%s (%,d anomal%s)".formatted(message, times, times == 1 ? "y" : "ies")));
+        (key, message) -> {
+          long n = times.getOrDefault(key, 0L);
+          terminal.println(
+              terminal.styled("@|bold,red root cause|@  ")
+                  + "%s (%,d anomal%s)".formatted(message, n, n == 1 ? "y" : "ies"));
+        });
     if (!causes.isEmpty()) {
       terminal.println("");
     }

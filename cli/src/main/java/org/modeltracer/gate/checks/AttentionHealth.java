@@ -1,6 +1,7 @@
 package org.modeltracer.gate.checks;
 
 import java.util.List;
+import java.util.stream.Collectors;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.anomaly.AnomalyKind;
 import org.modeltracer.anomaly.Severity;
@@ -48,7 +49,18 @@ final class AttentionHealth extends Check {
     share(check, policy, "uniform", heads, evidence(anomalies, AnomalyKind.UNIFORM_ATTENTION));
     share(check, policy, "collapsed", heads, evidence(anomalies, AnomalyKind.ATTENTION_COLLAPSE));
     share(check, policy, "dead", heads, traced.dead().stream().map(AttentionHealth::of).toList());
-    return check.result("%d rows of %d heads in order".formatted(rows, heads));
+    return check.result("%d rows of %d heads in order%s".formatted(rows, heads, notFinite(traced)));
+  }
+
+  /** Rows that are no numbers have no shape to judge; {@code forward.finite} fails by them. */
+  private static String notFinite(TracedPrompts traced) {
+    String layers =
+        traced.of(List.of(AnomalyKind.NAN, AnomalyKind.INF)).stream()
+            .filter(a -> a.head() != null && a.layer() != null)
+            .map(a -> String.valueOf(a.layer()))
+            .distinct()
+            .collect(Collectors.joining(", "));
+    return layers.isEmpty() ? "" : "; not judged, as they are not finite: rows of layer " + layers;
   }
 
   /** Fails when more than a share of the heads is in some way; one piece of evidence per head. */

@@ -49,11 +49,14 @@ final class CheckResultBuilder {
     }
   }
 
-  /** Notes a count, and adds its evidence: it fails the check where that many are too many. */
+  /**
+   * Notes a count, and adds its evidence: where that many are too many, what is at least as bad as
+   * the policy allows fails the check.
+   */
   void share(String name, long count, long all, double limit, List<Evidence> evidence) {
     signal(name, count);
     boolean fails = count / (double) Math.max(1, all) > limit;
-    evidence.forEach(fails ? this::fails : this::notes);
+    evidence.forEach(fails ? this::judge : this::notes);
   }
 
   /** The result of a check that could not ask its question. */

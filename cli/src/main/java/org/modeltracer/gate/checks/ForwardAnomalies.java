@@ -37,8 +37,9 @@ final class ForwardAnomalies extends Check {
     return check.result(
         lesser == 0
             ? "no anomaly in %d forward passes".formatted(traced.passes())
-            : "%d anomalies, all below %s"
-                .formatted(lesser, subject.policy().rules().failOn().id()));
+            : "%d anomal%s below %s"
+                .formatted(
+                    lesser, lesser == 1 ? "y" : "ies", subject.policy().rules().failOn().id()));
   }
 
   /** Kinds that no other check judges: there is none, or the policy does not ask it. */

@@ -1,6 +1,5 @@
 package org.modeltracer.llama;
 
-import java.util.List;
 import java.util.function.Function;
 
 /** Something llama.cpp refused or could not do; the message is one line, llama.cpp's own if any. */
@@ -28,14 +27,14 @@ public final class LlamaException extends RuntimeException {
 
   private final Kind kind;
   private final String template;
-  private final List<Setting> settings;
+  private final Setting[] settings;
 
   /** An error of the given kind. */
   public LlamaException(Kind kind, String message) {
-    this(kind, message, List.of());
+    this(kind, message, new Setting[0]);
   }
 
-  private LlamaException(Kind kind, String template, List<Setting> settings) {
+  private LlamaException(Kind kind, String template, Setting[] settings) {
     super(filled(template, settings, Setting::words));
     this.kind = kind;
     this.template = template;
@@ -44,7 +43,7 @@ public final class LlamaException extends RuntimeException {
 
   /** An error that names settings: the message has {@code {}} in the place of each. */
   public static LlamaException naming(Kind kind, String message, Setting... settings) {
-    return new LlamaException(kind, message, List.of(settings));
+    return new LlamaException(kind, message, settings.clone());
   }
 
   /** An error of the given kind with its cause. */
@@ -52,7 +51,7 @@ public final class LlamaException extends RuntimeException {
     super(message, cause);
     this.kind = kind;
     template = message;
-    settings = List.of();
+    settings = new Setting[0];
   }
 
   /** What was being attempted. */
@@ -66,7 +65,7 @@ public final class LlamaException extends RuntimeException {
   }
 
   private static String filled(
-      String template, List<Setting> settings, Function<Setting, String> names) {
+      String template, Setting[] settings, Function<Setting, String> names) {
     var text = new StringBuilder(template);
     int at = 0;
     for (Setting setting : settings) {

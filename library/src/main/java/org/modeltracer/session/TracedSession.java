@@ -352,6 +352,11 @@ public final class TracedSession implements AutoCloseable {
     return cache;
   }
 
+  /** How the session was opened. */
+  public SessionOptions options() {
+    return options;
+  }
+
   /** The context at work. */
   public LlamaContext context() {
     return context;

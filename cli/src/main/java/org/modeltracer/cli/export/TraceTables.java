@@ -1,6 +1,7 @@
 package org.modeltracer.cli.export;
 
 import java.util.StringJoiner;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.model.TensorStats;
 import org.modeltracer.trace.AttentionSummary;
 import org.modeltracer.trace.ObservedPlace;
@@ -60,9 +61,9 @@ public final class TraceTables {
     return table.toString();
   }
 
-  private static void line(StringBuilder table, Object... cells) {
+  private static void line(StringBuilder table, @Nullable Object... cells) {
     var line = new StringJoiner(",", "", "\n");
-    for (Object cell : cells) {
+    for (@Nullable Object cell : cells) {
       boolean none = cell == null || cell instanceof Double number && !Double.isFinite(number);
       line.add(none ? "" : String.valueOf(cell));
     }

@@ -67,6 +67,9 @@ public final class PromptProgress implements SessionListener {
   private void show(long all) {
     long done = before + last;
     terminal.progress(
-        what, done, all, RemainingTime.of(System.nanoTime() - begin, done, all).words());
+        what,
+        (double) done,
+        (double) all,
+        RemainingTime.of(System.nanoTime() - begin, done, all).words());
   }
 }

@@ -106,7 +106,7 @@ final class ExportCommand implements Callable<Integer> {
   @Option(
       names = "--out",
       paramLabel = "DIR",
-      defaultValue = "modeltracer-out",
+      defaultValue = "modeltracer-out/export",
       description = "Folder for the files (default: ${DEFAULT-VALUE}).")
   private Path out;
 
@@ -235,7 +235,7 @@ final class ExportCommand implements Callable<Integer> {
       for (int i = 0; i < texts.size(); i++) {
         index.add(texts.get(i), plans.get(i));
       }
-      tables(folder, tracer);
+      tables(folder, index, tracer);
       missing(index, session, texts);
       String all = Json.pretty(index.toJson());
       folder.text(ExportIndex.FILE, all);
@@ -296,8 +296,9 @@ final class ExportCommand implements Callable<Integer> {
     }
   }
 
-  private void tables(ExportFolder folder, ModelTracer tracer) {
+  private void tables(ExportFolder folder, ExportIndex index, ModelTracer tracer) {
     if (what.contains(What.TABLES)) {
+      index.tables(List.of("activations.csv", "heads.csv"));
       folder.text("activations.csv", TraceTables.activations(tracer.activations().places()));
       folder.text("heads.csv", TraceTables.heads(tracer.attention().heads()));
     }

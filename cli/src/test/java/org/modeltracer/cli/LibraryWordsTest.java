@@ -44,7 +44,8 @@ class LibraryWordsTest {
         var literal = LITERAL.matcher(source);
         while (literal.find()) {
           String text = literal.group();
-          if (!OTHERS.matcher(text).find()) {
+          // One word alone is an argument for another program.
+          if (text.contains(" ") && !OTHERS.matcher(text).find()) {
             assertThat(text.replace("\"", "").split("[ (),;/]"))
                 .as(file.toString())
                 .doesNotContainAnyElementsOf(options);

@@ -114,9 +114,10 @@ public final class ExportFolder implements AutoCloseable {
     }
   }
 
-  /** Gives all files their names. */
+  /** Gives all files their names, in place of what an earlier run left in the folder. */
   public void publish() {
     try {
+      OutputFolder.claim(folder);
       if (format == Format.NPZ) {
         archive();
       } else {

@@ -22,6 +22,7 @@ public final class ExportIndex {
   private final List<Object> prompts = new ArrayList<>();
   private final List<Object> files = new ArrayList<>();
   private final Set<String> notes = new LinkedHashSet<>();
+  private List<String> tables = List.of();
 
   /**
    * An index of nothing yet.
@@ -54,6 +55,11 @@ public final class ExportIndex {
     notes.addAll(plan.notes());
   }
 
+  /** Names the tables. */
+  public void tables(List<String> names) {
+    tables = names;
+  }
+
   /** Notes what the arrays lack, and why. */
   public void note(String note) {
     notes.add(note);
@@ -75,6 +81,7 @@ public final class ExportIndex {
     json.put("archive", format == ExportFolder.Format.NPZ ? ExportFolder.ARCHIVE : null);
     json.put("prompts", prompts);
     json.put("files", files);
+    json.put("tables", tables);
     json.put("notes", notes);
     return json;
   }

@@ -68,7 +68,7 @@ class SessionMetersTest {
                   .get("gen_ai.server.time_per_output_token")
                   .timer()
                   .totalTime(TimeUnit.NANOSECONDS))
-          .isEqualTo(Math.round(1e9 * generation.generationSeconds() / 4));
+          .isEqualTo((double) Math.round(1e9 * generation.generationSeconds() / 4));
     }
   }
 
@@ -97,7 +97,7 @@ class SessionMetersTest {
                   .tag("severity", "critical")
                   .counter()
                   .count())
-          .isEqualTo(nan);
+          .isEqualTo((double) nan);
     }
   }
 }

@@ -253,7 +253,8 @@ class ArchitectureTest {
   /** Files of results are written in one place, and by the log that lies below it. */
   @Test
   void nobodyWritesAroundTheOutputs() {
-    Set<String> mayWrite = Set.of("OutputFile", "StreamedFile", "NpyFile", "DemoCommand");
+    Set<String> mayWrite =
+        Set.of("OutputFile", "StreamedFile", "NpyFile", "NpzFile", "DemoCommand");
     var around =
         CLASSES.stream()
             .filter(origin -> room(origin).matches("(cli|gate)(\\..*)?"))

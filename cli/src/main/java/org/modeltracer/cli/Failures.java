@@ -133,7 +133,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     return switch (e) {
       case CliException own -> own.getMessage();
       case GgufException malformed -> malformed.getMessage();
-      case LlamaException llama -> llama.getMessage();
+      case LlamaException llama -> llama.message(SettingFlags::flag);
       case IllegalArgumentException wrong -> wrong.getMessage();
       case UncheckedIOException io -> ioMessage(Objects.requireNonNull(io.getCause()));
       case IOException io -> ioMessage(io);

@@ -76,7 +76,7 @@ public final class Launch {
       if (end.crash() == null) {
         return end.code();
       }
-      words = end.crash();
+      words = end.begun() ? end.crash() : end.crash() + " --in-process does without";
     } catch (IOException e) {
       // Java's guesses at the cause follow, line by line.
       String why = String.valueOf(e.getMessage()).lines().findFirst().orElse("").strip();

@@ -79,7 +79,7 @@ public final class Main implements Runnable {
     }
   }
 
-  private static CommandLine commandLine(PrintWriter out, PrintWriter err) {
+  static CommandLine commandLine(PrintWriter out, PrintWriter err) {
     var failures = new Failures();
     return new CommandLine(new Main())
         .setOut(out)

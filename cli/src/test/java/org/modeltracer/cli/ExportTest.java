@@ -95,7 +95,8 @@ class ExportTest {
       compare(out.resolve("attention_L" + layer + ".npy"), golden, "attn", tolerance, layer);
     }
     try (var files = Files.list(out)) {
-      assertThat(files).hasSize(3 + 2 * golden.layers());
+      // And export.json.
+      assertThat(files).hasSize(4 + 2 * golden.layers());
     }
   }
 
@@ -199,7 +200,7 @@ class ExportTest {
   @Test
   void theListOfFilesIsTrue() throws IOException {
     JsonNode list = export(folder, "-p", "A list.", "--json").json();
-    assertThat(list.get("positions").asInt()).isGreaterThan(2);
+    assertThat(list.get("prompts").get(0).get("tokens")).hasSizeGreaterThan(2);
     assertThat(list.get("notes").isEmpty()).isTrue();
     for (JsonNode entry : list.get("files")) {
       Path file = folder.resolve(entry.get("file").asString());
@@ -208,7 +209,7 @@ class ExportTest {
           .containsExactly(entry.get("shape").valueStream().mapToLong(JsonNode::asLong).toArray());
     }
     try (var files = Files.list(folder)) {
-      assertThat(files).hasSize(list.get("files").size());
+      assertThat(files).hasSize(list.get("files").size() + 1);
     }
   }
 
@@ -220,7 +221,7 @@ class ExportTest {
           -p x --trace-layers 4 | --trace-layers: there is no layer 4 among [0, 1, 2, 3]
           -p x --trace-heads 9 | --trace-heads: there is no head 9; heads are 0 to 3
           -p x --what rollout --trace-layers 1 | --what rollout takes all layers and heads
-          -p x --what everything | expected one of [TOKENS, ATTENTION, HIDDEN, LOGITS, ROLLOUT, EMBEDDING]
+          -p x --what everything | expected one of [TOKENS, ATTENTION, HIDDEN, LOGITS, ROLLOUT, Q, K, V, HEAD_OUTPUTS, MLP, TABLES, EMBEDDING]
           --tokens 0,5,384 | token 384 is outside the vocabulary of 384 tokens
           -f LONG | the prompt has 601 tokens, the context holds 256; a larger -c makes room
           """)

@@ -61,7 +61,7 @@ class OutputsOfOneRunTest {
     Files.writeString(own.resolve("thesis.txt"), "x");
     Files.writeString(own.resolve("a.npy"), "x");
     Files.writeString(
-        own.resolve("index.json"),
+        own.resolve("export.json"),
         """
         {"tool": {"name": "modeltracer"}, "arrays": [{"file": "a.npy"}, {"file": "thesis.txt"},
          {"file": "../%s"}, {"file": "/etc/passwd"}]}

@@ -129,6 +129,8 @@ public final class LensTrace implements SessionListener, AutoCloseable {
   public void close() {
     subscription.close();
     lens.close();
-    arena.close();
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
   }
 }

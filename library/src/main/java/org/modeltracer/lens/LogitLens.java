@@ -83,6 +83,8 @@ public final class LogitLens implements AutoCloseable {
   @Override
   public void close() {
     graph.close();
-    arena.close();
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
   }
 }

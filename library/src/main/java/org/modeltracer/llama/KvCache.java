@@ -130,6 +130,7 @@ public final class KvCache {
     }
     return context.call(
         () -> {
+          context.requireIdle();
           context.address();
           return call.call();
         });

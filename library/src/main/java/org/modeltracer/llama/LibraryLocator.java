@@ -70,11 +70,12 @@ final class LibraryLocator {
           "embedded b4916",
           "no prebuilt llama.cpp v0.5.0 for " + platform + "; using llama.cpp b4916");
     }
-    throw new LlamaException(
+    throw LlamaException.naming(
         LlamaException.Kind.LIBRARY,
         ("no llama.cpp for %s: add org.modeltracer:modeltracer-natives with the classifier %s or"
-                + " b4916 to the class path, or name a library with --llama-lib or %s")
-            .formatted(platform, platform, VARIABLE));
+                + " b4916 to the class path, or name a library with {} or %s")
+            .formatted(platform, platform, VARIABLE),
+        Setting.LIBRARY);
   }
 
   /** The library a path means: itself, or the one inside a folder. */

@@ -33,6 +33,8 @@ public final class LlamaContext implements AutoCloseable {
   private long address;
   private MemorySegment lastLogits = MemorySegment.NULL;
   private volatile boolean cancelled;
+  private volatile boolean computing;
+  private boolean held;
 
   LlamaContext(LlamaModel model, ContextOptions options) {
     this.model = model;
@@ -66,18 +68,21 @@ public final class LlamaContext implements AutoCloseable {
     ContextOptions.Cache kept = options.cache();
     boolean f32 = kept.keys() == CacheType.F32 || kept.values() == CacheType.F32;
     if (old && f32 && options.flashAttention() == FlashAttention.ON) {
-      throw new LlamaException(
+      throw LlamaException.naming(
           LlamaException.Kind.CONTEXT,
           "llama.cpp "
               + runtime.version()
-              + " has no flash attention over an F32 cache; use -fa off, or -ctk f16 -ctv f16");
+              + " has no flash attention over an F32 cache; use {}, or {}",
+          Setting.NO_FLASH_ATTENTION,
+          Setting.F16_CACHE);
     }
     ContextOptions.Size size = options.size();
     if (options.sequences().count() > size.batch()) {
-      throw new LlamaException(
+      throw LlamaException.naming(
           LlamaException.Kind.CONTEXT,
-          "%d sequences take a batch (-b) of as many tokens, not %d"
-              .formatted(options.sequences().count(), size.batch()));
+          "%d sequences take a {} of as many tokens, not %d"
+              .formatted(options.sequences().count(), size.batch()),
+          Setting.BATCH);
     }
     if (model.options().vocabularyOnly()) {
       throw new LlamaException(
@@ -122,6 +127,7 @@ public final class LlamaContext implements AutoCloseable {
    *
    * @throws LlamaException of kind DECODE when llama.cpp fails, CANCELLED when {@link #cancel} was
    *     called meanwhile
+   * @throws IllegalStateException when called from a callback of a pass in progress
    */
   public void decode(Batch tokens) {
     if (runtime.onThread()) {
@@ -148,14 +154,17 @@ public final class LlamaContext implements AutoCloseable {
    */
   public void requireOneGraph(int tokens) {
     if (tokens > microBatch) {
-      throw new LlamaException(
+      throw LlamaException.naming(
           LlamaException.Kind.ARGUMENT,
-          "this model reads all of a text at once: %d tokens take -b and -ub of as many, not %d"
-              .formatted(tokens, microBatch));
+          "this model reads all of a text at once: %d tokens take a {} and a {} of as many, not %d"
+              .formatted(tokens, microBatch),
+          Setting.BATCH,
+          Setting.MICRO_BATCH);
     }
   }
 
   private void compute(boolean encodes, Batch tokens) {
+    requireIdle();
     if (encodes || !cache.exists()) {
       requireOneGraph(tokens.size());
     }
@@ -167,10 +176,16 @@ public final class LlamaContext implements AutoCloseable {
     tokens.check(model.vocabulary().size(), options.sequences().count());
     runtime.log().clear();
     Trail.own().pass(tokens.size(), tokens.position(0));
-    int status =
-        encodes
-            ? llama.encode(address(), tokens.struct())
-            : llama.decode(address(), tokens.struct());
+    int status;
+    computing = true;
+    try {
+      status =
+          encodes
+              ? llama.encode(address(), tokens.struct())
+              : llama.decode(address(), tokens.struct());
+    } finally {
+      computing = false;
+    }
     Trail.own().step("between passes of");
     if (hook != null) {
       if (hook.wasCut()) {
@@ -201,23 +216,22 @@ public final class LlamaContext implements AutoCloseable {
       return new LlamaException(LlamaException.Kind.CANCELLED, "the forward pass was cancelled");
     }
     // b4916 has no status of its own for a full cache.
-    boolean full = status == 1 || runtime.log().firstError("").equals(NO_SLOT);
+    String begin =
+        "llama.cpp cannot decode %d tokens from position %d: "
+            .formatted(tokens.size(), tokens.position(0));
+    if (status == 1 || runtime.log().firstError("").equals(NO_SLOT)) {
+      return LlamaException.naming(
+          LlamaException.Kind.DECODE,
+          begin + "no room in the KV cache of " + contextTokens + " tokens; a larger {} makes room",
+          Setting.CONTEXT);
+    }
     String reason =
-        switch (full ? 1 : status) {
-          case 1 ->
-              "no room in the KV cache of " + contextTokens + " tokens; a larger -c makes room";
+        switch (status) {
           case -1 -> runtime.log().firstError("invalid batch");
           case -2 -> runtime.log().firstError("out of memory");
           default -> runtime.log().firstError("status " + status);
         };
-    return new LlamaException(
-        LlamaException.Kind.DECODE,
-        "llama.cpp cannot decode "
-            + tokens.size()
-            + " tokens from position "
-            + tokens.position(0)
-            + ": "
-            + reason);
+    return new LlamaException(LlamaException.Kind.DECODE, begin + reason);
   }
 
   /** Asks the forward pass in progress to end; may be called from any thread. */
@@ -250,6 +264,7 @@ public final class LlamaContext implements AutoCloseable {
    * @throws LlamaException when none were asked for at that index
    */
   public MemorySegment logits(int i) {
+    requireIdle();
     long logits = llama.logits(address(), i);
     if (logits == 0) {
       throw new LlamaException(
@@ -312,11 +327,57 @@ public final class LlamaContext implements AutoCloseable {
     return address;
   }
 
-  /** Frees the context and everything it holds. */
+  /**
+   * Refuses what llama.cpp cannot do in the middle of a pass, where a callback may ask for it.
+   *
+   * @throws IllegalStateException when a pass is in progress
+   */
+  void requireIdle() {
+    if (computing) {
+      throw new IllegalStateException(
+          "busy: this context is computing a pass; a callback of that pass cannot use or close it");
+    }
+  }
+
+  /** Refuses, besides, what cannot be done to a context that {@link #hold} holds. */
+  void requireFree() {
+    requireIdle();
+    if (held) {
+      throw new IllegalStateException(
+          "busy: this session is at work; a listener or callback of it cannot run it, read its"
+              + " cache or close it (cancel() ends the pass)");
+    }
+  }
+
+  /**
+   * Does work of several passes on the native thread, in which nobody else holds or closes this
+   * context.
+   *
+   * @throws IllegalStateException when called from a callback of such work, or of a pass
+   */
+  public <T extends @Nullable Object> T hold(Callable<T> work) {
+    return runtime.call(
+        () -> {
+          requireFree();
+          held = true;
+          try {
+            return work.call();
+          } finally {
+            held = false;
+          }
+        });
+  }
+
+  /**
+   * Frees the context and everything it holds; does nothing the second time.
+   *
+   * @throws IllegalStateException when called from a callback of a pass or of a session at work
+   */
   @Override
   public void close() {
     runtime.run(
         () -> {
+          requireFree();
           if (address != 0) {
             free();
           }

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufException;
 import org.modeltracer.gguf.GgufFile;
@@ -17,6 +18,8 @@ import org.modeltracer.process.Trail;
 
 /** A loaded model: weights and vocabulary, shared by the contexts made from it. */
 public final class LlamaModel implements AutoCloseable {
+  private static final AtomicLong NEXT = new AtomicLong();
+
   private final LlamaRuntime runtime;
   private final Path file;
   private final ModelOptions options;
@@ -34,12 +37,15 @@ public final class LlamaModel implements AutoCloseable {
   private final boolean hasDecoder;
   private final boolean recurrent;
   private final Set<LlamaContext> contexts = new HashSet<>();
+  private final long id = NEXT.incrementAndGet();
   private long address;
 
   LlamaModel(LlamaRuntime runtime, Path named, ModelOptions options) {
     this.runtime = runtime;
     this.options = options;
     servers = RpcEndpoint.parse(options.placement().rpcServers());
+    var event = new ModelLoadEvent();
+    event.begin();
     if (!Files.isReadable(named)) {
       throw new LlamaException(
           LlamaException.Kind.MODEL, named + ": no such file, or no permission to read it");
@@ -77,6 +83,7 @@ public final class LlamaModel implements AutoCloseable {
     hasDecoder = llama.hasDecoder(address);
     recurrent = llama.isRecurrent(address);
     vocabulary = new Vocabulary(runtime, llama.vocabulary(address));
+    event.commit(this);
   }
 
   private long load(ModelOptions options, boolean plainWeights, Progress progress) {
@@ -179,6 +186,11 @@ public final class LlamaModel implements AutoCloseable {
     contexts.remove(context);
   }
 
+  /** Number of this model among all that this process has loaded, from 1. */
+  public long id() {
+    return id;
+  }
+
   /** The runtime that loaded this model. */
   public LlamaRuntime runtime() {
     return runtime;
@@ -261,11 +273,17 @@ public final class LlamaModel implements AutoCloseable {
     return address;
   }
 
-  /** Frees the model, and first the contexts that are still open on it. */
+  /**
+   * Frees the model, and first the contexts that are still open on it; does nothing the second
+   * time.
+   *
+   * @throws IllegalStateException when called from a callback of a pass or of a session at work
+   */
   @Override
   public void close() {
     runtime.run(
         () -> {
+          contexts.forEach(LlamaContext::requireFree);
           if (address != 0) {
             Set.copyOf(contexts).forEach(LlamaContext::close);
             free();

@@ -140,7 +140,8 @@ record RpcEndpoint(String host, int port) {
   }
 
   private static LlamaException refused(String reason) {
-    return new LlamaException(LlamaException.Kind.ARGUMENT, "--rpc: " + reason);
+    return LlamaException.naming(
+        LlamaException.Kind.ARGUMENT, "{}: " + reason, Setting.RPC_SERVERS);
   }
 
   /** Parses all of a list. */

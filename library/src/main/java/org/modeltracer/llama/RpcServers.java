@@ -97,8 +97,10 @@ final class RpcServers {
 
   private static List<Long> require(RpcEndpoint endpoint, List<Long> devices) {
     if (devices.isEmpty()) {
-      throw new LlamaException(
-          LlamaException.Kind.ARGUMENT, "--rpc: " + endpoint + " offers no device");
+      throw LlamaException.naming(
+          LlamaException.Kind.ARGUMENT,
+          "{}: " + endpoint + " offers no device",
+          Setting.RPC_SERVERS);
     }
     return List.copyOf(devices);
   }
@@ -107,11 +109,12 @@ final class RpcServers {
   private OfferedFunction function(String name) {
     long registry = ggml.registry("RPC");
     if (registry == 0) {
-      throw new LlamaException(
+      throw LlamaException.naming(
           LlamaException.Kind.ARGUMENT,
-          "--rpc: llama.cpp %s in %s was built without the RPC backend; --llama-lib takes one with"
-                  .formatted(version, file)
-              + " it");
+          "{}: llama.cpp %s in %s was built without the RPC backend; {} takes one with it"
+              .formatted(version, file),
+          Setting.RPC_SERVERS,
+          Setting.LIBRARY);
     }
     return ggml.offered(registry, name);
   }

@@ -72,9 +72,10 @@ public final class Vocabulary {
    */
   public int[] tokenize(String content, boolean addSpecial, boolean parseSpecial) {
     if (!usable()) {
-      throw new LlamaException(
+      throw LlamaException.naming(
           LlamaException.Kind.ARGUMENT,
-          "this model has no vocabulary to tokenize text with; give token ids (--tokens 1,2,3)");
+          "this model has no vocabulary to tokenize text with; give {}",
+          Setting.TOKEN_IDS);
     }
     byte[] bytes = content.getBytes(StandardCharsets.UTF_8);
     return runtime.call(

@@ -20,6 +20,7 @@ import org.modeltracer.graph.TokenAxis;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Op;
+import org.modeltracer.llama.Setting;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorObserver;
 import org.modeltracer.llama.TensorType;
@@ -159,10 +160,12 @@ public final class NodeTap implements TensorObserver, RowSink {
     positions = firstPosition + tokens.size();
     long size = (long) tokens.size() * heads * positions;
     if (size > LARGEST) {
-      throw new LlamaException(
+      throw LlamaException.naming(
           LlamaException.Kind.ARGUMENT,
-          "attention of %d queries in %d heads over %d keys does not fit: a smaller -ub or -c helps"
-              .formatted(tokens.size(), heads, positions));
+          "attention of %d queries in %d heads over %d keys does not fit: a smaller {} or {} helps"
+              .formatted(tokens.size(), heads, positions),
+          Setting.MICRO_BATCH,
+          Setting.CONTEXT);
     }
     reserve((int) size);
     Arrays.fill(buffer, 0, (int) size, Float.NaN);

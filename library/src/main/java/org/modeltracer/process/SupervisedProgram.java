@@ -31,8 +31,9 @@ public final class SupervisedProgram {
    *
    * @param code its exit code; of a program that went down, that of its process
    * @param crash in one line what went down and where; null when the program ended by itself
+   * @param begun whether the program was seen to begin
    */
-  public record End(int code, @Nullable String crash) {}
+  public record End(int code, @Nullable String crash, boolean begun) {}
 
   /** Property of a watched process: the id of the one that watches. */
   private static final String PARENT = "modeltracer.parent";
@@ -112,13 +113,13 @@ public final class SupervisedProgram {
       Runtime.getRuntime().removeShutdownHook(onExit);
     } catch (IllegalStateException goingDown) {
       // The signal that ends this process is the program's end, too.
-      return new End(code, null);
+      return new End(code, null, true);
     }
     var page = new byte[Trail.BYTES];
     file.readFully(page);
     var trail = new LastTrail(page);
     boolean tidy = trail.ended(code) || ENDED_FROM_OUTSIDE.contains(code);
-    return new End(code, tidy ? null : crash(code, trail));
+    return new End(code, tidy ? null : crash(code, trail), trail.begun());
   }
 
   private static int waitFor(Process process) {
@@ -147,7 +148,7 @@ public final class SupervisedProgram {
     if (!trail.begun()) {
       return "Java cannot start a second time, for the model (exit code %d): is there memory, and"
               .formatted(code)
-          + " are processes left (ulimit -v, -u)? --in-process does without";
+          + " are processes left (ulimit -v, -u)?";
     }
     // Java ends with 1 where it would have reported a crash, had it not been told to be silent.
     String how =

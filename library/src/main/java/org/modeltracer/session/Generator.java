@@ -24,6 +24,7 @@ final class Generator {
   private final ModelTracer tracer;
   private final TracedCache cache;
   private final PassRunner passes;
+  private final Listeners listeners;
   private final CachePolicy policy;
   private final Predicate<Token> onToken;
   private final Vocabulary vocabulary;
@@ -38,6 +39,7 @@ final class Generator {
       ModelTracer tracer,
       TracedCache cache,
       PassRunner passes,
+      Listeners listeners,
       CachePolicy policy,
       int[] prompt,
       Predicate<Token> onToken) {
@@ -45,6 +47,7 @@ final class Generator {
     this.tracer = tracer;
     this.cache = cache;
     this.passes = passes;
+    this.listeners = listeners;
     this.policy = policy;
     this.onToken = onToken;
     vocabulary = context.model().vocabulary();
@@ -68,6 +71,7 @@ final class Generator {
       var token = new Token(next, position, vocabulary.piece(next, false));
       tokens.add(token);
       tracer.recordToken(step, next, token.bytes());
+      listeners.token(token);
       if (!onToken.test(token)) {
         return Finish.STOPPED;
       }

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.model.Place;
@@ -125,6 +126,36 @@ final class Listeners implements PassSink {
       if (entry.nodes.contains(values.node().key())) {
         entry.listener.onNode(values);
       }
+    }
+  }
+
+  /** A text begins. */
+  void begin(List<Generation.Token> prompt) {
+    for (Entry entry : entries) {
+      entry.listener.onBegin(prompt);
+    }
+  }
+
+  /** Whether nobody listens. */
+  boolean isEmpty() {
+    return entries.length == 0;
+  }
+
+  void token(Generation.Token token) {
+    for (Entry entry : entries) {
+      entry.listener.onToken(token);
+    }
+  }
+
+  void end(Generation result) {
+    for (Entry entry : entries) {
+      entry.listener.onEnd(result);
+    }
+  }
+
+  void failure(Throwable failure) {
+    for (Entry entry : entries) {
+      entry.listener.onFailure(failure);
     }
   }
 

@@ -1,6 +1,7 @@
 package org.modeltracer.session;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Set;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.model.Place;
@@ -16,6 +17,9 @@ import org.modeltracer.probe.NodeValues;
  * each event listeners are called in the order in which they were added; one that is added or
  * removed during a call counts from the next event on, places that nobody watched before from the
  * next pass on. What listeners throw ends the pass.
+ *
+ * <p>A listener may ask the session what it is, and {@link TracedSession#cancel} it. What runs the
+ * model, reads its cache or closes anything throws an {@link IllegalStateException} that says busy.
  *
  * @see TracedSession#listen
  */
@@ -71,6 +75,21 @@ public interface SessionListener {
    * @param chosen the token that was chosen by them, -1 where none was
    */
   default void onLogits(int sequence, int position, MemorySegment logits, int chosen) {}
+
+  /**
+   * A text begins: all tokens of its prompt, with their position and what they stand for. Ended by
+   * {@link #onEnd} or {@link #onFailure}.
+   */
+  default void onBegin(List<Generation.Token> prompt) {}
+
+  /** A token was generated, and is about to be handed to whoever asked for it. */
+  default void onToken(Generation.Token token) {}
+
+  /** The text has ended; of one that was only evaluated no token was generated. */
+  default void onEnd(Generation result) {}
+
+  /** The text was ended by what llama.cpp or a listener threw, which the caller gets next. */
+  default void onFailure(Throwable failure) {}
 
   /** {@code done} of a prompt's {@code all} tokens have been computed. */
   default void onPrompt(int done, int all) {}

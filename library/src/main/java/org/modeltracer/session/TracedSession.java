@@ -3,8 +3,12 @@ package org.modeltracer.session;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cache.CacheLayout;
 import org.modeltracer.cache.CacheStatistics;
@@ -16,6 +20,7 @@ import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.llama.Setting;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Subscription;
 import org.modeltracer.probe.ForwardProbe;
@@ -27,12 +32,16 @@ import org.modeltracer.trace.SummarySection;
 /**
  * A model at work under a tracer.
  *
- * <p>Everything runs on the runtime's native thread; listeners are called there. Use a session from
- * one thread at a time; only {@link #cancel} may come from elsewhere.
+ * <p>Everything runs on the runtime's native thread; listeners are called there. Calls from several
+ * threads take turns. A call that comes from a callback of this session, and would run the model or
+ * close it, throws an {@link IllegalStateException} that says busy; {@link #cancel} may come from
+ * anywhere.
  */
 public final class TracedSession implements AutoCloseable {
+  private static final AtomicLong NEXT = new AtomicLong();
   private static final CachePolicy NO_REUSE = CachePolicy.defaults().withReusePrefix(false);
 
+  private final long id = NEXT.incrementAndGet();
   private final LlamaModel model;
   private final SessionOptions options;
   private final ModelTracer tracer;
@@ -44,13 +53,18 @@ public final class TracedSession implements AutoCloseable {
   private final Choice choice;
   private final PassRunner passes;
   private final @Nullable EncoderPass encoder;
+  private final SessionEvents events;
   private @Nullable NodeTap tap;
+  private boolean closed;
   private volatile @Nullable CacheStatistics cacheRead;
 
   private TracedSession(LlamaModel model, SessionOptions options, ModelTracer tracer) {
     this.model = model;
     this.options = options;
     this.tracer = tracer;
+    var opening = new SessionEvents.Opening();
+    opening.begin();
+    events = new SessionEvents(id, model.id());
     context = model.context(options.context());
     survey = ModelSurvey.of(context);
     listeners = new Listeners(options.sites(tracer.config()));
@@ -73,6 +87,7 @@ public final class TracedSession implements AutoCloseable {
     choice = new Choice(model.runtime(), options.sampler());
     passes = new PassRunner(context, survey, tracer, listeners, probe, cache, choice);
     encoder = EncoderPass.of(context, survey, tracer, listeners, options, cache, passes);
+    events.opened(opening, context.contextTokens(), survey.fuses());
   }
 
   /**
@@ -94,6 +109,23 @@ public final class TracedSession implements AutoCloseable {
       tap();
     }
     return listeners.add(listener);
+  }
+
+  /** Number of this session among all that this process has opened, from 1. */
+  public long id() {
+    return id;
+  }
+
+  /** Does work on the model's thread, unless a callback of other work asks for it. */
+  private <T> T working(Callable<T> work) {
+    return context.hold(
+        () -> {
+          if (closed) {
+            throw new IllegalStateException("this session is closed");
+          }
+          tracer.fedBy(id, model.id());
+          return work.call();
+        });
   }
 
   /** Tokens of a text as the model wants them, BOS included where it is. */
@@ -132,7 +164,7 @@ public final class TracedSession implements AutoCloseable {
     if (!generates()) {
       throw refused("this model has no output matrix: it cannot generate text");
     }
-    return model.runtime().call(() -> continued(prompt, allLogits, most, onToken));
+    return working(() -> follow(prompt, () -> continued(prompt, allLogits, most, onToken)));
   }
 
   /**
@@ -141,33 +173,61 @@ public final class TracedSession implements AutoCloseable {
    * @param allLogits whether the logits of every position are computed, not only the last's
    */
   public void evaluate(int[] prompt, boolean allLogits) {
-    model
-        .runtime()
-        .call(
-            () -> {
-              check(prompt);
-              encode(prompt);
-              int[] tokens = decoded(prompt);
-              return prefill(tokens, start(tokens, allLogits), allLogits, false);
-            });
+    working(() -> follow(prompt, () -> evaluated(prompt, allLogits)));
+  }
+
+  private Generation evaluated(int[] prompt, boolean allLogits) {
+    long begin = System.nanoTime();
+    encode(prompt);
+    int[] tokens = decoded(prompt);
+    int reused = start(tokens, allLogits);
+    prefill(tokens, reused, allLogits, false);
+    double seconds = (System.nanoTime() - begin) / 1e9;
+    return new Generation(
+        prompt.length, reused, List.of(), "", Generation.Finish.LENGTH, 0, seconds, 0);
+  }
+
+  /** Tells listeners and the flight recorder of a text from its beginning to its end. */
+  private Generation follow(int[] prompt, Supplier<Generation> text) {
+    check(prompt);
+    var event = new SessionEvents.Text();
+    event.begin();
+    try {
+      if (!listeners.isEmpty()) {
+        listeners.begin(texts(prompt));
+      }
+      Generation result = text.get();
+      listeners.end(result);
+      events.ended(event, result);
+      return result;
+    } catch (Throwable failure) {
+      events.failed(event, prompt.length, failure);
+      listeners.failure(failure);
+      throw failure;
+    }
+  }
+
+  private List<Generation.Token> texts(int[] prompt) {
+    return IntStream.range(0, prompt.length)
+        .mapToObj(
+            i -> new Generation.Token(prompt[i], i, model.vocabulary().piece(prompt[i], true)))
+        .toList();
   }
 
   /** One traced pass over tokens of any sequences, which {@code fill} puts into the batch. */
   public void pass(Consumer<Batch> fill) {
-    model
-        .runtime()
-        .call(
-            () -> {
-              fill.accept(context.batch().clear());
-              return passes.run(context.batch(), false);
-            });
+    working(
+        () -> {
+          fill.accept(context.batch().clear());
+          return passes.run(context.batch(), false);
+        });
   }
 
   private Generation continued(
       int[] prompt, boolean allLogits, int most, Predicate<Generation.Token> onToken) {
-    check(prompt);
     int[] own = decoded(prompt);
-    var generator = new Generator(context, tracer, cache, passes, options.cache(), own, onToken);
+    var generator =
+        new Generator(context, tracer, cache, passes, listeners, options.cache(), own, onToken);
     long begin = System.nanoTime();
     int reused = 0;
     long prompted = begin;
@@ -225,12 +285,13 @@ public final class TracedSession implements AutoCloseable {
     }
     if (prompt.length > context.sequenceTokens()) {
       boolean fixed = survey.seesAhead() && context.sequenceTokens() >= model.trainedContext();
-      throw refused(
-          "the prompt has %d tokens, the context holds %d; %s"
-              .formatted(
-                  prompt.length,
-                  context.sequenceTokens(),
-                  fixed ? "the model knows no more positions" : "a larger -c makes room"));
+      String message =
+          "the prompt has %d tokens, the context holds %d; "
+              .formatted(prompt.length, context.sequenceTokens());
+      throw fixed
+          ? refused(message + "the model knows no more positions")
+          : LlamaException.naming(
+              LlamaException.Kind.ARGUMENT, message + "a larger {} makes room", Setting.CONTEXT);
     }
     passes.check(prompt.length);
   }
@@ -277,15 +338,23 @@ public final class TracedSession implements AutoCloseable {
    * @see TracedCache#statistics
    */
   public CacheStatistics readCache() {
-    CacheStatistics read = cache.statistics();
-    cacheRead = read;
-    PoisonedCells.report(read, tracer);
-    return read;
+    return working(
+        () -> {
+          CacheStatistics read = cache.statistics();
+          cacheRead = read;
+          PoisonedCells.report(read, tracer);
+          return read;
+        });
   }
 
   /** The context's KV cache. */
   public TracedCache cache() {
     return cache;
+  }
+
+  /** How the session was opened. */
+  public SessionOptions options() {
+    return options;
   }
 
   /** The context at work. */
@@ -358,15 +427,23 @@ public final class TracedSession implements AutoCloseable {
     return encoder == null ? cost : encoder.cost(cost);
   }
 
-  /** Frees the context; the model stays open. */
+  /**
+   * Frees the context; the model stays open. Does nothing the second time.
+   *
+   * @throws IllegalStateException when called from a callback of this session at work
+   */
   @Override
   public void close() {
     model
         .runtime()
         .call(
             () -> {
-              choice.close();
+              if (closed) {
+                return null;
+              }
               context.close();
+              closed = true;
+              choice.close();
               probe.close();
               if (encoder != null) {
                 encoder.close();

@@ -79,6 +79,16 @@ public final class ModelTracer implements AutoCloseable {
     return announcer.add(listener);
   }
 
+  /**
+   * Says whose passes come next, for the events of the flight recorder.
+   *
+   * @param session number of the session that feeds this tracer
+   * @param model number of its model
+   */
+  public synchronized void fedBy(long session, long model) {
+    announcer.events.fedBy(session, model);
+  }
+
   /** Begins a pass over so many tokens; returns its index from 0, or -1 when nothing is traced. */
   public synchronized int beginForward(int position, int tokens) {
     if (!isEnabled()) {
@@ -304,6 +314,7 @@ public final class ModelTracer implements AutoCloseable {
   public synchronized void attachRootCause(int anomalyId, RootCause cause) {
     Anomaly known = run.anomalies.attach(anomalyId, cause);
     if (known != null) {
+      announcer.events.rootCause(known, cause);
       for (TraceListener listener : announcer.listeners()) {
         listener.onRootCause(known);
       }

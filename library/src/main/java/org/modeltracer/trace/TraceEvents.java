@@ -8,14 +8,19 @@ import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
+import org.modeltracer.anomaly.RootCause;
 
 /**
  * The tracer's events for JDK Flight Recorder. Without a recording they cost nothing, which is why
  * forward passes and tokens use one event object over and over.
+ *
+ * <p>Session and model are numbers of those that feed the tracer, 0 where nobody named them.
  */
 final class TraceEvents {
   private final Forward forward = new Forward();
   private final Token token = new Token();
+  private long session;
+  private long model;
 
   @Name("modeltracer.Anomaly")
   @Label("Anomaly")
@@ -23,6 +28,12 @@ final class TraceEvents {
   @Category("ModelTracer")
   @StackTrace(false)
   static final class Found extends Event {
+    @Label("Session")
+    long session;
+
+    @Label("Model")
+    long model;
+
     @Label("Id")
     int id;
 
@@ -52,12 +63,61 @@ final class TraceEvents {
     String message = "";
   }
 
+  @Name("modeltracer.RootCause")
+  @Label("Root Cause")
+  @Description("The root cause of an anomaly was found")
+  @Category("ModelTracer")
+  @StackTrace(false)
+  static final class Explained extends Event {
+    @Label("Session")
+    long session;
+
+    @Label("Model")
+    long model;
+
+    @Label("Anomaly")
+    @Description("Id of the anomaly")
+    int anomaly;
+
+    @Label("Severity")
+    String severity = "";
+
+    @Label("Kind")
+    String kind = "";
+
+    @Label("Cause")
+    String cause = "";
+
+    @Label("Node")
+    String node = "";
+
+    @Label("Layer")
+    @Description("-1 for the embedding and for what belongs to no layer")
+    int layer;
+
+    @Label("Position")
+    int position;
+
+    @Label("Weight")
+    @Description("Tensor of the file that is to blame, if one is")
+    String weight = "";
+
+    @Label("Message")
+    String message = "";
+  }
+
   @Name("modeltracer.Forward")
   @Label("Forward Pass")
   @Description("A forward pass, from beginForward to endForward")
   @Category("ModelTracer")
   @StackTrace(false)
   static final class Forward extends Event {
+    @Label("Session")
+    long session;
+
+    @Label("Model")
+    long model;
+
     @Label("Forward")
     int forward;
 
@@ -74,10 +134,16 @@ final class TraceEvents {
 
   @Name("modeltracer.Token")
   @Label("Token")
-  @Description("A token was generated")
+  @Description("A token was generated, from the beginning of the pass that it was chosen by")
   @Category("ModelTracer")
   @StackTrace(false)
   static final class Token extends Event {
+    @Label("Session")
+    long session;
+
+    @Label("Model")
+    long model;
+
     @Label("Step")
     int step;
 
@@ -85,13 +151,22 @@ final class TraceEvents {
     int token;
   }
 
+  /** Whose passes come next. */
+  void fedBy(long sessionNumber, long modelNumber) {
+    session = sessionNumber;
+    model = modelNumber;
+  }
+
   void beginForward() {
+    token.begin();
     forward.begin();
   }
 
   void endForward(int index, int firstPosition, int tokens, long anomalies) {
     forward.end();
     if (forward.shouldCommit()) {
+      forward.session = session;
+      forward.model = model;
       forward.forward = index;
       forward.firstPosition = firstPosition;
       forward.tokens = tokens;
@@ -101,8 +176,10 @@ final class TraceEvents {
   }
 
   void token(int step, int id) {
-    token.begin();
+    token.end();
     if (token.shouldCommit()) {
+      token.session = session;
+      token.model = model;
       token.step = step;
       token.token = id;
       token.commit();
@@ -112,6 +189,8 @@ final class TraceEvents {
   void anomaly(Anomaly anomaly) {
     var event = new Found();
     if (event.shouldCommit()) {
+      event.session = session;
+      event.model = model;
       event.id = anomaly.id();
       event.severity = anomaly.severity().id();
       event.kind = anomaly.kind().id();
@@ -121,6 +200,24 @@ final class TraceEvents {
       event.forward = orMinusOne(anomaly.forward());
       event.position = orMinusOne(anomaly.position());
       event.message = anomaly.message();
+      event.commit();
+    }
+  }
+
+  void rootCause(Anomaly anomaly, RootCause cause) {
+    var event = new Explained();
+    if (event.shouldCommit()) {
+      event.session = session;
+      event.model = model;
+      event.anomaly = anomaly.id();
+      event.severity = anomaly.severity().id();
+      event.kind = anomaly.kind().id();
+      event.cause = cause.cause().id();
+      event.node = cause.node();
+      event.layer = orMinusOne(cause.layer());
+      event.position = orMinusOne(cause.position());
+      event.weight = cause.weight() == null ? "" : cause.weight();
+      event.message = cause.message();
       event.commit();
     }
   }

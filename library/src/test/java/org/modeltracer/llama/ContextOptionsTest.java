@@ -56,7 +56,7 @@ class ContextOptionsTest {
               LlamaException.class,
               e -> assertThat(e.kind()).isEqualTo(LlamaException.Kind.CONTEXT))
           .hasMessageEndingWith(
-              "has no flash attention over an F32 cache; use -fa off, or -ctk f16 -ctv f16");
+              "has no flash attention over an F32 cache; use no flash attention, or an F16 cache");
     } else {
       // Flash attention rounds to F16 whatever the cache holds.
       double f16 = tolerance(CacheType.F16);

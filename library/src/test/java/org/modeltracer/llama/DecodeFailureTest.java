@@ -37,7 +37,7 @@ class DecodeFailureTest {
         runtime,
         LlamaException.Kind.DECODE,
         "llama.cpp cannot decode 64 tokens from position 256: "
-            + "no room in the KV cache of 256 tokens; a larger -c makes room",
+            + "no room in the KV cache of 256 tokens; a larger context makes room",
         context -> {
           for (int i = 0; i <= context.contextTokens() / 64; i++) {
             context.decode(Passes.fill(context, GOLDEN.ids(), 64 * i));

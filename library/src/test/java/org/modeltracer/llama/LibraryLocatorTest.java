@@ -62,8 +62,8 @@ class LibraryLocatorTest {
             LlamaException.class, e -> assertThat(e.kind()).isEqualTo(LlamaException.Kind.LIBRARY))
         .hasMessage(
             ("no llama.cpp for %s: add org.modeltracer:modeltracer-natives with the classifier %s"
-                    + " or b4916 to the class path, or name a library with --llama-lib or"
-                    + " MODELTRACER_LLAMA_LIB")
+                 + " or b4916 to the class path, or name a library with LlamaRuntime.load(path) or"
+                 + " MODELTRACER_LLAMA_LIB")
                 .formatted(PLATFORM, PLATFORM));
   }
 

@@ -201,7 +201,7 @@ class TracedSessionTest {
           int room = session.context().contextTokens();
           refuses(
               session,
-              "the prompt has %d tokens, the context holds %d; a larger -c makes room"
+              "the prompt has %d tokens, the context holds %d; a larger context makes room"
                   .formatted(room + 1, room),
               new int[room + 1]);
           assertThat(session.generate(PROMPT, 3, t -> true).tokens()).hasSize(3);

@@ -1,27 +1,44 @@
 package org.modeltracer.cli.export;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.Rollout;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.Place;
+import org.modeltracer.model.Site;
 import org.modeltracer.model.TextEmbedding;
 import org.modeltracer.session.SessionListener;
 import org.modeltracer.trace.TraceListener;
 
-/** Puts what a session shows into the arrays of an export, as it is shown. */
+/** Puts what a session shows of one text into its arrays, as it is shown. */
 public final class ArrayWriter implements TraceListener, SessionListener {
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+
   private record Attention(NpyFile file, int[] slots) {}
+
+  /**
+   * Rows of a place.
+   *
+   * @param heads those of a row that are wanted, empty for all of the row
+   * @param width numbers of each
+   */
+  private record Rows(NpyFile file, int[] heads, int width) {}
 
   private final int positions;
   private final Map<Integer, Attention> attention = new HashMap<>();
   private final Map<Integer, NpyFile> states = new HashMap<>();
+  private final Map<Place, Rows> rows = new HashMap<>();
+  private final Set<Site> sites = EnumSet.noneOf(Site.class);
   private final float[] row;
+  private float[] parts = {};
   private @Nullable NpyFile tokens;
   private @Nullable NpyFile logits;
   private @Nullable NpyFile rollout;
@@ -32,7 +49,7 @@ public final class ArrayWriter implements TraceListener, SessionListener {
     this.positions = positions;
     row = new float[positions];
     for (ExportPlan.Entry entry : plan.entries()) {
-      NpyFile file = folder.create(entry.file(), entry.type(), entry.shape());
+      NpyFile file = folder.create(entry);
       int layer = entry.layer() == null ? Place.AFTER_LAYERS : entry.layer();
       switch (entry.what()) {
         case TOKENS -> tokens = file;
@@ -40,6 +57,8 @@ public final class ArrayWriter implements TraceListener, SessionListener {
         case ROLLOUT -> rollout = file;
         case EMBEDDING -> embedding = file;
         case HIDDEN -> states.put(layer, file);
+        case Q, K, V, HEAD_OUTPUTS, MLP -> rows(entry, layer, file);
+        case TABLES -> {}
         case ATTENTION -> {
           int[] slots = new int[plan.heads()];
           Arrays.fill(slots, -1);
@@ -49,6 +68,16 @@ public final class ArrayWriter implements TraceListener, SessionListener {
           attention.put(layer, new Attention(file, slots));
         }
       }
+    }
+  }
+
+  private void rows(ExportPlan.Entry entry, int layer, NpyFile file) {
+    Site site = entry.what().site();
+    if (site != null) {
+      sites.add(site);
+      int[] heads = entry.heads().stream().mapToInt(h -> h).toArray();
+      int width = heads.length == 0 ? file.rowLength() : file.rowLength() / heads.length;
+      rows.put(new Place(site, layer), new Rows(file, heads, width));
     }
   }
 
@@ -71,7 +100,7 @@ public final class ArrayWriter implements TraceListener, SessionListener {
     }
   }
 
-  /** Writes the rollout of a whole prompt. */
+  /** Writes the rollout of a whole text. */
   public void rollout(@Nullable Rollout computed) {
     if (rollout == null) {
       return;
@@ -99,6 +128,33 @@ public final class ArrayWriter implements TraceListener, SessionListener {
       row[seen.key(i)] = seen.weight(i);
     }
     layer.file.row((long) layer.slots[seen.head()] * positions + seen.query(), row);
+  }
+
+  @Override
+  public Set<Site> rows() {
+    return sites;
+  }
+
+  @Override
+  public void onRow(
+      Place place, int sequence, int position, MemorySegment values, long offset, int width) {
+    Rows wanted = rows.get(place);
+    if (wanted == null) {
+      return;
+    }
+    if (wanted.file.rowLength() == width) {
+      wanted.file.row(position, values, offset);
+      return;
+    }
+    int each = wanted.width;
+    if (parts.length < wanted.file.rowLength()) {
+      parts = new float[wanted.file.rowLength()];
+    }
+    for (int i = 0; i < wanted.heads.length; i++) {
+      long at = offset + (long) Float.BYTES * each * wanted.heads[i];
+      MemorySegment.copy(values, FLOAT, at, parts, i * each, each);
+    }
+    wanted.file.row(position, parts);
   }
 
   @Override

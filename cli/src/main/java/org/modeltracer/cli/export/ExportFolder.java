@@ -6,30 +6,48 @@ import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 
 /** The files of one export: all of them appear, or none and no new folder either. */
 public final class ExportFolder implements AutoCloseable {
+  /** How arrays are kept. */
+  public enum Format {
+    /** A file each. */
+    NPY,
+    /** All in one archive, as {@code numpy.savez_compressed} makes it. */
+    NPZ;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /** The archive of all arrays. */
+  public static final String ARCHIVE = "export.npz";
+
   private final Path folder;
+  private final Format format;
   private final List<Path> made = new ArrayList<>();
-  private final List<NpyFile> files = new ArrayList<>();
+  private final Map<String, NpyFile> files = new LinkedHashMap<>();
+  private final Map<String, String> texts = new LinkedHashMap<>();
   private boolean published;
 
   /**
    * Makes the folder where it is missing.
    *
-   * @param bytes room that the files will take, which the disk must have
+   * @param bytes room that the arrays will take, which the disk must have
    */
-  public ExportFolder(Path folder, long bytes) {
+  public ExportFolder(Path folder, Format format, long bytes) {
     this.folder = folder;
-    Path existing = folder.toAbsolutePath();
-    while (existing != null && Files.notExists(existing)) {
-      made.add(existing);
-      existing = existing.getParent();
-    }
+    this.format = format;
+    Path existing = missing(folder);
     long free = room(existing);
     if (free < bytes) {
       throw new CliException(
@@ -41,6 +59,18 @@ public final class ExportFolder implements AutoCloseable {
     OutputFile.folder(folder);
   }
 
+  /** Notes which folders of a path are missing; returns the first that is not. */
+  private @Nullable Path missing(Path path) {
+    Path existing = path.toAbsolutePath();
+    var lacking = new ArrayList<Path>();
+    while (existing != null && Files.notExists(existing)) {
+      lacking.add(existing);
+      existing = existing.getParent();
+    }
+    made.addAll(0, lacking);
+    return existing;
+  }
+
   private static long room(@Nullable Path folder) {
     try {
       return folder == null ? 0 : Files.getFileStore(folder).getUsableSpace();
@@ -49,25 +79,68 @@ public final class ExportFolder implements AutoCloseable {
     }
   }
 
-  /** Starts a file. */
-  NpyFile create(String name, NpyFile.Type type, List<Long> shape) {
-    var file = new NpyFile(folder.resolve(name), type, shape);
-    files.add(file);
+  /** Starts the file of an array. */
+  NpyFile create(ExportPlan.Entry entry) {
+    String name = entry.file();
+    // What goes into the archive has no folders of its own.
+    Path path = folder.resolve(format == Format.NPZ ? name.replace('/', '.') : name);
+    Path parent = path.getParent();
+    if (parent != null && !parent.equals(folder)) {
+      missing(parent);
+      OutputFile.folder(parent);
+    }
+    var file = new NpyFile(path, entry.type(), entry.shape(), entry.rowDimensions());
+    files.put(name, file);
     return file;
   }
 
-  /** Gives all files their names. */
-  public void publish() {
+  /** Adds a file of text, such as a table. */
+  public void text(String name, String content) {
+    texts.put(name, content);
+  }
+
+  /**
+   * Ends the arrays that were started; others may follow.
+   *
+   * @throws IllegalStateException when rows are missing
+   */
+  public void complete() {
     try {
-      for (NpyFile file : files) {
+      for (NpyFile file : files.values()) {
         file.complete();
       }
-      for (NpyFile file : files) {
-        file.publish();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Gives all files their names, in place of what an earlier run left in the folder. */
+  public void publish() {
+    try {
+      OutputFolder.claim(folder);
+      if (format == Format.NPZ) {
+        archive();
+      } else {
+        for (NpyFile file : files.values()) {
+          file.publish();
+        }
       }
+      texts.forEach((name, text) -> OutputFile.write(folder.resolve(name), text));
       published = true;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  private void archive() throws IOException {
+    try (var archive = new NpzFile(folder.resolve(ARCHIVE))) {
+      for (Map.Entry<String, NpyFile> file : files.entrySet()) {
+        archive.add(file.getKey(), file.getValue());
+      }
+      for (Map.Entry<String, String> text : texts.entrySet()) {
+        archive.add(text.getKey(), text.getValue());
+      }
+      archive.publish();
     }
   }
 
@@ -78,7 +151,7 @@ public final class ExportFolder implements AutoCloseable {
       return;
     }
     try {
-      for (NpyFile file : files) {
+      for (NpyFile file : files.values()) {
         file.close();
       }
       for (Path own : made) {

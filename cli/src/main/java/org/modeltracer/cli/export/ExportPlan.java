@@ -2,12 +2,14 @@ package org.modeltracer.cli.export;
 
 import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.terminal.CliException;
@@ -16,6 +18,7 @@ import org.modeltracer.graph.FoundSite;
 import org.modeltracer.llama.Op;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Pooling;
+import org.modeltracer.model.Site;
 
 /** Which arrays an export consists of, decided before the model runs. */
 public final class ExportPlan {
@@ -26,8 +29,35 @@ public final class ExportPlan {
     HIDDEN,
     LOGITS,
     ROLLOUT,
+    /** Queries as they meet the keys: after the rotary embedding, and scaled where a model does. */
+    Q(Site.QUERY),
+    /** Keys of each token, after the rotary embedding. */
+    K(Site.KEY),
+    /** Values of each token. */
+    V(Site.VALUE),
+    /** What each head mixes of the values, before the output matrix. */
+    HEAD_OUTPUTS(Site.CONTEXT),
+    /** What the last matrix of the feed-forward block reads. */
+    MLP(Site.FFN_HIDDEN),
+    /** Statistics of each place, and of each head, as tables. */
+    TABLES,
     /** One embedding of the whole text, of length 1, by the pooling that the file names. */
     EMBEDDING;
+
+    private final @Nullable Site site;
+
+    What() {
+      site = null;
+    }
+
+    What(Site site) {
+      this.site = site;
+    }
+
+    /** The kind of place whose rows are exported; null for what is not read row by row. */
+    @Nullable Site site() {
+      return site;
+    }
 
     @Override
     public String toString() {
@@ -39,7 +69,8 @@ public final class ExportPlan {
    * One array and the file it goes to.
    *
    * @param layer layer index, -1 for the embedding, null for what belongs to no layer
-   * @param heads heads along the first dimension of attention, empty for anything else
+   * @param heads heads along the dimension of that name; empty where there is none
+   * @param axes what each dimension counts, slowest first
    */
   public record Entry(
       String file,
@@ -47,19 +78,28 @@ public final class ExportPlan {
       @Nullable Integer layer,
       List<Integer> heads,
       NpyFile.Type type,
-      List<Long> shape) {
+      List<Long> shape,
+      List<String> axes) {
     public long bytes() {
       return NpyFile.bytes(type, shape);
+    }
+
+    /** Dimensions of what is written at once: all that one token has, or one row of attention. */
+    int rowDimensions() {
+      int outer = what == What.ATTENTION ? 2 : 1;
+      return Math.max(1, shape.size() - outer);
     }
   }
 
   private final long positions;
+  private final String prefix;
   private final Set<Integer> wantedLayers;
   private final Set<Integer> wantedHeads;
   private final List<Entry> entries = new ArrayList<>();
   private final List<String> notes = new ArrayList<>();
   private final Map<Integer, Integer> heads = new TreeMap<>();
   private final Map<Integer, Long> widths = new TreeMap<>();
+  private final Map<Place, List<Long>> rows = new HashMap<>();
   private final Set<Integer> layers = new TreeSet<>();
   private long embeddingWidth;
   private final long stateWidth;
@@ -71,31 +111,36 @@ public final class ExportPlan {
    *
    * @param sites places of the model
    * @param pooling how it makes an embedding of a text; null when it makes none
-   * @param positions tokens of the prompt
+   * @param tokensSeen tokens for which {@code sites} tells the shapes
+   * @param prefix what the files of this text begin with; empty, or a folder
+   * @param positions tokens of the text, those that were generated included
    * @param wantedLayers layers exported, empty for all
    * @param wantedHeads heads exported, empty for all
    */
   public ExportPlan(
       List<FoundSite> sites,
       @Nullable Pooling pooling,
+      int tokensSeen,
+      String prefix,
       Set<What> what,
       int positions,
       List<Integer> wantedLayers,
       List<Integer> wantedHeads) {
     this.positions = positions;
     this.pooling = pooling;
+    this.prefix = prefix;
     this.wantedLayers = Set.copyOf(wantedLayers);
     this.wantedHeads = Set.copyOf(wantedHeads);
-    sites.forEach(this::find);
+    sites.forEach(site -> find(site, tokensSeen));
     stateWidth = stateWidth(sites);
     checkFilters(what);
     EnumSet.copyOf(what).forEach(this::plan);
-    if (entries.isEmpty()) {
+    if (entries.isEmpty() && !what.contains(What.TABLES)) {
       throw new CliException(ExitCode.USAGE, "nothing to export: " + String.join("; ", notes));
     }
   }
 
-  private void find(FoundSite site) {
+  private void find(FoundSite site, int tokensSeen) {
     Place place = site.place();
     List<Long> shape = site.shape();
     if (place.inLayer()) {
@@ -110,8 +155,23 @@ public final class ExportPlan {
       case LAYER_OUT -> widths.put(place.layer(), shape.getFirst());
       case EMBEDDING -> embeddingWidth = shape.getFirst();
       case LOGITS -> vocabulary = shape.getFirst();
+      case QUERY, KEY, VALUE, CONTEXT, FFN_HIDDEN -> rows.put(place, row(shape, tokensSeen));
       default -> {}
     }
+  }
+
+  /** Dimensions of one token's row, slowest first: those of the node without that of the tokens. */
+  private static List<Long> row(List<Long> shape, int tokens) {
+    var row = new ArrayList<>(shape);
+    row.removeIf(size -> size == 1);
+    if (tokens > 1) {
+      row.removeLast();
+    }
+    return row.isEmpty() ? List.of(1L) : row.reversed();
+  }
+
+  private static long elements(List<Long> shape) {
+    return shape.stream().reduce(1L, Math::multiplyExact);
   }
 
   /** Numbers of a last state, 0 where there is none. */
@@ -148,12 +208,12 @@ public final class ExportPlan {
 
   private void plan(What what) {
     switch (what) {
-      case TOKENS -> add("tokens", what, null, NpyFile.Type.INT32, positions);
+      case TOKENS -> add("tokens", what, null, NpyFile.Type.INT32, List.of("token"), positions);
       case ATTENTION -> attention();
       case HIDDEN -> hidden();
       case LOGITS -> {
         if (vocabulary > 0) {
-          add("logits", what, null, NpyFile.Type.FLOAT32, positions, vocabulary);
+          add(what, null, List.of("token", "vocabulary"), positions, vocabulary);
         } else {
           notes.add("the model has no logits");
         }
@@ -162,7 +222,7 @@ public final class ExportPlan {
         if (pooling == null) {
           notes.add("the model makes no embedding of a text: its file names no pooling_type");
         } else if (stateWidth > 0) {
-          add("embedding_pooled", what, null, NpyFile.Type.FLOAT32, stateWidth);
+          add("embedding_pooled", what, null, NpyFile.Type.FLOAT32, List.of("width"), stateWidth);
         } else {
           notes.add("no embedding of the text: the last states were not found in the graph");
         }
@@ -171,36 +231,126 @@ public final class ExportPlan {
         if (heads.isEmpty()) {
           notes.add("no layer has softmax attention: no rollout");
         } else {
-          add("rollout", what, null, NpyFile.Type.FLOAT32, positions, positions);
+          add(what, null, List.of("query", "key"), positions, positions);
         }
       }
+      case Q, K, V, HEAD_OUTPUTS -> parts(what);
+      case MLP -> hiddenLayers();
+      case TABLES -> {}
     }
   }
 
   private void attention() {
     var without = new TreeSet<Integer>();
     for (int layer : chosenLayers()) {
-      var chosen = new ArrayList<Integer>();
-      for (int h = 0; h < heads.getOrDefault(layer, 0); h++) {
-        if (wantedHeads.isEmpty() || wantedHeads.contains(h)) {
-          chosen.add(h);
-        }
-      }
+      List<Integer> chosen = chosenHeads(heads.getOrDefault(layer, 0));
       if (chosen.isEmpty()) {
         without.add(layer);
       } else {
         entries.add(
             new Entry(
-                "attention_L" + layer + ".npy",
+                prefix + "attention_L" + layer + ".npy",
                 What.ATTENTION,
                 layer,
                 chosen,
                 NpyFile.Type.FLOAT32,
-                List.of((long) chosen.size(), positions, positions)));
+                List.of((long) chosen.size(), positions, positions),
+                List.of("head", "query", "key")));
       }
     }
     if (!without.isEmpty()) {
       notes.add("no attention file for layers " + without + ": they have no softmax attention");
+    }
+  }
+
+  private List<Integer> chosenHeads(int of) {
+    return IntStream.range(0, of)
+        .filter(h -> wantedHeads.isEmpty() || wantedHeads.contains(h))
+        .boxed()
+        .toList();
+  }
+
+  /** Queries, keys, values, or what the heads make of them: {@code [token, head, width]}. */
+  private void parts(What what) {
+    var without = new TreeSet<Integer>();
+    for (int layer : chosenLayers()) {
+      long numbers = numbers(what, layer);
+      long parts = of(what, layer);
+      if (numbers == 0 || parts == 0 || numbers % parts != 0) {
+        without.add(layer);
+        continue;
+      }
+      boolean query = what == What.Q || what == What.HEAD_OUTPUTS;
+      List<Integer> chosen =
+          query ? chosenHeads((int) parts) : IntStream.range(0, (int) parts).boxed().toList();
+      if (!chosen.isEmpty()) {
+        entries.add(
+            new Entry(
+                prefix + what + "_L" + layer + ".npy",
+                what,
+                layer,
+                chosen,
+                NpyFile.Type.FLOAT32,
+                List.of(positions, (long) chosen.size(), numbers / parts),
+                List.of("token", query ? "head" : "kv_head", "width")));
+      }
+    }
+    if (!without.isEmpty()) {
+      notes.add(
+          "no %s file for layers %s: the graph has none of single tokens and heads"
+              .formatted(what, without));
+    }
+  }
+
+  /** Numbers of a token at a place of a layer, 0 where it has none. */
+  private long numbers(What what, int layer) {
+    List<Long> row = what.site() == null ? null : rows.get(new Place(what.site(), layer));
+    return row == null ? 0 : elements(row);
+  }
+
+  /** How many heads share them: a key is as wide as a query, a value as what a head mixes of it. */
+  private long of(What what, int layer) {
+    int queries = heads.getOrDefault(layer, 0);
+    What twin =
+        switch (what) {
+          case K -> What.Q;
+          case V -> What.HEAD_OUTPUTS;
+          default -> what;
+        };
+    long width = queries == 0 ? 0 : numbers(twin, layer) / queries;
+    return width == 0 ? 0 : numbers(what, layer) / width;
+  }
+
+  /** Activations of the feed-forward block, of a mixture of experts those of each chosen one. */
+  private void hiddenLayers() {
+    var without = new TreeSet<Integer>();
+    for (int layer : chosenLayers()) {
+      List<Long> row = rows.get(new Place(Site.FFN_HIDDEN, layer));
+      if (row == null) {
+        without.add(layer);
+        continue;
+      }
+      var shape = new ArrayList<>(row);
+      shape.addFirst(positions);
+      var axes = new ArrayList<>(List.of("token", "choice", "width"));
+      if (row.size() == 1) {
+        axes.remove("choice");
+      }
+      entries.add(
+          new Entry(
+              prefix + "mlp_L" + layer + ".npy",
+              What.MLP,
+              layer,
+              List.of(),
+              NpyFile.Type.FLOAT32,
+              List.copyOf(shape),
+              axes));
+    }
+    if (!without.isEmpty()) {
+      notes.add(
+          "no mlp file for layers "
+              + without
+              + ": no feed-forward block was found there in the graph");
     }
   }
 
@@ -212,6 +362,7 @@ public final class ExportPlan {
           What.HIDDEN,
           Place.BEFORE_LAYERS,
           NpyFile.Type.FLOAT32,
+          List.of("token", "width"),
           positions,
           embeddingWidth);
     } else {
@@ -223,7 +374,14 @@ public final class ExportPlan {
       if (width == null) {
         without.add(layer);
       } else {
-        add("hidden_L" + layer, What.HIDDEN, layer, NpyFile.Type.FLOAT32, positions, width);
+        add(
+            "hidden_L" + layer,
+            What.HIDDEN,
+            layer,
+            NpyFile.Type.FLOAT32,
+            List.of("token", "width"),
+            positions,
+            width);
       }
     }
     if (!without.isEmpty()) {
@@ -232,10 +390,19 @@ public final class ExportPlan {
     }
   }
 
+  private void add(What what, @Nullable Integer layer, List<String> axes, long... shape) {
+    add(what.toString(), what, layer, NpyFile.Type.FLOAT32, axes, shape);
+  }
+
   private void add(
-      String name, What what, @Nullable Integer layer, NpyFile.Type type, long... shape) {
+      String name,
+      What what,
+      @Nullable Integer layer,
+      NpyFile.Type type,
+      List<String> axes,
+      long... shape) {
     List<Long> sizes = LongStream.of(shape).boxed().toList();
-    entries.add(new Entry(name + ".npy", what, layer, List.of(), type, sizes));
+    entries.add(new Entry(prefix + name + ".npy", what, layer, List.of(), type, sizes, axes));
   }
 
   private Set<Integer> chosenLayers() {

@@ -1,6 +1,7 @@
 package org.modeltracer.cli.export;
 
 import java.io.IOException;
+import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -52,9 +53,15 @@ final class NpyFile implements AutoCloseable {
 
   /** Starts a file; the last dimension of {@code shape} is a row. */
   NpyFile(Path file, Type type, List<Long> shape) {
+    this(file, type, shape, 1);
+  }
+
+  /** Starts a file; the last {@code rowDimensions} of {@code shape} are a row. */
+  NpyFile(Path file, Type type, List<Long> shape, int rowDimensions) {
     this.file = OutputFile.replaceable(file);
-    rowLength = Math.toIntExact(shape.getLast());
-    rows = elements(shape.subList(0, shape.size() - 1));
+    int outer = shape.size() - rowDimensions;
+    rowLength = Math.toIntExact(elements(shape.subList(outer, shape.size())));
+    rows = elements(shape.subList(0, outer));
     row = ByteBuffer.allocateDirect(Math.multiplyExact(rowLength, ELEMENT));
     rowMemory = MemorySegment.ofBuffer(row);
     byte[] header = header(type, shape);
@@ -134,6 +141,17 @@ final class NpyFile implements AutoCloseable {
           "%s got %d rows, not %d".formatted(file.getFileName(), rowsWritten, rows));
     }
     channel.close();
+  }
+
+  /** Numbers of a row. */
+  int rowLength() {
+    return rowLength;
+  }
+
+  /** Moves the completed file into a stream, and out of the folder. */
+  void drain(OutputStream target) throws IOException {
+    Files.copy(part, target);
+    Files.delete(part);
   }
 
   /** Gives the completed file its name. */

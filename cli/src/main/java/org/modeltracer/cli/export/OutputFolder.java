@@ -22,11 +22,12 @@ public final class OutputFolder {
       List.of("summary.json", "attention.json", "anomalies.jsonl", "lens.json", "diff.json");
 
   /** Results that name others: exported arrays, and summaries in folders of their own. */
-  private static final List<String> INDICES = List.of("index.json", "overview.json");
+  private static final List<String> INDICES = List.of(ExportIndex.FILE, "overview.json");
 
   /** What an index may have removed, wherever it comes from. */
   private static final Pattern REMOVABLE =
-      Pattern.compile("[^/\\\\]+\\.np[yz]|[^/\\\\]+\\.csv|[^/\\\\]+/summary\\.json");
+      Pattern.compile(
+          "(prompt-[0-9]+/)?[^/\\\\]+\\.np[yz]|[^/\\\\]+\\.csv|[^/\\\\]+/summary\\.json");
 
   private OutputFolder() {}
 

@@ -98,6 +98,11 @@ public final class Terminal {
 
   /** Draws a bar, {@code done} of {@code all}; removes it when all is done. */
   public synchronized void progress(String what, double done, double all) {
+    progress(what, done, all, "");
+  }
+
+  /** Draws a bar with a few words behind it. */
+  synchronized void progress(String what, double done, double all, String words) {
     if (!interactive) {
       return;
     }
@@ -108,15 +113,15 @@ public final class Terminal {
     }
     int filled = (int) Math.round(share * BAR);
     err.print(
-        "\r%-12s %s%s %3.0f %%"
-            .formatted(what, "█".repeat(filled), "░".repeat(BAR - filled), 100 * share));
+        "\r%-12s %s%s %3.0f %%  %-16s"
+            .formatted(what, "█".repeat(filled), "░".repeat(BAR - filled), 100 * share, words));
     err.flush();
     barShown = true;
   }
 
   private void clearBar() {
     if (barShown) {
-      err.print("\r" + " ".repeat(BAR + 20) + "\r");
+      err.print("\r" + " ".repeat(BAR + 40) + "\r");
       err.flush();
       barShown = false;
     }

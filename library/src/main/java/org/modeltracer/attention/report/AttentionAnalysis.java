@@ -142,7 +142,7 @@ public record AttentionAnalysis(
     if (kept != null && !kept.whole()) {
       absent.put(
           "attention_weights.attention_matrix",
-          "kept as %s in %d bytes, %d rows left out; a larger --keep-attention keeps more"
+          "kept as %s in %d bytes, %d rows left out; more bytes keep more"
               .formatted(kept.precision(), kept.bytes(), kept.leftOut()));
     }
     tooFewRows(collected, heads, distances, absent);

@@ -1,0 +1,5 @@
+/** Spans of a session at work. */
+@NullMarked
+package org.modeltracer.opentelemetry;
+
+import org.jspecify.annotations.NullMarked;

@@ -137,7 +137,7 @@ final class PerplexityCommand implements Callable<Integer> {
       streamed.publish();
     } catch (UncheckedIOException e) {
       throw new CliException(
-          ExitCode.FAILURE, "cannot write %s: %s".formatted(file, e.getCause().getMessage()));
+          ExitCode.FAILURE, "cannot write %s: %s".formatted(file, e.getMessage()));
     }
   }
 

@@ -41,16 +41,16 @@ public final class StoredLogits implements AutoCloseable {
   private final int window;
   private final int vocabulary;
   private final TextWindows text;
-  private final ByteBuffer row;
+  private final byte[] row;
   private final float[] logProbabilities;
 
   private StoredLogits(Path file, InputStream in, int vocabulary) throws IOException {
     this.file = file;
     this.in = in;
-    if (!Arrays.equals(bytes(MAGIC.length).array(), MAGIC)) {
+    if (!Arrays.equals(read(new byte[MAGIC.length]), MAGIC)) {
       throw unsound("it does not begin with '_logits_', as llama-perplexity's files of logits do");
     }
-    ByteBuffer sizes = bytes(3 * Integer.BYTES);
+    ByteBuffer sizes = little(read(new byte[3 * Integer.BYTES]));
     window = size("tokens per window", sizes.getInt(), MOST_WINDOW);
     this.vocabulary = size("tokens in the vocabulary", sizes.getInt(), MOST_VOCABULARY);
     int windows = size("windows", sizes.getInt(), MOST_WINDOW);
@@ -64,7 +64,7 @@ public final class StoredLogits implements AutoCloseable {
     }
     checkSize(windows);
     text = new TextWindows(tokens(windows));
-    row = ByteBuffer.allocate(rowBytes(vocabulary)).order(ByteOrder.LITTLE_ENDIAN);
+    row = new byte[rowBytes(vocabulary)];
     logProbabilities = new float[vocabulary];
   }
 
@@ -78,26 +78,24 @@ public final class StoredLogits implements AutoCloseable {
     if (!Files.exists(file) || Files.isDirectory(file)) {
       throw new IllegalArgumentException("no such file of logits: " + file);
     }
-    InputStream in = null;
     try {
-      in = new BufferedInputStream(Files.newInputStream(file), 1 << 20);
-      var stored = new StoredLogits(file, in, vocabulary.size());
-      stored.text.windows().forEach(own -> TextWindows.begin(own, vocabulary));
-      return stored;
+      InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 20);
+      try {
+        var stored = new StoredLogits(file, in, vocabulary.size());
+        stored.text.windows().forEach(own -> TextWindows.begin(own, vocabulary));
+        return stored;
+      } catch (IOException | RuntimeException e) {
+        close(in);
+        throw e;
+      }
     } catch (IOException e) {
-      close(in);
       throw new IllegalArgumentException(file + " cannot be read: " + reason(e), e);
-    } catch (RuntimeException e) {
-      close(in);
-      throw e;
     }
   }
 
   private static void close(InputStream in) {
     try {
-      if (in != null) {
-        in.close();
-      }
+      in.close();
     } catch (IOException e) {
       // Nothing was written to it.
       return;
@@ -121,16 +119,16 @@ public final class StoredLogits implements AutoCloseable {
    * @throws IllegalArgumentException with one line, when the file ends before
    */
   public void score(LogitScore score, long position, float[] logits, int next) {
+    ByteBuffer stored;
     try {
-      read(row);
+      stored = little(read(row));
     } catch (IOException e) {
       throw unsound("it ends before position %d: %s".formatted(position, reason(e)));
     }
-    float scale = row.getFloat();
-    float lowest = row.getFloat();
+    float scale = stored.getFloat();
+    float lowest = stored.getFloat();
     for (int i = 0; i < vocabulary; i++) {
-      float logProbability = scale * Short.toUnsignedInt(row.getShort()) + lowest;
-      logProbabilities[i] = logProbability;
+      logProbabilities[i] = scale * Short.toUnsignedInt(stored.getShort()) + lowest;
     }
     float ofNext = logProbabilities[next];
     for (int i = 0; i < vocabulary; i++) {
@@ -162,7 +160,7 @@ public final class StoredLogits implements AutoCloseable {
     var all = new ArrayList<int[]>();
     for (int n = 0; n < windows; n++) {
       int[] ids = new int[window];
-      bytes(Integer.BYTES * window).asIntBuffer().get(ids);
+      little(read(new byte[Integer.BYTES * window])).asIntBuffer().get(ids);
       for (int id : ids) {
         if (id < 0 || id >= vocabulary) {
           throw unsound("token %d is outside its vocabulary of %d".formatted(id, vocabulary));
@@ -173,17 +171,16 @@ public final class StoredLogits implements AutoCloseable {
     return all;
   }
 
-  private ByteBuffer bytes(int n) throws IOException {
-    ByteBuffer bytes = ByteBuffer.allocate(n).order(ByteOrder.LITTLE_ENDIAN);
-    read(bytes);
-    return bytes;
-  }
-
-  private void read(ByteBuffer target) throws IOException {
-    target.clear();
-    if (in.readNBytes(target.array(), 0, target.capacity()) < target.capacity()) {
+  /** Fills all of it. */
+  private byte[] read(byte[] target) throws IOException {
+    if (in.readNBytes(target, 0, target.length) < target.length) {
       throw new EOFException("the file ends early");
     }
+    return target;
+  }
+
+  private static ByteBuffer little(byte[] bytes) {
+    return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
   }
 
   private int size(String what, int size, int most) {
@@ -208,7 +205,7 @@ public final class StoredLogits implements AutoCloseable {
   /** Writes such a file while a model reads a text. */
   public static final class Writer implements TextReading.Prediction, AutoCloseable {
     private final OutputStream out;
-    private final ByteBuffer row;
+    private final byte[] row;
 
     /**
      * Begins a file.
@@ -219,16 +216,12 @@ public final class StoredLogits implements AutoCloseable {
      */
     public Writer(OutputStream out, TextWindows text, int vocabulary) {
       this.out = new BufferedOutputStream(out, 1 << 20);
-      row = ByteBuffer.allocate(rowBytes(vocabulary)).order(ByteOrder.LITTLE_ENDIAN);
+      row = new byte[rowBytes(vocabulary)];
       int window = text.windows().getFirst().length;
-      ByteBuffer head =
-          ByteBuffer.allocate(MAGIC.length + Integer.BYTES * (3 + Math.toIntExact(text.tokens())))
-              .order(ByteOrder.LITTLE_ENDIAN)
-              .put(MAGIC)
-              .putInt(window)
-              .putInt(vocabulary)
-              .putInt(text.windows().size());
-      text.windows().forEach(own -> Arrays.stream(own).forEach(head::putInt));
+      byte[] head = new byte[MAGIC.length + Integer.BYTES * (3 + Math.toIntExact(text.tokens()))];
+      ByteBuffer filled =
+          little(head).put(MAGIC).putInt(window).putInt(vocabulary).putInt(text.windows().size());
+      text.windows().forEach(own -> Arrays.stream(own).forEach(filled::putInt));
       write(head);
     }
 
@@ -243,18 +236,16 @@ public final class StoredLogits implements AutoCloseable {
       min = Math.max(min, max - DEPTH);
       float lowest = (float) (min - Logits.logSumExp(logits, logits.length));
       float scale = (max - min) / STEPS;
-      row.clear();
-      row.putFloat(scale).putFloat(lowest);
+      ByteBuffer filled = little(row).putFloat(scale).putFloat(lowest);
       for (float logit : logits) {
-        row.putShort((short) (logit > min ? Math.rint((logit - min) / scale) : 0));
+        filled.putShort((short) (logit > min ? Math.rint((logit - min) / scale) : 0));
       }
-      row.position(row.capacity());
       write(row);
     }
 
-    private void write(ByteBuffer bytes) {
+    private void write(byte[] bytes) {
       try {
-        out.write(bytes.array(), 0, bytes.capacity());
+        out.write(bytes);
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }

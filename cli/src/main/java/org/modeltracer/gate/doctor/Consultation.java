@@ -63,7 +63,7 @@ public record Consultation(GateResult result, List<Suspect> suspects) {
         faults.stream()
             .max(
                 Comparator.comparing((Fault f) -> f.evidence().severity())
-                    .thenComparing(f -> f.consequences().size()))
+                    .thenComparingInt(f -> f.consequences().size()))
             .orElseThrow();
     var evidence = new ArrayList<String>();
     int consequences = first.consequences().size();

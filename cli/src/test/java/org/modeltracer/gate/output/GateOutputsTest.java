@@ -145,7 +145,8 @@ class GateOutputsTest {
         .containsExactly("tensor", "op", "layer");
     assertThat(run.at("/tool/driver/rules/0").propertyNames())
         .containsExactly("id", "shortDescription", "fullDescription", "help");
-    assertThat(first.get("properties").propertyNames()).containsExactly("check", "checks", "consequences", "verdict");
+    assertThat(first.get("properties").propertyNames())
+        .containsExactly("check", "checks", "consequences", "verdict");
     assertThat(location.at("/logicalLocations/0").propertyNames())
         .containsExactly("kind", "name", "fullyQualifiedName");
     for (JsonNode result : run.get("results")) {

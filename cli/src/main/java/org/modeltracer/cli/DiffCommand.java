@@ -161,7 +161,9 @@ final class DiffCommand implements Callable<Integer> {
 
   private int[] tokens(Comparison comparison) {
     int[] tokens =
-        prompt.given() ? prompt.tokens(comparison.vocabulary()) : defaultTokens(comparison);
+        prompt.given()
+            ? prompt.tokens(text -> comparison.vocabulary().tokenize(text, true, true))
+            : defaultTokens(comparison);
     int most =
         chunks < 0
             ? tokens.length

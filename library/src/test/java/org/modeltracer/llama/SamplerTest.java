@@ -21,7 +21,7 @@ class SamplerTest {
     Passes.decode(context, GOLDEN.ids(), 0);
     int index = GOLDEN.ids().length - 1;
     var chosen = new ArrayList<Integer>();
-    try (var sampler = new Sampler(context.model().runtime(), options)) {
+    try (var sampler = new Sampler(context.model(), options)) {
       for (int i = 0; i < tokens; i++) {
         int token = sampler.sample(context, index);
         chosen.add(token);
@@ -71,7 +71,7 @@ class SamplerTest {
     int draws = 4000;
     try (LlamaModel model = runtime.open(GOLDEN.file());
         LlamaContext context = model.context(Passes.EXACT);
-        var sampler = new Sampler(runtime, new SamplerOptions(2, 5, 1, 7))) {
+        var sampler = new Sampler(model, new SamplerOptions(2, 5, 1, 7))) {
       Passes.decode(context, GOLDEN.ids(), 0);
       float[] row = context.logits(21).toArray(ValueLayout.JAVA_FLOAT);
       int[] counts = new int[row.length];
@@ -102,7 +102,7 @@ class SamplerTest {
   void thereMustBeLogitsAndAnOpenSampler(LlamaRuntime runtime) {
     try (LlamaModel model = runtime.open(GOLDEN.file());
         LlamaContext context = model.context(Passes.EXACT)) {
-      var sampler = new Sampler(runtime, SamplerOptions.greedy());
+      var sampler = new Sampler(model, SamplerOptions.greedy());
       assertThatThrownBy(() -> sampler.sample(context, 0))
           .isInstanceOf(LlamaException.class)
           .hasMessage("no logits at index 0 of the last batch");

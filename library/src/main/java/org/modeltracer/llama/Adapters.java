@@ -39,7 +39,7 @@ final class Adapters {
     try {
       header = GgufFile.read(file);
     } catch (GgufException e) {
-      throw refused(String.valueOf(e.getMessage()));
+      throw refused(file.getFileName() + ": " + e.getMessage());
     }
     if (header.kind() != GgufKind.ADAPTER) {
       throw refused("%s is %s, not a LoRA adapter".formatted(file.getFileName(), header.kind()));

@@ -20,7 +20,10 @@ public record NativeWarning(String text, String meaning, int more, boolean harml
   /** Frames and advice around a warning, and what is no fault of a file. */
   private static final List<String> SILENT =
       List.of(
-          "(?:\\W*)", ".*capacity of the model will not be utilized.*", ".*buffer type.*using.*");
+          "(?:\\W*)",
+          ".*capacity of the model will not be utilized.*",
+          ".*buffer type.*using.*",
+          "adding \\d+ dummy tokens");
 
   private static final String HARMLESS = "special_eo[stm]_id is not in special_eog_ids.*";
 
@@ -68,7 +71,8 @@ public record NativeWarning(String text, String meaning, int more, boolean harml
   /** Warnings from lines, in order: frames left out, the same words once, few of a kind. */
   static List<NativeWarning> of(List<String> lines) {
     var kinds = new LinkedHashMap<String, List<String>>();
-    for (String line : lines) {
+    for (String said : lines) {
+      String line = said.replaceAll("\\s+", " ");
       if (SILENT.stream().noneMatch(line::matches)) {
         List<String> same = kinds.computeIfAbsent(kind(line), key -> new ArrayList<>());
         if (!same.contains(line)) {

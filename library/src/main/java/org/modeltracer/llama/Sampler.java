@@ -30,7 +30,7 @@ public final class Sampler implements AutoCloseable {
             grammar = grammar(model, rules);
           }
           chain = llama.samplerChain();
-          fill(options);
+          fill(options, model.vocabulary().size());
         });
   }
 
@@ -63,11 +63,12 @@ public final class Sampler implements AutoCloseable {
     return !candidates.anyExcluded();
   }
 
-  private void fill(SamplerOptions options) {
+  private void fill(SamplerOptions options, int vocabulary) {
     SamplerOptions.Penalties given = options.penalties();
     if (!given.none()) {
       penalties =
-          llama.penaltySampler(given.last(), given.repeat(), given.frequency(), given.presence());
+          llama.penaltySampler(
+              vocabulary, given.last(), given.repeat(), given.frequency(), given.presence());
       llama.addSampler(chain, penalties);
     }
     if (options.isGreedy()) {

@@ -479,11 +479,30 @@ public final class LlamaFunctions extends Functions {
     return minP.toLong(share, 1L);
   }
 
+  private final CFunction samplerName = function("llama_sampler_name", "p:p");
+
+  // Recent releases want the size of the vocabulary first.
   private final CFunction penalties = function("llama_sampler_init_penalties", "ifff:p");
+  private final CFunction sizedPenalties = function("llama_sampler_init_penalties", "iifff:p");
 
   /** A sampler that makes tokens among the last accepted ones less probable. */
-  public long penaltySampler(int last, float repeat, float frequency, float presence) {
-    return penalties.toLong(last, repeat, frequency, presence);
+  public long penaltySampler(
+      int vocabulary, int last, float repeat, float frequency, float presence) {
+    return takesVocabulary()
+        ? sizedPenalties.toLong(vocabulary, last, repeat, frequency, presence)
+        : penalties.toLong(last, repeat, frequency, presence);
+  }
+
+  /**
+   * Whether the second whole number is how many tokens are looked back at. Nothing in a library
+   * tells its signatures; but those that take one give a sampler of no effect, marked in its name,
+   * for a second number of 0, which the others do not see.
+   */
+  private boolean takesVocabulary() {
+    long sampler = sizedPenalties.toLong(1, 0, 2f, 0f, 0f);
+    String name = NativeMemory.text(samplerName.toLong(sampler));
+    freeSampler(sampler);
+    return name.startsWith("?");
   }
 
   private final CFunction grammar = function("llama_sampler_init_grammar", "ppp:p");

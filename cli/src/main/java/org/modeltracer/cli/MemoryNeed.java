@@ -1,9 +1,7 @@
 package org.modeltracer.cli;
 
 import com.sun.management.OperatingSystemMXBean;
-import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -12,6 +10,7 @@ import java.util.regex.Pattern;
 import org.modeltracer.gguf.GgmlType;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
+import org.modeltracer.input.SmallFile;
 import org.modeltracer.llama.CacheType;
 import org.modeltracer.llama.ContextOptions;
 
@@ -129,9 +128,10 @@ record MemoryNeed(long weights, long cache, ContextOptions context) {
 
     private static long freed() {
       try {
-        Matcher line = AVAILABLE.matcher(Files.readString(LINUX));
+        Matcher line =
+            AVAILABLE.matcher(SmallFile.text(LINUX, SmallFile.SETTINGS, SmallFile.PATIENCE));
         return line.find() ? Long.parseLong(line.group(1)) << 10 : Long.MAX_VALUE;
-      } catch (IOException e) {
+      } catch (IllegalArgumentException elsewhere) {
         return Long.MAX_VALUE;
       }
     }

@@ -129,6 +129,7 @@ final class DiffCommand implements Callable<Integer> {
     try (var interrupt = new Interrupt();
         var comparison = Comparison.open(one, two)) {
       interrupt.cancels(comparison::cancel);
+      LoadedModel.warn(comparison.warnings(), terminal);
       int[] tokens = tokens(comparison);
       var options =
           ComparisonOptions.defaults()
@@ -161,9 +162,7 @@ final class DiffCommand implements Callable<Integer> {
 
   private int[] tokens(Comparison comparison) {
     int[] tokens =
-        prompt.given()
-            ? prompt.tokens(text -> comparison.vocabulary().tokenize(text, true, true))
-            : defaultTokens(comparison);
+        prompt.given() ? prompt.tokens(comparison.vocabulary()) : defaultTokens(comparison);
     int most =
         chunks < 0
             ? tokens.length

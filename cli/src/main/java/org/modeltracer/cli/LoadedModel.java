@@ -9,6 +9,7 @@ import org.modeltracer.gguf.LoadChecks;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.ModelOptions;
+import org.modeltracer.llama.NativeWarning;
 
 /**
  * A model that was checked before native code saw it, and then loaded.
@@ -38,7 +39,7 @@ record LoadedModel(GgufFile file, LlamaModel model) implements AutoCloseable {
     }
     context.beyondTraining(file).ifPresent(words -> warn(terminal, words));
     LlamaModel model = runtime.open(file.path(), options);
-    warn(model, terminal);
+    warn(model.warnings(), terminal);
     return new LoadedModel(file, model);
   }
 
@@ -63,8 +64,8 @@ record LoadedModel(GgufFile file, LlamaModel model) implements AutoCloseable {
   }
 
   /** Passes on what llama.cpp warned of, where that has a consequence. */
-  static void warn(LlamaModel model, Terminal terminal) {
-    model.warnings().stream()
+  static void warn(List<NativeWarning> warnings, Terminal terminal) {
+    warnings.stream()
         .filter(warning -> !warning.harmless())
         .forEach(warning -> terminal.note("modeltracer: llama.cpp warns: " + warning));
   }

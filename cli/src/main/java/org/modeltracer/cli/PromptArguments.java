@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.input.SmallFile;
+import org.modeltracer.llama.Vocabulary;
 import picocli.CommandLine.Option;
 
 /** What the model is given to read. */
@@ -47,6 +48,11 @@ final class PromptArguments {
   /** Whether there is a prompt at all. */
   boolean given() {
     return !texts.isEmpty() || !files.isEmpty() || tokens != null;
+  }
+
+  /** Tokens of the prompt as it stands, whichever way it was given. */
+  int[] tokens(Vocabulary vocabulary) {
+    return tokens(text -> vocabulary.tokenize(text, true, true));
   }
 
   /** Tokens of the prompt, whichever way it was given, as {@code reads} makes them of a text. */

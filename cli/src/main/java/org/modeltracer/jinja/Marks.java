@@ -192,7 +192,11 @@ public record Marks(Set<String> written, Set<String> aside, Set<String> ends, Li
       boolean waited = waiting;
       boolean late = begun;
       begun = true;
-      expression(from + 1);
+      int value = from;
+      while (!closes(tokens.get(value)) && !tokens.get(value).is("=")) {
+        value++;
+      }
+      expression(value);
       begun = late;
       waiting = waited;
     }

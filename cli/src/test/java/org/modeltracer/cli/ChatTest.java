@@ -37,8 +37,7 @@ class ChatTest {
 
   @Test
   void theMessageIsSentInTheTemplatesForm() {
-    JsonNode prompt =
-        prompt(run(ChatModel.sound(), "--chat", "-sys", "Be kind.", "-p", "Hello"));
+    JsonNode prompt = prompt(run(ChatModel.sound(), "--chat", "-sys", "Be kind.", "-p", "Hello"));
     assertThat(prompt.get("text").asString()).isEqualTo(SENT);
     // The same tokens as of the text, whose marks are tokens and which the tokenizer begins.
     JsonNode raw = prompt(run(ChatModel.sound(), "-p", SENT.replace("<|bos|>", "")));
@@ -100,24 +99,21 @@ class ChatTest {
     Cli lens = Cli.run("lens", "-m", file, "-sys", "Be kind.", "-p", "Hello", "-n", 1, "--json");
     assertThat(lens.json().get("prompt_tokens").asInt()).isEqualTo(tokens);
     Cli attention =
-        Cli.run(
-            "attention", "-m", file, "-sys", "Be kind.", "-p", "Hello", "--out", folder);
+        Cli.run("attention", "-m", file, "-sys", "Be kind.", "-p", "Hello", "--out", folder);
     assertThat(attention.out()).contains("1 prompt, %d tokens".formatted(tokens));
   }
 
   /** llama.cpp's warnings are told where the model is loaded, and nothing in them acts. */
   @Test
   void warningsOfLlamaArePassedOn() {
-    Cli cli =
-        run(ChatModel.sound().token("<|im_end|>", ChatModel.NORMAL), "-p", "Hello");
+    Cli cli = run(ChatModel.sound().token("<|im_end|>", ChatModel.NORMAL), "-p", "Hello");
     assertThat(cli.code()).isZero();
     assertThat(cli.err().lines())
         .singleElement()
         .asString()
         .startsWith("modeltracer: llama.cpp warns: control-looking token: ")
         .contains("'<|im_end|>'", "the file types it as ordinary text");
-    assertThat(
-            run(ChatModel.sound().number("eos_token_id", -1), "-p", "Hello").err().lines())
+    assertThat(run(ChatModel.sound().number("eos_token_id", -1), "-p", "Hello").err().lines())
         .singleElement()
         .asString()
         .contains("bad special token: 'tokenizer.ggml.eos_token_id'", "a token of its own choice");

@@ -24,8 +24,7 @@ class LlamaOptionsTest {
     Object[] fixed = {
       "run", "-m", Cli.MODEL, "--trace", "lightweight", "--json", "--out", folder.resolve("out")
     };
-    return Cli.run(
-        Stream.concat(Arrays.stream(fixed), Arrays.stream(args)).toArray(Object[]::new));
+    return Cli.run(Stream.concat(Arrays.stream(fixed), Arrays.stream(args)).toArray(Object[]::new));
   }
 
   private static JsonNode prompt(Cli cli) {
@@ -150,8 +149,20 @@ class LlamaOptionsTest {
   void rangesOfLayersAreLists() {
     JsonNode ranged =
         Cli.run(
-                "run", "-m", Cli.MODEL, "-p", "x", "-n", 1, "--json", "--out", folder,
-                "--trace-layers", "0-1,3,1", "--trace-heads", "2-3")
+                "run",
+                "-m",
+                Cli.MODEL,
+                "-p",
+                "x",
+                "-n",
+                1,
+                "--json",
+                "--out",
+                folder,
+                "--trace-layers",
+                "0-1,3,1",
+                "--trace-heads",
+                "2-3")
             .json()
             .at("/config/trace");
     assertThat(ranged.get("layers").valueStream().map(JsonNode::asInt)).containsExactly(0, 1, 3);

@@ -23,11 +23,13 @@ class MemoryNeedTest {
   private static final double MIB = 1 << 20;
   private static final int TOKENS = 8192;
   private static final Pattern KEPT = Pattern.compile("llama_kv_cache.*: size = +([0-9.]+) MiB.*");
-  private static final Pattern WEIGHTS = Pattern.compile("print_info: file size += ([0-9.]+) MiB.*");
+  private static final Pattern WEIGHTS =
+      Pattern.compile("print_info: file size += ([0-9.]+) MiB.*");
 
   static List<Path> models() {
     Stream<Path> own =
-        Stream.of("tinyllama-gqa-Q4_K_M", "tinyllama-mha-f32").map(n -> Path.of("models", n + ".gguf"));
+        Stream.of("tinyllama-gqa-Q4_K_M", "tinyllama-mha-f32")
+            .map(n -> Path.of("models", n + ".gguf"));
     return Stream.concat(own, Sample.of(Architectures.all(), 3).stream()).toList();
   }
 

@@ -70,8 +70,7 @@ public final class ChatModel {
     types[0] = CONTROL;
     types[1] = CONTROL;
     var merges =
-        new ArrayList<>(
-            GgufFile.read(MODEL).metadata().strings(PREFIX + "merges").orElseThrow());
+        new ArrayList<>(GgufFile.read(MODEL).metadata().strings(PREFIX + "merges").orElseThrow());
     tokens.forEach(
         (text, type) -> {
           String replaced = texts.set(id(text), text);

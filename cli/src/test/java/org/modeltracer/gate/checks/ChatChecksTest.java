@@ -11,7 +11,9 @@ import org.modeltracer.anomaly.Severity;
 import org.modeltracer.gate.ChatModel;
 import org.modeltracer.gate.policy.PolicyFile;
 
-/** Files whose chats do not begin or end as their templates mean: one is sound, all else differs. */
+/**
+ * Files whose chats do not begin or end as their templates mean: one is sound, all else differs.
+ */
 class ChatChecksTest {
   private static final String BOS_FIRST = "{{ bos_token }}" + ChatModel.CHATML;
 
@@ -109,8 +111,8 @@ class ChatChecksTest {
     ChatModel words =
         new ChatModel()
             .template(
-                "{% for m in messages %}{{ '<|' + m.role + '|>\n<|user|>' + m.content + eos_token }}"
-                    + "{% endfor %}");
+                "{% for m in messages %}{{ '<|' + m.role + '|>\n"
+                    + "<|user|>' + m.content + eos_token }}{% endfor %}");
     passes("tokenizer.template", words);
   }
 
@@ -129,8 +131,7 @@ class ChatChecksTest {
 
   @Test
   void llamasOwnWarningsAreNotes() {
-    CheckResult result =
-        ask("file.loads", ChatModel.sound().token("<|im_end|>", ChatModel.NORMAL));
+    CheckResult result = ask("file.loads", ChatModel.sound().token("<|im_end|>", ChatModel.NORMAL));
     assertThat(result.verdict()).isEqualTo(Verdict.PASS);
     assertThat(result.evidence())
         .singleElement()
@@ -187,7 +188,8 @@ class ChatChecksTest {
         "tokenizer.template",
         ChatModel.sound().template("<|bos|>" + BOS_FIRST).addBos(false),
         "begins a chat with 2 BOS tokens");
-    CheckResult one = ask("tokenizer.template", ChatModel.sound().template(BOS_FIRST).addBos(false));
+    CheckResult one =
+        ask("tokenizer.template", ChatModel.sound().template(BOS_FIRST).addBos(false));
     assertThat(one.verdict()).isEqualTo(Verdict.PASS);
     assertThat(one.evidence()).isEmpty();
   }

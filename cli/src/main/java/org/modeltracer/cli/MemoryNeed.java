@@ -32,6 +32,9 @@ record MemoryNeed(long weights, long cache, ContextOptions context) {
       Pattern.compile("blk\\.(\\d+)\\.attn_(k|qkv|kv_a_mqa)\\.weight");
   private static final double GIBI = 1L << 30;
 
+  /** What no machine has, and can still be added to. */
+  private static final double MOST = 0x1p61;
+
   /** What a run of a file would take. */
   static MemoryNeed of(GgufFile file, ContextOptions context) {
     long weights = 0;
@@ -44,7 +47,7 @@ record MemoryNeed(long weights, long cache, ContextOptions context) {
       }
     }
     long tokens = context.size().tokens();
-    return new MemoryNeed(weights, (long) Math.min(row * tokens, Long.MAX_VALUE / 2), context);
+    return new MemoryNeed(weights, (long) Math.min(row * tokens, MOST), context);
   }
 
   /** Bytes that a token takes in one layer. */

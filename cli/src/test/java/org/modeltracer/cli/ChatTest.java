@@ -12,8 +12,13 @@ import tools.jackson.databind.JsonNode;
 /** One turn of a chat: what is typed, and what the model is given to read. */
 class ChatTest {
   private static final String SENT =
-      "<|bos|><|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHello<|im_end|>\n"
-          + "<|im_start|>assistant\n";
+      """
+      <|bos|><|im_start|>system
+      Be kind.<|im_end|>
+      <|im_start|>user
+      Hello<|im_end|>
+      <|im_start|>assistant
+      """;
 
   @TempDir Path folder;
 

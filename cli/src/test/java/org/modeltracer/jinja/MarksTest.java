@@ -39,7 +39,7 @@ class MarksTest {
       textBlock =
           """
           {{ bos_token }}{% for m in messages %}<|a|>{{ m.content }}{% endfor %} § bos_token <|a|>
-          \s {{ bos_token }} {% for m in messages %}{{ bos_token + '<|a|>' + m.content }}{% endfor %} § bos_token bos_token <|a|>
+          {{ bos_token }} {% for m in messages %}{{ bos_token + '<|a|>' + m.content }}{% endfor %} § bos_token bos_token <|a|>
           {% if s %}{{ bos_token + s }}{% else %}{{ bos_token }}{% endif %}{{ m.content }} § bos_token
           System: {{ bos_token }} § ''
           {% set b = bos_token %}{{ messages }} § ''

@@ -18,13 +18,23 @@ class ChatFormatTest {
   void familiesAreRecognisedByWhatTheirTemplatesHold(LlamaRuntime runtime) {
     assertThat(new ChatFormat(runtime, "{{ '<|im_start|>' + m.role }}").prompt(CHAT))
         .contains(
-            "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nGröße? 😀<|im_end|>\n"
-                + "<|im_start|>assistant\n");
+            """
+            <|im_start|>system
+            Be kind.<|im_end|>
+            <|im_start|>user
+            Größe? 😀<|im_end|>
+            <|im_start|>assistant
+            """);
     assertThat(new ChatFormat(runtime, "<|start_header_id|>{{ r }}<|end_header_id|>").prompt(CHAT))
         .contains(
-            "<|start_header_id|>system<|end_header_id|>\n\nBe kind.<|eot_id|>"
-                + "<|start_header_id|>user<|end_header_id|>\n\nGröße? 😀<|eot_id|>"
-                + "<|start_header_id|>assistant<|end_header_id|>\n\n");
+            """
+            <|start_header_id|>system<|end_header_id|>
+
+            Be kind.<|eot_id|><|start_header_id|>user<|end_header_id|>
+
+            Größe? 😀<|eot_id|><|start_header_id|>assistant<|end_header_id|>
+
+            """);
   }
 
   @ParameterizedTest

@@ -16,7 +16,6 @@ import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.heads.AttentionTrace;
 import org.modeltracer.llama.LlamaModel;
-import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.Json;
@@ -61,6 +60,7 @@ final class AttentionCommand implements Callable<Integer> {
       description = "The prompt as token ids, for models without a usable vocabulary.")
   private int @Nullable [] tokens;
 
+  @Mixin private ChatArguments chat;
   @Mixin private ContextArguments context;
 
   @Option(
@@ -94,8 +94,9 @@ final class AttentionCommand implements Callable<Integer> {
     if (matrix || keep != null) {
       collect = collect.withMatrices(budget());
     }
-    try (var loaded = LoadedModel.open(model, terminal)) {
-      List<int[]> prompts = prompts(loaded.model().vocabulary());
+    try (var loaded = LoadedModel.open(model, context, terminal)) {
+      List<int[]> prompts = prompts(loaded.model());
+      loaded.remarks(prompts, terminal);
       analyse(loaded, prompts, collect, terminal);
       return ExitCode.PASS.code();
     }
@@ -153,7 +154,7 @@ final class AttentionCommand implements Callable<Integer> {
     return (long) Float.BYTES * prompt.length * loaded.vocabulary().size() <= MOST_SCORES;
   }
 
-  private List<int[]> prompts(Vocabulary vocabulary) {
+  private List<int[]> prompts(LlamaModel loaded) {
     int given = (text != null ? 1 : 0) + (file != null ? 1 : 0) + (tokens != null ? 1 : 0);
     if (given != 1) {
       throw new CliException(
@@ -162,11 +163,15 @@ final class AttentionCommand implements Callable<Integer> {
               ? "no prompt; give one with -p TEXT, -f FILE (one per line) or --tokens 1,2,3"
               : "give prompts one way: -p, -f or --tokens");
     }
+    if (tokens != null && chat.wanted()) {
+      throw new CliException(
+          ExitCode.USAGE, "--chat: it is for a text (-p or -f), not for --tokens");
+    }
     if (tokens != null) {
       return List.of(tokens);
     }
     List<String> texts = text != null ? List.of(text) : lines(file);
-    return texts.stream().map(prompt -> vocabulary.tokenize(prompt, true, true)).toList();
+    return texts.stream().map(prompt -> chat.tokens(loaded, prompt)).toList();
   }
 
   private static List<String> lines(@Nullable Path file) {

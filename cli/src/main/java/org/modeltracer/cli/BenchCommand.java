@@ -68,7 +68,7 @@ final class BenchCommand implements Callable<Integer> {
     ContextArguments.atLeast("--prompt-tokens", promptTokens, 1);
     ContextArguments.atLeast("-n", predict, 1);
     var terminal = Terminal.of(spec);
-    try (var loaded = LoadedModel.open(model, terminal)) {
+    try (var loaded = LoadedModel.open(model, context, terminal)) {
       refuseEncoders(loaded.model());
       ContextOptions options = options(loaded.file());
       var contenders = new ArrayList<Contender>();

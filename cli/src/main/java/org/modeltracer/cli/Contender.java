@@ -64,7 +64,7 @@ final class Contender implements AutoCloseable {
   Contender(String name, LlamaModel model, ContextOptions options) {
     this.name = name;
     context = model.context(options.withHook(false));
-    sampler = new Sampler(model.runtime(), SamplerOptions.greedy());
+    sampler = new Sampler(model, SamplerOptions.greedy());
     tracer = null;
     session = null;
   }
@@ -76,7 +76,7 @@ final class Contender implements AutoCloseable {
     tracer = ModelTracer.quiet(config);
     session = TracedSession.open(model, SessionOptions.defaults().withContext(options), tracer);
     context = session.context();
-    sampler = new Sampler(model.runtime(), SamplerOptions.greedy());
+    sampler = new Sampler(model, SamplerOptions.greedy());
   }
 
   String name() {

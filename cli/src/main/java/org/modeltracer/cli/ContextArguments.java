@@ -1,6 +1,8 @@
 package org.modeltracer.cli;
 
 import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalLong;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.gguf.GgufFile;
@@ -90,6 +92,31 @@ final class ContextArguments {
         .withThreads(threads, file)
         .withFlashAttention(flash("-fa", flashAttention))
         .withCacheTypes(CacheType.of(keyType), CacheType.of(valueType));
+  }
+
+  /**
+   * What to say of a context that is longer than the model was trained on, where positions turn
+   * queries and keys and the file does not stretch them.
+   */
+  Optional<String> beyondTraining(GgufFile file) {
+    OptionalLong trained = file.trainedContext();
+    String rope = file.architecture().orElse("") + ".rope.";
+    boolean turned =
+        file.metadata().get(rope + "dimension_count").isPresent()
+            || file.metadata().get(rope + "freq_base").isPresent();
+    String scaling = file.metadata().string(rope + "scaling.type").orElse("none");
+    boolean stretched =
+        !scaling.equals("none")
+            || file.metadata().get(rope + "scale_linear").isPresent()
+            || file.tensors().stream()
+                .anyMatch(tensor -> tensor.name().matches(".*rope_(freqs|factors_long)\\.weight"));
+    if (trained.isEmpty() || context <= trained.getAsLong() || !turned || stretched) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        ("-c %d: the model was trained on %d positions, and its file stretches none beyond them"
+                + " (no %sscaling.type): what comes after them is not what it learned")
+            .formatted(context, trained.getAsLong(), rope));
   }
 
   /** What an option about flash attention says. */

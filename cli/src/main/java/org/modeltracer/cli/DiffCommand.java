@@ -129,6 +129,7 @@ final class DiffCommand implements Callable<Integer> {
     try (var interrupt = new Interrupt();
         var comparison = Comparison.open(one, two)) {
       interrupt.cancels(comparison::cancel);
+      LoadedModel.warn(comparison.warnings(), terminal);
       int[] tokens = tokens(comparison);
       var options =
           ComparisonOptions.defaults()

@@ -72,6 +72,7 @@ final class ExportCommand implements Callable<Integer> {
   private int predict;
 
   @Mixin private ChoiceArguments choice;
+  @Mixin private ChatArguments chat;
   @Mixin private ContextArguments context;
 
   @Option(
@@ -124,12 +125,14 @@ final class ExportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    chat.check(prompt);
     ContextArguments.atLeast("-n", predict, 0);
     var terminal = Terminal.of(spec);
     try (var interrupt = new Interrupt();
-        var loaded = LoadedModel.open(model, terminal);
+        var loaded = LoadedModel.open(model, context, terminal);
         var tracer = new ModelTracer(config(loaded.file()))) {
-      List<int[]> prompts = prompt.all(loaded.model().vocabulary());
+      List<int[]> prompts = prompt.all(text -> chat.tokens(loaded.model(), text));
+      loaded.remarks(prompts, terminal);
       SessionOptions options =
           SessionOptions.defaults()
               .withContext(context.options(loaded.file()))

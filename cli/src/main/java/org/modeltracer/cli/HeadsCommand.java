@@ -69,7 +69,7 @@ final class HeadsCommand implements Callable<Integer> {
   public Integer call() {
     ContextArguments.atLeast("--sequences", sequences, 1);
     var terminal = Terminal.of(spec);
-    try (var loaded = LoadedModel.open(model, terminal)) {
+    try (var loaded = LoadedModel.open(model, context, terminal)) {
       ContextOptions given = context.options(loaded.file());
       int room = Math.max(HeadProbe.longest(), given.size().tokens());
       int[] text = text(loaded.model().vocabulary(), room);

@@ -78,7 +78,7 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   private List<FoundSite> sites(GgufFile gguf, Terminal terminal) {
-    try (var loaded = LoadedModel.open(model, terminal);
+    try (var loaded = LoadedModel.open(model, context, terminal);
         var tracer = new ModelTracer(TracerConfig.disabled());
         var session =
             TracedSession.open(

@@ -41,6 +41,7 @@ final class LensCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private ModelArguments model;
   @Mixin private PromptArguments prompt;
+  @Mixin private ChatArguments chat;
 
   @Option(
       names = {"-n", "--predict", "--n-predict"},
@@ -83,13 +84,15 @@ final class LensCommand implements Callable<Integer> {
   public Integer call() {
     ContextArguments.atLeast("-n", predict, 0);
     ContextArguments.atLeast("--top", top, 1);
+    chat.check(prompt);
     if (out != null) {
       OutputFile.check("--out", out.resolve("lens.json"));
     }
     var terminal = Terminal.of(spec);
-    try (var loaded = LoadedModel.open(model, terminal)) {
+    try (var loaded = LoadedModel.open(model, context, terminal)) {
       Vocabulary vocabulary = loaded.model().vocabulary();
-      int[] tokens = prompt.tokens(vocabulary);
+      int[] tokens = prompt.tokens(text -> chat.tokens(loaded.model(), text));
+      loaded.remarks(List.of(tokens), terminal);
       var lens = new LensOptions(allPositions, top, new TrackedTokens(vocabulary).ids(track));
       look(loaded, tokens, lens, terminal);
       return ExitCode.PASS.code();

@@ -19,11 +19,22 @@ final class ModelArguments {
   @Nullable Path file;
 
   @Mixin private EngineArguments engine;
+  @Mixin private AdapterArguments adapters;
 
   @Option(
       names = "--check-tensors",
       description = "Have llama.cpp validate all tensor data while it loads.")
   private boolean checkTensors;
+
+  @Option(
+      names = "--no-mmap",
+      description = "Read the weights into memory rather than mapping the file.")
+  private boolean noMap;
+
+  @Option(
+      names = {"-v", "--verbose"},
+      description = "Show llama.cpp's own log on stderr.")
+  private boolean verbose;
 
   Path file() {
     if (file == null) {
@@ -33,10 +44,17 @@ final class ModelArguments {
   }
 
   LlamaRuntime runtime(Terminal terminal) {
-    return engine.runtime(terminal);
+    LlamaRuntime runtime = engine.runtime(terminal);
+    runtime.onLog(verbose ? terminal::note : line -> {});
+    return runtime;
   }
 
   ModelOptions options() {
-    return engine.engine().options().withCheckTensors(checkTensors);
+    return engine
+        .engine()
+        .options()
+        .withCheckTensors(checkTensors)
+        .withMemoryMap(!noMap)
+        .withAdapters(adapters.adapters());
   }
 }

@@ -80,7 +80,7 @@ final class PerplexityCommand implements Callable<Integer> {
       OutputFile.prepare("--save-kl-base", save);
     }
     var terminal = Terminal.of(spec);
-    try (var loaded = LoadedModel.open(model, terminal);
+    try (var loaded = LoadedModel.open(model, context, terminal);
         StoredLogits stored =
             base == null ? null : StoredLogits.open(base, loaded.model().vocabulary())) {
       ContextOptions settings = settings(loaded, stored);

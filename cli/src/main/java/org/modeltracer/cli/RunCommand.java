@@ -29,15 +29,21 @@ import picocli.CommandLine.Spec;
     },
     sortOptions = false)
 final class RunCommand implements Callable<Integer> {
+  private static final int UNTIL_END = -1;
+  private static final int UNTIL_FULL = -2;
+
   @Spec private CommandSpec spec;
   @Mixin private ModelArguments model;
   @Mixin private PromptArguments prompt;
+  @Mixin private ChatArguments chat;
 
   @Option(
       names = {"-n", "--predict", "--n-predict"},
       paramLabel = "N",
       defaultValue = "128",
-      description = "Tokens to generate (default: ${DEFAULT-VALUE}).")
+      description =
+          "Tokens to generate: -1 for until the model ends its text, -2 for until the context is"
+              + " full (default: ${DEFAULT-VALUE}).")
   private int predict;
 
   @Mixin private ChoiceArguments choice;
@@ -66,13 +72,15 @@ final class RunCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    ContextArguments.atLeast("-n", predict, 0);
+    ContextArguments.atLeast("-n", predict, UNTIL_FULL);
+    chat.check(prompt);
     Severity stopAt = stopAt();
     var terminal = Terminal.of(spec);
     try (var interrupt = new Interrupt();
-        var loaded = LoadedModel.open(model, terminal)) {
+        var loaded = LoadedModel.open(model, context, terminal)) {
       trace.check(loaded.model());
-      List<int[]> prompts = prompt.all(loaded.model().vocabulary());
+      List<int[]> prompts = prompt.all(text -> chat.tokens(loaded.model(), text));
+      loaded.remarks(prompts, terminal);
       SessionOptions options =
           SessionOptions.defaults()
               .withContext(context.options(loaded.file()))
@@ -122,7 +130,8 @@ final class RunCommand implements Callable<Integer> {
     var text = new TextStream(json ? piece -> {} : terminal::print);
     run.generate(
         tokens,
-        predict,
+        chat.wanted() ? ChatArguments.sent(run.model().model().vocabulary(), tokens) : null,
+        most(run, tokens),
         token -> {
           text.accept(token.bytes());
           files.keep();
@@ -132,6 +141,18 @@ final class RunCommand implements Callable<Integer> {
     if (!json) {
       terminal.println("");
     }
+  }
+
+  /** Tokens to generate, one more than there is room for: the last need not be read. */
+  private int most(TracedRun run, int[] tokens) {
+    return switch (predict) {
+      case UNTIL_END -> Integer.MAX_VALUE;
+      case UNTIL_FULL -> {
+        int read = run.session().decoded(tokens).length;
+        yield run.session().context().sequenceTokens() - read + 1;
+      }
+      default -> predict;
+    };
   }
 
   private static ExitCode exitCode(TracedRun run, @Nullable Severity stopAt, Interrupt interrupt) {
@@ -154,10 +175,11 @@ final class RunCommand implements Callable<Integer> {
     };
   }
 
-  private static void echo(Terminal terminal, Vocabulary vocabulary, int[] tokens) {
+  /** The prompt; of a chat, with the marks around the message. */
+  private void echo(Terminal terminal, Vocabulary vocabulary, int[] tokens) {
     var bytes = new ByteArrayOutputStream();
     for (int token : tokens) {
-      bytes.writeBytes(vocabulary.piece(token, false));
+      bytes.writeBytes(vocabulary.piece(token, chat.wanted()));
     }
     terminal.print(terminal.styled("faint", bytes.toString(StandardCharsets.UTF_8)));
   }

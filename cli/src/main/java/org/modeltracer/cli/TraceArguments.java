@@ -45,19 +45,21 @@ final class TraceArguments {
 
   @Option(
       names = "--trace-layers",
-      paramLabel = "N,…",
+      paramLabel = "N-N,N,…",
       split = ",",
       hideParamSyntax = true,
-      description = "Layers whose attention is traced (default: all).")
-  private List<Integer> layers = List.of();
+      converter = NumberRange.Converter.class,
+      description = "Layers whose attention is traced, such as 0-2,5 (default: all).")
+  private List<NumberRange> layers = List.of();
 
   @Option(
       names = "--trace-heads",
-      paramLabel = "N,…",
+      paramLabel = "N-N,N,…",
       split = ",",
       hideParamSyntax = true,
-      description = "Heads whose attention is traced (default: all).")
-  private List<Integer> heads = List.of();
+      converter = NumberRange.Converter.class,
+      description = "Heads whose attention is traced, such as 0-2,5 (default: all).")
+  private List<NumberRange> heads = List.of();
 
   @Option(
       names = "--trace-tokens",
@@ -87,8 +89,8 @@ final class TraceArguments {
         .logits(full || modes.contains(Mode.LOGITS) || lens())
         .quantError(full)
         .kvCache(light || modes.contains(Mode.KV))
-        .layers(layers)
-        .heads(heads)
+        .layers(NumberRange.all(layers))
+        .heads(NumberRange.all(heads))
         .trackedTokens(tokens)
         .topK(topK)
         .thresholds(limits.thresholds())
@@ -97,9 +99,13 @@ final class TraceArguments {
 
   /** Refuses layers, heads and tokens that a model does not have. */
   void check(LlamaModel model) {
-    below("--trace-layers", layers, "layer", model.layers());
-    below("--trace-heads", heads, "head", model.heads());
+    below("--trace-layers", lasts(layers), "layer", model.layers());
+    below("--trace-heads", lasts(heads), "head", model.heads());
     below("--trace-tokens", tokens, "token", model.vocabulary().size());
+  }
+
+  private static List<Integer> lasts(List<NumberRange> ranges) {
+    return ranges.stream().map(NumberRange::last).toList();
   }
 
   private static void below(String option, List<Integer> asked, String what, int count) {

@@ -96,9 +96,14 @@ final class TracedRun implements AutoCloseable {
     return session;
   }
 
-  /** Generates, and remembers for the summary what was asked and what came of it. */
-  Generation generate(int[] prompt, int most, Predicate<Generation.Token> onToken) {
-    description.prompts().begin(prompt);
+  /**
+   * Generates, and remembers for the summary what was asked and what came of it.
+   *
+   * @param sent the prompt's text where a template has made it, for the summary; else null
+   */
+  Generation generate(
+      int[] prompt, @Nullable String sent, int most, Predicate<Generation.Token> onToken) {
+    description.prompts().begin(prompt, sent);
     if (attention != null) {
       attention.begin(session.decoded(prompt));
     }

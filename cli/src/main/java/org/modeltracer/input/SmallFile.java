@@ -49,6 +49,21 @@ public final class SmallFile {
       throw new IllegalArgumentException(file + " is a directory, not a file");
     }
     var reading = new FutureTask<>(() -> read(file, most));
+    return await(reading, file.toString(), patience);
+  }
+
+  /**
+   * The text of standard input, to its end.
+   *
+   * @throws IllegalArgumentException as {@link #text} does
+   */
+  public static String standardInput(int most, Duration patience) {
+    String name = "standard input";
+    return decoded(
+        await(new FutureTask<>(() -> read(System.in, name, most)), name, patience), name);
+  }
+
+  private static byte[] await(FutureTask<byte[]> reading, String file, Duration patience) {
     // Opening a pipe waits for a writer, and nothing but the end of the process ends that.
     Thread.ofPlatform().daemon().name("read " + file).start(reading);
     try {
@@ -75,7 +90,10 @@ public final class SmallFile {
    * @throws IllegalArgumentException as {@link #bytes} does, and when it is not UTF-8
    */
   public static String text(Path file, int most, Duration patience) {
-    byte[] bytes = bytes(file, most, patience);
+    return decoded(bytes(file, most, patience), file.toString());
+  }
+
+  private static String decoded(byte[] bytes, String file) {
     try {
       return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
     } catch (CharacterCodingException e) {
@@ -85,17 +103,20 @@ public final class SmallFile {
 
   private static byte[] read(Path file, int most) throws IOException {
     try (InputStream in = Files.newInputStream(file)) {
-      var bytes = new ByteArrayOutputStream();
-      byte[] piece = new byte[1 << 16];
-      for (int n = in.read(piece); n >= 0; n = in.read(piece)) {
-        bytes.write(piece, 0, n);
-        if (bytes.size() > most) {
-          throw new IllegalArgumentException(
-              "%s is larger than %d MiB".formatted(file, most >> 20));
-        }
-      }
-      return bytes.toByteArray();
+      return read(in, file.toString(), most);
     }
+  }
+
+  private static byte[] read(InputStream in, String file, int most) throws IOException {
+    var bytes = new ByteArrayOutputStream();
+    byte[] piece = new byte[1 << 16];
+    for (int n = in.read(piece); n >= 0; n = in.read(piece)) {
+      bytes.write(piece, 0, n);
+      if (bytes.size() > most) {
+        throw new IllegalArgumentException("%s is larger than %d MiB".formatted(file, most >> 20));
+      }
+    }
+    return bytes.toByteArray();
   }
 
   private static String seconds(Duration time) {

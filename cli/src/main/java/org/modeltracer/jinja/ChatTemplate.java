@@ -17,8 +17,9 @@ import org.jspecify.annotations.Nullable;
  *
  * @param names words that occur in its expressions and statements, variables among them
  * @param unknown filters and tests that do not exist, but are used only under conditions
+ * @param marks what it writes around messages
  */
-public record ChatTemplate(Set<String> names, Set<String> unknown) {
+public record ChatTemplate(Set<String> names, Set<String> unknown, Marks marks) {
   /** The statement that ends each statement with a body, and those that may part the body. */
   private static final Map<String, List<String>> BODIES =
       Map.of(
@@ -47,7 +48,9 @@ public record ChatTemplate(Set<String> names, Set<String> unknown) {
    */
   public static ChatTemplate parse(String text) {
     List<Token> tokens = new Lexer(text).tokens();
-    var statements = new Statements(new Cursor(tokens));
+    var statements =
+        new Statements(
+            new Cursor(tokens.stream().filter(t -> t.kind() != Token.Kind.TEXT).toList()));
     statements.read();
     var names = new TreeSet<String>();
     for (Token token : tokens) {
@@ -55,7 +58,7 @@ public record ChatTemplate(Set<String> names, Set<String> unknown) {
         names.add(token.text());
       }
     }
-    return new ChatTemplate(names, statements.expressions.unknown());
+    return new ChatTemplate(names, statements.expressions.unknown(), Marks.of(tokens));
   }
 
   /** A statement whose body has begun. */

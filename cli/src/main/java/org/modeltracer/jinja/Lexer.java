@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Cuts a template into pieces; plain text, comments and raw blocks are left out. */
+/** Cuts a template into pieces; comments are left out. */
 final class Lexer {
   private static final Pattern RAW = Pattern.compile("\\{%[-+]?\\s*raw\\s*-?%\\}");
   private static final Pattern END_RAW = Pattern.compile("\\{%[-+]?\\s*endraw\\s*[-+]?%\\}");
@@ -33,22 +33,37 @@ final class Lexer {
 
   /** All pieces; the last is the end. */
   List<Token> tokens() {
+    int from = 0;
     while (at < text.length()) {
       int open = text.indexOf('{', at);
       if (open < 0 || open + 1 == text.length()) {
         break;
       }
       at = open;
+      if ("#{%".indexOf(text.charAt(open + 1)) >= 0) {
+        plain(from, open);
+      }
       switch (text.charAt(open + 1)) {
         case '#' -> comment();
         case '{' -> inside(Token.Kind.PRINT_BEGIN, Token.Kind.PRINT_END, "}}");
         case '%' -> block();
-        default -> at = open + 1;
+        default -> {
+          at = open + 1;
+          continue;
+        }
       }
+      from = at;
     }
+    plain(from, text.length());
     at = text.length();
     add(Token.Kind.END, "");
     return tokens;
+  }
+
+  private void plain(int from, int to) {
+    if (to > from) {
+      add(Token.Kind.TEXT, text.substring(from, to));
+    }
   }
 
   private void comment() {
@@ -71,6 +86,7 @@ final class Lexer {
     if (!end.find(raw.end())) {
       throw new TemplateSyntaxException(begin, "raw is never closed by endraw");
     }
+    plain(raw.end(), end.start());
     at = end.end();
   }
 

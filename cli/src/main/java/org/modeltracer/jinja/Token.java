@@ -10,6 +10,8 @@ package org.modeltracer.jinja;
 record Token(Kind kind, String text, int line) {
   /** Kinds of pieces. */
   enum Kind {
+    /** Plain text, outside of all marks. */
+    TEXT,
     /** Opens a statement. */
     BLOCK_BEGIN,
     /** Closes a statement. */

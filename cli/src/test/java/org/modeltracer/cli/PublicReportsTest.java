@@ -59,9 +59,10 @@ class PublicReportsTest {
 
   static List<Report> reports() {
     return List.of(
-        check("chat-end-of-turn", "odd-end", 1, "file", "<|zzz_end|>", "does not stop"),
-        check("chat-end-of-turn", "foreign-template", 1, "file", "<|start_of_turn|>"),
-        check("chat-token-types", "types", 1, "file", "<|im_start|>", "9 tokens"),
+        check(
+            "chat-end-of-turn", "odd-end", 1, "tokenizer.template", "<|zzz_end|>", "does not stop"),
+        check("chat-end-of-turn", "foreign-template", 1, "tokenizer.template", "<|start_of_turn|>"),
+        check("chat-token-types", "types", 1, "tokenizer.template", "<|im_start|>", "9 tokens"),
         check("kv-heads-zero", "kv0", 3, "file", "head_count_kv", "blk.2"),
         check("norm-f16", "norm-f16", 3, "file", "blk.1.ffn_norm.weight is f16"),
         check("merges-lost", "none", 1, "tokenizer.parity", "126"),

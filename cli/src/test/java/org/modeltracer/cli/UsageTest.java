@@ -34,7 +34,7 @@ class UsageTest {
           run -m MODEL -p x -fa maybe | -fa takes on, off or auto, not 'maybe'
           run -m MODEL -p x -ctk f7 | f7
           run -m MODEL -p x -b 0 | -b must be at least 1, not 0
-          run -m MODEL -p x -n -1 | -n must be at least 0, not -1
+          run -m MODEL -p x -n -3 | -n must be at least -2, not -3
           run -m MODEL -p x --on-anomaly explode | --on-anomaly takes continue, stop or stop-critical
           run -m MODEL -p x --kv-stats --cache-reuse -1 | --cache-reuse must be at least 0
           run -m MODEL -p x --rpc nowhere | 'nowhere' is not HOST:PORT of an RPC server
@@ -50,7 +50,7 @@ class UsageTest {
           run -m MODEL -p x --trace-heads 0,4 | the model has no head 4; it has 0 to 3
           run -m MODEL -p x --trace-tokens 384 | the model has no token 384; it has 0 to 383
           run -m MODEL -p x -ngl99 | -ngl99: write -ngl 99
-          run -m MODEL -p x -cnv | -cnv: not supported: a prompt is read as it stands
+          run -m MODEL -p x -cnv | -cnv: not supported: --chat and -sys send one message
           run -m MODEL -p x -tb 4 | -tb: not supported: -t sets all threads
           run -m MODEL -p x -md MODEL | -md: not supported
           check -hf org/repo | -hf: not supported: download the file first

@@ -94,6 +94,17 @@ public final class Gguf {
     return this;
   }
 
+  /** An array of int32. */
+  public Gguf ints(String key, int... values) {
+    var out = new ByteArrayOutputStream();
+    out.writeBytes(u32(ARRAY));
+    out.writeBytes(u32(5));
+    out.writeBytes(u64(values.length));
+    Arrays.stream(values).forEach(value -> out.writeBytes(u32(value)));
+    pairs.put(key, out.toByteArray());
+    return this;
+  }
+
   public List<String> texts(String key) {
     return file.metadata().strings(key).orElseThrow();
   }

@@ -69,16 +69,21 @@ public final class AttentionTrace implements TraceListener, SessionListener {
           "the file names no attention output matrix, so what a head costs is not known");
     }
     double work = OutputFactors.work(layout);
+    boolean adapted = !model.options().adapters().isEmpty();
     factors =
-        work > largest ? OutputFactors.none() : OutputFactors.read(layout, file, model.runtime());
+        work > largest || adapted
+            ? OutputFactors.none()
+            : OutputFactors.read(layout, file, model.runtime());
     if (factors.isEmpty()) {
       absent(
           "measures.norm_weighted",
-          work > largest
-              ? "reading the output matrices takes %.0f billion multiplications first; the"
-                      .formatted(work / 1e9)
-                  + " attention command does it"
-              : "the file has no attention output matrix of a known layout");
+          adapted
+              ? "an adapter changes the output matrices, of which the file has the unchanged ones"
+              : work > largest
+                  ? "reading the output matrices takes %.0f billion multiplications first; the"
+                          .formatted(work / 1e9)
+                      + " attention command does it"
+                  : "the file has no attention output matrix of a known layout");
     } else {
       collector.valueNorms(norms);
     }

@@ -53,6 +53,7 @@ public final class LlamaContext implements AutoCloseable {
           "llama.cpp cannot set up a context: "
               + runtime.log().firstError("it gave no reason (not enough memory?)"));
     }
+    adapt();
     threadPool = ThreadPool.attach(runtime, address, options);
     llama.pollWith(address, Upcalls.poll(userData -> cancelled, arena));
     contextTokens = llama.contextTokens(address);
@@ -60,6 +61,16 @@ public final class LlamaContext implements AutoCloseable {
     microBatch = llama.microBatchTokens(address);
     batch = new Batch(arena, llama.batchTokens(address));
     cache = new KvCache(this, llama, address);
+  }
+
+  private void adapt() {
+    try {
+      model.adapters().apply(address);
+    } catch (LlamaException e) {
+      llama.free(address);
+      arena.close();
+      throw e;
+    }
   }
 
   /** Settings that llama.cpp would not answer with an error but with the end of the process. */

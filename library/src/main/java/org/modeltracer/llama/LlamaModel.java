@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +37,8 @@ public final class LlamaModel implements AutoCloseable {
   private final boolean hasEncoder;
   private final boolean hasDecoder;
   private final boolean recurrent;
+  private final List<NativeWarning> warnings;
+  private final Adapters adapters;
   private final Set<LlamaContext> contexts = new HashSet<>();
   private final long id = NEXT.incrementAndGet();
   private long address;
@@ -65,6 +68,13 @@ public final class LlamaModel implements AutoCloseable {
       throw new LlamaException(
           LlamaException.Kind.MODEL,
           file + ": " + runtime.log().firstError("llama.cpp cannot load this model"));
+    }
+    warnings = runtime.log().warnings();
+    try {
+      adapters = new Adapters(runtime, address, options.adapters());
+    } catch (LlamaException e) {
+      runtime.functions().freeModel(address);
+      throw e;
     }
     runtime.rpc().opened(servers);
     // Read once: when llama.cpp ends the process, a summary is written without asking it again.
@@ -100,12 +110,24 @@ public final class LlamaModel implements AutoCloseable {
       if (params.has("use_extra_bufts")) {
         params.set("use_extra_bufts", placement.extraBuffers() && !plainWeights);
       }
+      if (!options.memoryMapped()) {
+        readWhole(params);
+      }
       if (!servers.isEmpty()) {
         params.set("devices", runtime.rpc().devices(arena, servers));
       }
       // Always set: without a callback b4916 prints dots to stderr.
       params.set("progress_callback", progress.stub(arena));
       return llama.load(file.toString(), params.memory());
+    }
+  }
+
+  /** Has weights read into memory; a mode took the place of a flag in later releases. */
+  private static void readWhole(Params params) {
+    if (params.has("load_mode")) {
+      params.set("load_mode", 0);
+    } else {
+      params.set("use_mmap", false);
     }
   }
 
@@ -204,6 +226,21 @@ public final class LlamaModel implements AutoCloseable {
   /** How the model was loaded. */
   public ModelOptions options() {
     return options;
+  }
+
+  /** What llama.cpp warned of while it loaded the file. */
+  public List<NativeWarning> warnings() {
+    return warnings;
+  }
+
+  /** The adapters that every context adds to the weights. */
+  Adapters adapters() {
+    return adapters;
+  }
+
+  /** The file's chat template, if it has one. */
+  public Optional<String> chatTemplate() {
+    return runtime.call(() -> Optional.ofNullable(runtime.functions().chatTemplate(address())));
   }
 
   /** The model's tokens. */

@@ -156,6 +156,11 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
     onAbort = listener;
   }
 
+  /** Sets who hears every line of llama.cpp's log from now on, on whatever thread it is said. */
+  public void onLog(Consumer<String> listener) {
+    log.listen(listener);
+  }
+
   /**
    * Loads a model.
    *

@@ -1,5 +1,6 @@
 package org.modeltracer.llama;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.function.DoublePredicate;
 import org.jspecify.annotations.Nullable;
@@ -8,12 +9,16 @@ import org.jspecify.annotations.Nullable;
  * How to load a model.
  *
  * @param placement where the weights go
+ * @param memoryMapped whether weights stay in the mapped file rather than being read into memory
+ * @param adapters low-rank changes that every context of the model adds to its weights
  * @param checkTensors whether llama.cpp validates all tensor data while loading
  * @param vocabularyOnly whether to load only metadata and vocabulary
  * @param progress hears the share loaded, 0 to 1; returns false to cancel; null for none
  */
 public record ModelOptions(
     Placement placement,
+    boolean memoryMapped,
+    List<Adapter> adapters,
     boolean checkTensors,
     boolean vocabularyOnly,
     @Nullable DoublePredicate progress) {
@@ -34,9 +39,23 @@ public record ModelOptions(
     }
   }
 
+  /**
+   * A LoRA adapter.
+   *
+   * @param file GGUF file that holds it
+   * @param scale what its changes are multiplied with; 1 for as trained
+   */
+  public record Adapter(Path file, float scale) {}
+
+  /** Copies the list of adapters. */
+  public ModelOptions {
+    adapters = List.copyOf(adapters);
+  }
+
   /** llama.cpp's own defaults, no progress. */
   public static ModelOptions defaults() {
-    return new ModelOptions(new Placement(-1, List.of(), true), false, false, null);
+    return new ModelOptions(
+        new Placement(-1, List.of(), true), true, List.of(), false, false, null);
   }
 
   /** The same with layers offloaded. */
@@ -56,21 +75,32 @@ public record ModelOptions(
 
   /** The same with weights placed otherwise. */
   public ModelOptions withPlacement(Placement other) {
-    return new ModelOptions(other, checkTensors, vocabularyOnly, progress);
+    return new ModelOptions(other, memoryMapped, adapters, checkTensors, vocabularyOnly, progress);
+  }
+
+  /** The same with weights in the mapped file, or read into memory. */
+  public ModelOptions withMemoryMap(boolean mapped) {
+    return new ModelOptions(placement, mapped, adapters, checkTensors, vocabularyOnly, progress);
+  }
+
+  /** The same with adapters added to the weights. */
+  public ModelOptions withAdapters(List<Adapter> added) {
+    return new ModelOptions(placement, memoryMapped, added, checkTensors, vocabularyOnly, progress);
   }
 
   /** The same with tensor data validated while loading, or not. */
   public ModelOptions withCheckTensors(boolean check) {
-    return new ModelOptions(placement, check, vocabularyOnly, progress);
+    return new ModelOptions(placement, memoryMapped, adapters, check, vocabularyOnly, progress);
   }
 
   /** The same with only the vocabulary loaded, or all. */
   public ModelOptions withVocabularyOnly(boolean only) {
-    return new ModelOptions(placement, checkTensors, only, progress);
+    return new ModelOptions(placement, memoryMapped, adapters, checkTensors, only, progress);
   }
 
   /** The same with a listener for progress. */
   public ModelOptions withProgress(DoublePredicate listener) {
-    return new ModelOptions(placement, checkTensors, vocabularyOnly, listener);
+    return new ModelOptions(
+        placement, memoryMapped, adapters, checkTensors, vocabularyOnly, listener);
   }
 }

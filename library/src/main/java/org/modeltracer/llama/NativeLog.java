@@ -3,9 +3,11 @@ package org.modeltracer.llama;
 import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
 import org.modeltracer.llama.ffi.LlamaFunctions;
 import org.modeltracer.llama.ffi.NativeMemory;
 import org.modeltracer.llama.ffi.Upcalls;
@@ -20,12 +22,15 @@ import org.modeltracer.model.CutText;
 final class NativeLog {
   private static final System.Logger LOGGER = System.getLogger("org.modeltracer.llama");
   private static final int KEPT = 64;
+  private static final int KEPT_WARNINGS = 1024;
   private static final int WARN = 3;
   private static final int ERROR = 4;
   private static final int CONTINUED = 5;
 
   private final StringBuilder line = new StringBuilder();
   private final Deque<String> errors = new ArrayDeque<>();
+  private final Set<String> warnings = new LinkedHashSet<>();
+  private volatile Consumer<String> listener = said -> {};
   private int level;
 
   /** Installs itself as the library's log. */
@@ -63,6 +68,10 @@ final class NativeLog {
       }
       errors.addLast(complete);
     }
+    if (level == WARN && warnings.size() < KEPT_WARNINGS) {
+      warnings.add(complete);
+    }
+    listener.accept(complete);
     Level to = level == ERROR || level == WARN ? Level.DEBUG : Level.TRACE;
     LOGGER.log(to, complete);
   }
@@ -70,16 +79,26 @@ final class NativeLog {
   /** Forgets what was said so far, so that the next error is the next call's. */
   synchronized void clear() {
     errors.clear();
+    warnings.clear();
+  }
+
+  /** Sets who hears every line from now on, on whatever thread it is said. */
+  void listen(Consumer<String> hears) {
+    listener = hears;
+  }
+
+  /** Warnings since {@link #clear}, as {@link #errors} has them, each once. */
+  synchronized List<NativeWarning> warnings() {
+    return NativeWarning.of(warnings.stream().map(NativeLog::withoutFunction).toList());
+  }
+
+  private static String withoutFunction(String line) {
+    return line.replaceFirst("^([A-Za-z_0-9:~]+: (error: |error loading model: )?){1,2}", "");
   }
 
   /** Error lines since {@link #clear}, without the function names llama.cpp puts before them. */
   synchronized List<String> errors() {
-    var clean = new ArrayList<String>();
-    for (String error : errors) {
-      clean.add(
-          error.replaceFirst("^([A-Za-z_0-9:~]+: (error: |error loading model: )?){1,2}", ""));
-    }
-    return clean;
+    return errors.stream().map(NativeLog::withoutFunction).toList();
   }
 
   /** The first error since {@link #clear}, or the given words when llama.cpp said none. */

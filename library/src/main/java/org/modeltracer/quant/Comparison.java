@@ -14,6 +14,7 @@ import org.modeltracer.language.TextWindows;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.NativeWarning;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.model.Site;
 import org.modeltracer.session.SessionListener;
@@ -107,6 +108,11 @@ public final class Comparison implements AutoCloseable {
   /** The reference's vocabulary, which is the other model's too. */
   public Vocabulary vocabulary() {
     return reference.model().vocabulary();
+  }
+
+  /** What llama.cpp warned of while it loaded the reference. */
+  public List<NativeWarning> warnings() {
+    return reference.model().warnings();
   }
 
   /** Tokens read at a time. */

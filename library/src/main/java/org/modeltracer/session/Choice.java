@@ -3,7 +3,6 @@ package org.modeltracer.session;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.modeltracer.llama.LlamaContext;
-import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Sampler;
 import org.modeltracer.llama.SamplerOptions;
 
@@ -11,11 +10,18 @@ import org.modeltracer.llama.SamplerOptions;
 final class Choice implements AutoCloseable {
   private final Sampler sampler;
 
-  Choice(LlamaRuntime runtime, SamplerOptions options) {
-    sampler = new Sampler(runtime, options);
+  /** A choice among the tokens of a context's model. */
+  Choice(LlamaContext context, SamplerOptions options) {
+    SamplerOptions.Penalties penalties = options.penalties().within(context.sequenceTokens());
+    sampler = new Sampler(context.model(), options.withPenalties(penalties));
   }
 
-  /** Chooses by the scores of the batch's i-th token. */
+  /** Begins a text after a prompt. */
+  void begin(int[] prompt) {
+    sampler.begin(prompt);
+  }
+
+  /** Chooses by the scores of the batch's i-th token; {@link Sampler#NONE} where a grammar ends. */
   int choose(LlamaContext context, int i) {
     MemorySegment logits = context.logits(i);
     int best = 0;
@@ -31,7 +37,8 @@ final class Choice implements AutoCloseable {
         best = t;
       }
     }
-    // Sorting NaN is undefined in C++ and can read out of bounds: choose the best finite score.
+    // Sorting NaN is undefined in C++ and can read out of bounds: choose the best finite score,
+    // whatever a grammar says.
     return finite ? sampler.sample(context, i) : best;
   }
 

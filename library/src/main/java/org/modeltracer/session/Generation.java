@@ -29,7 +29,7 @@ public record Generation(
   public enum Finish {
     /** As many tokens as asked for. */
     LENGTH,
-    /** The model ended its text. */
+    /** The model ended its text, or a grammar did. */
     END_OF_TEXT,
     /** The context is full. */
     CONTEXT,

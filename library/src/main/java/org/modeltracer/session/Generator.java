@@ -10,6 +10,7 @@ import org.modeltracer.anomaly.AnomalyKind;
 import org.modeltracer.cache.CellMap;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaException;
+import org.modeltracer.llama.Sampler;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.session.Generation.Finish;
 import org.modeltracer.session.Generation.Token;
@@ -61,7 +62,7 @@ final class Generator {
   Finish run(int first, int most) {
     int next = first;
     for (int step = 0; step < most; step++) {
-      if (vocabulary.endsGeneration(next)) {
+      if (next == Sampler.NONE || vocabulary.endsGeneration(next)) {
         return Finish.END_OF_TEXT;
       }
       boolean last = step + 1 == most;

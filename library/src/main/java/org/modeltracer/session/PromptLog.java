@@ -19,16 +19,23 @@ public final class PromptLog {
 
   private static final class Entry {
     final int[] prompt;
+    final @Nullable String sent;
     @Nullable Generation generation;
 
-    Entry(int[] prompt) {
+    Entry(int[] prompt, @Nullable String sent) {
       this.prompt = prompt.clone();
+      this.sent = sent;
     }
   }
 
   /** A prompt is about to run. */
   public void begin(int[] prompt) {
-    entries.add(new Entry(prompt));
+    begin(prompt, null);
+  }
+
+  /** A prompt is about to run, whose text a chat template has made. */
+  public void begin(int[] prompt, @Nullable String sent) {
+    entries.add(new Entry(prompt, sent));
   }
 
   /** What came of the prompt begun last. */
@@ -63,6 +70,9 @@ public final class PromptLog {
     Map<String, @Nullable Object> text = new LinkedHashMap<>();
     text.put("tokens", entry.prompt.length);
     text.put("sha256", hash(List.of(entry)));
+    if (entry.sent != null) {
+      text.put("text", entry.sent);
+    }
     Generation g = entry.generation;
     if (g != null) {
       text.put("reused_tokens", g.reusedTokens());

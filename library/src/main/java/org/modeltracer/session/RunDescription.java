@@ -6,11 +6,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.Quantization;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.ModelOptions;
 import org.modeltracer.model.CutText;
 import org.modeltracer.model.Site;
 import org.modeltracer.trace.ModelTracer;
@@ -110,6 +112,10 @@ public final class RunDescription {
       info.put("shards", hashes.join());
     }
     info.put("bytes", file.size());
+    List<ModelOptions.Adapter> adapters = model.options().adapters();
+    if (!adapters.isEmpty()) {
+      info.put("adapters", adapters.stream().map(RunDescription::adapter).toList());
+    }
     info.put("architecture", file.architecture().map(CutText::of).orElse(null));
     info.put("name", file.metadata().string("general.name").map(CutText::of).orElse(null));
     info.put("quantization", Quantization.of(file));
@@ -126,9 +132,16 @@ public final class RunDescription {
     return info;
   }
 
-  private Map<String, Object> config() {
+  private static Map<String, Object> adapter(ModelOptions.Adapter adapter) {
+    Map<String, Object> info = new LinkedHashMap<>();
+    info.put("file", String.valueOf(adapter.file().getFileName()));
+    info.put("scale", adapter.scale());
+    return info;
+  }
+
+  private Map<String, @Nullable Object> config() {
     ContextOptions context = options.context();
-    var config = new LinkedHashMap<String, Object>();
+    Map<String, @Nullable Object> config = new LinkedHashMap<>();
     config.put("context", session.context().contextTokens());
     config.put("batch", context.size().batch());
     config.put("micro_batch", context.size().microBatch());
@@ -138,10 +151,7 @@ public final class RunDescription {
     config.put("context_shift", options.cache().shift());
     config.put("keep", options.cache().keep());
     config.put("cache_reuse", options.cache().reuseChunk());
-    config.put("temperature", options.sampler().temperature());
-    config.put("top_k", options.sampler().topK());
-    config.put("top_p", options.sampler().topP());
-    config.put("seed", Integer.toUnsignedLong(options.sampler().seed()));
+    config.putAll(options.sampler().toJson());
     return config;
   }
 

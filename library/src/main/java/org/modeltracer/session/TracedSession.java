@@ -84,7 +84,7 @@ public final class TracedSession implements AutoCloseable {
       tracer.addAnalysis(
           SummarySection.KV_CACHE, () -> new CacheSection(cache.caches(), cacheRead));
     }
-    choice = new Choice(model.runtime(), options.sampler());
+    choice = new Choice(context, options.sampler());
     passes = new PassRunner(context, survey, tracer, listeners, probe, cache, choice);
     encoder = EncoderPass.of(context, survey, tracer, listeners, options, cache, passes);
     events.opened(opening, context.contextTokens(), survey.fuses());
@@ -234,6 +234,7 @@ public final class TracedSession implements AutoCloseable {
     Generation.Finish finish;
     try {
       encode(prompt);
+      choice.begin(own);
       reused = start(own, allLogits);
       int next = prefill(own, reused, allLogits, most > 0);
       prompted = System.nanoTime();

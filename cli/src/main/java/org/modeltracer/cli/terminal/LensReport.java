@@ -33,16 +33,11 @@ public record LensReport(
 
   /** As in {@code lens.schema.json}. */
   public Map<String, @Nullable Object> toJson() {
-    Map<String, @Nullable Object> sampling = new LinkedHashMap<>();
-    sampling.put("temperature", sampler.temperature());
-    sampling.put("top_k", sampler.topK());
-    sampling.put("top_p", sampler.topP());
-    sampling.put("seed", Integer.toUnsignedLong(sampler.seed()));
     Map<String, @Nullable Object> object = new LinkedHashMap<>();
     object.put("model", model.file().getFileName().toString());
     object.put("layers", model.layers());
     object.put("steps", steps);
-    object.put("sampling", sampling);
+    object.put("sampling", sampler.toJson());
     object.put("prompt_tokens", prompt.length);
     object.put("generated_text", generation.text());
     object.put("largest_difference", largestDifference());

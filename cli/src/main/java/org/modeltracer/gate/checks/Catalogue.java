@@ -15,6 +15,8 @@ public final class Catalogue {
           new FileLoads(),
           new TokenizerParity(),
           new TokenizerRoundTrip(),
+          new TokenizerSpecial(),
+          new TokenizerTemplate(),
           new ForwardFinite(),
           new ForwardAnomalies(),
           new ForwardHeadroom(),

@@ -29,6 +29,12 @@ final class SpecialTokenIds {
 
   private SpecialTokenIds() {}
 
+  /** Whether a token is text that people write. */
+  static boolean ordinary(GgufVocabulary vocabulary, int token) {
+    return vocabulary.type(token) == TokenType.NORMAL
+        && !MARKED.matcher(vocabulary.text(token)).find();
+  }
+
   static void look(FileMetadata.Problems problems) {
     int tokens = problems.metadata().array(PREFIX + "tokens").map(ArrayValue::size).orElse(0);
     if (tokens > MOST_TOKENS) {
@@ -70,7 +76,7 @@ final class SpecialTokenIds {
       OptionalLong id) {
     if (id.isEmpty()) {
       problems.add("special_token", CRITICAL, key, "not a whole number");
-    } else if (id.getAsLong() == NONE || id.getAsLong() == -1) {
+    } else if (none(id)) {
       return;
     } else if (id.getAsLong() < 0 || id.getAsLong() >= vocabulary.size()) {
       problems.add(
@@ -80,10 +86,12 @@ final class SpecialTokenIds {
           "outside of the vocabulary of %d tokens".formatted(vocabulary.size()));
     } else if (name.equals("bos") || name.equals("eos")) {
       int token = (int) id.getAsLong();
-      String text = vocabulary.text(token);
-      if (vocabulary.type(token) == TokenType.NORMAL && !MARKED.matcher(text).find()) {
+      if (ordinary(vocabulary, token)) {
         problems.add(
-            "special_token", WARNING, key, "a token of ordinary text, " + ByteLevel.quote(text));
+            "special_token",
+            WARNING,
+            key,
+            "a token of ordinary text, " + ByteLevel.quote(vocabulary.text(token)));
       }
     }
   }
@@ -91,12 +99,15 @@ final class SpecialTokenIds {
   /** Without an id of its own, llama.cpp takes a token by a number that other models have. */
   private static void ends(FileMetadata.Problems problems, GgufVocabulary vocabulary) {
     String eos = PREFIX + "eos" + SUFFIX;
-    if (vocabulary.byteLevel() && problems.metadata().get(eos).isEmpty()) {
+    boolean missing = problems.metadata().get(eos).isEmpty();
+    if (vocabulary.byteLevel() && (missing || none(problems.metadata().integer(eos)))) {
       problems.say(
           "special_token",
           WARNING,
           eos,
-          eos + " is missing: llama.cpp takes token 11 for the end of a text");
+          eos
+              + (missing ? " is missing" : " is -1, which is no token")
+              + ": llama.cpp takes token 11 for the end of a text");
     }
     boolean wantsBos = vocabulary.addBos().orElse(false);
     if (wantsBos && problems.metadata().integer(PREFIX + "bos" + SUFFIX).isEmpty()) {
@@ -106,6 +117,10 @@ final class SpecialTokenIds {
           PREFIX + "add_bos_token",
           "add_bos_token is true, but no token begins a text: bos_token_id is missing");
     }
+  }
+
+  private static boolean none(OptionalLong id) {
+    return id.isPresent() && (id.getAsLong() == NONE || id.getAsLong() == -1);
   }
 
   private static void lengths(FileMetadata.Problems problems, GgufVocabulary vocabulary) {

@@ -77,7 +77,13 @@ public enum Illness {
       "special_token",
       "chat_template",
       "chat_template_missing",
-      "chat_template_syntax"),
+      "chat_template_syntax",
+      "end_of_turn",
+      "mark_type",
+      "mark_missing",
+      "double_bos",
+      "ordinary_end",
+      "ordinary_begin"),
   /** Weights that are numbers and nothing else. */
   NO_LANGUAGE(
       "The model knows no language",

@@ -2,6 +2,8 @@ package org.modeltracer.llama.ffi;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The functions of {@code llama.h} that are called here. Pointers are addresses, 0 for null.
@@ -158,6 +160,64 @@ public final class LlamaFunctions extends Functions {
   /** A model's vocabulary. */
   public long vocabulary(long model) {
     return vocabulary.toLong(model);
+  }
+
+  private final CFunction template = function("llama_model_chat_template", "pp:p");
+
+  /** A model's chat template, null where it has none. */
+  public @Nullable String chatTemplate(long model) {
+    long text = template.toLong(model, 0L);
+    return text == 0 ? null : NativeMemory.text(text);
+  }
+
+  private final CFunction applyTemplate = function("llama_chat_apply_template", "pplbpi:i");
+
+  /**
+   * Writes a chat, {@code llama_chat_message} after message, in the form of a template that
+   * llama.cpp recognises; returns how many bytes there are, or a negative number where it does not.
+   */
+  public int applyTemplate(
+      String template, MemorySegment chat, int messages, boolean answer, MemorySegment target) {
+    try (var arena = Arena.ofConfined()) {
+      return applyTemplate.toInt(
+          arena.allocateFrom(template).address(),
+          chat.address(),
+          (long) messages,
+          answer,
+          target.address(),
+          (int) target.byteSize());
+    }
+  }
+
+  private final CFunction adapter = function("llama_adapter_lora_init", "pp:p");
+
+  /** Loads a LoRA adapter for a model, which then owns it; 0 when that fails. */
+  public long adapter(long model, String path) {
+    try (var arena = Arena.ofConfined()) {
+      return adapter.toLong(model, arena.allocateFrom(path).address());
+    }
+  }
+
+  // Recent releases take all adapters at once; older ones take one after the other.
+  private final CFunction setAdapters = function("llama_set_adapters_lora", "pplp:i");
+  private final CFunction setAdapter = function("llama_set_adapter_lora", "ppf:i");
+
+  /** Has a context add adapters to its weights, each times its scale; 0 is success. */
+  public int adapt(long context, long[] adapters, float[] scales) {
+    if (setAdapters.exists()) {
+      try (var arena = Arena.ofConfined()) {
+        return setAdapters.toInt(
+            context,
+            arena.allocateFrom(ValueLayout.JAVA_LONG, adapters).address(),
+            (long) adapters.length,
+            arena.allocateFrom(ValueLayout.JAVA_FLOAT, scales).address());
+      }
+    }
+    int status = 0;
+    for (int i = 0; i < adapters.length && status == 0; i++) {
+      status = setAdapter.toInt(context, adapters[i], scales[i]);
+    }
+    return status;
   }
 
   private final CFunction init = function("llama_init_from_model", "pP:p");
@@ -412,11 +472,54 @@ public final class LlamaFunctions extends Functions {
     return topK.toLong(k);
   }
 
+  private final CFunction minP = function("llama_sampler_init_min_p", "fl:p");
+
+  /** A sampler that keeps tokens of at least a share of the largest probability, at least one. */
+  public long minPSampler(float share) {
+    return minP.toLong(share, 1L);
+  }
+
+  private final CFunction samplerName = function("llama_sampler_name", "p:p");
+
+  // Recent releases want the size of the vocabulary first.
+  private final CFunction penalties = function("llama_sampler_init_penalties", "ifff:p");
+  private final CFunction sizedPenalties = function("llama_sampler_init_penalties", "iifff:p");
+
+  /** A sampler that makes tokens among the last accepted ones less probable. */
+  public long penaltySampler(
+      int vocabulary, int last, float repeat, float frequency, float presence) {
+    return takesVocabulary()
+        ? sizedPenalties.toLong(vocabulary, last, repeat, frequency, presence)
+        : penalties.toLong(last, repeat, frequency, presence);
+  }
+
+  /**
+   * Whether the second whole number is how many tokens are looked back at. Nothing in a library
+   * tells its signatures; but those that take one give a sampler of no effect, marked in its name,
+   * for a second number of 0, which the others do not see.
+   */
+  private boolean takesVocabulary() {
+    long sampler = sizedPenalties.toLong(1, 0, 2f, 0f, 0f);
+    String name = NativeMemory.text(samplerName.toLong(sampler));
+    freeSampler(sampler);
+    return name.startsWith("?");
+  }
+
+  private final CFunction grammar = function("llama_sampler_init_grammar", "ppp:p");
+
+  /** A sampler that excludes what a grammar does not allow next, 0 when llama.cpp refuses it. */
+  public long grammarSampler(long vocabulary, String rules, String root) {
+    try (var arena = Arena.ofConfined()) {
+      return grammar.toLong(
+          vocabulary, arena.allocateFrom(rules).address(), arena.allocateFrom(root).address());
+    }
+  }
+
   private final CFunction topP = function("llama_sampler_init_top_p", "fl:p");
 
   /** A sampler that keeps the most probable tokens up to a mass, at least one. */
   public long topPSampler(float mass) {
-    return topP.toLong(mass, 1);
+    return topP.toLong(mass, 1L);
   }
 
   private final CFunction temperature = function("llama_sampler_init_temp", "f:p");
@@ -438,6 +541,27 @@ public final class LlamaFunctions extends Functions {
   /** Chooses from the logits of the batch's i-th token. */
   public int sample(long samplers, long context, int i) {
     return sample.toInt(samplers, context, i);
+  }
+
+  private final CFunction apply = function("llama_sampler_apply", "pp:v");
+
+  /** Has a sampler change candidates: a {@code llama_token_data_array}. */
+  public void applySampler(long sampler, MemorySegment candidates) {
+    apply.run(sampler, candidates.address());
+  }
+
+  private final CFunction accept = function("llama_sampler_accept", "pi:v");
+
+  /** Tells a sampler that a token was chosen. */
+  public void acceptToken(long sampler, int token) {
+    accept.run(sampler, token);
+  }
+
+  private final CFunction resetSampler = function("llama_sampler_reset", "p:v");
+
+  /** Has a sampler forget what it was told. */
+  public void resetSampler(long sampler) {
+    resetSampler.run(sampler);
   }
 
   private final CFunction freeSampler = function("llama_sampler_free", "p:v");

@@ -41,7 +41,7 @@ class PublicReportsTest {
   }
 
   /** A file of a script, what is asked, the exit code, and what must be said. */
-  private record Report(String script, String file, int code, List<String> asked, String... said) {}
+  record Report(String script, String file, int code, List<String> asked, String... said) {}
 
   private static Report check(String script, String file, int code, String only, String... said) {
     return new Report(script, file, code, List.of("check", "--no-summary", "--only", only), said);
@@ -126,7 +126,7 @@ class PublicReportsTest {
     make("diff-scale-error");
     Cli norm = diff("outnorm");
     assertThat(norm.code()).isEqualTo(1);
-    assertThat(norm.out()).contains("9.5 times the reference's, by output_norm.weight");
+    assertThat(norm.out()).contains("9.50 times the reference's, by output_norm.weight");
     Cli plus = diff("plus1");
     assertThat(plus.code()).isEqualTo(1);
     assertThat(plus.out()).contains("blk.2.ffn_norm.weight");

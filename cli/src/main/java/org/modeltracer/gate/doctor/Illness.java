@@ -137,13 +137,17 @@ public enum Illness {
       List.of("Let its template write the prompt: run --chat -p \"…\"."));
 
   private final String sentence;
-  private final List<String> advice;
-  private final Set<String> rules;
+
+  /** Lines. */
+  private final String advice;
+
+  /** Words. */
+  private final String rules;
 
   Illness(String sentence, List<String> advice, String... rules) {
     this.sentence = sentence;
-    this.advice = advice;
-    this.rules = Set.of(rules);
+    this.advice = String.join("\n", advice);
+    this.rules = String.join(" ", rules);
   }
 
   /** Name in JSON. */
@@ -158,13 +162,13 @@ public enum Illness {
 
   /** What to try, in order. */
   public List<String> advice() {
-    return advice;
+    return advice.lines().toList();
   }
 
   /** The illness that a class of finding is a sign of. */
   static Illness of(String rule) {
     for (Illness illness : values()) {
-      if (illness.rules.contains(rule)) {
+      if (Set.of(illness.rules.split(" ")).contains(rule)) {
         return illness;
       }
     }

@@ -7,6 +7,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.UUID;
 import java.util.concurrent.Callable;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
@@ -48,9 +49,12 @@ final class DemoCommand implements Callable<Integer> {
       return code;
     }
     var terminal = Terminal.of(spec);
-    Path folder = Files.createTempDirectory("modeltracer-demo");
+    Path folder =
+        Path.of(System.getProperty("java.io.tmpdir"), "modeltracer-demo" + UUID.randomUUID());
+    // Before there is anything to remove: nothing then can come between.
     var goingDown = new Thread(() -> remove(folder), "remove the demo's copy");
     Runtime.getRuntime().addShutdownHook(goingDown);
+    Files.createDirectory(folder);
     try {
       Path copy = folder.resolve(COPY);
       poison(model, copy);

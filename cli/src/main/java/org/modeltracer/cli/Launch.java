@@ -17,7 +17,10 @@ import org.modeltracer.process.SupervisedProgram;
 public final class Launch {
   private static final int FAILURE = 5;
 
-  /** {@code check} has workers of its own, and a word that is no command loads nothing. */
+  /**
+   * {@code check} and {@code doctor} have workers of their own, and a word that is no command loads
+   * nothing.
+   */
   static final Set<String> LOADING =
       Set.of(
           "run",

@@ -59,6 +59,7 @@ class MutantTest {
           "diff %3$s -t 1 %1$s %4$s",
           "diff %3$s -t 1 %4$s %1$s",
           "bench -p 4 -n 1 -r 1 -t 1 -m %1$s",
+          "perplexity %3$s -t 1 -m %1$s",
           "check --only file --no-summary %1$s");
 
   @TempDir Path folder;
@@ -116,7 +117,9 @@ class MutantTest {
 
   private List<String> words(int i, Random random, Path model, Path mutant) {
     String command =
-        wholeCheck(i) ? "check --no-summary %1$s" : COMMANDS.get(random.nextInt(COMMANDS.size()));
+        wholeCheck(i)
+            ? i % (2 * WHOLE_CHECK) == 7 ? "doctor %1$s" : "check --no-summary %1$s"
+            : COMMANDS.get(random.nextInt(COMMANDS.size()));
     // Generated models have no vocabulary.
     String prompt = model.startsWith(folder) ? "--tokens 1,2,3" : "-p the";
     return List.of(command.formatted(mutant, folder.resolve("out"), prompt, model).split(" "));

@@ -6,11 +6,14 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.modeltracer.testing.Sample;
 import org.modeltracer.testing.Shared;
 
 /**
@@ -20,9 +23,14 @@ import org.modeltracer.testing.Shared;
 class PublicReportsTest {
   private static final String REFERENCE = "models/tinyllama-gqa-f16.gguf";
 
-  @TempDir Path folder;
+  @TempDir private static Path folder;
 
-  private void make(String script) throws IOException, InterruptedException {
+  private static final Set<String> MADE = new TreeSet<>();
+
+  private static void make(String script) throws IOException, InterruptedException {
+    if (!MADE.add(script)) {
+      return;
+    }
     Path file = Shared.file("wild/cases", script + ".py");
     Process python;
     try {
@@ -58,6 +66,10 @@ class PublicReportsTest {
   }
 
   static List<Report> reports() {
+    return Sample.of(all(), 8);
+  }
+
+  private static List<Report> all() {
     return List.of(
         check(
             "chat-end-of-turn", "odd-end", 1, "tokenizer.template", "<|zzz_end|>", "does not stop"),

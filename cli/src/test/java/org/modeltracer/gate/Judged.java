@@ -13,7 +13,7 @@ import org.modeltracer.llama.Engine;
 /** Judgements for tests. */
 public final class Judged {
   /** Nobody listens. */
-  static final Gate.Progress QUIET =
+  public static final Gate.Progress QUIET =
       new Gate.Progress() {
         @Override
         public void onBegin(Check check) {}

@@ -33,20 +33,24 @@ public record ModelTracerSummary(
   @Override
   public String toString() {
     var line = new StringBuilder();
-    line.append(totalForwards).append(" forward passes, ");
-    line.append(anomaliesDetected).append(" anomalies");
-    append(line, attentionTraces, "attention rows");
-    append(line, logitTraces, "logit traces");
-    append(line, kvSteps, "KV cache steps");
-    append(line, totalEvictions, "evictions");
-    append(line, quantWarnings, "quantization warnings");
-    append(line, quantCriticals, "quantization criticals");
+    line.append(counted(totalForwards, "forward pass", "es")).append(", ");
+    line.append(anomaliesDetected == 1 ? "1 anomaly" : anomaliesDetected + " anomalies");
+    append(line, attentionTraces, "attention row");
+    append(line, logitTraces, "logit trace");
+    append(line, kvSteps, "KV cache step");
+    append(line, totalEvictions, "eviction");
+    append(line, quantWarnings, "quantization warning");
+    append(line, quantCriticals, "quantization critical");
     return line.toString();
   }
 
   private static void append(StringBuilder line, long count, String what) {
     if (count > 0) {
-      line.append(", ").append(count).append(' ').append(what);
+      line.append(", ").append(counted(count, what, "s"));
     }
+  }
+
+  private static String counted(long count, String what, String plural) {
+    return count + " " + what + (count == 1 ? "" : plural);
   }
 }

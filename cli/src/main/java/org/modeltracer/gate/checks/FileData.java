@@ -49,6 +49,7 @@ final class FileData extends Check {
       check.judge(unread(file, name, subject.runtime().version()));
     }
     scan.findings().forEach(finding -> check.judge(evidence(file, finding, policy)));
+    FewBits.of(file).forEach(check::notes);
     int unread = scan.unread().size();
     return check.result(
         "%,d values of %d tensors are sound%s"

@@ -101,7 +101,8 @@ public enum Illness {
       List.of(
           "Quantize to more bits, the tensors first that diff names as worst; an importance matrix"
               + " helps below 4 bits."),
-      "quantization"),
+      "quantization",
+      "few_bits"),
   /** The same input does not give the same output. */
   COMPUTATION(
       "The same input does not give the same output",

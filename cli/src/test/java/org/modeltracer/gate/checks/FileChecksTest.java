@@ -130,4 +130,16 @@ class FileChecksTest {
     assertThat((long) result.signals().get("values")).isGreaterThan(900_000);
     assertThat(result.evidence()).noneMatch(e -> e.severity() != Severity.INFO);
   }
+
+  /** Types as the file has them: Q2_K has 84 bytes for 256 weights. */
+  @Test
+  void fewBitsAreNoticed() {
+    CheckResult coarse = ask(new FileData(), Path.of("models", "tinyllama-gqa-Q2_K.gguf"));
+    assertThat(coarse.verdict()).isEqualTo(Verdict.PASS);
+    assertThat(coarse.evidence())
+        .singleElement()
+        .satisfies(e -> assertThat(e.message()).endsWith("(q2_K, 2.63)"));
+    assertThat(ask(new FileData(), Path.of("models", "tinyllama-gqa-Q4_K_M.gguf")).evidence())
+        .isEmpty();
+  }
 }

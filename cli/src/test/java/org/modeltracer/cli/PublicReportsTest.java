@@ -66,7 +66,7 @@ class PublicReportsTest {
   }
 
   static List<Report> reports() {
-    return Sample.of(all(), 8);
+    return Sample.of(all(), 5);
   }
 
   private static List<Report> all() {

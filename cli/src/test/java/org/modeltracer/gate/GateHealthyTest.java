@@ -49,7 +49,7 @@ class GateHealthyTest {
   }
 
   static List<Path> architectures() {
-    return Sample.of(Architectures.all(), 2);
+    return Sample.of(Architectures.all(), 1);
   }
 
   static List<Path> random() {

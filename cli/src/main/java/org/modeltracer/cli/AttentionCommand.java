@@ -14,6 +14,7 @@ import org.modeltracer.cli.terminal.AttentionReport;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.gate.output.JsonHead;
 import org.modeltracer.heads.AttentionTrace;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.session.SessionOptions;
@@ -104,7 +105,7 @@ final class AttentionCommand implements Callable<Integer> {
 
   private void tell(
       LoadedModel loaded, List<int[]> prompts, AttentionAnalysis analysis, Terminal terminal) {
-    String all = Json.pretty(analysis);
+    String all = Json.pretty(JsonHead.of(loaded.file()).before(analysis));
     Path written = OutputFolder.claim(out).resolve("attention.json");
     OutputFile.write(written, all);
     if (json) {

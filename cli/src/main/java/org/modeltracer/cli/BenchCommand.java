@@ -1,18 +1,19 @@
 package org.modeltracer.cli;
 
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.gate.output.JsonHead;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.Vocabulary;
-import org.modeltracer.session.RunDescription;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.TracerConfig;
 import picocli.CommandLine.Command;
@@ -169,11 +170,9 @@ final class BenchCommand implements Callable<Integer> {
                 + " token|@"));
   }
 
-  private LinkedHashMap<String, Object> toJson(
+  private Map<String, @Nullable Object> toJson(
       LoadedModel loaded, ContextOptions options, List<Contest.Result> results) {
-    var root = new LinkedHashMap<String, Object>();
-    root.put("tool", RunDescription.tool());
-    root.put("model", loaded.file().path().getFileName().toString());
+    Map<String, @Nullable Object> root = JsonHead.of(loaded.file()).fields();
     root.put("llama_cpp", loaded.model().runtime().version());
     root.put("prompt_tokens", promptTokens);
     root.put("generated_tokens", predict);

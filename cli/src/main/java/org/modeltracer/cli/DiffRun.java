@@ -1,7 +1,6 @@
 package org.modeltracer.cli;
 
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -10,8 +9,8 @@ import org.modeltracer.anomaly.Severity;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.FileDifferences;
+import org.modeltracer.gate.output.JsonHead;
 import org.modeltracer.gguf.GgufFile;
-import org.modeltracer.gguf.Quantization;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.quant.QuantizationReport;
 import org.modeltracer.quant.Setup;
@@ -32,8 +31,6 @@ import org.modeltracer.trace.TracerConfig;
  * @param two how the model was run
  */
 record DiffRun(GgufFile model, GgufFile reference, List<String> versions, Setup one, Setup two) {
-  private static final int SCHEMA_VERSION = 1;
-
   /** Whether one model was compared with itself. */
   boolean sameModel() {
     return model.path().equals(reference.path());
@@ -49,9 +46,7 @@ record DiffRun(GgufFile model, GgufFile reference, List<String> versions, Setup 
   }
 
   Map<String, @Nullable Object> toJson(QuantizationReport report) {
-    Map<String, @Nullable Object> all = new LinkedHashMap<>();
-    all.put("schema_version", SCHEMA_VERSION);
-    all.put("tool", RunDescription.tool());
+    Map<String, @Nullable Object> all = JsonHead.of(model).fields();
     all.put("model", side(model, versions.getLast(), two));
     all.put("reference", side(reference, versions.getFirst(), one));
     all.put("file_differences", differences().stream().map(Evidence::message).toList());
@@ -61,11 +56,7 @@ record DiffRun(GgufFile model, GgufFile reference, List<String> versions, Setup 
 
   private static Map<String, @Nullable Object> side(GgufFile file, String version, Setup setup) {
     ContextOptions context = setup.context();
-    Map<String, @Nullable Object> side = new LinkedHashMap<>();
-    side.put("file", String.valueOf(file.path().getFileName()));
-    side.put("architecture", file.architecture().orElse(null));
-    side.put("quantization", Quantization.of(file));
-    side.put("bytes", file.size());
+    Map<String, @Nullable Object> side = JsonHead.model(file);
     side.put("llama_cpp", version);
     side.put("flash_attention", context.flashAttention().name().toLowerCase(Locale.ROOT));
     side.put("cache_type_k", context.cache().keys().id());

@@ -12,6 +12,7 @@ import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.HeadScoresReport;
 import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.heads.AttentionTrace;
 import org.modeltracer.heads.HeadProbe;
 import org.modeltracer.llama.ContextOptions;
@@ -89,11 +90,10 @@ final class HeadsCommand implements Callable<Integer> {
                     sequences,
                     text,
                     (done, all) -> terminal.progress("probe", done, all));
-        String name = loaded.file().path().getFileName().toString();
         if (result.scores().isEmpty()) {
-          tellBothWays(name, result, bothWays(loaded, session, tracer, text), terminal);
+          tellBothWays(loaded.file(), result, bothWays(loaded, session, tracer, text), terminal);
         } else {
-          tell(name, result, terminal);
+          tell(loaded.file(), result, terminal);
         }
         broken.complain();
       }
@@ -101,12 +101,12 @@ final class HeadsCommand implements Callable<Integer> {
     }
   }
 
-  private void tell(String name, HeadProbe.Result result, Terminal terminal) {
+  private void tell(GgufFile gguf, HeadProbe.Result result, Terminal terminal) {
     var report = new HeadScoresReport(result);
     if (json) {
-      terminal.print(Json.pretty(report.toJson()));
+      terminal.print(Json.pretty(report.toJson(gguf)));
     } else {
-      report.print(name, terminal);
+      report.print(name(gguf), terminal);
     }
   }
 
@@ -123,20 +123,25 @@ final class HeadsCommand implements Callable<Integer> {
   }
 
   private void tellBothWays(
-      String name, HeadProbe.Result result, AttentionAnalysis analysis, Terminal terminal) {
+      GgufFile gguf, HeadProbe.Result result, AttentionAnalysis analysis, Terminal terminal) {
     if (analysis.twoWayHeads().isEmpty()) {
       throw new CliException(
           ExitCode.NOTHING, "no head to score: no layer of this model attends by softmax");
     }
     if (json) {
-      Map<String, Object> all = new HeadScoresReport(result).toJson();
+      Map<String, @Nullable Object> all = new HeadScoresReport(result).toJson(gguf);
       all.put("two_way_heads", analysis.twoWayHeads());
       terminal.print(Json.pretty(all));
     } else {
       terminal.println(
-          terminal.styled("bold", name) + "  a text of %d tokens".formatted(result.textTokens()));
+          terminal.styled("bold", name(gguf))
+              + "  a text of %d tokens".formatted(result.textTokens()));
       new AttentionReport(analysis, terminal).twoWay();
     }
+  }
+
+  private static String name(GgufFile gguf) {
+    return gguf.path().getFileName().toString();
   }
 
   private int[] text(Vocabulary vocabulary, int room) {

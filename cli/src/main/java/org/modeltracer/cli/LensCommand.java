@@ -126,6 +126,7 @@ final class LensCommand implements Callable<Integer> {
       Generation generation = session.generate(tokens, allPositions, predict, token -> true);
       tell(
           new LensReport(
+              loaded.file(),
               loaded.model(),
               trace.lens().steps(),
               options.sampler(),

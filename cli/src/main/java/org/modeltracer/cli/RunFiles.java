@@ -6,6 +6,7 @@ import org.modeltracer.attention.report.AttentionAnalysis;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.cli.export.OutputFolder;
 import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.gate.output.JsonHead;
 import org.modeltracer.process.Trail;
 import org.modeltracer.trace.AnomalyLog;
 import org.modeltracer.trace.Json;
@@ -59,7 +60,9 @@ final class RunFiles {
     OutputFile.write(folder.resolve("summary.json"), summary);
     AttentionAnalysis attention = run.analysis();
     if (attention != null) {
-      OutputFile.write(folder.resolve("attention.json"), Json.pretty(attention));
+      OutputFile.write(
+          folder.resolve("attention.json"),
+          Json.pretty(JsonHead.of(run.model().file()).before(attention)));
     }
     return summary;
   }

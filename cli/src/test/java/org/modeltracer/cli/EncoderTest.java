@@ -76,8 +76,7 @@ class EncoderTest {
         .filter(
             head ->
                 name.equals(
-                    "L%dH%d"
-                        .formatted(head.at("/head/layer").asInt(), head.at("/head/head").asInt())))
+                    "L%dH%d".formatted(head.get("layer").asInt(), head.get("head").asInt())))
         .findFirst()
         .orElseThrow();
   }

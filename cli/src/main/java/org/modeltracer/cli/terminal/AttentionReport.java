@@ -12,6 +12,7 @@ import org.modeltracer.attention.report.AttentionInsight;
 import org.modeltracer.attention.report.AttentionPatterns;
 import org.modeltracer.attention.report.HeadCluster;
 import org.modeltracer.attention.report.HeadRedundancy;
+import org.modeltracer.attention.report.HeadRedundancy.EssentialHead;
 import org.modeltracer.attention.report.HeadSpecializationType;
 import org.modeltracer.attention.report.Pruning;
 import org.modeltracer.attention.report.RolloutAttribution;
@@ -64,7 +65,7 @@ public final class AttentionReport {
       terminal.println(
           "  %-8s %-15s %5.2f %5.2f %5.2f %5.2f   special %.2f, punctuation %.2f; %.1f back, %.1f ahead"
               .formatted(
-                  head.head(),
+                  head.id(),
                   label == null ? "" : label.name().toLowerCase(Locale.ROOT).replace('_', ' '),
                   means.previousToken(),
                   means.nextToken(),
@@ -167,7 +168,9 @@ public final class AttentionReport {
                             r.expectedImpact().memorySavings(),
                             r.expectedImpact().computationalSavings())));
     if (!redundancy.essentialHeads().isEmpty()) {
-      terminal.println("  essential: " + heads(redundancy.essentialHeads()));
+      terminal.println(
+          "  essential: "
+              + heads(redundancy.essentialHeads().stream().map(EssentialHead::id).toList()));
     }
   }
 

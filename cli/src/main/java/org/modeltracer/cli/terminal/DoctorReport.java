@@ -8,7 +8,7 @@ import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.doctor.Consultation;
 import org.modeltracer.gate.doctor.Suspect;
-import org.modeltracer.session.RunDescription;
+import org.modeltracer.gate.output.JsonHead;
 
 /**
  * The doctor's page: the answer first.
@@ -16,15 +16,12 @@ import org.modeltracer.session.RunDescription;
  * @param consultation what was found
  */
 public record DoctorReport(Consultation consultation) {
-  private static final int SCHEMA_VERSION = 1;
   private static final int NOTICED = 5;
 
   /** The page as JSON writes it. */
   public Map<String, @Nullable Object> toJson() {
-    Map<String, @Nullable Object> json = new LinkedHashMap<>();
-    json.put("schema_version", SCHEMA_VERSION);
-    json.put("tool", RunDescription.tool());
-    json.put("model", Map.of("file", file()));
+    Map<String, @Nullable Object> json =
+        JsonHead.of(consultation.result().request().file()).fields();
     json.put("answer", answer());
     json.put("suspects", consultation.suspects().stream().map(DoctorReport::json).toList());
     json.put("noticed", consultation.noticed());
@@ -48,10 +45,6 @@ public record DoctorReport(Consultation consultation) {
         .filter(check -> check.verdict() == one || check.verdict() == other)
         .map(CheckResult::id)
         .toList();
-  }
-
-  private String file() {
-    return consultation.result().request().file().toString();
   }
 
   private String answer() {

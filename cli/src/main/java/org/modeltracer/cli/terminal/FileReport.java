@@ -12,6 +12,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.gate.output.JsonHead;
 import org.modeltracer.gguf.ArrayValue;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.GgufKind;
@@ -58,10 +59,8 @@ public record FileReport(GgufFile file, @Nullable List<FoundSite> sites) {
   }
 
   private record Contents(
-      String file,
       String kind,
       int version,
-      long bytes,
       long alignment,
       long dataOffset,
       List<Part> files,
@@ -78,24 +77,24 @@ public record FileReport(GgufFile file, @Nullable List<FoundSite> sites) {
     for (String key : file.metadata().keys()) {
       metadata.put(key, file.metadata().get(key).orElseThrow().toString());
     }
-    return new Contents(
-        file.path().getFileName().toString(),
-        file.kind().id(),
-        file.version(),
-        file.size(),
-        file.alignment(),
-        file.dataOffset(),
-        file.shards().stream().map(Part::of).toList(),
-        metadata,
-        file.tensors().stream().map(Tensor::of).toList(),
-        found.stream().map(Watched::of).toList(),
-        found.stream()
-            .filter(FoundSite::encoder)
-            .map(s -> s.place().layer())
-            .sorted()
-            .distinct()
-            .toList(),
-        absent(found));
+    var contents =
+        new Contents(
+            file.kind().id(),
+            file.version(),
+            file.alignment(),
+            file.dataOffset(),
+            file.shards().stream().map(Part::of).toList(),
+            metadata,
+            file.tensors().stream().map(Tensor::of).toList(),
+            found.stream().map(Watched::of).toList(),
+            found.stream()
+                .filter(FoundSite::encoder)
+                .map(s -> s.place().layer())
+                .sorted()
+                .distinct()
+                .toList(),
+            absent(found));
+    return JsonHead.of(file).before(contents);
   }
 
   /** For each layer that was looked at, the kinds of places that it does not have. */

@@ -37,7 +37,7 @@ public final class HeadMap {
     for (AttentionLayer layer : analysis.attentionWeights().values()) {
       for (AttentionLayer.Head head : layer.heads().values()) {
         HeadSpecializationType type = head.specializationType();
-        map.put(new HeadId(layer.layerIndex(), head.headIndex()), mark(type));
+        map.put(new HeadId(layer.layer(), head.head()), mark(type));
       }
     }
     return map;

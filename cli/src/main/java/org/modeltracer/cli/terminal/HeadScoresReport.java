@@ -6,6 +6,8 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.report.HeadScores;
+import org.modeltracer.gate.output.JsonHead;
+import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.heads.HeadProbe;
 import org.modeltracer.heads.Mask;
 import org.modeltracer.model.HeadId;
@@ -15,12 +17,12 @@ public record HeadScoresReport(HeadProbe.Result result) {
   private static final List<String> COLUMNS =
       List.of("prev", "ind", "dup", "sink", "self", "local", "global", "retr", "fixed", "shift");
 
-  public Map<String, Object> toJson() {
+  public Map<String, @Nullable Object> toJson(GgufFile file) {
     var heads = new ArrayList<Map<String, @Nullable Object>>();
     result.scores().forEach((id, scores) -> heads.add(head(id, scores)));
     var masks = new ArrayList<Map<String, Object>>();
     result.masks().forEach((layer, mask) -> masks.add(mask(layer, mask)));
-    var all = new LinkedHashMap<String, Object>();
+    Map<String, @Nullable Object> all = JsonHead.of(file).fields();
     all.put("heads", heads);
     all.put("sequences", result.sequences());
     all.put("period", result.period());

@@ -1,10 +1,11 @@
 package org.modeltracer.cli.terminal;
 
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.gate.output.JsonHead;
+import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.lens.LensOptions;
 import org.modeltracer.lens.PositionReading;
 import org.modeltracer.llama.LlamaModel;
@@ -14,6 +15,7 @@ import org.modeltracer.session.Generation;
 /**
  * What a lens saw in a run.
  *
+ * @param file the model's file
  * @param model the model
  * @param steps what turns a state into scores
  * @param sampler how tokens were chosen
@@ -23,6 +25,7 @@ import org.modeltracer.session.Generation;
  * @param readings one per position
  */
 public record LensReport(
+    GgufFile file,
     LlamaModel model,
     List<String> steps,
     SamplerOptions sampler,
@@ -33,8 +36,7 @@ public record LensReport(
 
   /** As in {@code lens.schema.json}. */
   public Map<String, @Nullable Object> toJson() {
-    Map<String, @Nullable Object> object = new LinkedHashMap<>();
-    object.put("model", model.file().getFileName().toString());
+    Map<String, @Nullable Object> object = JsonHead.of(file).fields();
     object.put("layers", model.layers());
     object.put("steps", steps);
     object.put("sampling", sampler.toJson());

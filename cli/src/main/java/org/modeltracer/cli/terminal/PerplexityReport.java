@@ -1,13 +1,12 @@
 package org.modeltracer.cli.terminal;
 
-import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.gate.output.JsonHead;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.Quantization;
 import org.modeltracer.language.LogitDivergence;
 import org.modeltracer.language.Perplexity;
-import org.modeltracer.session.RunDescription;
 
 /**
  * Says how well a model predicts a text.
@@ -19,18 +18,9 @@ import org.modeltracer.session.RunDescription;
  */
 public record PerplexityReport(
     GgufFile file, int window, Perplexity perplexity, @Nullable LogitDivergence divergence) {
-  private static final int SCHEMA_VERSION = 1;
-
   /** The report as JSON writes it. */
   public Map<String, @Nullable Object> toJson() {
-    Map<String, @Nullable Object> model = new LinkedHashMap<>();
-    model.put("file", String.valueOf(file.path().getFileName()));
-    model.put("architecture", file.architecture().orElse(null));
-    model.put("quantization", Quantization.of(file));
-    Map<String, @Nullable Object> json = new LinkedHashMap<>();
-    json.put("schema_version", SCHEMA_VERSION);
-    json.put("tool", RunDescription.tool());
-    json.put("model", model);
+    Map<String, @Nullable Object> json = JsonHead.of(file).fields();
     json.put("window", window);
     json.put("tokens", perplexity.tokens());
     json.put("positions", perplexity.positions());

@@ -3,6 +3,7 @@ package org.modeltracer.cli.terminal;
 import java.util.regex.Pattern;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.anomaly.Thresholds;
+import org.modeltracer.gate.output.JsonHead;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.trace.Json;
@@ -29,7 +30,7 @@ public final class WeightReport {
             threads,
             (done, all) -> terminal.progress("weights", (double) done, (double) all));
     if (json) {
-      terminal.print(Json.pretty(result));
+      terminal.print(Json.pretty(JsonHead.of(gguf).before(result)));
     } else {
       print(gguf, result);
     }

@@ -34,7 +34,7 @@ public record GateReport(GateResult result, Map<String, Double> seconds, FileHas
 
   /** The short form, as {@code check --json} prints it; its schema is check.schema.json. */
   public Map<String, @Nullable Object> json() {
-    Map<String, @Nullable Object> json = new LinkedHashMap<>();
+    Map<String, @Nullable Object> json = JsonHead.of(file()).fields();
     Path reference = result.request().reference();
     json.put("verdict", result.verdict());
     json.put("file", file().toString());

@@ -4,10 +4,6 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.gguf.GgufException;
-import org.modeltracer.gguf.GgufFile;
-import org.modeltracer.gguf.Quantization;
-import org.modeltracer.model.CutText;
 import org.modeltracer.session.RunDescription;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.ModelTracer;
@@ -40,8 +36,7 @@ final class GateSummary {
 
   private static Map<String, @Nullable Object> model(
       GateReport report, Map<String, @Nullable Object> known) {
-    Map<String, @Nullable Object> model = new LinkedHashMap<>();
-    model.put("file", String.valueOf(report.file().getFileName()));
+    Map<String, @Nullable Object> model = JsonHead.model(report.file());
     model.put("sha256", null);
     model.putAll(known);
     Map<String, String> files = report.hashes().files();
@@ -51,16 +46,7 @@ final class GateSummary {
         model.put("shards", files);
       }
     }
-    model.put("tensors", null);
-    try {
-      GgufFile gguf = GgufFile.read(report.file());
-      model.putIfAbsent("architecture", gguf.architecture().map(CutText::of).orElse(null));
-      model.putIfAbsent("quantization", Quantization.of(gguf));
-      model.put("tensors", report.hashes().tensors());
-    } catch (GgufException unreadable) {
-      // The checks have said so.
-      return model;
-    }
+    model.put("tensors", report.hashes().tensors());
     return model;
   }
 

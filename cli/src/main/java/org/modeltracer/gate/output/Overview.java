@@ -16,7 +16,6 @@ import org.modeltracer.session.RunDescription;
  * @param reports on each, in order
  */
 public record Overview(List<GateReport> reports) {
-  private static final int SCHEMA_VERSION = 1;
   private static final List<Verdict> WORST_FIRST =
       List.of(Verdict.ERROR, Verdict.FAIL, Verdict.PASS, Verdict.SKIPPED);
 
@@ -42,7 +41,7 @@ public record Overview(List<GateReport> reports) {
    */
   public Map<String, @Nullable Object> json(List<String> summaries) {
     Map<String, @Nullable Object> json = new LinkedHashMap<>();
-    json.put("schema_version", SCHEMA_VERSION);
+    json.put("schema_version", JsonHead.SCHEMA_VERSION);
     json.put("tool", RunDescription.tool());
     json.put("verdict", verdict());
     Map<String, Long> counts = new LinkedHashMap<>();
@@ -61,6 +60,7 @@ public record Overview(List<GateReport> reports) {
   private static Map<String, @Nullable Object> file(GateReport report, @Nullable String summary) {
     Map<String, @Nullable Object> file = new LinkedHashMap<>();
     file.put("file", report.file().toString());
+    file.put("model", JsonHead.model(report.file()));
     file.put("verdict", report.result().verdict());
     file.put("faults", report.faults().stream().map(Fault::sentence).toList());
     file.put("summary", summary == null ? null : summary + "/summary.json");

@@ -51,15 +51,15 @@ public record AttentionFlow(
   /**
    * One step of a path, down through one layer.
    *
-   * @param layerIndex the layer
-   * @param headIndex head with the largest weight on the pair, null for a step that stays
+   * @param layer the layer
+   * @param head head with the largest weight on the pair, null for a step that stays
    * @param strength Â of the step
    * @param transformation what the layer does
    * @param involvedTokens the position it leaves and the position it reaches
    */
   public record Step(
-      int layerIndex,
-      @Nullable Integer headIndex,
+      int layer,
+      @Nullable Integer head,
       double strength,
       Transformation transformation,
       List<Integer> involvedTokens) {}

@@ -20,17 +20,17 @@ import org.modeltracer.model.HeadId;
 /**
  * One layer's heads and what they are together.
  *
- * @param layerIndex the layer
+ * @param layer the layer
  * @param heads its heads by index
  * @param layerPatterns means over its heads
  * @param layerStats over all its weights
  */
 public record AttentionLayer(
-    int layerIndex, Map<Integer, Head> heads, Patterns layerPatterns, Stats layerStats) {
+    int layer, Map<Integer, Head> heads, Patterns layerPatterns, Stats layerStats) {
   /**
    * One head.
    *
-   * @param headIndex the head
+   * @param head the head
    * @param attentionMatrix weights by query and key, null unless asked for
    * @param tokenScores of the example prompt, null unless asked for
    * @param specializationType the label, null when too few rows tell
@@ -45,7 +45,7 @@ public record AttentionLayer(
    * @param badRows rows left out because a weight was not finite
    */
   public record Head(
-      int headIndex,
+      int head,
       @Nullable List<float[]> attentionMatrix,
       @Nullable List<TokenScore> tokenScores,
       @Nullable HeadSpecializationType specializationType,

@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.model.HeadId;
 
 /**
  * The analysis in short, for the summary: a map of heads and what stands out.
@@ -29,6 +28,7 @@ public record AttentionSection(
   /**
    * One head in short.
    *
+   * @param layer its layer
    * @param head the head
    * @param specializationType its label, null when too few rows tell
    * @param entropy mean entropy in nats
@@ -37,7 +37,8 @@ public record AttentionSection(
    * @param rows rows seen
    */
   public record Head(
-      HeadId head,
+      int layer,
+      int head,
       @Nullable HeadSpecializationType specializationType,
       double entropy,
       double maxAttention,
@@ -51,7 +52,8 @@ public record AttentionSection(
       for (AttentionLayer.Head head : layer.heads().values()) {
         heads.add(
             new Head(
-                new HeadId(layer.layerIndex(), head.headIndex()),
+                layer.layer(),
+                head.head(),
                 head.specializationType(),
                 head.entropy(),
                 head.maxAttention(),

@@ -1,5 +1,6 @@
 package org.modeltracer.attention.report;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -10,7 +11,6 @@ import org.modeltracer.attention.CollectedAttention;
 import org.modeltracer.attention.CollectedHead;
 import org.modeltracer.attention.Quantity;
 import org.modeltracer.attention.RowTotals;
-import org.modeltracer.model.HeadId;
 
 /**
  * The attention of a whole model in a few numbers, and what stands out.
@@ -31,15 +31,18 @@ public record AttentionStatistics(
    * Share of visible keys below the sparsity threshold.
    *
    * @param byLayer over the rows of a layer
-   * @param byHead by head, such as {@code L0H1}
+   * @param byHead over the rows of a head, in order
    * @param overallSparsity over all rows
    * @param sparsityVariance variance over heads
    */
   public record Sparsity(
       Map<Integer, Double> byLayer,
-      Map<HeadId, Double> byHead,
+      List<OfHead> byHead,
       double overallSparsity,
       double sparsityVariance) {}
+
+  /** Sparsity of one head. */
+  public record OfHead(int layer, int head, double sparsity) {}
 
   static AttentionStatistics of(
       CollectedAttention collected,
@@ -48,13 +51,13 @@ public record AttentionStatistics(
     RowTotals all = collected.all();
     var byLayer = new TreeMap<Integer, Double>();
     layers.forEach((layer, rows) -> byLayer.put(layer, rows.sparsity()));
-    var byHead = new TreeMap<HeadId, Double>();
+    var byHead = new ArrayList<OfHead>();
     int n = collected.heads().size();
     double mean = 0;
     double squares = 0;
     for (CollectedHead head : collected.heads()) {
       double sparsity = head.rows().sparsity();
-      byHead.put(head.id(), sparsity);
+      byHead.add(new OfHead(head.id().layer(), head.id().head(), sparsity));
       mean += sparsity / n;
       squares += sparsity * sparsity / n;
     }

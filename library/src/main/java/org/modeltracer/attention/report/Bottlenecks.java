@@ -46,7 +46,7 @@ record Bottlenecks(LayerMeans means, Rollout rollout, int positions, List<Route>
     var moving =
         routes.stream()
             .map(Route::path)
-            .filter(path -> path.flowSteps().get(means.depth() - 1 - d).headIndex() != null)
+            .filter(path -> path.flowSteps().get(means.depth() - 1 - d).head() != null)
             .map(AttentionFlow.Path::pathId)
             .toList();
     HeadId head = type == BottleneckType.ATTENTION ? new HeadId(means.index(d), busiest(d)) : null;

@@ -19,8 +19,7 @@ import org.modeltracer.model.HeadId;
  * @param redundancyScore share of heads with at least one redundant partner
  * @param pruningRecommendations KV groups in the order in which they would be removed, each judged
  *     together with all before it
- * @param essentialHeads heads whose write or role says that the model needs them
- * @param essentialReasons why, by head
+ * @param essentialHeads heads whose write or role says that the model needs them, and why
  * @param rows fewest sampled rows behind the comparison of two heads' weights
  * @param ckaPositions positions behind the comparison of outputs
  * @param outputPositions positions whose outputs were seen
@@ -30,8 +29,7 @@ public record HeadRedundancy(
     long redundantPairsTotal,
     double redundancyScore,
     List<Pruning.Recommendation> pruningRecommendations,
-    List<HeadId> essentialHeads,
-    Map<HeadId, String> essentialReasons,
+    List<EssentialHead> essentialHeads,
     int rows,
     int ckaPositions,
     long outputPositions) {
@@ -48,6 +46,25 @@ public record HeadRedundancy(
           .thenComparing(Comparator.comparingDouble(Pair::similarity).reversed())
           .thenComparing(Pair::head2)
           .thenComparing(Pair::head1);
+
+  /**
+   * A head that the model needs.
+   *
+   * @param layer its layer
+   * @param head the head
+   * @param reason why, in words
+   */
+  public record EssentialHead(int layer, int head, String reason) {
+    private static EssentialHead of(Map.Entry<HeadId, String> essential) {
+      HeadId id = essential.getKey();
+      return new EssentialHead(id.layer(), id.head(), essential.getValue());
+    }
+
+    /** Which head it is. */
+    public HeadId id() {
+      return new HeadId(layer, head);
+    }
+  }
 
   /** How two heads are alike. */
   public enum Type {
@@ -133,8 +150,7 @@ public record HeadRedundancy(
         total,
         n == 0 ? 0 : (double) redundant.cardinality() / n,
         pruning.recommendations(),
-        List.copyOf(pruning.essential().keySet()),
-        pruning.essential(),
+        pruning.essential().entrySet().stream().map(EssentialHead::of).toList(),
         distances.rows(),
         cka.positions(),
         heads.stream().map(CollectedHead::outputNorm).mapToLong(Pruning::rows).max().orElse(0));

@@ -91,7 +91,8 @@ final class Insights {
         anyOffset(head, chance),
         "1 - p, binomial, argmax at random among visible keys, all offsets counted",
         Map.of(
-            "head", head.id().toString(),
+            "layer", head.id().layer(),
+            "head", head.id().head(),
             "offset", scores.offset(),
             "share", scores.positional(),
             "chance", chance,
@@ -123,7 +124,8 @@ final class Insights {
                     Significance.meanAbove(mass, expected),
                     "1 - p, Student's t, mean mass above what chance gives",
                     Map.of(
-                        "head", head.id().toString(),
+                        "layer", head.id().layer(),
+                        "head", head.id().head(),
                         "mass", mass.mean(),
                         "std", mass.std(),
                         "expected", expected,
@@ -150,7 +152,8 @@ final class Insights {
         block.pValue(),
         "1 - p, Student's t over segments, mass inside above what distances explain",
         Map.of(
-            "head", block.layerHead().toString(),
+            "layer", block.layerHead().layer(),
+            "head", block.layerHead().head(),
             "lift", block.internalStrength(),
             "leakage", block.externalAttention(),
             "segments", block.segments(),
@@ -164,7 +167,8 @@ final class Insights {
         repeat.pValue(),
         "1 - p, F, a line in the spectrum of the distance profile, all frequencies counted",
         Map.of(
-            "head", repeat.layerHead().toString(),
+            "layer", repeat.layerHead().layer(),
+            "head", repeat.layerHead().head(),
             "period", repeat.period(),
             "autocorrelation", repeat.strength(),
             "peak", repeat.peak(),
@@ -206,8 +210,8 @@ final class Insights {
   private static Optional<AttentionInsight> alike(HeadRedundancy.Pair pair) {
     double correlation = Objects.requireNonNull(pair.correlation());
     var evidence = new TreeMap<String, Object>();
-    evidence.put("head1", pair.head1().toString());
-    evidence.put("head2", pair.head2().toString());
+    evidence.put("head1", pair.head1());
+    evidence.put("head2", pair.head2());
     evidence.put("similarity", pair.similarity());
     evidence.put("correlation", correlation);
     evidence.put("rows", pair.rows());
@@ -232,7 +236,8 @@ final class Insights {
         advice.confidence(),
         "how far below half of an even share, an effect size",
         Map.of(
-            "head", advice.headToPrune().toString(),
+            "layer", advice.headToPrune().layer(),
+            "head", advice.headToPrune().head(),
             "norm_share", advice.normShare(),
             "performance_drop", advice.expectedImpact().performanceDrop(),
             "bytes", advice.expectedImpact().memorySavings(),

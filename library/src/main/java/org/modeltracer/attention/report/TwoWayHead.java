@@ -10,11 +10,12 @@ import org.modeltracer.model.HeadId;
 /**
  * A head of a layer without a causal mask: what it attends to, and the label that this gives.
  *
+ * @param layer its layer
  * @param head the head
  * @param twoWayLabel what it is for, null with fewer than 32 rows
  * @param means what it attends to
  */
-public record TwoWayHead(HeadId head, @Nullable Label twoWayLabel, TwoWayMeans means) {
+public record TwoWayHead(int layer, int head, @Nullable Label twoWayLabel, TwoWayMeans means) {
   private static final double MOST = 0.5;
 
   /** What a head that sees both ways attends to most. */
@@ -35,9 +36,15 @@ public record TwoWayHead(HeadId head, @Nullable Label twoWayLabel, TwoWayMeans m
     MIXED
   }
 
+  /** Which head it is. */
+  public HeadId id() {
+    return new HeadId(layer, head);
+  }
+
   static List<TwoWayHead> of(Map<HeadId, TwoWayMeans> heads) {
     var all = new ArrayList<TwoWayHead>();
-    heads.forEach((head, means) -> all.add(new TwoWayHead(head, label(means), means)));
+    heads.forEach(
+        (id, means) -> all.add(new TwoWayHead(id.layer(), id.head(), label(means), means)));
     return all;
   }
 

@@ -60,9 +60,9 @@ class AnalysisJsonTest {
         json(Reported.of(golden.collect(AttentionOptions.defaults().withTokenScores())));
     JsonNode layer = json.at("/attention_weights/1");
     assertThat(layer.propertyNames())
-        .containsExactly("layer_index", "heads", "layer_patterns", "layer_stats");
+        .containsExactly("layer", "heads", "layer_patterns", "layer_stats");
     assertThat(layer.at("/heads/2").propertyNames())
-        .contains("head_index", "attention_matrix", "token_scores", "specialization_type")
+        .contains("head", "attention_matrix", "token_scores", "specialization_type")
         .contains("entropy", "max_attention", "sparsity");
     assertThat(layer.at("/heads/2/token_scores/5/most_attended/0/weight").asDouble())
         .isGreaterThan(0);
@@ -165,8 +165,8 @@ class AnalysisJsonTest {
               // counts and indices
               "/(rows|prompts|example_prompt|batch_size|seq_length|bad_rows|sampled_rows|paths)$",
               "/(cka_positions|output_positions)$",
-              "/(head_index|layer_index|position|end_position|target|from_layer|to_layer|cluster_id)$",
-              "/(head_clusters|essential_heads|block_patterns)/.*/(layer|head)$",
+              "/(position|end_position|target|from_layer|to_layer|cluster_id)$",
+              "/(layer|head)$",
               "/evidence/(rows|layers|paths)$",
               "/involved_tokens/",
               // costs of tensors

@@ -166,8 +166,8 @@ class FlowTest {
     var path = flow.flowPaths().get(0);
     assertThat(path.startPosition()).isEqualTo(2);
     assertThat(path.pathLength()).isEqualTo(1);
-    assertThat(path.flowSteps().get(0).layerIndex()).isEqualTo(1);
-    assertThat(path.flowSteps().get(0).headIndex()).isEqualTo(1);
+    assertThat(path.flowSteps().get(0).layer()).isEqualTo(1);
+    assertThat(path.flowSteps().get(0).head()).isEqualTo(1);
     assertThat(path.flowSteps().get(1).transformation())
         .isEqualTo(AttentionFlow.Transformation.DIRECT);
     // Â of the step: half of the mean 0.5

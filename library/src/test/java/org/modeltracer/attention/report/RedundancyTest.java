@@ -14,6 +14,7 @@ import org.modeltracer.attention.AttentionOptions;
 import org.modeltracer.attention.GoldenAttention;
 import org.modeltracer.attention.Matrices;
 import org.modeltracer.attention.TokenTrack;
+import org.modeltracer.attention.report.HeadRedundancy.EssentialHead;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.HeadId;
 import org.modeltracer.model.ResidualChange;
@@ -244,9 +245,11 @@ class RedundancyTest {
       }
     }
     var redundancy = redundancy(collector);
-    assertThat(redundancy.essentialHeads()).containsExactly(new HeadId(0, 0), new HeadId(0, 2));
-    assertThat(redundancy.essentialReasons().get(new HeadId(0, 0))).contains("1 back");
-    assertThat(redundancy.essentialReasons().get(new HeadId(0, 2))).contains("3.0 times");
+    assertThat(redundancy.essentialHeads())
+        .extracting(EssentialHead::id)
+        .containsExactly(new HeadId(0, 0), new HeadId(0, 2));
+    assertThat(redundancy.essentialHeads().get(0).reason()).contains("1 back");
+    assertThat(redundancy.essentialHeads().get(1).reason()).contains("3.0 times");
     assertThat(redundancy.pruningRecommendations()).isEmpty();
   }
 

@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.networknt.schema.InputFormat;
 import com.networknt.schema.Schema;
-import com.networknt.schema.SchemaRegistry;
-import com.networknt.schema.SpecificationVersion;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -15,6 +13,7 @@ import java.nio.file.Path;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.modeltracer.gate.Schemas;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
 import org.modeltracer.quant.Comparison;
@@ -24,9 +23,7 @@ import tools.jackson.databind.JsonNode;
 
 class DiffTest {
   private static final String GQA = "models/tinyllama-gqa-";
-  private static final Schema SCHEMA =
-      SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12)
-          .getSchema(Comparison.class.getResourceAsStream("diff.schema.json"));
+  private static final Schema SCHEMA = Schemas.of(Comparison.class, "diff.schema.json");
   private static final String PROMPT = "The function returns a value to the caller. It checks";
 
   @TempDir private Path folder;

@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.networknt.schema.InputFormat;
 import com.networknt.schema.Schema;
-import com.networknt.schema.SchemaRegistry;
-import com.networknt.schema.SpecificationVersion;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -19,6 +17,7 @@ import java.util.Locale;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.modeltracer.gate.Schemas;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
 import org.modeltracer.lens.LensTrace;
@@ -30,9 +29,7 @@ import tools.jackson.databind.JsonNode;
 
 class LensTest {
   private static final String PROMPT = "The function returns a value to the caller.";
-  private static final Schema SCHEMA =
-      SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12)
-          .getSchema(LensTrace.class.getResourceAsStream("lens.schema.json"));
+  private static final Schema SCHEMA = Schemas.of(LensTrace.class, "lens.schema.json");
 
   @TempDir Path folder;
 

@@ -8,10 +8,10 @@ import com.networknt.schema.SpecificationVersion;
 import java.util.List;
 import java.util.Objects;
 
-/** The schemas that ship beside the gate. */
+/** The schemas that ship with the program. */
 public final class Schemas {
-  public static final Schema POLICY = schema("policy/policy.schema.json");
-  public static final Schema CHECK = schema("check.schema.json");
+  public static final Schema POLICY = of(Gate.class, "policy/policy.schema.json");
+  public static final Schema CHECK = of(Gate.class, "check.schema.json");
 
   private Schemas() {}
 
@@ -20,8 +20,9 @@ public final class Schemas {
     return schema.validate(json, InputFormat.JSON);
   }
 
-  private static Schema schema(String resource) {
+  /** The schema that lies beside a class. */
+  public static Schema of(Class<?> beside, String resource) {
     return SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12)
-        .getSchema(Objects.requireNonNull(Gate.class.getResourceAsStream(resource)));
+        .getSchema(Objects.requireNonNull(beside.getResourceAsStream(resource), resource));
   }
 }

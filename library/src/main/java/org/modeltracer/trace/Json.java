@@ -30,7 +30,9 @@ public final class Json {
               new SimpleModule()
                   .addSerializer(new Finite<>(Double.class, Double::doubleValue))
                   .addSerializer(new Finite<>(Double.TYPE, Double::doubleValue))
-                  .addSerializer(new Finite<>(Float.class, Float::doubleValue)))
+                  .addSerializer(new Finite<>(Float.class, Float::doubleValue))
+                  .addSerializer(new FiniteFloats())
+                  .addSerializer(new FiniteDoubles()))
           .build();
 
   private Json() {}
@@ -67,6 +69,44 @@ public final class Json {
       } else {
         out.writeNumber(number.doubleValue());
       }
+    }
+  }
+
+  private static final class FiniteFloats extends StdSerializer<float[]> {
+    FiniteFloats() {
+      super(float[].class);
+    }
+
+    @Override
+    public void serialize(float[] numbers, JsonGenerator out, SerializationContext context) {
+      out.writeStartArray();
+      for (float number : numbers) {
+        if (Float.isFinite(number)) {
+          out.writeNumber(number);
+        } else {
+          out.writeNull();
+        }
+      }
+      out.writeEndArray();
+    }
+  }
+
+  private static final class FiniteDoubles extends StdSerializer<double[]> {
+    FiniteDoubles() {
+      super(double[].class);
+    }
+
+    @Override
+    public void serialize(double[] numbers, JsonGenerator out, SerializationContext context) {
+      out.writeStartArray();
+      for (double number : numbers) {
+        if (Double.isFinite(number)) {
+          out.writeNumber(number);
+        } else {
+          out.writeNull();
+        }
+      }
+      out.writeEndArray();
     }
   }
 }

@@ -64,10 +64,15 @@ public final class OutputFolder {
     }
   }
 
+  /** The model is what a run has read, and not what it has left. */
   private static Stream<String> texts(JsonNode node) {
     return node.isString()
         ? Stream.of(node.asString())
-        : node.valueStream().flatMap(OutputFolder::texts);
+        : node.isObject()
+            ? node.propertyStream()
+                .filter(property -> !property.getKey().equals("model"))
+                .flatMap(property -> texts(property.getValue()))
+            : node.valueStream().flatMap(OutputFolder::texts);
   }
 
   /** Links, pipes and folders are not what a run leaves. */

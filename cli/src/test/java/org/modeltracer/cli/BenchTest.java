@@ -3,9 +3,11 @@ package org.modeltracer.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import com.networknt.schema.Schema;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.modeltracer.cli.terminal.Spread;
+import org.modeltracer.gate.Schemas;
 import tools.jackson.databind.JsonNode;
 
 @Tag("alone")
@@ -29,6 +31,8 @@ class BenchTest {
             16,
             "--json");
     assertThat(cli.code()).as(cli.err()).isZero();
+    Schema schema = Schemas.of(BenchCommand.class, "bench.schema.json");
+    assertThat(Schemas.errors(schema, cli.out())).isEmpty();
     JsonNode modes = cli.json().get("modes");
     assertThat(modes.valueStream().map(m -> m.get("mode").asString()))
         .containsExactly("untraced", "idle", "lightweight", "full");

@@ -2,6 +2,7 @@ package org.modeltracer.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.networknt.schema.Schema;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -10,6 +11,8 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.modeltracer.cli.terminal.DoctorReport;
+import org.modeltracer.gate.Schemas;
 import org.modeltracer.gguf.GgufFile;
 import tools.jackson.databind.JsonNode;
 
@@ -44,6 +47,8 @@ class DoctorTest {
   void soundNumbersThatMeanNothing() {
     Cli cli = Cli.run("doctor", "models/rand-gpt2-f32.gguf", "--json");
     assertThat(cli.code()).isEqualTo(1);
+    Schema schema = Schemas.of(DoctorReport.class, "doctor.schema.json");
+    assertThat(Schemas.errors(schema, cli.out())).isEmpty();
     JsonNode json = cli.json();
     assertThat(json.path("answer").asString())
         .startsWith("The model knows no language: perplexity");

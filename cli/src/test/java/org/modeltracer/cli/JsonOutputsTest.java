@@ -35,7 +35,6 @@ class JsonOutputsTest {
   private static final Schema ATTENTION =
       Schemas.of(AttentionAnalysis.class, "attention.schema.json");
   private static final Schema ANOMALY = Schemas.of(AnomalyLog.class, "anomaly.schema.json");
-  private static final Schema BENCH = Schemas.of(BenchCommand.class, "bench.schema.json");
   private static final Schema DIFF = Schemas.of(Comparison.class, "diff.schema.json");
   private static final Schema DOCTOR = Schemas.of(Terminal.class, "doctor.schema.json");
   private static final Schema HEADS = Schemas.of(Terminal.class, "heads.schema.json");
@@ -139,9 +138,6 @@ class JsonOutputsTest {
     valid(WEIGHTS, MODEL, json(MODEL, "inspect", "--weights"));
     valid(LENS, MODEL, json(MODEL, "lens", "-p", TEXT, "-t", 1));
     valid(PERPLEXITY, MODEL, json(MODEL, "perplexity", "-p", TEXT, "-t", 1));
-    valid(
-        BENCH, MODEL, json(MODEL, "bench", "-t", 1, "--rounds", 1, "--prompt-tokens", 4, "-n", 2));
-    valid(DIFF, MODEL, Cli.run("diff", MODEL, MODEL, "-p", TEXT, "-t", 1, "--json").out());
   }
 
   @Test
@@ -193,41 +189,17 @@ class JsonOutputsTest {
         Files.write(folder.resolve("cut.gguf"), Arrays.copyOf(Files.readAllBytes(MODEL), 4000));
     unreadable(DOCTOR, Cli.run("doctor", cut, "--json").out());
     Path out = folder.resolve("out");
-    Object[] check = {"check", "--only", "file.structure", "--json", "--out", out, cut};
-    String one = Cli.run(check).out();
-    unreadable(Schemas.CHECK, one);
-    String summary = Files.readString(out.resolve("summary.json"));
-    assertThat(SummarySchema.errors(summary)).isEmpty();
-    assertThat(Json.mapper().readTree(summary).get("verdict"))
-        .isEqualTo(Json.mapper().readTree(one));
-    assertThat(Json.mapper().readTree(summary).at("/model/architecture").isNull()).isTrue();
-
     Cli both = Cli.run("check", "--only", "file.structure", "--json", "--out", out, cut, MODEL);
-    valid(Schemas.CHECK, MODEL, both.json().get(1).toString());
     unreadable(Schemas.CHECK, both.json().get(0).toString());
+    valid(Schemas.CHECK, MODEL, both.json().get(1).toString());
+    String summary = Files.readString(out.resolve("cut.gguf/summary.json"));
+    assertThat(SummarySchema.errors(summary)).isEmpty();
+    assertThat(Json.mapper().readTree(summary).get("verdict")).isEqualTo(both.json().get(0));
+    assertThat(Json.mapper().readTree(summary).at("/model/architecture").isNull()).isTrue();
     String overview = Files.readString(out.resolve("overview.json"));
     assertThat(Schemas.errors(OVERVIEW, overview)).isEmpty();
     head(Json.mapper().readTree(overview));
     about(Json.mapper().readTree(overview).at("/files/1"), MODEL);
-  }
-
-  /** A baseline of an earlier version has no head. */
-  @Test
-  void aBaselineWithAndWithoutAHeadIsRead() throws IOException {
-    Path poisoned = poisoned();
-    Object[] check = {"check", "--only", "file.data", "--no-summary", "--json", poisoned};
-    Cli first = Cli.run(check);
-    assertThat(first.code()).isEqualTo(1);
-    Path now = Files.writeString(folder.resolve("now.json"), first.out());
-    String old = first.out().replaceFirst("(?s)\"schema_version\".*?(?=\"verdict\")", "");
-    Path then = Files.writeString(folder.resolve("then.json"), old);
-    assertThat(Json.mapper().readTree(old).has("model")).isFalse();
-    for (Path baseline : List.of(now, then)) {
-      Object[] again = Arrays.copyOf(check, check.length + 2);
-      again[check.length] = "--baseline";
-      again[check.length + 1] = baseline;
-      assertThat(Cli.run(again).code()).isZero();
-    }
   }
 
   /** The definition of an anomaly stands in two schemas. */

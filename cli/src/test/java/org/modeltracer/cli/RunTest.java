@@ -127,7 +127,7 @@ class RunTest {
   void inspectAgreesWithTheFile() {
     JsonNode json = Cli.run("inspect", Cli.MODEL, "--json").json();
     assertThat(json.get("metadata").get("llama.block_count").asString()).isEqualTo("4");
-    assertThat(json.get("bytes").asLong()).isEqualTo(3_816_064);
+    assertThat(json.at("/model/bytes").asLong()).isEqualTo(3_816_064);
     assertThat(json.get("sites").valueStream().map(s -> s.get("site").asString()))
         .contains("embedding", "attention", "layer_out", "logits");
     assertThat(Cli.run("inspect", "-m", Cli.MODEL, "--no-sites", "--json").json().get("sites"))

@@ -19,6 +19,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -343,6 +344,22 @@ class GateOutputsTest {
   void aFileThatCannotBeLoadedIsNeverForgiven() {
     var broken = judgement(result("file.structure", Verdict.FAIL, "magic"));
     assertThat(baseline(report(broken, Map.of())).forgive(broken).unreadable()).isTrue();
+  }
+
+  /** What {@code check --json} prints is a baseline, with its head and, as once, without. */
+  @Test
+  void aBaselineNeedsNoHead() throws IOException {
+    GateResult known = judgement(result("file.data", Verdict.FAIL, "x", NAN));
+    var printed = report(known, Map.of()).json();
+    for (boolean head : List.of(true, false)) {
+      if (!head) {
+        printed.keySet().removeAll(Set.of("schema_version", "tool", "model"));
+      }
+      byte[] text = Json.pretty(printed).getBytes(StandardCharsets.UTF_8);
+      Path file = Files.write(folder.resolve("b.json"), text);
+      GateResult now = Baseline.read(file, SmallFile.PATIENCE).forgive(known);
+      assertThat(Judged.ids(now, Verdict.PASS)).containsExactly("file.data");
+    }
   }
 
   @Test

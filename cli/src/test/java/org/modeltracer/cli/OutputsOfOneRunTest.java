@@ -60,16 +60,17 @@ class OutputsOfOneRunTest {
     Path own = Files.createDirectory(folder.resolve("own"));
     Files.writeString(own.resolve("thesis.txt"), "x");
     Files.writeString(own.resolve("a.npy"), "x");
+    Files.writeString(own.resolve("model.npy"), "x");
     Files.writeString(
         own.resolve("export.json"),
         """
-        {"tool": {"name": "modeltracer"}, "arrays": [{"file": "a.npy"}, {"file": "thesis.txt"},
-         {"file": "../%s"}, {"file": "/etc/passwd"}]}
+        {"tool": {"name": "modeltracer"}, "model": {"file": "model.npy"},
+         "arrays": [{"file": "a.npy"}, {"file": "thesis.txt"}, {"file": "../%s"}, {"file": "/etc/passwd"}]}
         """
             .formatted(outside.getFileName()));
     Cli check = Cli.run("check", "--only", "file.structure", "--out", own, Cli.MODEL);
     assertThat(check.code()).isZero();
-    assertThat(left()).containsExactly("own/summary.json", "own/thesis.txt");
+    assertThat(left()).containsExactly("own/model.npy", "own/summary.json", "own/thesis.txt");
     assertThat(outside).exists();
     Files.delete(outside);
   }

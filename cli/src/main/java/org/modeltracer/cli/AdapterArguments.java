@@ -9,6 +9,7 @@ import org.modeltracer.llama.ModelOptions.Adapter;
 import picocli.CommandLine.Option;
 
 /** LoRA adapters to put on the model. */
+@Heading(Heading.Topic.MODEL)
 final class AdapterArguments {
   @Option(
       names = "--lora",

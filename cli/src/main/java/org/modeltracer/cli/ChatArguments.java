@@ -15,6 +15,7 @@ import org.modeltracer.llama.Vocabulary;
 import picocli.CommandLine.Option;
 
 /** Whether a prompt is one turn of a chat, in the form that the model's template asks for. */
+@Heading(Heading.Topic.PROMPT)
 final class ChatArguments {
   @Option(
       names = "--chat",

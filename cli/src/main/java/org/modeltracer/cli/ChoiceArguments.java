@@ -9,6 +9,7 @@ import org.modeltracer.llama.SamplerOptions;
 import picocli.CommandLine.Option;
 
 /** How tokens are chosen. */
+@Heading(Heading.Topic.SAMPLING)
 final class ChoiceArguments {
   private static final long LARGEST_SEED = 0xffff_ffffL;
 

@@ -79,11 +79,11 @@ public record DoctorReport(Consultation consultation) {
       terminal.println("");
     }
     terminal.println(
-        terminal.styled("bold", "Looked at  ")
-            + String.join(", ", looked(Verdict.PASS, Verdict.FAIL)));
+        terminal.styled("bold", "Looked at  "),
+        String.join(", ", looked(Verdict.PASS, Verdict.FAIL)));
     for (CheckResult check : consultation.result().results()) {
       if (check.verdict() == Verdict.ERROR) {
-        terminal.println("Not done    %s: %s".formatted(check.id(), check.message()));
+        terminal.println("Not done   ", "%s: %s".formatted(check.id(), check.message()));
       }
     }
     consultation
@@ -99,7 +99,7 @@ public record DoctorReport(Consultation consultation) {
     suspect.evidence().forEach(line -> terminal.println("  " + line));
     terminal.println(
         terminal.styled("faint", index == 0 ? "  What to try" : "  If that is not it, try"));
-    suspect.illness().advice().forEach(line -> terminal.println("  • " + line));
+    suspect.illness().advice().forEach(line -> terminal.println("  • ", line));
     terminal.println("");
     if (index == 0 && all > 1) {
       terminal.println(

@@ -20,7 +20,7 @@ final class AdapterArguments {
   @Option(
       names = "--lora-scaled",
       paramLabel = "FILE:SCALE",
-      description = "Add a LoRA adapter times a number.")
+      description = "Add a LoRA adapter multiplied by SCALE.")
   private List<String> scaled = List.of();
 
   List<Adapter> adapters() {

@@ -27,7 +27,7 @@ final class ChatArguments {
   @Option(
       names = {"-sys", "--system", "--system-prompt"},
       paramLabel = "TEXT",
-      description = "Send that as the system's message before it; implies --chat.")
+      description = "Send TEXT as the system message before it; implies --chat.")
   private @Nullable String system;
 
   /** Whether prompts are messages. */

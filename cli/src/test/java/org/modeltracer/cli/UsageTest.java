@@ -78,7 +78,7 @@ class UsageTest {
           diff MODEL | nothing to compare with
           diff MODEL MODEL other.gguf | two models are compared; 'other.gguf' is one more
           diff -m MODEL --reference MODEL other.gguf | two models are compared
-          export -m MODEL -p x --trace-layers 2-1 | '2-1' is no number or range such as 0-2
+          export -m MODEL -p x --trace-layers 2-1 | '2-1' is neither a number nor a range such as 0-2
           export -m MODEL -p x --trace-layers 2-4 | --trace-layers: there is no layer 4 among [0, 1, 2, 3]
           inspect | no model
           dance | 'dance'

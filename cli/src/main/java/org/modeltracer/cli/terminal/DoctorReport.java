@@ -71,7 +71,7 @@ public record DoctorReport(Consultation consultation) {
     }
     List<String> noticed = consultation.noticed();
     if (!noticed.isEmpty()) {
-      terminal.println(terminal.styled("bold", "Noticed, and no fault by itself"));
+      terminal.println(terminal.styled("bold", "Noticed, but not a fault in itself"));
       noticed.stream().limit(NOTICED).forEach(line -> terminal.println("  " + line));
       if (noticed.size() > NOTICED) {
         terminal.println("  and %d more".formatted(noticed.size() - NOTICED));
@@ -103,8 +103,7 @@ public record DoctorReport(Consultation consultation) {
     terminal.println("");
     if (index == 0 && all > 1) {
       terminal.println(
-          terminal.styled(
-              "faint", "Also found; it may follow from the above, so mend that first:"));
+          terminal.styled("faint", "Also found; it may follow from the above, so fix that first:"));
       terminal.println("");
     }
   }

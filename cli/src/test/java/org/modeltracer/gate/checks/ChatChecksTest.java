@@ -97,7 +97,7 @@ class ChatChecksTest {
     fails(
         "tokenizer.template",
         foreign,
-        "<|start_of_turn|> of the chat template is no token of the vocabulary");
+        "<|start_of_turn|> of the chat template is not a token of the vocabulary");
     fails("tokenizer.template", foreign, "<|end_of_turn|>, at which llama.cpp does not stop");
     fails(
         "tokenizer.template",
@@ -126,7 +126,7 @@ class ChatChecksTest {
             "<\\|im_start\\|> of the chat template is not a special token \\(type 1, normal\\): it"
                 + " is read as \\d+ tokens");
     assertThat(result.evidence().getFirst().severity()).isEqualTo(Severity.CRITICAL);
-    fails("tokenizer.special", typed, "<|im_start|> is no special token (type 1, normal)");
+    fails("tokenizer.special", typed, "<|im_start|> is not a special token (type 1, normal)");
   }
 
   @Test

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.modeltracer.gate.Gguf;
 import org.modeltracer.gguf.GgufFile;
 
-/** Someone whose model prints garbage: from what they see to what to mend, in three commands. */
+/** Someone whose model prints garbage: from what they see to what to mend, in a few commands. */
 class GarbagePrinterTest {
   private static final Path MODEL = Path.of("models/tinyllama-gqa-f16.gguf");
   private static final String PROMPT = "When you run the program";
@@ -23,7 +23,7 @@ class GarbagePrinterTest {
     return cli.out().lines().findFirst().orElse("");
   }
 
-  /** The numbers break: all three commands name the same value of the same weight. */
+  /** The numbers break: all commands name the same value of the same weight. */
   @Test
   void oneBadWeight() throws IOException {
     byte[] bytes = Files.readAllBytes(MODEL);
@@ -92,9 +92,11 @@ class GarbagePrinterTest {
     assertThat(text(run)).isNotEqualTo(text(right));
     assertThat(Cli.run("inspect", wrong, "--weights").out()).contains("No faults in the weights.");
 
-    Cli doctor = Cli.run("doctor", wrong, "--reference", MODEL);
-    assertThat(doctor.code()).isEqualTo(1);
-    assertThat(firstLine(doctor)).isEqualTo("A parameter is not the reference's: " + cause + ".");
+    Cli check =
+        Cli.run(
+            "check", wrong, "--reference", MODEL, "--only", "reference.metadata", "--no-summary");
+    assertThat(check.code()).isEqualTo(1);
+    assertThat(check.out()).contains("✘ reference.metadata    " + cause);
 
     Cli diff = Cli.run("diff", wrong, MODEL, "-t", 1, "--chunks", 1, "--places", "--no-local");
     assertThat(diff.code()).isEqualTo(1);

@@ -27,7 +27,7 @@ class HelpPageTest {
 
   private static CommandLine made(int width) {
     var program =
-        Main.commandLine(new PrintWriter(new StringWriter()), new PrintWriter(System.err));
+        Main.commandLine(new PrintWriter(new StringWriter()), new PrintWriter(new StringWriter()));
     new HelpPage(width).of(program);
     return program;
   }

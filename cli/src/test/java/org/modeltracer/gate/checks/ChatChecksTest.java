@@ -102,7 +102,7 @@ class ChatChecksTest {
     fails(
         "tokenizer.template",
         ChatModel.sound().template(ChatModel.CHATML.replace("<|im_end|>", "</s>")),
-        "</s> of the chat template is no token");
+        "</s> of the chat template is not a token");
   }
 
   /** Models that were taught their marks as words end turns with EOS, and have no other marks. */
@@ -156,7 +156,7 @@ class ChatChecksTest {
     fails(
         "file.metadata",
         ChatModel.sound().number("eos_token_id", id),
-        id == -1 ? "is -1, which is no token" : "eos_token_id");
+        id == -1 ? "is -1, which is not a token" : "eos_token_id");
   }
 
   @Test

@@ -9,6 +9,7 @@ import org.modeltracer.llama.ModelOptions.Adapter;
 import picocli.CommandLine.Option;
 
 /** LoRA adapters to put on the model. */
+@Heading(Heading.Topic.MODEL)
 final class AdapterArguments {
   @Option(
       names = "--lora",
@@ -19,7 +20,7 @@ final class AdapterArguments {
   @Option(
       names = "--lora-scaled",
       paramLabel = "FILE:SCALE",
-      description = "Add a LoRA adapter times a number.")
+      description = "Add a LoRA adapter multiplied by SCALE.")
   private List<String> scaled = List.of();
 
   List<Adapter> adapters() {

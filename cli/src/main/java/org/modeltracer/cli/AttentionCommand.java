@@ -29,10 +29,17 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** Analyses the attention of one prompt, or of many together. */
+@Heading(Heading.Topic.ANALYSIS)
 @Command(
     name = "attention",
-    description =
-        "Analyse what all heads attend to in a prompt, or in many, and say what stands out.",
+    description = {
+      "Analyse what all heads attend to, and say what stands out.",
+      "In one prompt, or over a file of many.",
+    },
+    footer = {
+      "modeltracer attention model.gguf -p \"The cat sat on the mat.\"",
+      "modeltracer attention model.gguf -f prompts.txt --matrix --out study",
+    },
     sortOptions = false)
 final class AttentionCommand implements Callable<Integer> {
   private static final long USUAL_KEPT = 64L << 20;
@@ -41,18 +48,21 @@ final class AttentionCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private ModelArguments model;
 
+  @Heading(Heading.Topic.PROMPT)
   @Option(
       names = {"-p", "--prompt"},
       paramLabel = "TEXT",
       description = "The prompt.")
   private @Nullable String text;
 
+  @Heading(Heading.Topic.PROMPT)
   @Option(
       names = {"-f", "--file"},
       paramLabel = "FILE",
       description = "File of prompts, one per line.")
   private @Nullable Path file;
 
+  @Heading(Heading.Topic.PROMPT)
   @Option(
       names = "--tokens",
       paramLabel = "ID,…",
@@ -77,6 +87,7 @@ final class AttentionCommand implements Callable<Integer> {
               + " implies --matrix.")
   private @Nullable String keep;
 
+  @Heading(Heading.Topic.OUTPUT)
   @Option(
       names = "--out",
       paramLabel = "DIR",
@@ -84,6 +95,7 @@ final class AttentionCommand implements Callable<Integer> {
       description = "Folder for attention.json (default: ${DEFAULT-VALUE}).")
   private Path out;
 
+  @Heading(Heading.Topic.OUTPUT)
   @Option(names = "--json", description = "Print the analysis to stdout, and nothing else.")
   private boolean json;
 

@@ -23,9 +23,14 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** Measures what tracing costs. */
+@Heading(Heading.Topic.ANALYSIS)
 @Command(
     name = "bench",
     description = "Measure what tracing a model costs, against running it bare.",
+    footer = {
+      "modeltracer bench model.gguf",
+      "modeltracer bench model.gguf --rounds 15 --json",
+    },
     sortOptions = false)
 final class BenchCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -60,6 +65,7 @@ final class BenchCommand implements Callable<Integer> {
       description = "Seed of the random prompt (default: ${DEFAULT-VALUE}).")
   private long seed;
 
+  @Heading(Heading.Topic.OUTPUT)
   @Option(names = "--json", description = "Print JSON.")
   private boolean json;
 

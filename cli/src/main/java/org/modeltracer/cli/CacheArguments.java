@@ -9,6 +9,7 @@ import picocli.CommandLine.Option;
 /**
  * What becomes of the KV cache when a prompt comes or the context is full; llama-server's words.
  */
+@Heading(Heading.Topic.CACHE)
 final class CacheArguments {
   @Option(
       names = "--context-shift",

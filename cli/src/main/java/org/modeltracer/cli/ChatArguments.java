@@ -15,6 +15,7 @@ import org.modeltracer.llama.Vocabulary;
 import picocli.CommandLine.Option;
 
 /** Whether a prompt is one turn of a chat, in the form that the model's template asks for. */
+@Heading(Heading.Topic.PROMPT)
 final class ChatArguments {
   @Option(
       names = "--chat",
@@ -26,7 +27,7 @@ final class ChatArguments {
   @Option(
       names = {"-sys", "--system", "--system-prompt"},
       paramLabel = "TEXT",
-      description = "Send that as the system's message before it; implies --chat.")
+      description = "Send TEXT as the system message before it; implies --chat.")
   private @Nullable String system;
 
   /** Whether prompts are messages. */

@@ -39,33 +39,44 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Accepts or rejects model files. */
+@Heading(Heading.Topic.POLICY)
 @Command(
     name = "check",
     description = "Accept or reject model files, as a publisher does in CI.",
+    footer = {
+      "modeltracer check model.gguf",
+      "modeltracer check models/ --policy strict --sarif gate.sarif",
+      "modeltracer check model-Q4_K_M.gguf --reference model-f16.gguf",
+      "modeltracer check model-Q4_K_M.gguf --kl-base f16.kld",
+    },
     sortOptions = false)
 final class CheckCommand implements Callable<Integer> {
   private static final long MEGABYTE = 1 << 20;
 
   @Spec private CommandSpec spec;
 
+  @Heading(Heading.Topic.MODEL)
   @Parameters(
-      paramLabel = "FILE",
+      paramLabel = "FILE…",
       arity = "0..*",
       description = "GGUF files, and folders: all that is named *.gguf in them and below.")
   private List<Path> files = new ArrayList<>();
 
+  @Heading(Heading.Topic.MODEL)
   @Option(
       names = {"-m", "--model"},
       paramLabel = "FILE",
-      description = "A GGUF file; the same as naming it alone.")
+      description = "The same as naming it alone.")
   private List<Path> models = new ArrayList<>();
 
+  @Heading(Heading.Topic.COMPARISON)
   @Option(
       names = "--reference",
       paramLabel = "FILE",
       description = "Compare with this file, such as the one that was quantized.")
   private @Nullable Path reference;
 
+  @Heading(Heading.Topic.COMPARISON)
   @Option(
       names = {"--kl-base", "--kl-divergence-base"},
       paramLabel = "FILE",
@@ -74,6 +85,7 @@ final class CheckCommand implements Callable<Integer> {
               + " llama-perplexity, where the reference itself is not at hand.")
   private @Nullable Path klBase;
 
+  @Heading(Heading.Topic.COMPARISON)
   @Option(
       names = "--text",
       paramLabel = "FILE",
@@ -98,12 +110,12 @@ final class CheckCommand implements Callable<Integer> {
 
   @Option(
       names = "--only",
-      paramLabel = "ID",
+      paramLabel = "ID,…",
       split = ",",
       description = "Run these checks alone; a group such as tokenizer will do.")
   private List<String> only = new ArrayList<>();
 
-  @Option(names = "--skip", paramLabel = "ID", split = ",", description = "Do not run these.")
+  @Option(names = "--skip", paramLabel = "ID,…", split = ",", description = "Do not run these.")
   private List<String> skip = new ArrayList<>();
 
   @Option(

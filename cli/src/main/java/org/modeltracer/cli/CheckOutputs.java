@@ -23,6 +23,7 @@ import org.modeltracer.trace.Json;
 import picocli.CommandLine.Option;
 
 /** Where the gate writes its verdict, and in which forms. */
+@Heading(Heading.Topic.OUTPUT)
 final class CheckOutputs {
   private static final String STEP_SUMMARY = "GITHUB_STEP_SUMMARY";
 

@@ -9,6 +9,7 @@ import org.modeltracer.llama.SamplerOptions;
 import picocli.CommandLine.Option;
 
 /** How tokens are chosen. */
+@Heading(Heading.Topic.SAMPLING)
 final class ChoiceArguments {
   private static final long LARGEST_SEED = 0xffff_ffffL;
 
@@ -60,21 +61,22 @@ final class ChoiceArguments {
       names = "--repeat-penalty",
       paramLabel = "X",
       defaultValue = "1",
-      description = "Divide the scores of tokens that came before; 1 for no penalty (default: 1).")
+      description =
+          "Divide the scores of tokens that came before by X; 1 for no penalty (default: 1).")
   private float repeat;
 
   @Option(
       names = "--presence-penalty",
       paramLabel = "X",
       defaultValue = "0",
-      description = "Take that off the score of a token that came before (default: 0).")
+      description = "Subtract X from the score of a token that came before (default: 0).")
   private float presence;
 
   @Option(
       names = "--frequency-penalty",
       paramLabel = "X",
       defaultValue = "0",
-      description = "Take that off as often as the token came before (default: 0).")
+      description = "Subtract X for each time that the token came before (default: 0).")
   private float frequency;
 
   @Option(

@@ -12,6 +12,7 @@ import org.modeltracer.llama.FlashAttention;
 import picocli.CommandLine.Option;
 
 /** How the model is set up, in llama.cpp's own words. */
+@Heading(Heading.Topic.CONTEXT)
 final class ContextArguments {
   private static final int USUAL_CONTEXT = 4096;
 

@@ -20,9 +20,14 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** Shows a run of the small model that comes with the project, and the same model poisoned. */
+@Heading(Heading.Topic.OUTPUT)
 @Command(
     name = "demo",
     description = "Trace the small model that comes with the project, healthy and poisoned.",
+    footer = {
+      "modeltracer demo",
+      "modeltracer demo --out traced",
+    },
     sortOptions = false)
 final class DemoCommand implements Callable<Integer> {
   private static final String MODEL = "tinyllama-mha-f32.gguf";

@@ -1,6 +1,7 @@
 package org.modeltracer.cli;
 
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -30,24 +31,43 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Compares a model with a reference, or with itself on another runtime or with other settings. */
+@Heading(Heading.Topic.COMPARISON)
 @Command(
     name = "diff",
     description = {
-      "Compare a quantized model with its reference on the same tokens, node by node.",
-      "With one model: compare it with itself on another llama.cpp or with other settings (…-b)."
+      "Compare a quantized model with its reference, node by node.",
+      "Both read the same tokens. With one model: compare it with itself on another llama.cpp or"
+          + " with other settings (…-b).",
+    },
+    footer = {
+      "modeltracer diff model-Q4_K_M.gguf model-f16.gguf",
+      "modeltracer diff -m model-Q4_K_M.gguf --reference model-f16.gguf -f text.txt",
+      "modeltracer diff model.gguf --llama-lib-b /opt/llama.cpp/build/bin",
+      "modeltracer diff model.gguf -fa off -fa-b on",
     },
     sortOptions = false)
 final class DiffCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  @Parameters(index = "0", paramLabel = "QUANT.gguf", description = "The model.")
-  private Path quant;
-
+  @Heading(Heading.Topic.MODEL)
   @Parameters(
-      index = "1",
-      arity = "0..1",
-      paramLabel = "REFERENCE.gguf",
-      description = "What it is compared with (default: the model itself).")
+      paramLabel = "FILE [REFERENCE]",
+      arity = "0..*",
+      description = "The model, and what it is compared with (default: the model itself).")
+  private List<Path> named = new ArrayList<>();
+
+  @Heading(Heading.Topic.MODEL)
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "FILE",
+      description = "The same as naming the model first.")
+  private @Nullable Path model;
+
+  @Heading(Heading.Topic.MODEL)
+  @Option(
+      names = "--reference",
+      paramLabel = "FILE",
+      description = "The same as naming the reference last.")
   private @Nullable Path reference;
 
   @Mixin private EngineArguments engine;
@@ -95,12 +115,14 @@ final class DiffCommand implements Callable<Integer> {
       description = "Worst tensors to list (default: ${DEFAULT-VALUE}).")
   private int top;
 
+  @Heading(Heading.Topic.OUTPUT)
   @Option(
       names = "--out",
       paramLabel = "DIR",
       description = "Write diff.json, summary.json and anomalies.jsonl there.")
   private @Nullable Path out;
 
+  @Heading(Heading.Topic.OUTPUT)
   @Option(names = "--json", description = "Print JSON, and nothing else.")
   private boolean json;
 
@@ -113,11 +135,21 @@ final class DiffCommand implements Callable<Integer> {
     if (!(tolerance >= 0)) {
       throw new CliException(ExitCode.USAGE, "--tolerance must be 0 or more, not " + tolerance);
     }
-    Path against = reference != null ? reference : quant;
-    if (reference == null && !other.differs()) {
+    var files = new ArrayDeque<>(named);
+    Path quant = model != null ? model : files.poll();
+    Path given = reference != null ? reference : files.poll();
+    if (quant == null) {
+      throw new CliException(ExitCode.USAGE, "no model; name a GGUF file, as FILE or -m FILE");
+    }
+    if (!files.isEmpty()) {
+      throw new CliException(
+          ExitCode.USAGE, "two models are compared; '%s' is one more".formatted(files.peek()));
+    }
+    Path against = given != null ? given : quant;
+    if (given == null && !other.differs()) {
       throw new CliException(
           ExitCode.USAGE,
-          "nothing to compare with; name a REFERENCE.gguf, or what is different with"
+          "nothing to compare with; name a REFERENCE, or what is different with"
               + " --llama-lib-b, -fa-b, -ctk-b, -ctv-b or -t-b");
     }
     Policy asked = PolicyFile.named(policy);

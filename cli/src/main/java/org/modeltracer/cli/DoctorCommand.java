@@ -22,29 +22,28 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Says what is wrong with a model that prints garbage, and what to try. */
+@Heading(Heading.Topic.COMPARISON)
 @Command(
     name = "doctor",
     description = {
-      "Say what is wrong with a model that prints garbage: the root cause, or the suspects in",
-      "order, each with its evidence and what to try."
+      "Say what is wrong with a model that prints garbage.",
+      "The root cause, or the suspects in order, each with its evidence and what to try.",
+    },
+    footer = {
+      "modeltracer doctor model.gguf",
+      "modeltracer doctor model.gguf -p \"The prompt that goes wrong\"",
+      "modeltracer doctor model-Q4_K_M.gguf --reference model-f16.gguf",
     },
     sortOptions = false)
 final class DoctorCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  @Parameters(paramLabel = "FILE", arity = "0..1", description = "The GGUF file.")
-  private @Nullable Path file;
+  @Mixin private ModelFile model;
 
-  @Option(
-      names = {"-m", "--model"},
-      paramLabel = "FILE",
-      description = "The GGUF file; the same as naming it alone.")
-  private @Nullable Path model;
-
+  @Heading(Heading.Topic.PROMPT)
   @Option(
       names = {"-p", "--prompt"},
       paramLabel = "TEXT",
@@ -65,15 +64,13 @@ final class DoctorCommand implements Callable<Integer> {
 
   @Mixin private EngineArguments engine;
 
+  @Heading(Heading.Topic.OUTPUT)
   @Option(names = "--json", description = "Print JSON, and nothing else.")
   private boolean json;
 
   @Override
   public Integer call() {
-    Path subject = model != null ? model : file;
-    if (subject == null) {
-      throw new CliException(ExitCode.USAGE, "no model; name a GGUF file with -m FILE");
-    }
+    Path subject = model.file();
     if (reference != null && Files.notExists(reference)) {
       throw new CliException(ExitCode.USAGE, "--reference: no such file: " + reference);
     }

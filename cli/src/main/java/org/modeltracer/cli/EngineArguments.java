@@ -10,6 +10,7 @@ import org.modeltracer.llama.ModelOptions;
 import picocli.CommandLine.Option;
 
 /** Which llama.cpp, and where it puts the weights. */
+@Heading(Heading.Topic.ENGINE)
 final class EngineArguments {
   @Option(
       names = "--llama-lib",

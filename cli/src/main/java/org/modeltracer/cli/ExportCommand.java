@@ -45,13 +45,19 @@ import picocli.CommandLine.Spec;
 /**
  * Writes what a model computes for prompts, and for what it continues them with, as NumPy files.
  */
+@Heading(Heading.Topic.ANALYSIS)
 @Command(
     name = "export",
     description = {
-      "Run a model on prompts and write its arrays as NumPy files, with export.json beside them:"
-          + " tokens and their texts, model, shapes.",
-      "With -p or -f given more than once the arrays of each prompt lie in a folder of their own:"
-          + " prompt-0, prompt-1, …"
+      "Write what a model computes as NumPy files.",
+      "With export.json beside them: tokens and their texts, model, shapes. With -p or -f given"
+          + " more than once the arrays of each prompt lie in a folder of their own: prompt-0,"
+          + " prompt-1, …",
+    },
+    footer = {
+      "modeltracer export model.gguf -p \"The file is\"",
+      "modeltracer export model.gguf -p \"One\" -p \"Two\" -n 16 --format npz",
+      "modeltracer export model.gguf -p \"One\" --what q,k,v --trace-layers 0-2,5",
     },
     sortOptions = false)
 final class ExportCommand implements Callable<Integer> {
@@ -62,6 +68,7 @@ final class ExportCommand implements Callable<Integer> {
   @Mixin private ModelArguments model;
   @Mixin private PromptArguments prompt;
 
+  @Heading(Heading.Topic.SAMPLING)
   @Option(
       names = {"-n", "--predict", "--n-predict"},
       paramLabel = "N",
@@ -90,20 +97,23 @@ final class ExportCommand implements Callable<Integer> {
 
   @Option(
       names = "--trace-layers",
-      paramLabel = "N",
+      paramLabel = "N-N,N,…",
       split = ",",
       hideParamSyntax = true,
-      description = "Layers to export (default: all).")
-  private List<Integer> layers = List.of();
+      converter = NumberRange.Converter.class,
+      description = "Layers to export, such as 0-2,5 (default: all).")
+  private List<NumberRange> layers = List.of();
 
   @Option(
       names = "--trace-heads",
-      paramLabel = "N",
+      paramLabel = "N-N,N,…",
       split = ",",
       hideParamSyntax = true,
-      description = "Heads whose attention is exported (default: all).")
-  private List<Integer> heads = List.of();
+      converter = NumberRange.Converter.class,
+      description = "Heads whose attention is exported, such as 0-2,5 (default: all).")
+  private List<NumberRange> heads = List.of();
 
+  @Heading(Heading.Topic.OUTPUT)
   @Option(
       names = "--out",
       paramLabel = "DIR",
@@ -111,6 +121,7 @@ final class ExportCommand implements Callable<Integer> {
       description = "Folder for the files (default: ${DEFAULT-VALUE}).")
   private Path out;
 
+  @Heading(Heading.Topic.OUTPUT)
   @Option(
       names = "--format",
       paramLabel = "FORMAT",
@@ -120,6 +131,7 @@ final class ExportCommand implements Callable<Integer> {
               + " (default: ${DEFAULT-VALUE}).")
   private ExportFolder.Format format = ExportFolder.Format.NPY;
 
+  @Heading(Heading.Topic.OUTPUT)
   @Option(names = "--json", description = "Print export.json, and nothing else.")
   private boolean json;
 
@@ -188,8 +200,8 @@ final class ExportCommand implements Callable<Integer> {
     return TracerConfig.builder()
         .activations(true)
         .attention(!Collections.disjoint(what, ROWS))
-        .layers(layers)
-        .heads(heads)
+        .layers(NumberRange.all(layers))
+        .heads(NumberRange.all(heads))
         .build();
   }
 
@@ -255,8 +267,8 @@ final class ExportCommand implements Callable<Integer> {
         text.name(),
         what,
         text.tokens().length,
-        layers,
-        heads);
+        NumberRange.all(layers),
+        NumberRange.all(heads));
   }
 
   private void write(

@@ -29,9 +29,14 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** Scores every head on the standard probe. */
+@Heading(Heading.Topic.ANALYSIS)
 @Command(
     name = "heads",
-    description = "Say what every attention head does, on repeated random tokens and on a text.",
+    description = "Say what every attention head does, on random tokens and on a text.",
+    footer = {
+      "modeltracer heads model.gguf",
+      "modeltracer heads model.gguf -f novel.txt --json",
+    },
     sortOptions = false)
 final class HeadsCommand implements Callable<Integer> {
   private static final String TEXT =
@@ -57,12 +62,14 @@ final class HeadsCommand implements Callable<Integer> {
       description = "Seed of the random tokens (default: ${DEFAULT-VALUE}).")
   private long seed;
 
+  @Heading(Heading.Topic.PROMPT)
   @Option(
       names = {"-f", "--file"},
       paramLabel = "TEXTFILE",
       description = "Text to look at beside the random tokens (default: one of our own).")
   private @Nullable Path file;
 
+  @Heading(Heading.Topic.OUTPUT)
   @Option(names = "--json", description = "Print JSON, and nothing else.")
   private boolean json;
 

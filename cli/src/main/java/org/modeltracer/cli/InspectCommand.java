@@ -1,9 +1,7 @@
 package org.modeltracer.cli;
 
-import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.FileReport;
 import org.modeltracer.cli.terminal.Terminal;
@@ -22,19 +20,21 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Says what is in a model file and what can be watched in the model. */
+@Heading(Heading.Topic.ANALYSIS)
 @Command(
     name = "inspect",
-    description = "Show a file's metadata and tensors, and the places found in its graph.",
+    description = "Show a file's metadata, its tensors, and the places found in its graph.",
+    footer = {
+      "modeltracer inspect model.gguf",
+      "modeltracer inspect model.gguf --weights",
+      "modeltracer inspect adapter.gguf --json",
+    },
     sortOptions = false)
 final class InspectCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
-
-  @Parameters(paramLabel = "FILE", arity = "0..1", description = "The GGUF file.")
-  private @Nullable Path file;
 
   @Mixin private ModelArguments model;
   @Mixin private ContextArguments context;
@@ -48,15 +48,13 @@ final class InspectCommand implements Callable<Integer> {
       description = "Scan all weights for NaN, Inf, absurd scales, zero rows and dead experts.")
   private boolean weights;
 
+  @Heading(Heading.Topic.OUTPUT)
   @Option(names = "--json", description = "Print JSON.")
   private boolean json;
 
   @Override
   public Integer call() {
     var terminal = Terminal.of(spec);
-    if (file != null) {
-      model.file = file;
-    }
     GgufFile gguf = GgufFile.read(model.file());
     boolean runs = gguf.kind() == GgufKind.MODEL;
     if (runs) {

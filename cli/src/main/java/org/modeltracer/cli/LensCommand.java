@@ -30,9 +30,14 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** Shows what a model would say after every layer. */
+@Heading(Heading.Topic.ANALYSIS)
 @Command(
     name = "lens",
     description = "Show what the model would say after every layer: the logit lens.",
+    footer = {
+      "modeltracer lens model.gguf -p \"The capital of France is\"",
+      "modeltracer lens model.gguf -p \"Once\" -n 3 --track Paris,London",
+    },
     sortOptions = false)
 final class LensCommand implements Callable<Integer> {
   private static final long STATES = 64L << 20;
@@ -43,6 +48,7 @@ final class LensCommand implements Callable<Integer> {
   @Mixin private PromptArguments prompt;
   @Mixin private ChatArguments chat;
 
+  @Heading(Heading.Topic.SAMPLING)
   @Option(
       names = {"-n", "--predict", "--n-predict"},
       paramLabel = "N",
@@ -74,9 +80,11 @@ final class LensCommand implements Callable<Integer> {
   @Mixin private ChoiceArguments choice;
   @Mixin private ContextArguments context;
 
+  @Heading(Heading.Topic.OUTPUT)
   @Option(names = "--out", paramLabel = "DIR", description = "Folder to write lens.json into.")
   private @Nullable Path out;
 
+  @Heading(Heading.Topic.OUTPUT)
   @Option(names = "--json", description = "Print JSON, and nothing else.")
   private boolean json;
 

@@ -3,10 +3,12 @@ package org.modeltracer.cli;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import org.modeltracer.cli.terminal.ExitCode;
+import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.process.SupervisedProgram;
 import org.modeltracer.session.RunDescription;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Help;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -37,9 +39,10 @@ import picocli.CommandLine.Spec;
     },
     synopsisSubcommandLabel = "COMMAND",
     footer = {
-      "",
-      "Exit codes: 0 pass, 1 findings, 2 wrong usage, 3 bad file, 4 nothing checked,",
-      "            5 runtime failed, 130 interrupted."
+      "modeltracer demo",
+      "modeltracer run model.gguf -p \"Once upon a time\"",
+      "modeltracer doctor model.gguf",
+      "modeltracer check model-Q4_K_M.gguf --reference model-f16.gguf"
     })
 public final class Main implements Runnable {
   @Spec private CommandSpec spec;
@@ -81,7 +84,10 @@ public final class Main implements Runnable {
 
   static CommandLine commandLine(PrintWriter out, PrintWriter err) {
     var failures = new Failures();
-    return new CommandLine(new Main())
+    var program = new CommandLine(new Main());
+    new HelpPage(Terminal.columns()).of(program);
+    return program
+        .setColorScheme(Help.defaultColorScheme(Terminal.ansi()))
         .setOut(out)
         .setErr(err)
         // A file named @x must not be read for more options.

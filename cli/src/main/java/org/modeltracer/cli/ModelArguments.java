@@ -1,9 +1,6 @@
 package org.modeltracer.cli;
 
 import java.nio.file.Path;
-import org.jspecify.annotations.Nullable;
-import org.modeltracer.cli.terminal.CliException;
-import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.ModelOptions;
@@ -11,13 +8,9 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Which model, and where it runs. */
+@Heading(Heading.Topic.ENGINE)
 final class ModelArguments {
-  @Option(
-      names = {"-m", "--model"},
-      paramLabel = "FILE",
-      description = "The GGUF file.")
-  @Nullable Path file;
-
+  @Mixin private ModelFile model;
   @Mixin private EngineArguments engine;
   @Mixin private AdapterArguments adapters;
 
@@ -37,10 +30,7 @@ final class ModelArguments {
   private boolean verbose;
 
   Path file() {
-    if (file == null) {
-      throw new CliException(ExitCode.USAGE, "no model; name a GGUF file with -m FILE");
-    }
-    return file;
+    return model.file();
   }
 
   LlamaRuntime runtime(Terminal terminal) {

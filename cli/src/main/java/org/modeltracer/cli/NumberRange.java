@@ -36,7 +36,8 @@ record NumberRange(int first, int last) {
           return new NumberRange(first, last);
         }
       }
-      throw new TypeConversionException("'%s' is no number or range such as 0-2".formatted(value));
+      throw new TypeConversionException(
+          "'%s' is neither a number nor a range such as 0-2".formatted(value));
     }
   }
 }

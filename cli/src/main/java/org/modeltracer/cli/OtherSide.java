@@ -9,6 +9,7 @@ import org.modeltracer.quant.Setup;
 import picocli.CommandLine.Option;
 
 /** In what the second side of a comparison is run differently from the first. */
+@Heading(Heading.Topic.COMPARISON)
 final class OtherSide {
   @Option(
       names = "--llama-lib-b",

@@ -34,11 +34,18 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** Measures how well a model predicts a text, and keeps or meets a reference's predictions. */
+@Heading(Heading.Topic.ANALYSIS)
 @Command(
     name = "perplexity",
     description = {
-      "Measure how well the model predicts a text, as llama-perplexity does, beside what a model",
-      "of the text's token counts and chance would give."
+      "Measure how well the model predicts a text.",
+      "As llama-perplexity does, beside what a model of the text's token counts and chance would"
+          + " give.",
+    },
+    footer = {
+      "modeltracer perplexity model.gguf -f wiki.test.raw -c 512",
+      "modeltracer perplexity model-f16.gguf -f text.txt --save-kl-base f16.kld",
+      "modeltracer perplexity model-Q4_K_M.gguf --kl-base f16.kld",
     },
     sortOptions = false)
 final class PerplexityCommand implements Callable<Integer> {
@@ -54,6 +61,7 @@ final class PerplexityCommand implements Callable<Integer> {
       description = "Windows of -c tokens to read at most (default: all of the text).")
   private int chunks;
 
+  @Heading(Heading.Topic.COMPARISON)
   @Option(
       names = {"--kl-base", "--kl-divergence-base"},
       paramLabel = "FILE",
@@ -62,12 +70,14 @@ final class PerplexityCommand implements Callable<Integer> {
               + " its text is read.")
   private @Nullable Path base;
 
+  @Heading(Heading.Topic.OUTPUT)
   @Option(
       names = {"--save-kl-base", "--save-all-logits"},
       paramLabel = "FILE",
       description = "Write the predictions, for --kl-base and llama-perplexity.")
   private @Nullable Path save;
 
+  @Heading(Heading.Topic.OUTPUT)
   @Option(names = "--json", description = "Print JSON, and nothing else.")
   private boolean json;
 

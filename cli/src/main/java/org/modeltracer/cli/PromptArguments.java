@@ -12,6 +12,7 @@ import org.modeltracer.llama.Vocabulary;
 import picocli.CommandLine.Option;
 
 /** What the model is given to read. */
+@Heading(Heading.Topic.PROMPT)
 final class PromptArguments {
   @Option(
       names = {"-p", "--prompt"},

@@ -20,12 +20,19 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** Runs a model on a prompt and says what was seen inside. */
+@Heading(Heading.Topic.OUTPUT)
 @Command(
     name = "run",
     description = {
       "Run a model on a prompt, trace it, and write summary.json.",
-      "With -p or -f given more than once, prompts run in turn in one session, and each reuses"
-          + " what the KV cache holds of it."
+      "With -p or -f given more than once, prompts run in turn in one session, and each reuses what"
+          + " the KV cache holds of it.",
+    },
+    footer = {
+      "modeltracer run model.gguf -p \"Once upon a time\" -n 64",
+      "modeltracer run model.gguf --chat -sys \"Be brief.\" -p \"Hello\"",
+      "modeltracer run model.gguf -f prompt.txt --temp 0 --trace lightweight",
+      "modeltracer run model.gguf --tokens 1,15043 --trace-layers 0-2 --json",
     },
     sortOptions = false)
 final class RunCommand implements Callable<Integer> {
@@ -37,6 +44,7 @@ final class RunCommand implements Callable<Integer> {
   @Mixin private PromptArguments prompt;
   @Mixin private ChatArguments chat;
 
+  @Heading(Heading.Topic.SAMPLING)
   @Option(
       names = {"-n", "--predict", "--n-predict"},
       paramLabel = "N",
@@ -58,6 +66,7 @@ final class RunCommand implements Callable<Integer> {
       description = "Folder for summary.json and anomalies.jsonl (default: ${DEFAULT-VALUE}).")
   private Path out;
 
+  @Heading(Heading.Topic.TRACING)
   @Option(
       names = "--on-anomaly",
       paramLabel = "WHAT",

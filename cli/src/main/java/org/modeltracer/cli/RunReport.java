@@ -210,13 +210,15 @@ final class RunReport {
         .sorted(AnomalyPrinter.WORST_FIRST)
         .limit(SHOWN)
         .forEach(
-            a ->
-                terminal.println(
-                    "  "
-                        + AnomalyPrinter.line(a, terminal)
-                        + (a.repeats() > 0 ? " (" + a.repeats() + " times more)" : "")));
+            a -> terminal.println("  " + AnomalyPrinter.line(a, terminal) + again(a.repeats())));
     if (anomalies.size() > SHOWN) {
       terminal.println("  … and " + (anomalies.size() - SHOWN) + " more in anomalies.jsonl");
     }
+  }
+
+  private static String again(long repeats) {
+    return repeats == 0
+        ? ""
+        : repeats == 1 ? " (once more)" : " (%,d times more)".formatted(repeats);
   }
 }

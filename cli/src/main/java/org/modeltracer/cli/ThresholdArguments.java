@@ -13,6 +13,7 @@ import tools.jackson.core.type.TypeReference;
 import tools.jackson.dataformat.yaml.YAMLMapper;
 
 /** Limits of the anomaly rules. */
+@Heading(Heading.Topic.TRACING)
 final class ThresholdArguments {
   @Option(
       names = "--thresholds",

@@ -17,6 +17,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** What is traced. */
+@Heading(Heading.Topic.TRACING)
 final class TraceArguments {
   /** What is traced of the whole model. */
   private enum Mode {

@@ -97,8 +97,7 @@ class HostileNamesTest {
     assertThat(Files.readString(Path.of(".pre-commit-hooks.yaml"))).contains("args: [--]");
     assertThat(Files.readString(Path.of("docs/examples/pre-commit-config.yaml")))
         .containsPattern("args: \\[.*, --]");
-    assertThat(Files.readString(Path.of("docs/examples/github-action.yml")))
-        .contains("-- \"${models[@]}\"");
+    assertThat(Files.readString(Path.of("action.yml"))).contains("-- \"$MODELS\"");
     var several = Pattern.compile("modeltracer check [^-\\n]*\\.gguf.*\\.gguf");
     for (Path page : List.of(Path.of("README.md"), Path.of("docs/gate.md"))) {
       assertThat(Files.readString(page)).doesNotContainPattern(several);

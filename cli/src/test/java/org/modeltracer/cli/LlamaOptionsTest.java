@@ -205,9 +205,9 @@ class LlamaOptionsTest {
           --frequency-penalty Infinity | --frequency-penalty takes a number
           --grammar a --grammar-file b | give one grammar
           --grammar-file nowhere | no such file: nowhere
-          --trace-layers 2-1 | '2-1' is no number or range such as 0-2
+          --trace-layers 2-1 | '2-1' is neither a number nor a range such as 0-2
           --trace-layers 0-9 | the model has no layer 9; it has 0 to 3
-          --trace-layers x | 'x' is no number or range
+          --trace-layers x | 'x' is neither a number nor a range
           --trace-heads 0-99999 | the model has no head 99999
           --lora-scaled a.gguf | --lora-scaled takes FILE:SCALE
           --lora-scaled a.gguf:x | --lora-scaled takes FILE:SCALE

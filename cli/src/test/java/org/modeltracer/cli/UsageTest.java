@@ -21,7 +21,7 @@ class UsageTest {
       delimiter = '|',
       textBlock =
           """
-          run -p x | no model; name a GGUF file with -m FILE
+          run -p x | no model; name a GGUF file, as FILE or -m FILE
           run -m MODEL | no prompt; give one with -p TEXT, -f FILE or --tokens 1,2,3
           run -m MODEL -p x --tokens 1 | give one prompt: -p, -f or --tokens
           run -m MODEL -f LATIN1 | latin1: not UTF-8 text
@@ -65,6 +65,21 @@ class UsageTest {
           bench -m MODEL --rounds 0 | --rounds must be at least 1, not 0
           bench -m MODEL --prompt-tokens 250 | do not fit a context of 256
           bench | no model
+          run MODEL -p hello world | one model at a time, not 'MODEL' and 'world'; a text of several words needs quotes
+          lens -m MODEL other.gguf -p x | one model at a time, not 'MODEL' and 'other.gguf'
+          attention MODEL other.gguf -p x | one model at a time
+          heads -m MODEL -m other.gguf | one model at a time
+          export other.gguf MODEL -p x | one model at a time
+          perplexity MODEL other.gguf | one model at a time
+          inspect MODEL other.gguf | one model at a time
+          doctor -m MODEL other.gguf | one model at a time
+          bench -m other.gguf MODEL | one model at a time
+          diff | no model
+          diff MODEL | nothing to compare with
+          diff MODEL MODEL other.gguf | two models are compared; 'other.gguf' is one more
+          diff -m MODEL --reference MODEL other.gguf | two models are compared
+          export -m MODEL -p x --trace-layers 2-1 | '2-1' is neither a number nor a range such as 0-2
+          export -m MODEL -p x --trace-layers 2-4 | --trace-layers: there is no layer 4 among [0, 1, 2, 3]
           inspect | no model
           dance | 'dance'
           """)
@@ -83,14 +98,18 @@ class UsageTest {
     }
     Path out = folder.resolve("out");
     Cli cli =
-        line.contains("--out") || line.contains("bench") || line.length() < 10
+        line.contains("--out") || !line.matches("(run|export|lens|attention) .*")
             ? Cli.run((Object[]) args)
             : Cli.run(with(args, "--out", out));
     assertThat(cli.code()).as(cli.err()).isEqualTo(2);
     assertOneLine(cli);
     assertThat(out).doesNotExist();
     assertThat(cli.message())
-        .contains(message.replace("LONG", text.toString()).replace("NOWHERE", nowhere.toString()));
+        .contains(
+            message
+                .replace("MODEL", Cli.MODEL)
+                .replace("LONG", text.toString())
+                .replace("NOWHERE", nowhere.toString()));
   }
 
   private static Object[] with(String[] args, Object... more) {

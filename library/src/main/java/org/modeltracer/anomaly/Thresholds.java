@@ -113,7 +113,7 @@ public record Thresholds(
           Object standard = limits.get(name);
           if (standard == null) {
             throw new IllegalArgumentException(
-                "thresholds: '" + name + "' is no limit; known: " + limits.keySet());
+                "thresholds: '" + name + "' is not a limit; known: " + limits.keySet());
           }
           limits.put(name, checked(name, value, standard instanceof Integer));
         });

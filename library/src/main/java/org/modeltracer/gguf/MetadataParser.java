@@ -79,7 +79,7 @@ final class MetadataParser {
       case UINT32 -> new Value.Int(type, Integer.toUnsignedLong(in.i32()));
       case INT32 -> new Value.Int(type, in.i32());
       case UINT64, INT64 -> new Value.Int(type, in.i64());
-      case ARRAY -> throw new IllegalArgumentException("an array is no scalar");
+      case ARRAY -> throw new IllegalArgumentException("an array is not a scalar");
     };
   }
 

@@ -148,7 +148,7 @@ final class SplitModel {
     if (count.isEmpty()) {
       throw GgufException.of(
           null,
-          "%s is no shard of this model, it has no %s: get it again",
+          "%s is not a shard of this model, it has no %s: get it again",
           part.shards().getFirst().name(),
           COUNT);
     }

@@ -151,7 +151,7 @@ public final class StoredLogits implements AutoCloseable {
         MAGIC.length + Integer.BYTES * (3 + (long) windows * window) + rows * rowBytes(vocabulary);
     if (Files.isRegularFile(file) && Files.size(file) != whole) {
       throw unsound(
-          "it has %,d bytes where its header makes %,d: it was cut, or is no file of logits"
+          "it has %,d bytes where its header makes %,d: it was cut, or is not a file of logits"
               .formatted(Files.size(file), whole));
     }
   }

@@ -41,7 +41,7 @@ public enum CacheType {
                 new IllegalArgumentException(
                     "'"
                         + id
-                        + "' is no cache type; one of "
+                        + "' is not a cache type; choose one of "
                         + Arrays.stream(values())
                             .map(CacheType::id)
                             .collect(Collectors.joining(", "))));

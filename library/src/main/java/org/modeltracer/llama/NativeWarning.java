@@ -37,8 +37,8 @@ public record NativeWarning(String text, String meaning, int more, boolean harml
             + " programs may cut it into pieces");
     words.put(
         "bad special token.*",
-        "the file's id is no token: llama.cpp goes on with a token of its own choice, which may be"
-            + " ordinary text");
+        "the file's id is not a token: llama.cpp goes on with a token of its own choice, which may"
+            + " be ordinary text");
     words.put(
         "default special token.*",
         "neither the file nor llama.cpp's usual choice names a token of this vocabulary: the model"

@@ -49,7 +49,10 @@ public final class GgufVocabulary {
       if (text.length() > LONGEST_TOKEN) {
         throw new UnsupportedTokenizer(
             String.format(
-                Locale.ROOT, "token %d has %,d characters, which is no token", id, text.length()));
+                Locale.ROOT,
+                "token %d has %,d characters, which is not a token",
+                id,
+                text.length()));
       }
       texts[id] = text.isEmpty() ? "[EMPTY_" + id + "]" : text;
     }

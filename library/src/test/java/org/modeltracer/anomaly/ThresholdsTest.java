@@ -21,7 +21,7 @@ class ThresholdsTest {
   void refusesUnknownNamesInOneLine() {
     assertThatThrownBy(() -> Thresholds.from(Map.of("explosion", 5)))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageStartingWith("thresholds: 'explosion' is no limit; known: [explosion_abs,")
+        .hasMessageStartingWith("thresholds: 'explosion' is not a limit; known: [explosion_abs,")
         .hasMessageNotContaining("\n");
   }
 

@@ -155,7 +155,7 @@ class SplitModelTest {
       refused(named, "m-00002-of-00003.gguf is a shard of another model", "split.tensors.count");
     }
     Files.copy(OTHER, shards.get(1), StandardCopyOption.REPLACE_EXISTING);
-    refused(shards.getFirst(), "m-00002-of-00003.gguf is no shard of this model");
+    refused(shards.getFirst(), "m-00002-of-00003.gguf is not a shard of this model");
   }
 
   @Test

@@ -171,7 +171,8 @@ class ContextOptionsTest {
     assertThat(CacheType.of("Q8_0")).isEqualTo(CacheType.Q8_0);
     assertThatThrownBy(() -> CacheType.of("q3_0"))
         .hasMessage(
-            "'q3_0' is no cache type; one of f32, f16, bf16, q8_0, q4_0, q4_1, iq4_nl, q5_0, q5_1");
+            "'q3_0' is not a cache type; choose one of f32, f16, bf16, q8_0, q4_0, q4_1, iq4_nl,"
+                + " q5_0, q5_1");
   }
 
   @ParameterizedTest

@@ -30,11 +30,10 @@ public final class CheckTable {
     for (CheckResult result : report.result().results()) {
       if (!notAsked.contains(result)) {
         terminal.println(
-            "  %s %-20s  %s"
+            "  %s %-20s  "
                 .formatted(
-                    terminal.styled(colour(result.verdict()), mark(result.verdict())),
-                    result.id(),
-                    result.message()));
+                    terminal.styled(colour(result.verdict()), mark(result.verdict())), result.id()),
+            result.message());
         evidence(result);
       }
     }
@@ -60,13 +59,13 @@ public final class CheckTable {
   private void rootCause(Fault fault) {
     int n = fault.consequences().size();
     terminal.println(
-        terminal.styled("@|bold,red root cause|@  ")
-            + "%s (%d finding%s, in %s)"
-                .formatted(
-                    fault.evidence().message(),
-                    n,
-                    n == 1 ? "" : "s",
-                    String.join(", ", fault.checks())));
+        terminal.styled("@|bold,red root cause|@  "),
+        "%s (%d finding%s, in %s)"
+            .formatted(
+                fault.evidence().message(),
+                n,
+                n == 1 ? "" : "s",
+                String.join(", ", fault.checks())));
   }
 
   private void verdict(GateReport report) {
@@ -98,8 +97,8 @@ public final class CheckTable {
             .toList();
     for (Evidence evidence : more.subList(0, Math.min(MOST_EVIDENCE, more.size()))) {
       terminal.println(
-          "      %-8s %s: %s"
-              .formatted(evidence.severity().id(), evidence.rule(), evidence.message()));
+          "      %-8s ".formatted(evidence.severity().id()),
+          "%s: %s".formatted(evidence.rule(), evidence.message()));
     }
     if (more.size() > MOST_EVIDENCE) {
       terminal.println("      and %d more".formatted(more.size() - MOST_EVIDENCE));

@@ -64,7 +64,7 @@ public record DoctorReport(Consultation consultation) {
     }
     List<String> noticed = consultation.noticed();
     if (!noticed.isEmpty()) {
-      terminal.println(terminal.styled("bold", "Noticed, and no fault by itself"));
+      terminal.println(terminal.styled("bold", "Noticed, but not a fault in itself"));
       noticed.stream().limit(NOTICED).forEach(line -> terminal.println("  " + line));
       if (noticed.size() > NOTICED) {
         terminal.println("  and %d more".formatted(noticed.size() - NOTICED));
@@ -72,11 +72,11 @@ public record DoctorReport(Consultation consultation) {
       terminal.println("");
     }
     terminal.println(
-        terminal.styled("bold", "Looked at  ")
-            + String.join(", ", looked(Verdict.PASS, Verdict.FAIL)));
+        terminal.styled("bold", "Looked at  "),
+        String.join(", ", looked(Verdict.PASS, Verdict.FAIL)));
     for (CheckResult check : consultation.result().results()) {
       if (check.verdict() == Verdict.ERROR) {
-        terminal.println("Not done    %s: %s".formatted(check.id(), check.message()));
+        terminal.println("Not done   ", "%s: %s".formatted(check.id(), check.message()));
       }
     }
     consultation
@@ -92,12 +92,11 @@ public record DoctorReport(Consultation consultation) {
     suspect.evidence().forEach(line -> terminal.println("  " + line));
     terminal.println(
         terminal.styled("faint", index == 0 ? "  What to try" : "  If that is not it, try"));
-    suspect.illness().advice().forEach(line -> terminal.println("  • " + line));
+    suspect.illness().advice().forEach(line -> terminal.println("  • ", line));
     terminal.println("");
     if (index == 0 && all > 1) {
       terminal.println(
-          terminal.styled(
-              "faint", "Also found; it may follow from the above, so mend that first:"));
+          terminal.styled("faint", "Also found; it may follow from the above, so fix that first:"));
       terminal.println("");
     }
   }

@@ -2,6 +2,7 @@ package org.modeltracer.cli.terminal;
 
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.modeltracer.gate.output.Annotations;
 import org.modeltracer.model.VisibleText;
@@ -19,6 +20,11 @@ import picocli.CommandLine.Model.UsageMessageSpec;
 public final class Terminal {
   private static final int BAR = 30;
   private static final int USUAL_WIDTH = 120;
+  private static final int FEW_COLUMNS = 80;
+  private static final int LEAST_COLUMNS = 40;
+
+  /** Columns that the rest of a line too long is indented by. */
+  private static final int HANG = 4;
 
   private static final String ESCAPE = "\u001b";
   private static final String MARK =
@@ -29,22 +35,57 @@ public final class Terminal {
   private final PrintWriter err;
   private final boolean interactive;
   private final Ansi ansi;
+  private final Map<String, String> environment;
+  private int width;
   private boolean barShown;
   private boolean midLine;
 
   @SuppressWarnings("SystemConsoleNull") // Java 25 returns null again where there is no terminal
-  private Terminal(PrintWriter out, PrintWriter err) {
+  private static boolean attached() {
+    return System.console() != null && System.console().isTerminal();
+  }
+
+  Terminal(PrintWriter out, PrintWriter err, boolean interactive, Map<String, String> environment) {
     this.out = out;
     this.err = err;
-    interactive = System.console() != null && System.console().isTerminal();
+    this.interactive = interactive;
+    this.environment = environment;
+    ansi = ansi(interactive, environment);
+  }
+
+  /** Whether people's lines are coloured: on a terminal that can, unless they ask for none. */
+  public static Ansi ansi() {
+    return ansi(attached(), System.getenv());
+  }
+
+  static Ansi ansi(boolean interactive, Map<String, String> environment) {
     boolean colours =
-        interactive && System.getenv("NO_COLOR") == null && !"dumb".equals(System.getenv("TERM"));
-    ansi = colours ? Ansi.ON : Ansi.OFF;
+        interactive
+            && environment.getOrDefault("NO_COLOR", "").isEmpty()
+            && !"dumb".equals(environment.get("TERM"));
+    return colours ? Ansi.ON : Ansi.OFF;
+  }
+
+  /** Columns for text that is read by people wherever it goes: COLUMNS, the terminal's, or 80. */
+  public static int columns() {
+    return columns(attached(), System.getenv(), FEW_COLUMNS);
+  }
+
+  private static int columns(boolean interactive, Map<String, String> environment, int usual) {
+    String given = environment.getOrDefault("COLUMNS", "");
+    if (given.matches("[1-9][0-9]{0,4}")) {
+      return Math.max(LEAST_COLUMNS, Integer.parseInt(given));
+    }
+    return interactive ? new UsageMessageSpec().autoWidth(true).width() : usual;
   }
 
   /** The terminal that a command writes to. */
   public static Terminal of(CommandSpec command) {
-    return new Terminal(command.commandLine().getOut(), command.commandLine().getErr());
+    return new Terminal(
+        command.commandLine().getOut(),
+        command.commandLine().getErr(),
+        attached(),
+        System.getenv());
   }
 
   /** Text with picocli's markup, such as {@code @|bold …|@}, rendered or removed. */
@@ -63,7 +104,13 @@ public final class Terminal {
 
   /** Columns of a line. */
   int width() {
-    return interactive ? new UsageMessageSpec().autoWidth(true).width() : USUAL_WIDTH;
+    if (!interactive) {
+      return USUAL_WIDTH;
+    }
+    if (width == 0) {
+      width = columns(true, environment, USUAL_WIDTH);
+    }
+    return width;
   }
 
   /** Text of any number of lines, or a piece of it. */
@@ -73,9 +120,23 @@ public final class Terminal {
     midLine = text.isEmpty() ? midLine : !text.endsWith("\n");
   }
 
-  /** One line, whatever the text holds. */
+  /** One line, whatever the text holds; on a terminal, as many as its words need. */
   public synchronized void println(String line) {
-    print(VisibleText.line(line) + "\n");
+    int indent = line.length() - line.stripLeading().length();
+    println(line, indent + HANG);
+  }
+
+  /** A line whose text, where a terminal is too narrow for it, goes on below its beginning. */
+  public synchronized void println(String head, String text) {
+    println(head + text, WordWrap.columns(head));
+  }
+
+  private void println(String line, int hang) {
+    print(fitted(VisibleText.line(line), hang) + "\n");
+  }
+
+  private String fitted(String line, int hang) {
+    return interactive ? String.join("\n", WordWrap.lines(line, width(), hang)) : line;
   }
 
   /** Lines of {@link Annotations}, which are commands to CI and hold nothing unguarded. */
@@ -92,7 +153,7 @@ public final class Terminal {
       err.println();
       midLine = false;
     }
-    err.println(VisibleText.line(line).replace(MARK, ESCAPE));
+    err.println(fitted(VisibleText.line(line), HANG).replace(MARK, ESCAPE));
     err.flush();
   }
 

@@ -83,7 +83,7 @@ final class SpecialTokenIds {
           "special_token",
           CRITICAL,
           key,
-          "outside of the vocabulary of %d tokens".formatted(vocabulary.size()));
+          "outside the vocabulary of %d tokens".formatted(vocabulary.size()));
     } else if (name.equals("bos") || name.equals("eos")) {
       int token = (int) id.getAsLong();
       if (ordinary(vocabulary, token)) {
@@ -106,7 +106,7 @@ final class SpecialTokenIds {
           WARNING,
           eos,
           eos
-              + (missing ? " is missing" : " is -1, which is no token")
+              + (missing ? " is missing" : " is -1, which is not a token")
               + ": llama.cpp takes token 11 for the end of a text");
     }
     boolean wantsBos = vocabulary.addBos().orElse(false);

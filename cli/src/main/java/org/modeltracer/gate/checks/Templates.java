@@ -84,7 +84,7 @@ final class Templates {
           "chat_template",
           WARNING,
           key,
-          "%s has %,d bytes, which is no template".formatted(key, template.bytes()));
+          "%s has %,d bytes, which is not a template".formatted(key, template.bytes()));
     } else {
       try {
         ChatTemplate parsed = ChatTemplate.parse(text);

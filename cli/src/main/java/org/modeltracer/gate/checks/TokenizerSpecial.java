@@ -85,7 +85,7 @@ final class TokenizerSpecial extends Check {
               Evidence.of(
                   "mark_type",
                   Severity.WARNING,
-                  "%s is no special token (type 1, normal): llama.cpp reads it as %d tokens"
+                  "%s is not a special token (type 1, normal): llama.cpp reads it as %d tokens"
                       .formatted(text, pieces)));
         }
       }

@@ -109,7 +109,7 @@ final class TokenizerTemplate extends Check {
             Evidence.of(
                 "mark_missing",
                 words || marks.aside().contains(mark) ? Severity.INFO : Severity.WARNING,
-                "%s of the chat template is no token of the vocabulary: it is read as %d tokens"
+                "%s of the chat template is not a token of the vocabulary: it is read as %d tokens"
                     .formatted(mark, pieces)));
       }
     }

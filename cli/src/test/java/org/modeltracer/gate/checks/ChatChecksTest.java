@@ -97,12 +97,12 @@ class ChatChecksTest {
     fails(
         "tokenizer.template",
         foreign,
-        "<|start_of_turn|> of the chat template is no token of the vocabulary");
+        "<|start_of_turn|> of the chat template is not a token of the vocabulary");
     fails("tokenizer.template", foreign, "<|end_of_turn|>, at which llama.cpp does not stop");
     fails(
         "tokenizer.template",
         ChatModel.sound().template(ChatModel.CHATML.replace("<|im_end|>", "</s>")),
-        "</s> of the chat template is no token");
+        "</s> of the chat template is not a token");
   }
 
   /** Models that were taught their marks as words end turns with EOS, and have no other marks. */
@@ -126,7 +126,7 @@ class ChatChecksTest {
             "<\\|im_start\\|> of the chat template is not a special token \\(type 1, normal\\): it"
                 + " is read as \\d+ tokens");
     assertThat(result.evidence().getFirst().severity()).isEqualTo(Severity.CRITICAL);
-    fails("tokenizer.special", typed, "<|im_start|> is no special token (type 1, normal)");
+    fails("tokenizer.special", typed, "<|im_start|> is not a special token (type 1, normal)");
   }
 
   @Test
@@ -156,7 +156,7 @@ class ChatChecksTest {
     fails(
         "file.metadata",
         ChatModel.sound().number("eos_token_id", id),
-        id == -1 ? "is -1, which is no token" : "eos_token_id");
+        id == -1 ? "is -1, which is not a token" : "eos_token_id");
   }
 
   @Test

@@ -81,7 +81,7 @@ class FileChecksTest {
 
   @ParameterizedTest
   @CsvSource({
-    "tokenizer.ggml.eos_token_id, 384, outside of the vocabulary of 384 tokens",
+    "tokenizer.ggml.eos_token_id, 384, outside the vocabulary of 384 tokens",
     "tokenizer.ggml.bos_token_id, 300, a token of ordinary text",
     "llama.context_length, 7, a context that no model has",
     "llama.attention.head_count_kv, 3, 4 heads are not divisible by",

@@ -152,7 +152,7 @@ class PolicyFileTest {
           limits: {file.data.rows: 1}     | unknown limit 'file.data.rows'; known:
           limits: {file.data.zero_rows: x}| limits.file.data.zero_rows must be a number
           limits: {file.data.zero_rows: -1}| limits.file.data.zero_rows must be a number
-          thresholds: {bits: 1}           | 'bits' is no limit
+          thresholds: {bits: 1}           | 'bits' is not a limit
           checks: 3                       | checks must be an object
           name: [a]                       | name must be a text
           - a list                        | a policy is an object

@@ -30,7 +30,7 @@ class GateHealthyTest {
     try (var files = Files.list(Path.of("models"))) {
       return Sample.of(
           files.filter(f -> f.getFileName().toString().matches("tiny.*\\.gguf")).sorted().toList(),
-          2);
+          1);
     }
   }
 

@@ -4,9 +4,12 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import org.modeltracer.cli.terminal.CliException;
@@ -31,6 +34,15 @@ import picocli.CommandLine.Spec;
     sortOptions = false)
 final class DemoCommand implements Callable<Integer> {
   private static final String MODEL = "tinyllama-mha-f32.gguf";
+
+  /** As of all temporary folders: nobody else looks in. */
+  private static final FileAttribute<?>[] OWN =
+      FileSystems.getDefault().supportedFileAttributeViews().contains("posix")
+          ? new FileAttribute<?>[] {
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"))
+          }
+          : new FileAttribute<?>[0];
+
   private static final String WEIGHT = "blk.2.ffn_down.weight";
   private static final String COPY = "poisoned.gguf";
   private static final int ROW = 37;
@@ -59,7 +71,7 @@ final class DemoCommand implements Callable<Integer> {
     // Before there is anything to remove: nothing then can come between.
     var goingDown = new Thread(() -> remove(folder), "remove the demo's copy");
     Runtime.getRuntime().addShutdownHook(goingDown);
-    Files.createDirectory(folder);
+    Files.createDirectory(folder, OWN);
     try {
       Path copy = folder.resolve(COPY);
       poison(model, copy);

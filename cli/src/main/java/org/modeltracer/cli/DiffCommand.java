@@ -168,7 +168,7 @@ final class DiffCommand implements Callable<Integer> {
               .withEveryNode(!places)
               .withLocal(!noLocal)
               .withTolerance(tolerance);
-      var run = new DiffRun(LoadChecks.read(quant), file, comparison.versions(), one, two);
+      var run = DiffRun.of(LoadChecks.read(quant), file, comparison.versions(), one, two);
       QuantizationReport report =
           comparison.run(
               tokens,

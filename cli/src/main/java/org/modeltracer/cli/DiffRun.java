@@ -26,30 +26,41 @@ import org.modeltracer.trace.TracerConfig;
  *
  * @param model the model's file
  * @param reference the reference's file
+ * @param differences in what the files differ before anything is computed, worth a word or worse
  * @param versions llama.cpp releases of the reference and of the model
  * @param one how the reference was run
  * @param two how the model was run
  */
-record DiffRun(GgufFile model, GgufFile reference, List<String> versions, Setup one, Setup two) {
+record DiffRun(
+    GgufFile model,
+    GgufFile reference,
+    List<Evidence> differences,
+    List<String> versions,
+    Setup one,
+    Setup two) {
+
+  /** What two models that are compared are, and in what their files differ. */
+  static DiffRun of(
+      GgufFile model, GgufFile reference, List<String> versions, Setup one, Setup two) {
+    List<Evidence> differences =
+        model.path().equals(reference.path())
+            ? List.of()
+            : FileDifferences.of(model, reference).stream()
+                .filter(difference -> difference.severity() != Severity.INFO)
+                .toList();
+    return new DiffRun(model, reference, differences, versions, one, two);
+  }
+
   /** Whether one model was compared with itself. */
   boolean sameModel() {
     return model.path().equals(reference.path());
-  }
-
-  /** In what the two files differ before anything is computed, worth a word or worse. */
-  List<Evidence> differences() {
-    return sameModel()
-        ? List.of()
-        : FileDifferences.of(model, reference).stream()
-            .filter(difference -> difference.severity() != Severity.INFO)
-            .toList();
   }
 
   Map<String, @Nullable Object> toJson(QuantizationReport report) {
     Map<String, @Nullable Object> all = JsonHead.of(model).fields();
     all.put("model", side(model, versions.getLast(), two));
     all.put("reference", side(reference, versions.getFirst(), one));
-    all.put("file_differences", differences().stream().map(Evidence::message).toList());
+    all.put("file_differences", differences.stream().map(Evidence::message).toList());
     all.putAll(report.toJson());
     return all;
   }

@@ -1,12 +1,11 @@
 package org.modeltracer.cli;
 
-import com.sun.management.OperatingSystemMXBean;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.modeltracer.gate.policy.MachineMemory;
 import org.modeltracer.gguf.GgmlType;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
@@ -122,10 +121,7 @@ record MemoryNeed(long weights, long cache, ContextOptions context) {
 
     /** This one; where nothing is known, more than anything takes. */
     static Machine here() {
-      long all =
-          ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
-              ? system.getTotalMemorySize()
-              : Long.MAX_VALUE;
+      long all = MachineMemory.bytes().orElse(Long.MAX_VALUE);
       return new Machine(all, Math.min(all, freed()));
     }
 

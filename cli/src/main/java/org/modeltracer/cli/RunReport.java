@@ -1,5 +1,10 @@
 package org.modeltracer.cli;
 
+import static java.util.Objects.requireNonNull;
+import static java.util.Objects.requireNonNullElse;
+import static java.util.stream.Collectors.groupingBy;
+import static java.util.stream.Collectors.toList;
+
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -89,27 +94,29 @@ final class RunReport {
 
   /** What a reader looks for comes first: each cause once, with the number of its consequences. */
   private void rootCauses(List<Anomaly> anomalies) {
-    Map<String, String> causes = new LinkedHashMap<>();
-    Map<String, Long> times = new LinkedHashMap<>();
-    for (Anomaly anomaly : anomalies) {
-      RootCause cause = anomaly.rootCause();
-      if (cause != null) {
-        // One weight is one cause, whichever operation meets it first.
-        String key = cause.weight() == null ? cause.message() : cause.weight();
-        causes.putIfAbsent(key, cause.message());
-        times.merge(key, anomaly.times(), Long::sum);
-      }
+    Map<String, List<Anomaly>> causes =
+        anomalies.stream()
+            .filter(anomaly -> anomaly.rootCause() != null)
+            .collect(groupingBy(RunReport::cause, LinkedHashMap::new, toList()));
+    for (List<Anomaly> all : causes.values()) {
+      long times = all.stream().mapToLong(Anomaly::times).sum();
+      terminal.println(
+          terminal.styled("@|bold,red root cause|@  ")
+              + "%s (%,d anomal%s)"
+                  .formatted(
+                      requireNonNull(all.getFirst().rootCause()).message(),
+                      times,
+                      times == 1 ? "y" : "ies"));
     }
-    causes.forEach(
-        (key, message) -> {
-          long n = times.getOrDefault(key, 0L);
-          terminal.println(
-              terminal.styled("@|bold,red root cause|@  ")
-                  + "%s (%,d anomal%s)".formatted(message, n, n == 1 ? "y" : "ies"));
-        });
     if (!causes.isEmpty()) {
       terminal.println("");
     }
+  }
+
+  /** One weight is one cause, whichever operation meets it first. */
+  private static String cause(Anomaly anomaly) {
+    RootCause cause = requireNonNull(anomaly.rootCause());
+    return requireNonNullElse(cause.weight(), cause.message());
   }
 
   private void lens(List<Integer> decided) {

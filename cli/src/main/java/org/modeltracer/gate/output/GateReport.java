@@ -17,14 +17,21 @@ import org.modeltracer.gate.policy.Policy;
 /**
  * What the gate says of a file, and what else is needed to write it down.
  *
+ * @param head what names the file
  * @param result what the gate says
  * @param seconds how long each check took that ran
  * @param hashes of the file, as far as there was time
  */
-public record GateReport(GateResult result, Map<String, Double> seconds, FileHashes hashes) {
+public record GateReport(
+    JsonHead head, GateResult result, Map<String, Double> seconds, FileHashes hashes) {
   /** Copies the times. */
   public GateReport {
     seconds = Map.copyOf(seconds);
+  }
+
+  /** A report that reads the file's header, where it can, for its head. */
+  public GateReport(GateResult result, Map<String, Double> seconds, FileHashes hashes) {
+    this(JsonHead.of(result.request().file()), result, seconds, hashes);
   }
 
   /** What is wrong with the file, each cause once. */
@@ -34,7 +41,7 @@ public record GateReport(GateResult result, Map<String, Double> seconds, FileHas
 
   /** The short form, as {@code check --json} prints it; its schema is check.schema.json. */
   public Map<String, @Nullable Object> json() {
-    Map<String, @Nullable Object> json = JsonHead.of(file()).fields();
+    Map<String, @Nullable Object> json = head.fields();
     Path reference = result.request().reference();
     json.put("verdict", result.verdict());
     json.put("file", file().toString());

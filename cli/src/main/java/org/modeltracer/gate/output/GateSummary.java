@@ -36,7 +36,7 @@ final class GateSummary {
 
   private static Map<String, @Nullable Object> model(
       GateReport report, Map<String, @Nullable Object> known) {
-    Map<String, @Nullable Object> model = JsonHead.model(report.file());
+    Map<String, @Nullable Object> model = new LinkedHashMap<>(report.head().model());
     model.put("sha256", null);
     model.putAll(known);
     Map<String, String> files = report.hashes().files();

@@ -48,7 +48,7 @@ public record JsonHead(
   }
 
   /** The same of a file that may not be readable, of which only the name is known then. */
-  static Map<String, @Nullable Object> model(Path file) {
+  private static Map<String, @Nullable Object> model(Path file) {
     try {
       return model(GgufFile.read(file));
     } catch (GgufException unreadable) {

@@ -60,7 +60,7 @@ public record Overview(List<GateReport> reports) {
   private static Map<String, @Nullable Object> file(GateReport report, @Nullable String summary) {
     Map<String, @Nullable Object> file = new LinkedHashMap<>();
     file.put("file", report.file().toString());
-    file.put("model", JsonHead.model(report.file()));
+    file.put("model", report.head().model());
     file.put("verdict", report.result().verdict());
     file.put("faults", report.faults().stream().map(Fault::sentence).toList());
     file.put("summary", summary == null ? null : summary + "/summary.json");

@@ -2,18 +2,24 @@ package org.modeltracer.gate.policy;
 
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
+import java.util.OptionalLong;
 
-/** The memory that a policy allows which leaves it to the machine. */
-final class MachineMemory {
+/** The memory of the machine, or of the container. */
+public final class MachineMemory {
   private static final int PERCENT = 80;
   private static final long MEGABYTE = 1 << 20;
 
   private MachineMemory() {}
 
-  /** Four fifths of the machine's memory, or of the container's, in bytes; 0 when unknown. */
-  static long allowed() {
+  /** All of it, in bytes; empty when unknown. */
+  public static OptionalLong bytes() {
     return ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
-        ? system.getTotalMemorySize() / 100 * PERCENT / MEGABYTE * MEGABYTE
-        : 0;
+        ? OptionalLong.of(system.getTotalMemorySize())
+        : OptionalLong.empty();
+  }
+
+  /** What a policy allows that leaves it to the machine: four fifths; 0 when unknown. */
+  static long allowed() {
+    return bytes().orElse(0) / 100 * PERCENT / MEGABYTE * MEGABYTE;
   }
 }

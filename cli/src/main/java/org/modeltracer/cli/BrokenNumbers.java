@@ -2,6 +2,7 @@ package org.modeltracer.cli;
 
 import java.util.EnumSet;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.anomaly.AnomalyKind;
 import org.modeltracer.anomaly.Severity;
@@ -19,6 +20,7 @@ final class BrokenNumbers implements AutoCloseable {
 
   private final ModelTracer tracer;
   private final Diagnosis diagnosis;
+  private @Nullable Anomaly first;
 
   private BrokenNumbers(ModelTracer tracer, Diagnosis diagnosis) {
     this.tracer = tracer;
@@ -32,16 +34,28 @@ final class BrokenNumbers implements AutoCloseable {
     return new BrokenNumbers(tracer, Diagnosis.attach(session, tracer, file));
   }
 
+  /** Has the tracer forget what it saw, but for where the numbers broke. */
+  void forget() {
+    first = first();
+    tracer.clear();
+  }
+
+  private @Nullable Anomaly first() {
+    return first != null
+        ? first
+        : tracer.anomalies().stream()
+            .filter(a -> a.severity() == Severity.CRITICAL && BROKEN.contains(a.kind()))
+            .findFirst()
+            .orElse(null);
+  }
+
   /** Says in one line where the numbers broke first, as a finding; nothing where they did not. */
   void complain() {
-    tracer.anomalies().stream()
-        .filter(a -> a.severity() == Severity.CRITICAL && BROKEN.contains(a.kind()))
-        .findFirst()
-        .ifPresent(
-            first -> {
-              throw new CliException(
-                  ExitCode.FINDINGS, "the model's numbers are broken, first in " + cause(first));
-            });
+    Anomaly broken = first();
+    if (broken != null) {
+      throw new CliException(
+          ExitCode.FINDINGS, "the model's numbers are broken, first in " + cause(broken));
+    }
   }
 
   private static String cause(Anomaly first) {

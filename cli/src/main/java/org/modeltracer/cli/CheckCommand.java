@@ -195,7 +195,8 @@ final class CheckCommand implements Callable<Integer> {
     if (!Files.isDirectory(named)) {
       return Stream.of(named);
     }
-    try (Stream<Path> below = Files.walk(named)) {
+    try (Stream<Path> below =
+        Files.walk(Files.isSymbolicLink(named) ? named.toRealPath() : named)) {
       List<Path> models =
           below
               .filter(Files::isRegularFile)

@@ -86,7 +86,7 @@ final class CheckOutputs {
   void write(List<GateReport> reports, Terminal terminal) {
     print(reports, terminal);
     var writes = new ArrayList<Runnable>();
-    if (!noSummary) {
+    if (!noSummary && !reports.isEmpty()) {
       writes.add(
           () -> {
             summaries(reports);

@@ -157,7 +157,7 @@ final class ExportCommand implements Callable<Integer> {
         var run = new RunDescription(loaded.file(), session, options);
         var progress = new PromptProgress(terminal, "export", work(prompts));
         session.listen(progress);
-        export(loaded, session, tracer, run, texts(session, prompts), progress, terminal);
+        export(loaded, session, tracer, broken, run, texts(session, prompts), progress, terminal);
         broken.complain();
       }
       return ExitCode.PASS.code();
@@ -230,16 +230,15 @@ final class ExportCommand implements Callable<Integer> {
       LoadedModel loaded,
       TracedSession session,
       ModelTracer tracer,
+      BrokenNumbers broken,
       RunDescription run,
       List<ExportedText> texts,
       PromptProgress progress,
       Terminal terminal) {
     List<ExportPlan> plans = texts.stream().map(text -> plan(text, session, loaded)).toList();
     long bytes = plans.stream().mapToLong(ExportPlan::bytes).sum();
-    if (tracer.anomalies().isEmpty()) {
-      // The tables are those of the positions that are exported.
-      tracer.clear();
-    }
+    // The tables are those of the positions that are exported.
+    broken.forget();
     try (var folder = new ExportFolder(out, format, bytes)) {
       for (int i = 0; i < texts.size(); i++) {
         write(texts.get(i), plans.get(i), folder, loaded, session, tracer, progress);

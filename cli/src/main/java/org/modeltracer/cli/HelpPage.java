@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntSupplier;
 import org.modeltracer.cli.terminal.WordWrap;
 import picocli.CommandLine;
 import picocli.CommandLine.Help;
@@ -35,8 +36,10 @@ record HelpPage(int width) implements IHelpSectionRenderer {
   private static final String GLUE = "\u00a0";
 
   /** Has a program and all its commands answer {@code --help} with such a page. */
-  void of(CommandLine program) {
-    program.setHelpSectionMap(Map.of("page", this));
+  static void of(CommandLine program, IntSupplier columns) {
+    // How wide a terminal is takes a process to find out: asked when there is a page to print.
+    program.setHelpSectionMap(
+        Map.of("page", help -> new HelpPage(columns.getAsInt()).render(help)));
     program.setHelpSectionKeys(List.of("page"));
   }
 

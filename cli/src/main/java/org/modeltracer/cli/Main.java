@@ -85,7 +85,7 @@ public final class Main implements Runnable {
   static CommandLine commandLine(PrintWriter out, PrintWriter err) {
     var failures = new Failures();
     var program = new CommandLine(new Main());
-    new HelpPage(Terminal.columns()).of(program);
+    HelpPage.of(program, Terminal::columns);
     return program
         .setColorScheme(Help.defaultColorScheme(Terminal.ansi()))
         .setOut(out)

@@ -90,7 +90,8 @@ final class PerplexityCommand implements Callable<Integer> {
       OutputFile.prepare("--save-kl-base", save);
     }
     var terminal = Terminal.of(spec);
-    try (var loaded = LoadedModel.open(model, context, terminal);
+    try (var interrupt = new Interrupt();
+        var loaded = LoadedModel.open(model, context, terminal);
         StoredLogits stored =
             base == null ? null : StoredLogits.open(base, loaded.model().vocabulary())) {
       ContextOptions settings = settings(loaded, stored);
@@ -98,6 +99,7 @@ final class PerplexityCommand implements Callable<Integer> {
       var options = SessionOptions.defaults().withContext(settings);
       try (var tracer = ModelTracer.quiet(TracerConfig.disabled());
           var session = TracedSession.open(loaded.model(), options, tracer)) {
+        interrupt.cancels(session::cancel);
         if (!loaded.file().causal() || !session.generates()) {
           throw new CliException(ExitCode.NOTHING, "this model does not predict what follows");
         }

@@ -8,14 +8,16 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import org.modeltracer.anomaly.Severity;
 import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
+import org.modeltracer.gate.checks.Verdict;
 
 /**
  * One thing that is wrong with a file, however many checks found something of it: a bad weight is
  * one fault, and every place where its NaN shows is a consequence.
  *
- * @param check the check that found it first
+ * @param check the check that found it first, of those that fail by it
  * @param evidence what is wrong; of a root cause that only consequences name, that cause
  * @param consequences what follows from it
  * @param checks names of all checks that found something of it, in order
@@ -50,11 +52,20 @@ public record Fault(
   }
 
   private Fault with(Fault other) {
-    var all = new ArrayList<>(consequences);
-    all.addAll(other.consequences.isEmpty() ? List.of(other.evidence) : other.consequences);
+    boolean leads = weight() >= other.weight();
+    Fault lead = leads ? this : other;
+    Fault rest = leads ? other : this;
+    var all = new ArrayList<>(lead.consequences);
+    all.addAll(rest.consequences.isEmpty() ? List.of(rest.evidence) : rest.consequences);
     var names = new LinkedHashSet<>(checks);
     names.addAll(other.checks);
-    return new Fault(check, evidence, List.copyOf(all), names);
+    return new Fault(lead.check, lead.evidence, List.copyOf(all), names);
+  }
+
+  /** What fails a check speaks for what does not, and the severe for the lesser. */
+  private int weight() {
+    int fails = check.verdict() == Verdict.FAIL ? Severity.values().length : 0;
+    return fails + evidence.severity().ordinal();
   }
 
   /** What is wrong, and how much follows from it, in one line. */

@@ -182,6 +182,9 @@ class CheckTest {
     for (JsonNode file : overview.at("/files")) {
       assertThat(out.resolve(file.path("summary").asString())).isRegularFile();
     }
+    Path link = Files.createSymbolicLink(folder.resolve("link"), models.getParent());
+    Cli linked = Cli.run("check", "--only", "file.structure", "--no-summary", link);
+    assertThat(linked.out()).contains("2 files: 1 pass, 1 fail");
     Cli none = Cli.run("check", "--no-summary", Files.createDirectory(folder.resolve("empty")));
     assertThat(none.code()).isEqualTo(4);
     assertThat(none.message()).contains("named *.gguf");

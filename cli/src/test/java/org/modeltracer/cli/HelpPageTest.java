@@ -28,7 +28,7 @@ class HelpPageTest {
   private static CommandLine made(int width) {
     var program =
         Main.commandLine(new PrintWriter(new StringWriter()), new PrintWriter(new StringWriter()));
-    new HelpPage(width).of(program);
+    HelpPage.of(program, () -> width);
     return program;
   }
 

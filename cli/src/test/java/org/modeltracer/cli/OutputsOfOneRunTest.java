@@ -61,16 +61,19 @@ class OutputsOfOneRunTest {
     Files.writeString(own.resolve("thesis.txt"), "x");
     Files.writeString(own.resolve("a.npy"), "x");
     Files.writeString(own.resolve("model.npy"), "x");
+    Files.writeString(own.resolve("prompt.csv"), "x");
     Files.writeString(
         own.resolve("export.json"),
         """
         {"tool": {"name": "modeltracer"}, "model": {"file": "model.npy"},
-         "arrays": [{"file": "a.npy"}, {"file": "thesis.txt"}, {"file": "../%s"}, {"file": "/etc/passwd"}]}
+         "format": "npy", "prompts": [{"text": "prompt.csv"}],
+         "files": [{"file": "a.npy"}, {"file": "thesis.txt"}, {"file": "../%s"}, {"file": "/etc/passwd"}]}
         """
             .formatted(outside.getFileName()));
     Cli check = Cli.run("check", "--only", "file.structure", "--out", own, Cli.MODEL);
     assertThat(check.code()).isZero();
-    assertThat(left()).containsExactly("own/model.npy", "own/summary.json", "own/thesis.txt");
+    assertThat(left())
+        .containsExactly("own/model.npy", "own/prompt.csv", "own/summary.json", "own/thesis.txt");
     assertThat(outside).exists();
     Files.delete(outside);
   }

@@ -1,5 +1,7 @@
 package org.modeltracer.language;
 
+import static java.util.Objects.requireNonNull;
+
 import java.util.HashMap;
 import java.util.Map;
 import org.modeltracer.llama.Vocabulary;
@@ -38,7 +40,7 @@ public final class PerplexityTally implements TextReading.Prediction {
     positions++;
     nats += surprise;
     squares += surprise * surprise;
-    unigram -= Math.log(counts.getOrDefault(next, 1L) / (double) text.tokens());
+    unigram -= Math.log(requireNonNull(counts.get(next)) / (double) text.tokens());
     textBytes += bytes.computeIfAbsent(next, id -> vocabulary.piece(id, false).length);
   }
 

@@ -66,7 +66,7 @@ public final class LlamaContext implements AutoCloseable {
   private void adapt() {
     try {
       model.adapters().apply(address);
-    } catch (LlamaException e) {
+    } catch (RuntimeException | Error e) {
       llama.free(address);
       arena.close();
       throw e;

@@ -72,7 +72,7 @@ public final class LlamaModel implements AutoCloseable {
     warnings = runtime.log().warnings();
     try {
       adapters = new Adapters(runtime, address, options.adapters());
-    } catch (LlamaException e) {
+    } catch (RuntimeException | Error e) {
       runtime.functions().freeModel(address);
       throw e;
     }

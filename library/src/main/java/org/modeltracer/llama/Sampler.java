@@ -11,6 +11,10 @@ public final class Sampler implements AutoCloseable {
   private final LlamaFunctions llama;
   private long chain;
   private long penalties;
+
+  /** Tokens that penalties look back at. */
+  private int window;
+
   private long grammar;
   private final Candidates candidates;
 
@@ -42,6 +46,10 @@ public final class Sampler implements AutoCloseable {
     runtime.log().clear();
     long sampler = llama.grammarSampler(llama.vocabulary(model.address()), rules, "root");
     if (sampler == 0 || unread(sampler)) {
+      if (sampler != 0) {
+        llama.freeSampler(sampler);
+      }
+      candidates.close();
       throw new LlamaException(
           LlamaException.Kind.ARGUMENT,
           "llama.cpp cannot read the grammar: "
@@ -66,6 +74,7 @@ public final class Sampler implements AutoCloseable {
   private void fill(SamplerOptions options, int vocabulary) {
     SamplerOptions.Penalties given = options.penalties();
     if (!given.none()) {
+      window = given.last() < 0 ? Integer.MAX_VALUE : given.last();
       penalties =
           llama.penaltySampler(
               vocabulary, given.last(), given.repeat(), given.frequency(), given.presence());
@@ -98,8 +107,9 @@ public final class Sampler implements AutoCloseable {
           }
           if (penalties != 0) {
             llama.resetSampler(penalties);
-            for (int token : prompt) {
-              llama.acceptToken(penalties, token);
+            // Those before would be forgotten again.
+            for (int i = Math.max(0, prompt.length - window); i < prompt.length; i++) {
+              llama.acceptToken(penalties, prompt[i]);
             }
           }
         });

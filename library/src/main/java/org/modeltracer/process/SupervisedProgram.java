@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
@@ -90,6 +91,11 @@ public final class SupervisedProgram {
     try (var channel = FileChannel.open(file, NEW, own)) {
       // Written, not only sized: a page that finds no room on a full disk is a crash of its own.
       channel.write(ByteBuffer.allocate(Trail.BYTES));
+    } catch (FileAlreadyExistsException somebodys) {
+      throw somebodys;
+    } catch (IOException e) {
+      Files.deleteIfExists(file);
+      throw e;
     }
     return file;
   }

@@ -66,6 +66,7 @@ public final class TracedSession implements AutoCloseable {
     opening.begin();
     events = new SessionEvents(id, model.id());
     context = model.context(options.context());
+    choice = choice(context, options);
     survey = ModelSurvey.of(context);
     listeners = new Listeners(options.sites(tracer.config()));
     int sequences = options.context().sequences().count();
@@ -84,10 +85,19 @@ public final class TracedSession implements AutoCloseable {
       tracer.addAnalysis(
           SummarySection.KV_CACHE, () -> new CacheSection(cache.caches(), cacheRead));
     }
-    choice = new Choice(context, options.sampler());
     passes = new PassRunner(context, survey, tracer, listeners, probe, cache, choice);
     encoder = EncoderPass.of(context, survey, tracer, listeners, options, cache, passes);
     events.opened(opening, context.contextTokens(), survey.fuses());
+  }
+
+  /** What chooses tokens; a context whose grammar is refused is nobody's. */
+  private static Choice choice(LlamaContext context, SessionOptions options) {
+    try {
+      return new Choice(context, options.sampler());
+    } catch (RuntimeException e) {
+      context.close();
+      throw e;
+    }
   }
 
   /**
@@ -373,7 +383,12 @@ public final class TracedSession implements AutoCloseable {
 
   /** Where the states are that logits, or the embedding of a text, are made of. */
   public Optional<Place> lastState() {
-    return Place.lastState(sites().stream().map(FoundSite::place).toList());
+    // Of an encoder before the decoder nothing is the model's last.
+    return Place.lastState(
+        sites().stream()
+            .map(FoundSite::place)
+            .filter(place -> !place.inLayer() || survey.layers().contains(place.layer()))
+            .toList());
   }
 
   /**

@@ -81,7 +81,8 @@ public record MatrixStructure(String tensor, double rows, double columns) {
       long pieces = Math.min(PIECES, Math.ceilDiv(rows, ROWS_PER_PIECE));
       for (long piece = 0; piece < pieces; piece++) {
         long from = piece * rows / pieces;
-        file.read(tensor, from, Math.min(rows, from + ROWS_PER_PIECE), this::add);
+        long next = (piece + 1) * rows / pieces;
+        file.read(tensor, from, Math.min(from + ROWS_PER_PIECE, next), this::add);
       }
       double n = (double) lengths.size() * width;
       double mean = sum / n;

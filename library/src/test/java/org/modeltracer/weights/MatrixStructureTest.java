@@ -6,12 +6,16 @@ import static org.assertj.core.api.Assertions.within;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.testing.TinyModel;
 import org.modeltracer.testing.Weights;
 
 /** Against chance itself, and against the lengths worked out again. */
 class MatrixStructureTest {
+  @TempDir Path folder;
+
   private static List<MatrixStructure> of(String model) {
     return MatrixStructure.of(GgufFile.read(Path.of("models", model)), LlamaRuntime.load());
   }
@@ -81,5 +85,20 @@ class MatrixStructureTest {
     // Of a matrix of no more than 512 rows, all are read.
     assertThat(rows).isLessThanOrEqualTo(512);
     assertThat(found.rows()).isCloseTo(expected, within(1e-9));
+  }
+
+  /** No row counts twice, however many there are. */
+  @Test
+  void anyNumberOfRowsIsReadOnce() {
+    for (int rows : new int[] {33, 65, 96, 130, 700}) {
+      TinyModel model = new TinyModel("noise").tensor("a.weight", 0, 1, 160, rows);
+      MatrixStructure found =
+          MatrixStructure.of(GgufFile.read(model.write(folder)), LlamaRuntime.load()).stream()
+              .filter(m -> m.tensor().equals("a.weight"))
+              .findFirst()
+              .orElseThrow();
+      assertThat(found.rows()).as(rows + " rows").isBetween(0.7, 1.3);
+      assertThat(found.columns()).as(rows + " rows").isBetween(0.8, 1.2);
+    }
   }
 }

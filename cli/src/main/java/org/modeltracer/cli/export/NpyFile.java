@@ -47,8 +47,8 @@ final class NpyFile implements AutoCloseable {
   private final int rowLength;
   private final long dataOffset;
   private final FileChannel channel;
-  private final ByteBuffer row;
-  private final MemorySegment rowMemory;
+  private ByteBuffer row;
+  private MemorySegment rowMemory;
   private long rowsWritten;
 
   /** Starts a file; the last dimension of {@code shape} is a row. */
@@ -141,6 +141,9 @@ final class NpyFile implements AutoCloseable {
           "%s got %d rows, not %d".formatted(file.getFileName(), rowsWritten, rows));
     }
     channel.close();
+    // Others follow, each with a row of its own.
+    row = ByteBuffer.allocate(0);
+    rowMemory = MemorySegment.NULL;
   }
 
   /** Numbers of a row. */

@@ -51,28 +51,29 @@ public final class OutputFolder {
     return folder;
   }
 
-  /** Texts anywhere in an index of ours; none where it is somebody else's. */
+  /** What an index of ours says that its run has left; nothing where it is somebody else's. */
   private static Stream<String> named(Path index) {
     try {
       JsonNode all =
           Json.mapper().readTree(SmallFile.bytes(index, SmallFile.TEXT, SmallFile.PATIENCE));
       return all.path("tool").path("name").asString("").equals("modeltracer")
-          ? texts(all)
+          ? left(all).filter(JsonNode::isString).map(JsonNode::asString)
           : Stream.empty();
     } catch (IllegalArgumentException | JacksonException unreadable) {
       return Stream.empty();
     }
   }
 
-  /** The model is what a run has read, and not what it has left. */
-  private static Stream<String> texts(JsonNode node) {
-    return node.isString()
-        ? Stream.of(node.asString())
-        : node.isObject()
-            ? node.propertyStream()
-                .filter(property -> !property.getKey().equals("model"))
-                .flatMap(property -> texts(property.getValue()))
-            : node.valueStream().flatMap(OutputFolder::texts);
+  /** Arrays, their archive and tables of an export; summaries of several checked files. */
+  private static Stream<JsonNode> left(JsonNode index) {
+    if (!index.has("format")) {
+      return index.path("files").valueStream().map(file -> file.path("summary"));
+    }
+    return Stream.of(
+            index.path("files").valueStream().map(file -> file.path("file")),
+            Stream.of(index.path("archive")),
+            index.path("tables").valueStream())
+        .flatMap(nodes -> nodes);
   }
 
   /** Links, pipes and folders are not what a run leaves. */

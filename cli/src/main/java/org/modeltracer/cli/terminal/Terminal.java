@@ -37,7 +37,10 @@ public final class Terminal {
   private final Ansi ansi;
   private final Map<String, String> environment;
   private int width;
-  private boolean barShown;
+
+  /** Characters of the bar that is shown. */
+  private int barShown;
+
   private boolean midLine;
 
   @SuppressWarnings("SystemConsoleNull") // Java 25 returns null again where there is no terminal
@@ -173,18 +176,20 @@ public final class Terminal {
       return;
     }
     int filled = (int) Math.round(share * BAR);
-    err.print(
-        "\r%-12s %s%s %3.0f %%  %-16s"
-            .formatted(what, "█".repeat(filled), "░".repeat(BAR - filled), 100 * share, words));
+    String bar =
+        "%-12s %s%s %3.0f %%  %-16s"
+            .formatted(what, "█".repeat(filled), "░".repeat(BAR - filled), 100 * share, words);
+    // A line that wraps cannot be drawn over.
+    barShown = Math.min(bar.length(), Math.max(0, width() - 1));
+    err.print("\r" + bar.substring(0, barShown));
     err.flush();
-    barShown = true;
   }
 
   private void clearBar() {
-    if (barShown) {
-      err.print("\r" + " ".repeat(BAR + 40) + "\r");
+    if (barShown > 0) {
+      err.print("\r" + " ".repeat(barShown) + "\r");
       err.flush();
-      barShown = false;
+      barShown = 0;
     }
   }
 }

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.IntFunction;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.gguf.ArrayValue;
@@ -81,7 +82,7 @@ public final class FileDifferences {
       return;
     }
     String usual = DEFAULTS.get(key.substring(architecture.length() + 1));
-    boolean alike = usual != null && text(mine, usual).equals(text(theirs, usual));
+    boolean alike = usual != null && or(mine, usual).equals(or(theirs, usual));
     Severity severity =
         alike ? INFO : key.equals(architecture + ".context_length") ? WARNING : CRITICAL;
     say(severity, key, words(key, mine, theirs));
@@ -179,11 +180,12 @@ public final class FileDifferences {
         key,
         mine.size(),
         i -> {
-          String one = element(mine, i);
-          String two = element(theirs, i);
-          return one.equals(two)
+          Object one = element(mine, i);
+          Object two = element(theirs, i);
+          return same(one, two)
               ? null
-              : "%s[%d] is %s, that of the reference %s".formatted(key, i, quote(one), quote(two));
+              : "%s[%d] is %s, that of the reference %s"
+                  .formatted(key, i, quote(spelt(one)), quote(spelt(two)));
         });
   }
 
@@ -218,56 +220,80 @@ public final class FileDifferences {
     if (a == null || b == null) {
       return a == b;
     }
-    if (a instanceof Value.Real || b instanceof Value.Real) {
-      double one = number(a);
-      double two = number(b);
-      return one == two || Math.abs(one - two) <= CLOSE * Math.abs(two);
+    int size = Math.max(size(a), size(b));
+    boolean repeats = a instanceof ArrayValue ^ b instanceof ArrayValue;
+    if (!repeats && size(a) != size(b) || Math.min(size(a), size(b)) == 0) {
+      return size(a) == size(b);
     }
-    return text(a, "").equals(text(b, ""));
+    for (int i = 0; i < size; i++) {
+      if (!same(element(a, i), element(b, i))) {
+        return false;
+      }
+    }
+    return true;
   }
 
-  private static double number(Value value) {
+  private static boolean same(Object one, Object two) {
+    if (one instanceof Number x
+        && two instanceof Number y
+        && !(x instanceof Long && y instanceof Long)) {
+      double a = x.doubleValue();
+      double b = y.doubleValue();
+      return Double.compare(a, b) == 0 || Math.abs(a - b) <= CLOSE * Math.abs(b);
+    }
+    return one.equals(two);
+  }
+
+  private static int size(Value value) {
+    return value instanceof ArrayValue array ? array.size() : 1;
+  }
+
+  /** An element of an array, or a value that repeats: a long, a double, a truth value or a text. */
+  private static Object element(Value value, int i) {
     return switch (value) {
-      case Value.Real real -> real.value();
       case Value.Int whole -> whole.value();
-      default -> Double.NaN;
+      case Value.Real real -> real.value();
+      case Value.Bool truth -> truth.value();
+      // What is longer than is held differs by its length.
+      case Value.Text words -> words.bytes() + " " + words.value();
+      case ArrayValue array ->
+          switch (array.elementType()) {
+            case STRING -> array.string(i);
+            case BOOL -> array.bool(i);
+            case FLOAT32, FLOAT64 -> array.real(i);
+            default -> array.integer(i);
+          };
     };
   }
 
-  /** A value in full; an array whose elements are all the same as one of them. */
-  private static String text(@Nullable Value value, String missing) {
-    if (value == null) {
-      return missing;
-    }
-    if (!(value instanceof ArrayValue array)) {
-      return value instanceof Value.Text words ? words.bytes() + " " + words.value() : shown(value);
-    }
-    var elements = new ArrayList<String>();
-    for (int i = 0; i < array.size(); i++) {
-      elements.add(element(array, i));
-    }
-    return elements.stream().distinct().count() == 1 ? elements.getFirst() : elements.toString();
+  private static String or(@Nullable Value value, String usual) {
+    return value == null ? usual : shown(value);
   }
 
-  private static String element(ArrayValue array, int i) {
-    return switch (array.elementType()) {
-      case STRING -> array.string(i);
-      case BOOL -> String.valueOf(array.bool(i));
-      case FLOAT32, FLOAT64 -> plain(array.real(i));
-      default -> String.valueOf(array.integer(i));
-    };
+  private static String spelt(Object element) {
+    return element instanceof Double real ? plain(real) : String.valueOf(element);
   }
 
   private static String shown(@Nullable Value value) {
-    String all =
+    return quote(
         switch (value) {
           case null -> "none";
-          case Value.Real real -> plain(real.value());
           case Value.Text words -> words.value();
-          case ArrayValue array -> text(array, "");
+          case Value.Real real -> plain(real.value());
+          case ArrayValue array -> shown(array);
           default -> value.toString();
-        };
-    return all.length() <= SHOWN ? all : all.substring(0, SHOWN) + "…";
+        });
+  }
+
+  /** The elements, as many as are shown; one of them where all are the same. */
+  private static String shown(ArrayValue array) {
+    List<String> elements =
+        IntStream.range(0, array.size())
+            .limit(SHOWN)
+            .mapToObj(i -> spelt(element(array, i)))
+            .toList();
+    boolean repeats = array.size() <= SHOWN && elements.stream().distinct().count() == 1;
+    return repeats ? elements.getFirst() : elements.toString();
   }
 
   /** As people write it: 10000, 0.00001, 1E+30. */

@@ -111,4 +111,16 @@ class FileDifferencesTest {
             "token 0 %s is normal text here, a control token in the reference"
                 .formatted(tokens.getFirst()));
   }
+
+  /** A number, and an array that repeats it, are one statement. */
+  @Test
+  void anArrayThatRepeatsANumberIsThatNumber() {
+    long heads =
+        GgufFile.read(MODEL).metadata().integer("llama.attention.head_count").orElseThrow();
+    String key = "llama.attention.head_count";
+    assertThat(said(file -> file.i32s(key, new long[] {heads, heads, heads, heads}))).isEmpty();
+    assertThat(said(file -> file.i32s(key, new long[] {heads, 1, heads, heads}))).hasSize(1);
+    assertThat(said(file -> file.i32s(key, new long[0]))).hasSize(1);
+    assertThat(said(file -> file.f32("llama.rope.freq_base", 10000.001f))).isEmpty();
+  }
 }

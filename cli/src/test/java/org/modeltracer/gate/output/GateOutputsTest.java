@@ -257,6 +257,28 @@ class GateOutputsTest {
         "because of " + guilty);
   }
 
+  /** A note about the guilty tensor does not make its consequences notes. */
+  @Test
+  void whatFailsSpeaksForWhatDoesNot() {
+    var weight = "blk.2.ffn_down.weight";
+    var note = new Evidence("few_bits", Severity.INFO, "few bits", weight, null, null, null);
+    GateReport report =
+        report(
+            judgement(
+                new CheckResult("file.data", Verdict.PASS, Map.of(), "x", List.of(note)),
+                new CheckResult(
+                    "forward.finite",
+                    Verdict.FAIL,
+                    Map.of(),
+                    "y",
+                    List.of(consequence("first", weight)))),
+            Map.of());
+    JsonNode results = Json.mapper().readTree(Sarif.of(List.of(report))).at("/runs/0/results");
+    assertThat(results).hasSize(1);
+    assertThat(results.at("/0/level").asString()).isEqualTo("error");
+    assertThat(results.at("/0/ruleId").asString()).isEqualTo("nan");
+  }
+
   /** Every class of finding that the source knows has words for people who meet it. */
   @Test
   void everyRuleHasHelp() throws IOException {

@@ -3,9 +3,11 @@ package org.modeltracer.gate;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gate.checks.CheckRequest;
 import org.modeltracer.gate.checks.CheckResult;
+import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Verdict;
 
 /**
@@ -41,9 +43,33 @@ public record GateResult(
     return any(Verdict.PASS) ? Verdict.PASS : Verdict.SKIPPED;
   }
 
-  /** What is wrong: everything that a failing check found, each cause once. */
+  /** What is wrong: everything that a check fails by, each cause once. */
   public List<Fault> faults() {
-    return Fault.of(results.stream().filter(r -> r.verdict() == Verdict.FAIL).toList());
+    return Fault.of(
+        results.stream()
+            .filter(r -> r.verdict() == Verdict.FAIL)
+            .map(r -> r.with(guilty(r)))
+            .toList());
+  }
+
+  /** What checks found and do not fail by. */
+  public List<Evidence> notes() {
+    return results.stream()
+        .flatMap(
+            r ->
+                switch (r.verdict()) {
+                  case PASS -> r.evidence().stream();
+                  case FAIL -> r.evidence().stream().filter(e -> !guilty(r).contains(e));
+                  case SKIPPED, ERROR -> Stream.<Evidence>empty();
+                })
+        .toList();
+  }
+
+  /** What a check fails by, of all that it found. */
+  private List<Evidence> guilty(CheckResult check) {
+    List<Evidence> guilty =
+        check.evidence().stream().filter(e -> request.policy().fails(e.severity())).toList();
+    return guilty.isEmpty() ? check.evidence() : guilty;
   }
 
   /** Checks that nobody asked for. */

@@ -47,6 +47,11 @@ public final class SessionMeters implements TraceListener, SessionListener, Auto
   private long textBegin;
   private long passBegin;
 
+  /** What has begun before it was followed has no beginning. */
+  private boolean inText;
+
+  private boolean inPass;
+
   private SessionMeters(MeterRegistry registry, TracedSession session, ModelTracer tracer) {
     this.registry = registry;
     tags =
@@ -74,6 +79,7 @@ public final class SessionMeters implements TraceListener, SessionListener, Auto
   @Override
   public void onBegin(List<Generation.Token> prompt) {
     textBegin = System.nanoTime();
+    inText = true;
   }
 
   @Override
@@ -97,9 +103,12 @@ public final class SessionMeters implements TraceListener, SessionListener, Auto
   }
 
   private void request(String errorType) {
-    registry
-        .timer("gen_ai.server.request.duration", tags.and("error.type", errorType))
-        .record(Duration.ofNanos(System.nanoTime() - textBegin));
+    if (inText) {
+      registry
+          .timer("gen_ai.server.request.duration", tags.and("error.type", errorType))
+          .record(Duration.ofNanos(System.nanoTime() - textBegin));
+    }
+    inText = false;
   }
 
   private void usage(String type, int tokens) {
@@ -121,11 +130,15 @@ public final class SessionMeters implements TraceListener, SessionListener, Auto
   @Override
   public void onForward(int index, int firstPosition, int tokens) {
     passBegin = System.nanoTime();
+    inPass = true;
   }
 
   @Override
   public void onForwardEnd(int index) {
-    forward.record(Duration.ofNanos(System.nanoTime() - passBegin));
+    if (inPass) {
+      forward.record(Duration.ofNanos(System.nanoTime() - passBegin));
+    }
+    inPass = false;
   }
 
   @Override

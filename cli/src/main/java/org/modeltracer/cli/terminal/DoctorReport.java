@@ -48,16 +48,23 @@ public record DoctorReport(Consultation consultation) {
   }
 
   private String answer() {
+    if (consultation.result().verdict() == Verdict.SKIPPED) {
+      return "Nothing could be looked at: no check was brought to an end.";
+    }
     return consultation.suspects().isEmpty()
         ? "Nothing wrong was found: %d checks passed."
             .formatted(looked(Verdict.PASS, Verdict.PASS).size())
         : consultation.suspects().getFirst().sentence();
   }
 
+  private boolean passed() {
+    return consultation.suspects().isEmpty() && consultation.result().verdict() != Verdict.SKIPPED;
+  }
+
   /** Prints it for people. */
   public void print(Terminal terminal) {
     List<Suspect> suspects = consultation.suspects();
-    terminal.println(terminal.styled(suspects.isEmpty() ? "bold,green" : "bold,red", answer()));
+    terminal.println(terminal.styled(passed() ? "bold,green" : "bold,red", answer()));
     terminal.println("");
     for (int i = 0; i < suspects.size(); i++) {
       suspect(suspects.get(i), i, suspects.size(), terminal);

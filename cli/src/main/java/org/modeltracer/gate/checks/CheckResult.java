@@ -36,6 +36,11 @@ public record CheckResult(
     evidence = List.copyOf(evidence);
   }
 
+  /** The same with other evidence. */
+  public CheckResult with(List<Evidence> other) {
+    return new CheckResult(id, verdict, signals, message, other);
+  }
+
   /** Whether the file is not sound GGUF, or nobody knows; nothing else can be asked of it then. */
   public boolean unsound() {
     return id.equals(FileStructure.ID) && (verdict == Verdict.FAIL || verdict == Verdict.ERROR);

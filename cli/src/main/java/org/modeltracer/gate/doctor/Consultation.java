@@ -8,7 +8,6 @@ import java.util.TreeMap;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.gate.Fault;
 import org.modeltracer.gate.GateResult;
-import org.modeltracer.gate.checks.CheckResult;
 import org.modeltracer.gate.checks.Evidence;
 import org.modeltracer.gate.checks.Verdict;
 
@@ -37,7 +36,8 @@ public record Consultation(GateResult result, List<Suspect> suspects) {
       found.computeIfAbsent(illness(fault), i -> new ArrayList<>()).add(fault);
     }
     var suspects = new ArrayList<Suspect>();
-    found.forEach((illness, faults) -> suspects.add(suspect(illness, faults)));
+    found.forEach(
+        (illness, faults) -> suspects.add(suspect(illness, faults, signs(result, illness))));
     errors(result).forEach(suspects::add);
     if (rawPrompt && hasTemplate(result)) {
       suspects.add(
@@ -58,7 +58,7 @@ public record Consultation(GateResult result, List<Suspect> suspects) {
     return weight ? Illness.DAMAGED_WEIGHT : Illness.of(rule);
   }
 
-  private static Suspect suspect(Illness illness, List<Fault> faults) {
+  private static Suspect suspect(Illness illness, List<Fault> faults, List<String> signs) {
     Fault first =
         faults.stream()
             .max(
@@ -76,11 +76,12 @@ public record Consultation(GateResult result, List<Suspect> suspects) {
                   consequences == 1 ? "s" : "",
                   first.consequences().getFirst().message()));
     }
-    faults.stream()
-        .filter(fault -> fault != first)
-        .limit(MOST_EVIDENCE)
-        .forEach(fault -> evidence.add(fault.evidence().message()));
-    int more = faults.size() - 1 - MOST_EVIDENCE;
+    var others =
+        new ArrayList<>(
+            faults.stream().filter(f -> f != first).map(f -> f.evidence().message()).toList());
+    others.addAll(signs);
+    others.stream().limit(MOST_EVIDENCE).forEach(evidence::add);
+    int more = others.size() - MOST_EVIDENCE;
     if (more > 0) {
       evidence.add("and %d more of the kind".formatted(more));
     }
@@ -101,13 +102,20 @@ public record Consultation(GateResult result, List<Suspect> suspects) {
         .anyMatch(count -> count instanceof Number n && n.intValue() > 0);
   }
 
-  /** What was noticed and fails no check, a sentence each. */
+  /** Notes that speak for an illness which something else has shown. */
+  private static List<String> signs(GateResult result, Illness illness) {
+    return result.notes().stream()
+        .filter(note -> Illness.of(note.rule()) == illness)
+        .map(Evidence::message)
+        .toList();
+  }
+
+  /** What was noticed, fails no check and speaks for none of the suspects, a sentence each. */
   public List<String> noticed() {
-    return result.results().stream()
-        .filter(check -> check.verdict() == Verdict.PASS)
-        .map(CheckResult::evidence)
-        .flatMap(List::stream)
-        .filter(evidence -> evidence.severity() != Severity.CRITICAL)
+    List<Illness> found = suspects.stream().map(Suspect::illness).toList();
+    return result.notes().stream()
+        .filter(note -> note.severity() != Severity.CRITICAL)
+        .filter(note -> !found.contains(Illness.of(note.rule())))
         .map(Evidence::message)
         .distinct()
         .toList();

@@ -56,6 +56,22 @@ class ConsultationTest {
     assertThat(Consultation.of(found(of("repetition")), false).suspects()).hasSize(1);
   }
 
+  /** A note speaks for what something else has shown, and is no illness by itself. */
+  @Test
+  void notesAreNoFaults() {
+    Evidence note = Evidence.of("random_weights", Severity.INFO, "looks random");
+    Consultation alone = Consultation.of(found(of("nan"), note), false);
+    assertThat(alone.suspects())
+        .extracting(Suspect::illness)
+        .containsExactly(Illness.BROKEN_NUMBERS);
+    assertThat(alone.noticed()).containsExactly("looks random");
+    Consultation together = Consultation.of(found(of("no_language"), note), false);
+    assertThat(together.suspects())
+        .singleElement()
+        .satisfies(suspect -> assertThat(suspect.evidence()).containsExactly("looks random"));
+    assertThat(together.noticed()).isEmpty();
+  }
+
   /** Every illness has advice, and every rule of findings that has help has an illness. */
   @Test
   void nobodyIsSentAwayWithoutAdvice() {

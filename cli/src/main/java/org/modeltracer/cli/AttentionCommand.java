@@ -176,10 +176,7 @@ final class AttentionCommand implements Callable<Integer> {
               ? "no prompt; give one with -p TEXT, -f FILE (one per line) or --tokens 1,2,3"
               : "give prompts one way: -p, -f or --tokens");
     }
-    if (tokens != null && chat.wanted()) {
-      throw new CliException(
-          ExitCode.USAGE, "--chat: it is for a text (-p or -f), not for --tokens");
-    }
+    chat.check(tokens);
     if (tokens != null) {
       return List.of(tokens);
     }

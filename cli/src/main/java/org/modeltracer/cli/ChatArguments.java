@@ -93,8 +93,8 @@ final class ChatArguments {
   }
 
   /** Refuses what is no text. */
-  void check(PromptArguments prompt) {
-    if (wanted() && prompt.tokens != null) {
+  void check(int @Nullable [] tokens) {
+    if (wanted() && tokens != null) {
       throw refused("it is for a text (-p or -f), not for --tokens");
     }
   }

@@ -137,7 +137,7 @@ final class ExportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    chat.check(prompt);
+    chat.check(prompt.tokens);
     ContextArguments.atLeast("-n", predict, 0);
     var terminal = Terminal.of(spec);
     try (var interrupt = new Interrupt();

@@ -92,7 +92,7 @@ final class LensCommand implements Callable<Integer> {
   public Integer call() {
     ContextArguments.atLeast("-n", predict, 0);
     ContextArguments.atLeast("--top", top, 1);
-    chat.check(prompt);
+    chat.check(prompt.tokens);
     if (out != null) {
       OutputFile.check("--out", out.resolve("lens.json"));
     }

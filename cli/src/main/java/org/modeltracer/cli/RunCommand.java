@@ -82,7 +82,7 @@ final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     ContextArguments.atLeast("-n", predict, UNTIL_FULL);
-    chat.check(prompt);
+    chat.check(prompt.tokens);
     Severity stopAt = stopAt();
     var terminal = Terminal.of(spec);
     try (var interrupt = new Interrupt();

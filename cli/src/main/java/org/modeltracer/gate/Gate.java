@@ -22,9 +22,6 @@ import org.modeltracer.process.ChildJvm;
  * its own, which llama.cpp may bring down; this one watches it, and it leaves nothing behind.
  */
 public final class Gate {
-  /** Why a check did not run that nobody asked for. */
-  static final String NOT_ASKED = "the policy does not ask for it";
-
   /** Listens for how the checks get on. */
   public interface Progress {
     /** A check begins. */
@@ -87,7 +84,7 @@ public final class Gate {
 
   private @Nullable String reasonToSkip(Check check, Subject subject) {
     if (!request.policy().wants(check.id())) {
-      return NOT_ASKED;
+      return "the policy does not ask for it";
     }
     boolean compares = check.needs() == Needs.REFERENCE || check.needs() == Needs.REFERENCE_FILE;
     if (compares && request.reference() == null) {

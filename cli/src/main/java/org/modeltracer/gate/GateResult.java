@@ -75,7 +75,7 @@ public record GateResult(
   /** Checks that nobody asked for. */
   public List<CheckResult> notAsked() {
     return results.stream()
-        .filter(r -> r.verdict() == Verdict.SKIPPED && r.message().equals(Gate.NOT_ASKED))
+        .filter(r -> r.verdict() == Verdict.SKIPPED && !request.policy().wants(r.id()))
         .toList();
   }
 

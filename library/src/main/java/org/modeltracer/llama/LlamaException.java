@@ -70,6 +70,9 @@ public final class LlamaException extends RuntimeException {
     int at = 0;
     for (Setting setting : settings) {
       at = text.indexOf(PLACE, at);
+      if (at < 0) {
+        break;
+      }
       String name = names.apply(setting);
       text.replace(at, at + PLACE.length(), name);
       at += name.length();

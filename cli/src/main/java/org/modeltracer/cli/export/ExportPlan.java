@@ -170,10 +170,6 @@ public final class ExportPlan {
     return row.isEmpty() ? List.of(1L) : row.reversed();
   }
 
-  private static long elements(List<Long> shape) {
-    return shape.stream().reduce(1L, Math::multiplyExact);
-  }
-
   /** Numbers of a last state, 0 where there is none. */
   private static long stateWidth(List<FoundSite> sites) {
     Place last = Place.lastState(sites.stream().map(FoundSite::place).toList()).orElse(null);
@@ -305,7 +301,7 @@ public final class ExportPlan {
   /** Numbers of a token at a place of a layer, 0 where it has none. */
   private long numbers(What what, int layer) {
     List<Long> row = what.site() == null ? null : rows.get(new Place(what.site(), layer));
-    return row == null ? 0 : elements(row);
+    return row == null ? 0 : NpyFile.elements(row);
   }
 
   /** How many heads share them: a key is as wide as a query, a value as what a head mixes of it. */

@@ -167,7 +167,8 @@ final class NpyFile implements AutoCloseable {
     return header(type, shape).length + Math.multiplyExact(elements(shape), (long) ELEMENT);
   }
 
-  private static long elements(List<Long> shape) {
+  /** Numbers of an array of that shape. */
+  static long elements(List<Long> shape) {
     return shape.stream().reduce(1L, Math::multiplyExact);
   }
 

@@ -10,10 +10,7 @@ import org.modeltracer.language.Perplexity;
 import org.modeltracer.language.PerplexityTally;
 import org.modeltracer.language.TextReading;
 import org.modeltracer.language.TextWindows;
-import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.Vocabulary;
-import org.modeltracer.quant.Setup;
-import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.tokens.GgufVocabulary;
 import org.modeltracer.tokens.TokenType;
@@ -122,11 +119,7 @@ final class LanguagePerplexity extends Check {
   }
 
   private static Perplexity read(Subject subject, TextWindows text, int window) {
-    ContextOptions context =
-        Prompts.context(subject)
-            .withContextTokens(window)
-            .withBatch(Setup.MICRO_BATCH, Setup.MICRO_BATCH);
-    var options = SessionOptions.defaults().withContext(context);
+    var options = Prompts.reading(subject, window);
     var tally = new PerplexityTally(text, subject.model().vocabulary());
     try (var tracer = ModelTracer.quiet(TracerConfig.disabled());
         var session = TracedSession.open(subject.model(), options, tracer)) {

@@ -9,6 +9,8 @@ import java.util.Random;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.quant.Setup;
+import org.modeltracer.session.SessionOptions;
 
 /**
  * The prompts of a policy as token ids, cut to what the model can read and still continue.
@@ -56,6 +58,15 @@ record Prompts(List<int[]> tokens, boolean random, int cut) {
         .withContextTokens(contextTokens(subject))
         .withBatch(BATCH, BATCH)
         .withThreads(subject.policy().workload().threads(), subject.file());
+  }
+
+  /** How sessions are set up that read a text in windows of so many tokens, without a tracer. */
+  static SessionOptions reading(Subject subject, int window) {
+    return SessionOptions.defaults()
+        .withContext(
+            context(subject)
+                .withContextTokens(window)
+                .withBatch(Setup.MICRO_BATCH, Setup.MICRO_BATCH));
   }
 
   /** Number of tokens of all prompts. */

@@ -5,10 +5,7 @@ import org.modeltracer.language.LogitDivergence;
 import org.modeltracer.language.LogitScore;
 import org.modeltracer.language.StoredLogits;
 import org.modeltracer.language.TextReading;
-import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaModel;
-import org.modeltracer.quant.Setup;
-import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
@@ -28,7 +25,8 @@ final class StoredReference {
     var score = new LogitScore();
     try (var stored = StoredLogits.open(file, model.vocabulary());
         var tracer = ModelTracer.quiet(TracerConfig.disabled());
-        var session = TracedSession.open(model, options(subject, stored.window()), tracer)) {
+        var session =
+            TracedSession.open(model, Prompts.reading(subject, stored.window()), tracer)) {
       if (!session.generates() || !subject.file().causal()) {
         throw new NotApplicable("the model makes no predictions to compare");
       }
@@ -39,13 +37,5 @@ final class StoredReference {
           (done, all) -> {});
     }
     return score.result();
-  }
-
-  private static SessionOptions options(Subject subject, int window) {
-    ContextOptions context =
-        Prompts.context(subject)
-            .withContextTokens(window)
-            .withBatch(Setup.MICRO_BATCH, Setup.MICRO_BATCH);
-    return SessionOptions.defaults().withContext(context);
   }
 }

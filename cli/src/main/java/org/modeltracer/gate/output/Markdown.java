@@ -1,5 +1,6 @@
 package org.modeltracer.gate.output;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.modeltracer.gate.Fault;
 import org.modeltracer.gate.GateResult;
@@ -24,10 +25,9 @@ public final class Markdown {
     out.append(
         "Policy %s, %s.%n%n".formatted(cell(all.request().policy().name()), report.counts()));
     out.append("| | check | result |%n|---|---|---|%n".formatted());
-    for (CheckResult result : all.results()) {
-      if (all.notAsked().contains(result)) {
-        continue;
-      }
+    var asked = new ArrayList<>(all.results());
+    asked.removeAll(all.notAsked());
+    for (CheckResult result : asked) {
       out.append(
           "| %s | `%s` | %s |%n"
               .formatted(mark(result.verdict()), result.id(), cell(result.message())));

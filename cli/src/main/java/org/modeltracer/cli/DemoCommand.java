@@ -17,6 +17,7 @@ import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -101,22 +102,23 @@ final class DemoCommand implements Callable<Integer> {
   }
 
   private int run(Path model, String tokens, String trace, Path folder) {
-    return spec.root()
-        .commandLine()
-        .execute(
-            "run",
-            "-m",
-            model.toString(),
-            "-p",
-            PROMPT,
-            "-n",
-            tokens,
-            "-s",
-            "7",
-            "--trace",
-            trace,
-            "--out",
-            folder.toString());
+    CommandLine program = spec.commandLine();
+    return Main.run(
+        program.getOut(),
+        program.getErr(),
+        "run",
+        "-m",
+        model.toString(),
+        "-p",
+        PROMPT,
+        "-n",
+        tokens,
+        "-s",
+        "7",
+        "--trace",
+        trace,
+        "--out",
+        folder.toString());
   }
 
   private static void poison(Path model, Path copy) throws IOException {

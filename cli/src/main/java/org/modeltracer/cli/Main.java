@@ -2,10 +2,13 @@ package org.modeltracer.cli;
 
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.process.SupervisedProgram;
-import org.modeltracer.session.RunDescription;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help;
@@ -23,20 +26,6 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     scope = ScopeType.INHERIT,
     versionProvider = Main.Version.class,
-    subcommands = {
-      RunCommand.class,
-      DemoCommand.class,
-      InspectCommand.class,
-      HeadsCommand.class,
-      DiffCommand.class,
-      AttentionCommand.class,
-      CheckCommand.class,
-      DoctorCommand.class,
-      LensCommand.class,
-      PerplexityCommand.class,
-      ExportCommand.class,
-      BenchCommand.class
-    },
     synopsisSubcommandLabel = "COMMAND",
     footer = {
       "modeltracer demo",
@@ -45,6 +34,10 @@ import picocli.CommandLine.Spec;
       "modeltracer check model-Q4_K_M.gguf --reference model-f16.gguf"
     })
 public final class Main implements Runnable {
+  static final String UNWRITABLE = "stdout cannot be written: its disk is full, or its reader left";
+
+  private static final Map<String, Supplier<Callable<Integer>>> COMMANDS = commands();
+
   @Spec private CommandSpec spec;
 
   @Option(
@@ -68,9 +61,9 @@ public final class Main implements Runnable {
   /** Runs the program within this process; returns its exit code. */
   static int run(PrintWriter out, PrintWriter err, String... args) {
     try {
-      int code = commandLine(out, err).execute(args);
+      int code = commandLine(out, err, args).execute(args);
       if (out.checkError()) {
-        err.println("modeltracer: stdout cannot be written: its disk is full, or its reader left");
+        err.println("modeltracer: " + UNWRITABLE);
         return ExitCode.FAILURE.code();
       }
       return code;
@@ -82,9 +75,34 @@ public final class Main implements Runnable {
     }
   }
 
-  static CommandLine commandLine(PrintWriter out, PrintWriter err) {
+  private static Map<String, Supplier<Callable<Integer>>> commands() {
+    var commands = new LinkedHashMap<String, Supplier<Callable<Integer>>>();
+    commands.put("run", RunCommand::new);
+    commands.put("demo", DemoCommand::new);
+    commands.put("inspect", InspectCommand::new);
+    commands.put("heads", HeadsCommand::new);
+    commands.put("diff", DiffCommand::new);
+    commands.put("attention", AttentionCommand::new);
+    commands.put("check", CheckCommand::new);
+    commands.put("doctor", DoctorCommand::new);
+    commands.put("lens", LensCommand::new);
+    commands.put("perplexity", PerplexityCommand::new);
+    commands.put("export", ExportCommand::new);
+    commands.put("bench", BenchCommand::new);
+    return commands;
+  }
+
+  /** The program with the command that the first word names, else with all of them. */
+  static CommandLine commandLine(PrintWriter out, PrintWriter err, String... args) {
     var failures = new Failures();
     var program = new CommandLine(new Main());
+    // Reading the options of a command by reflection is most of what a start costs.
+    Supplier<Callable<Integer>> only = args.length == 0 ? null : COMMANDS.get(args[0]);
+    if (only != null) {
+      program.addSubcommand(args[0], only.get());
+    } else {
+      COMMANDS.forEach((name, command) -> program.addSubcommand(name, command.get()));
+    }
     HelpPage.of(program, Terminal::columns);
     return program
         .setColorScheme(Help.defaultColorScheme(Terminal.ansi()))
@@ -105,16 +123,11 @@ public final class Main implements Runnable {
     throw new ParameterException(spec.commandLine(), "no command given");
   }
 
-  /** Version of this program, from the build. */
-  static String version() {
-    return RunDescription.version();
-  }
-
   /** Version for {@code --version}. */
   static final class Version implements IVersionProvider {
     @Override
     public String[] getVersion() {
-      return new String[] {"modeltracer " + version()};
+      return new String[] {Launch.version()};
     }
   }
 }

@@ -120,8 +120,7 @@ public final class Gate {
             add(result);
           }
         };
-    var supervisor =
-        new Supervisor(ChildJvm.of(Worker.class, request.file()), job, deadline, forwarding);
+    var supervisor = new Supervisor(ChildJvm.of(Worker.class), job, deadline, forwarding);
     supervisor.run();
     return supervisor.trace();
   }

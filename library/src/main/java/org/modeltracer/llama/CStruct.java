@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.StringTokenizer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -64,12 +65,13 @@ record CStruct(String since, String until, int size, Map<String, Field> fields) 
   static CStruct parse(String release, String text) {
     var fields = new LinkedHashMap<String, Field>();
     int offset = 0;
-    for (String line : text.strip().split("\\R")) {
-      String[] words = line.strip().split("[ =]+");
-      String expected = words.length > 2 ? words[2] : null;
-      Type type = Type.named(words[0]);
+    for (String line : text.lines().toList()) {
+      var words = new StringTokenizer(line, " =");
+      Type type = Type.named(words.nextToken());
+      String name = words.nextToken();
       offset = (offset + type.bytes - 1) / type.bytes * type.bytes;
-      fields.put(words[1], new Field(words[1], type, offset, expected));
+      String expected = words.hasMoreTokens() ? words.nextToken() : null;
+      fields.put(name, new Field(name, type, offset, expected));
       offset += type.bytes;
     }
     return new CStruct(release, release, (offset + 7) / 8 * 8, fields);

@@ -2,6 +2,8 @@ package org.modeltracer.llama;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.StringTokenizer;
+import java.util.stream.Collectors;
 
 /**
  * Parameter structs of the llama.cpp releases this binding has run with.
@@ -100,38 +102,40 @@ final class KnownLayouts {
           ptr ctx_other=0                     from b9842
           """);
 
+  /** A field and the releases that have it, as indices into {@link #RELEASES}. */
+  private record Line(String field, int from, int until) {
+    static Line parse(String text) {
+      var words = new StringTokenizer(text);
+      String field = words.nextToken() + " " + words.nextToken();
+      int from = 0;
+      int until = RELEASES.size() - 1;
+      while (words.hasMoreTokens()) {
+        boolean begins = words.nextToken().equals("from");
+        int release = RELEASES.indexOf(words.nextToken());
+        from = begins ? release : from;
+        until = begins ? until : release;
+      }
+      return new Line(field, from, until);
+    }
+  }
+
   /** A layout for every release at which something changed. */
   private static List<CStruct> history(String fields) {
+    List<Line> lines = fields.lines().map(Line::parse).toList();
     var layouts = new ArrayList<CStruct>();
-    for (String release : RELEASES) {
-      CStruct layout = CStruct.parse(release, fieldsOf(release, fields));
+    for (int i = 0; i < RELEASES.size(); i++) {
+      int now = i;
+      String present =
+          lines.stream()
+              .filter(line -> line.from <= now && now <= line.until)
+              .map(Line::field)
+              .collect(Collectors.joining("\n"));
+      CStruct layout = CStruct.parse(RELEASES.get(i), present);
       if (!layouts.isEmpty() && layouts.getLast().fields().equals(layout.fields())) {
         layout = layout.since(layouts.removeLast().since());
       }
       layouts.add(layout);
     }
     return List.copyOf(layouts);
-  }
-
-  private static String fieldsOf(String release, String fields) {
-    int now = RELEASES.indexOf(release);
-    var present = new StringBuilder();
-    for (String line : fields.strip().split("\n")) {
-      String[] words = line.split("\\s+");
-      int from = 0;
-      int until = RELEASES.size() - 1;
-      for (int i = 2; i + 1 < words.length; i += 2) {
-        int named = RELEASES.indexOf(words[i + 1]);
-        if (words[i].equals("from")) {
-          from = named;
-        } else {
-          until = named;
-        }
-      }
-      if (from <= now && now <= until) {
-        present.append(words[0]).append(' ').append(words[1]).append('\n');
-      }
-    }
-    return present.toString();
   }
 }

@@ -26,10 +26,9 @@ public final class ChildJvm {
   private static final List<String> SHORT_LIFE =
       List.of("-XX:+UseSerialGC", "-Xmx1g", "-Xss2m", "-Xlog:disable");
 
-  /** The optimizing compiler costs more than it gains where everything is over in a second. */
+  /** Of a process that only waits: the optimizing compiler costs more than it gains there. */
   private static final String QUICK_COMPILER = "-XX:TieredStopAtLevel=1";
 
-  private static final long SMALL_FILE = 64L << 20;
   private static final String NATIVE_ACCESS = "--enable-native-access=ALL-UNNAMED";
   private static final String AOT = "-XX:AOTCache=";
 
@@ -69,18 +68,11 @@ public final class ChildJvm {
     return builder(command, main);
   }
 
-  /**
-   * The process that runs a class of this program's class path.
-   *
-   * @param file the model it is to work on; a small one wants a quick start
-   */
-  public static ProcessBuilder of(Class<?> main, Path file) {
+  /** The process that runs a class of this program's class path. */
+  public static ProcessBuilder of(Class<?> main) {
     var command = new ArrayList<String>(withoutCore());
     command.addAll(NO_TRACES);
     command.addAll(SHORT_LIFE);
-    if (file.toFile().length() < SMALL_FILE) {
-      command.add(QUICK_COMPILER);
-    }
     command.add(NATIVE_ACCESS);
     aotCache().forEach(command::add);
     String home = System.getProperty("modeltracer.home");

@@ -16,6 +16,9 @@ final class ErrorSums {
   private static final float MASSIVE = 100;
   private static final float MASSIVE_RATIO = 1000;
 
+  /** Bits of an infinity without its sign; those of NaN are larger. */
+  private static final int INFINITE = Float.floatToRawIntBits(Float.POSITIVE_INFINITY);
+
   private final boolean unknowns;
   private final double[] error2;
   private final double[] reference2;
@@ -24,6 +27,9 @@ final class ErrorSums {
   private final float[] maxAbs;
   private final BitSet massive = new BitSet();
   private float[] sorted = {};
+  private double rowError;
+  private double rowReference;
+  private float largest;
   private long rows;
   private long count;
   private long seen;
@@ -51,47 +57,142 @@ final class ErrorSums {
    * @return its ‖error‖ / ‖reference‖, NaN when one is not finite; both may be the same infinity
    */
   double add(float[] reference, float[] other, int width) {
-    boolean whole = error2.length == 1;
-    double rowError = 0;
-    double rowReference = 0;
-    float largest = 0;
-    boolean bad = false;
-    for (int i = 0; i < width; i++) {
-      float r = reference[i];
-      float o = other[i];
-      if (!Float.isFinite(r) || !Float.isFinite(o)) {
-        if (r == o || unknowns && Float.isNaN(r)) {
-          continue;
-        }
-        if (Float.isFinite(r)) {
-          broken++;
-        } else {
-          referenceBroken++;
-        }
-        bad = true;
-        continue;
-      }
-      seen++;
-      if (whole && r == 0 && o == 0) {
-        continue;
-      }
-      int d = whole ? 0 : i;
-      double e = (double) o - r;
-      error2[d] += e * e;
-      reference2[d] += (double) r * r;
-      other2[d] += (double) o * o;
-      product[d] += (double) r * o;
-      maxAbs[d] = Math.max(maxAbs[d], (float) Math.abs(e));
-      largest = Math.max(largest, Math.abs(r));
-      rowError += e * e;
-      rowReference += (double) r * r;
-      count++;
-    }
     rows++;
-    if (largest > MASSIVE && !whole) {
+    rowError = rowReference = 0;
+    largest = 0;
+    boolean bad = false;
+    if (error2.length == 1) {
+      bad = whole(reference, other, width);
+    } else if (finite(reference, width) && finite(other, width)) {
+      dimensions(reference, other, width);
+    } else {
+      for (int i = 0; i < width; i++) {
+        bad |= one(i, reference[i], other[i]);
+      }
+    }
+    if (largest > MASSIVE && error2.length > 1) {
       findMassive(reference, width);
     }
     return bad ? Double.NaN : rowError == 0 ? 0 : Math.sqrt(rowError / rowReference);
+  }
+
+  private static boolean finite(float[] values, int width) {
+    int bits = 0;
+    for (int i = 0; i < width; i++) {
+      bits = Math.max(bits, Float.floatToRawIntBits(values[i]) & Integer.MAX_VALUE);
+    }
+    return bits < INFINITE;
+  }
+
+  /**
+   * Adds a row of finite values, dimension by dimension: no branches, so that it is compiled to
+   * vectors.
+   */
+  private void dimensions(float[] reference, float[] other, int width) {
+    for (int i = 0; i < width; i++) {
+      double r = reference[i];
+      double o = other[i];
+      double e = o - r;
+      error2[i] += e * e;
+      reference2[i] += r * r;
+      other2[i] += o * o;
+      product[i] += r * o;
+    }
+    float most = 0;
+    double errors = 0;
+    double references = 0;
+    for (int i = 0; i < width; i++) {
+      float r = reference[i];
+      double e = (double) other[i] - r;
+      maxAbs[i] = Math.max(maxAbs[i], (float) Math.abs(e));
+      most = Math.max(most, Math.abs(r));
+      errors += e * e;
+      references += (double) r * r;
+    }
+    largest = most;
+    rowError = errors;
+    rowReference = references;
+    seen += width;
+    count += width;
+  }
+
+  /**
+   * Adds a row to the sums over all values; what is 0 on both sides, as a mask makes it, counts
+   * nowhere.
+   */
+  private boolean whole(float[] reference, float[] other, int width) {
+    boolean bad = false;
+    double e2 = 0;
+    double r2 = 0;
+    double o2 = 0;
+    double ro = 0;
+    float most = maxAbs[0];
+    int counted = 0;
+    for (int i = 0; i < width; i++) {
+      double r = reference[i];
+      double o = other[i];
+      double e = o - r;
+      if (e - e != 0) {
+        bad |= broken(reference[i], other[i]);
+        continue;
+      }
+      seen++;
+      if (r == 0 && o == 0) {
+        continue;
+      }
+      counted++;
+      e2 += e * e;
+      r2 += r * r;
+      o2 += o * o;
+      ro += r * o;
+      most = Math.max(most, (float) Math.abs(e));
+    }
+    error2[0] += e2;
+    reference2[0] += r2;
+    other2[0] += o2;
+    product[0] += ro;
+    maxAbs[0] = most;
+    count += counted;
+    rowError = e2;
+    rowReference = r2;
+    return bad;
+  }
+
+  /**
+   * Adds a value of a row that has some that are not finite; returns whether this is one that
+   * counts.
+   */
+  private boolean one(int d, float reference, float other) {
+    double r = reference;
+    double o = other;
+    double e = o - r;
+    if (e - e != 0) {
+      return broken(reference, other);
+    }
+    seen++;
+    count++;
+    error2[d] += e * e;
+    reference2[d] += r * r;
+    other2[d] += o * o;
+    product[d] += r * o;
+    maxAbs[d] = Math.max(maxAbs[d], (float) Math.abs(e));
+    largest = Math.max(largest, Math.abs(reference));
+    rowError += e * e;
+    rowReference += r * r;
+    return false;
+  }
+
+  /** Counts a value that is not finite; false where it is none of an error. */
+  private boolean broken(float reference, float other) {
+    if (reference == other || unknowns && Float.isNaN(reference)) {
+      return false;
+    }
+    if (Float.isFinite(reference)) {
+      broken++;
+    } else {
+      referenceBroken++;
+    }
+    return true;
   }
 
   private void findMassive(float[] reference, int width) {

@@ -29,7 +29,7 @@ final class ProcessPartner implements Partner {
     try {
       process =
           new ChildProcess<>(
-              ChildJvm.of(PartnerWorker.class, setup.model()),
+              ChildJvm.of(PartnerWorker.class),
               Long.MAX_VALUE,
               PartnerOrder.class,
               PartnerMessage.class);

@@ -107,6 +107,14 @@ final class CFunction {
     }
   }
 
+  int toInt(long a, int b, long c, int d, int e, boolean f) {
+    try {
+      return (int) handle().invokeExact(a, b, c, d, e, f);
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
   int toInt(long a, MemorySegment struct) {
     try {
       return (int) handle().invokeExact(a, struct);

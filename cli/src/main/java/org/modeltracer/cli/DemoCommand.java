@@ -17,7 +17,6 @@ import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.TensorInfo;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -102,10 +101,8 @@ final class DemoCommand implements Callable<Integer> {
   }
 
   private int run(Path model, String tokens, String trace, Path folder) {
-    CommandLine program = spec.commandLine();
     return Main.run(
-        program.getOut(),
-        program.getErr(),
+        spec.commandLine(),
         "run",
         "-m",
         model.toString(),

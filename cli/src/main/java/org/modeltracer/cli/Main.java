@@ -75,6 +75,11 @@ public final class Main implements Runnable {
     }
   }
 
+  /** Runs another command on the streams of this one; returns its exit code. */
+  static int run(CommandLine streams, String... args) {
+    return run(streams.getOut(), streams.getErr(), args);
+  }
+
   private static Map<String, Supplier<Callable<Integer>>> commands() {
     var commands = new LinkedHashMap<String, Supplier<Callable<Integer>>>();
     commands.put("run", RunCommand::new);

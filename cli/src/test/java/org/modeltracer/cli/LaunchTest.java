@@ -3,13 +3,13 @@ package org.modeltracer.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
-import picocli.CommandLine.Command;
 
 /** Which commands run their model in a process of its own: said in three places, the same ones. */
 class LaunchTest {
@@ -18,8 +18,10 @@ class LaunchTest {
 
   /** Those of the program but {@code check} and {@code doctor}, which have workers. */
   private static List<String> loading() {
-    return Arrays.stream(Main.class.getAnnotation(Command.class).subcommands())
-        .map(command -> command.getAnnotation(Command.class).name())
+    var nowhere = new PrintWriter(new StringWriter());
+    var commands = Main.commandLine(nowhere, nowhere).getSubcommands();
+    assertThat(commands).allSatisfy((name, it) -> assertThat(it.getCommandName()).isEqualTo(name));
+    return commands.keySet().stream()
         .filter(name -> !name.equals("check") && !name.equals("doctor"))
         .toList();
   }

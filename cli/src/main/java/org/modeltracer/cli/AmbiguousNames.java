@@ -8,7 +8,6 @@ import picocli.CommandLine;
 import picocli.CommandLine.IExecutionStrategy;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
-import picocli.CommandLine.RunLast;
 
 /**
  * Refuses an option that is also the name of a file here, and what Java could not decode.
@@ -17,7 +16,7 @@ import picocli.CommandLine.RunLast;
  * there must not choose what code runs. Behind {@code --} every word is a file.
  */
 final class AmbiguousNames implements IExecutionStrategy {
-  private final IExecutionStrategy next = new RunLast();
+  private final IExecutionStrategy next = new DeviceListing();
 
   @Override
   public int execute(ParseResult result) {

@@ -13,7 +13,7 @@ import picocli.CommandLine.Option;
 @Heading(Heading.Topic.ENGINE)
 final class EngineArguments {
   @Option(
-      names = "--llama-lib",
+      names = DeviceListing.LIBRARY,
       paramLabel = "PATH",
       description =
           "Use your own llama.cpp: a library, or a folder that holds one"
@@ -28,6 +28,23 @@ final class EngineArguments {
   private int gpuLayers;
 
   @Option(
+      names = {"--backend", "-dev", "--device"},
+      paramLabel = "NAME,…",
+      split = ",",
+      hideParamSyntax = true,
+      description =
+          "Offload to this device or backend alone, such as vulkan; cpu or none for the processor"
+              + " (default: as llama.cpp does).")
+  private List<String> devices = List.of();
+
+  @Option(
+      names = {DeviceListing.OPTION, "--list-devices"},
+      help = true,
+      description = "List what --backend can name, and stop.")
+  @SuppressWarnings("UnusedVariable") // DeviceListing looks for it before the command begins.
+  private boolean listing;
+
+  @Option(
       names = "--rpc",
       paramLabel = "HOST:PORT,…",
       split = ",",
@@ -37,8 +54,16 @@ final class EngineArguments {
 
   Engine engine() {
     ModelOptions options =
-        ModelOptions.defaults().withGpuLayers(gpuLayers).withRpcServers(rpcServers);
+        ModelOptions.defaults()
+            .withGpuLayers(gpuLayers)
+            .withDevices(devices(devices))
+            .withRpcServers(rpcServers);
     return new Engine(library, options.placement());
+  }
+
+  /** The library's names of what was asked for: llama.cpp's programs say none for the processor. */
+  static List<String> devices(List<String> words) {
+    return words.equals(List.of("none")) ? List.of("cpu") : words;
   }
 
   /** Loads that llama.cpp, whose notes and last words go to the terminal. */

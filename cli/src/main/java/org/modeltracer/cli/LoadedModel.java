@@ -6,9 +6,11 @@ import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.LoadChecks;
+import org.modeltracer.llama.Device;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.ModelOptions;
+import org.modeltracer.llama.ModelOptions.Placement;
 import org.modeltracer.llama.NativeWarning;
 
 /**
@@ -45,9 +47,10 @@ record LoadedModel(GgufFile file, LlamaModel model) implements AutoCloseable {
 
   /** Whether all of the model lies in this machine's own memory. */
   private static boolean staysHere(LlamaRuntime runtime, ModelOptions options) {
-    boolean cpu = runtime.devices().stream().allMatch(name -> name.matches("CPU.*|BLAS.*|AMX.*"));
-    return options.placement().rpcServers().isEmpty()
-        && (cpu || options.placement().gpuLayers() == 0);
+    Placement placement = options.placement();
+    return placement.rpcServers().isEmpty()
+        && (placement.gpuLayers() == 0
+            || runtime.devices(placement).stream().noneMatch(Device::offloads));
   }
 
   private static void fits(MemoryNeed need, ModelOptions options, Terminal terminal) {

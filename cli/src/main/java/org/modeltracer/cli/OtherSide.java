@@ -1,6 +1,7 @@
 package org.modeltracer.cli;
 
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.CacheType;
 import org.modeltracer.llama.ContextOptions;
@@ -16,6 +17,14 @@ final class OtherSide {
       paramLabel = "PATH",
       description = "Another llama.cpp for the model (the reference keeps --llama-lib's).")
   private @Nullable Path library;
+
+  @Option(
+      names = {"--backend-b", "-dev-b", "--device-b"},
+      paramLabel = "NAME,…",
+      split = ",",
+      hideParamSyntax = true,
+      description = "Device or backend for the model, where it differs from the reference's.")
+  private List<String> devices = List.of();
 
   @Option(
       names = {"-fa-b", "--flash-attn-b"},
@@ -45,6 +54,7 @@ final class OtherSide {
   /** Whether anything is different. */
   boolean differs() {
     return library != null
+        || !devices.isEmpty()
         || flashAttention != null
         || keyType != null
         || valueType != null
@@ -66,6 +76,12 @@ final class OtherSide {
       context = context.withThreads(threads);
     }
     Engine where = first.engine();
-    return new Setup(model, library == null ? where : where.onLibrary(library), context);
+    if (library != null) {
+      where = where.onLibrary(library);
+    }
+    if (!devices.isEmpty()) {
+      where = where.onDevices(EngineArguments.devices(devices));
+    }
+    return new Setup(model, where, context);
   }
 }

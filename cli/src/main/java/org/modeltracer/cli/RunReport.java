@@ -10,6 +10,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.anomaly.RootCause;
@@ -20,7 +22,9 @@ import org.modeltracer.cli.terminal.HeadMap;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.Quantization;
+import org.modeltracer.llama.Device;
 import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.llama.ModelOptions.Placement;
 import org.modeltracer.session.Generation;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.trace.LayerActivationTrace;
@@ -56,12 +60,20 @@ final class RunReport {
         "llama.cpp %s on %s, %d thread%s, context %d, flash attention %s"
             .formatted(
                 model.runtime().version(),
-                String.join(" + ", model.runtime().devices()),
+                devices(model),
                 options.context().threads(),
                 options.context().threads() == 1 ? "" : "s",
                 run.session().context().contextTokens(),
                 run.session().usesFlashAttention() ? "on, rows recomputed" : "off"));
     terminal.println("");
+  }
+
+  private static String devices(LlamaModel model) {
+    Placement placement = model.options().placement();
+    return Stream.concat(
+            placement.rpcServers().stream().map(server -> "RPC[" + server + "]"),
+            model.runtime().devices(placement).stream().map(Device::toString))
+        .collect(Collectors.joining(" + "));
   }
 
   /** What was seen, and the folder in which there is more of it. */

@@ -15,6 +15,7 @@ final class SettingFlags {
       case NO_FLASH_ATTENTION -> "-fa off";
       case F16_CACHE -> "-ctk f16 -ctv f16";
       case LIBRARY -> "--llama-lib";
+      case DEVICES -> "--backend";
       case RPC_SERVERS -> "--rpc";
       case TOKEN_IDS -> "token ids (--tokens 1,2,3)";
     };

@@ -35,7 +35,7 @@ class MessageTest {
           new Message.End());
 
   private static final Engine ENGINE =
-      new Engine(Path.of("lib"), new Placement(3, List.of("a:1"), true));
+      new Engine(Path.of("lib"), new Placement(3, List.of("vulkan"), List.of("a:1"), true));
 
   @Test
   void jobsAndMessagesArriveAsTheyWere() throws IOException {

@@ -17,10 +17,14 @@ public record Engine(@Nullable Path library, Placement placement) {
     return new Engine(null, ModelOptions.defaults().placement());
   }
 
-  /** Another llama.cpp that offloads the same layers, on this machine alone. */
+  /** Another llama.cpp that offloads as many layers, to devices of its own on this machine. */
   public Engine onLibrary(Path other) {
-    return new Engine(
-        other, new Placement(placement.gpuLayers(), List.of(), placement.extraBuffers()));
+    return new Engine(other, placement.withDevices(List.of()).withRpcServers(List.of()));
+  }
+
+  /** The same that offloads to these devices alone, by name. */
+  public Engine onDevices(List<String> names) {
+    return new Engine(library, placement.withDevices(names));
   }
 
   /**

@@ -3,7 +3,6 @@ package org.modeltracer.llama;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReferenceArray;
@@ -169,15 +168,6 @@ final class Ggml {
 
   long cpuDevice() {
     return functions.deviceByType(DeviceType.CPU);
-  }
-
-  /** Names of the compute devices, such as {@code CPU}. */
-  List<String> devices() {
-    var names = new ArrayList<String>();
-    for (long i = 0; i < functions.devices(); i++) {
-      names.add(functions.deviceName(functions.device(i)));
-    }
-    return names;
   }
 
   /** A function that the CPU backend offers by name. */

@@ -1,8 +1,11 @@
 package org.modeltracer.llama;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -113,13 +116,26 @@ public final class LlamaModel implements AutoCloseable {
       if (!options.memoryMapped()) {
         readWhole(params);
       }
-      if (!servers.isEmpty()) {
-        params.set("devices", runtime.rpc().devices(arena, servers));
+      if (!servers.isEmpty() || !placement.devices().isEmpty()) {
+        params.set("devices", devices(arena));
       }
       // Always set: without a callback b4916 prints dots to stderr.
       params.set("progress_callback", progress.stub(arena));
       return llama.load(file.toString(), params.memory());
     }
+  }
+
+  /**
+   * Where layers may go, ended by a null: servers first, as llama.cpp has it, then this machine.
+   */
+  private long devices(Arena arena) {
+    var chosen = new ArrayList<Long>(runtime.rpc().devices(servers));
+    chosen.addAll(runtime.deviceList().offloading(options.placement()));
+    MemorySegment array = arena.allocate(ValueLayout.JAVA_LONG, chosen.size() + 1L);
+    for (int i = 0; i < chosen.size(); i++) {
+      array.setAtIndex(ValueLayout.JAVA_LONG, i, chosen.get(i));
+    }
+    return array.address();
   }
 
   /** Has weights read into memory; a mode took the place of a flag in later releases. */

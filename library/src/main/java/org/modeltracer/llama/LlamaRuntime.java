@@ -12,6 +12,7 @@ import java.util.concurrent.Executors;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgmlType;
+import org.modeltracer.llama.ModelOptions.Placement;
 import org.modeltracer.llama.ffi.GgmlFunctions;
 import org.modeltracer.llama.ffi.LinkException;
 import org.modeltracer.llama.ffi.LlamaFunctions;
@@ -41,7 +42,7 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
   private final NativeThread thread = new NativeThread("llama.cpp");
   private final String version;
   private final String systemInfo;
-  private final List<String> devices;
+  private final Devices devices;
   private final RpcServers rpc;
   private volatile Consumer<String> onAbort = LlamaRuntime::report;
 
@@ -62,7 +63,8 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
     ggml.functions().endWith(Upcalls.ending(this::aborting, Arena.global()));
     version = readVersion();
     systemInfo = functions.systemInfo().strip();
-    devices = List.copyOf(ggml.devices());
+    // Integrated graphics processors became a type of their own shortly before this parameter came.
+    devices = new Devices(ggml.functions(), layouts.model().has("no_host"));
     rpc = new RpcServers(ggml.functions(), library.path(), version);
   }
 
@@ -219,9 +221,19 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
     return systemInfo;
   }
 
-  /** Names of the compute devices. */
-  public List<String> devices() {
-    return devices;
+  /** What there is on this machine to compute on. */
+  public List<Device> devices() {
+    return devices.all();
+  }
+
+  /**
+   * What a model so placed may compute on, on this machine: with a graphics processor llama.cpp
+   * sends it large products also of layers that stay here.
+   *
+   * @throws LlamaException for a device that is not there
+   */
+  public List<Device> devices(Placement placement) {
+    return devices.of(placement);
   }
 
   /** The element type with ggml's number {@code id}. */
@@ -289,6 +301,10 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
 
   RpcServers rpc() {
     return rpc;
+  }
+
+  Devices deviceList() {
+    return devices;
   }
 
   ParameterLayouts layouts() {

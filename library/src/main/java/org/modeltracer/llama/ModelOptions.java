@@ -28,14 +28,34 @@ public record ModelOptions(
    *
    * @param gpuLayers layers to offload, as llama.cpp's {@code -ngl}; negative leaves it to
    *     llama.cpp
+   * @param devices what may take offloaded layers, each a device or all of a backend by name
+   *     ({@code Vulkan0}, {@code vulkan}); {@code cpu} alone for nothing; empty leaves it to
+   *     llama.cpp
    * @param rpcServers servers of llama.cpp's RPC backend to spread the model over, each {@code
    *     HOST:PORT}; empty for none
    * @param extraBuffers whether llama.cpp may repack weights for the processor
    */
-  public record Placement(int gpuLayers, List<String> rpcServers, boolean extraBuffers) {
-    /** Copies the list of servers. */
+  public record Placement(
+      int gpuLayers, List<String> devices, List<String> rpcServers, boolean extraBuffers) {
+    /** Copies the lists. */
     public Placement {
+      devices = List.copyOf(devices);
       rpcServers = List.copyOf(rpcServers);
+    }
+
+    /** The same with layers offloaded. */
+    public Placement withGpuLayers(int layers) {
+      return new Placement(layers, devices, rpcServers, extraBuffers);
+    }
+
+    /** The same with other devices. */
+    public Placement withDevices(List<String> names) {
+      return new Placement(gpuLayers, names, rpcServers, extraBuffers);
+    }
+
+    /** The same with other servers. */
+    public Placement withRpcServers(List<String> servers) {
+      return new Placement(gpuLayers, devices, servers, extraBuffers);
     }
   }
 
@@ -55,22 +75,28 @@ public record ModelOptions(
   /** llama.cpp's own defaults, no progress. */
   public static ModelOptions defaults() {
     return new ModelOptions(
-        new Placement(-1, List.of(), true), true, List.of(), false, false, null);
+        new Placement(-1, List.of(), List.of(), true), true, List.of(), false, false, null);
   }
 
   /** The same with layers offloaded. */
   public ModelOptions withGpuLayers(int layers) {
-    return withPlacement(new Placement(layers, placement.rpcServers, placement.extraBuffers));
+    return withPlacement(placement.withGpuLayers(layers));
+  }
+
+  /** The same with layers offloaded to these devices alone, by name. */
+  public ModelOptions withDevices(List<String> names) {
+    return withPlacement(placement.withDevices(names));
   }
 
   /** The same spread over RPC servers, each {@code HOST:PORT}. */
   public ModelOptions withRpcServers(List<String> servers) {
-    return withPlacement(new Placement(placement.gpuLayers, servers, placement.extraBuffers));
+    return withPlacement(placement.withRpcServers(servers));
   }
 
   /** The same with weights repacked for the processor, or as they are in the file. */
   public ModelOptions withExtraBuffers(boolean allow) {
-    return withPlacement(new Placement(placement.gpuLayers, placement.rpcServers, allow));
+    return withPlacement(
+        new Placement(placement.gpuLayers, placement.devices, placement.rpcServers, allow));
   }
 
   /** The same with weights placed otherwise. */

@@ -1,15 +1,11 @@
 package org.modeltracer.llama;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.llama.ffi.DeviceType;
 import org.modeltracer.llama.ffi.GgmlFunctions;
 import org.modeltracer.llama.ffi.OfferedFunction;
 
@@ -33,21 +29,12 @@ final class RpcServers {
   }
 
   /**
-   * What {@code llama_model_params.devices} takes: servers first, as llama.cpp has it, then this
-   * machine's own graphics processors.
+   * The devices of servers, in the servers' order.
    *
-   * @return address of a list that lives as long as {@code arena}
    * @throws LlamaException when the library has no RPC backend, or a server does not answer
    */
-  long devices(Arena arena, List<RpcEndpoint> endpoints) {
-    var list = new ArrayList<Long>();
-    endpoints.forEach(endpoint -> list.addAll(devicesOf(endpoint)));
-    list.addAll(local());
-    MemorySegment array = arena.allocate(ValueLayout.JAVA_LONG, list.size() + 1L);
-    for (int i = 0; i < list.size(); i++) {
-      array.setAtIndex(ValueLayout.JAVA_LONG, i, list.get(i));
-    }
-    return array.address();
+  List<Long> devices(List<RpcEndpoint> endpoints) {
+    return endpoints.stream().flatMap(endpoint -> devicesOf(endpoint).stream()).toList();
   }
 
   /** A model on these servers was opened. */
@@ -117,24 +104,5 @@ final class RpcServers {
           Setting.LIBRARY);
     }
     return ggml.offered(registry, name);
-  }
-
-  /** Graphics processors of this machine; integrated ones only where there are no others. */
-  private List<Long> local() {
-    List<Long> own = local(DeviceType.GPU);
-    // Older generations number accelerators that are no devices of their own like this.
-    boolean integrated = function("ggml_backend_rpc_add_server").exists();
-    return own.isEmpty() && integrated ? local(DeviceType.INTEGRATED) : own;
-  }
-
-  private List<Long> local(DeviceType wanted) {
-    var found = new ArrayList<Long>();
-    for (long i = 0; i < ggml.devices(); i++) {
-      long device = ggml.device(i);
-      if (ggml.deviceType(device) == wanted) {
-        found.add(device);
-      }
-    }
-    return found;
   }
 }

@@ -20,6 +20,8 @@ public enum Setting {
   F16_CACHE("an F16 cache"),
   /** The file or folder that {@link LlamaRuntime#load} takes. */
   LIBRARY("LlamaRuntime.load(path)"),
+  /** Devices of {@link ModelOptions.Placement}. */
+  DEVICES("devices"),
   /** Servers of {@link ModelOptions.Placement}. */
   RPC_SERVERS("RPC servers"),
   /** A prompt of token ids rather than of text. */

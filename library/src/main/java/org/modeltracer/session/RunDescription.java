@@ -99,7 +99,8 @@ public final class RunDescription {
   }
 
   private List<String> backends(LlamaRuntime llama) {
-    var backends = new ArrayList<>(llama.devices());
+    var backends = new ArrayList<String>();
+    llama.devices(model.options().placement()).forEach(device -> backends.add(device.name()));
     model.options().placement().rpcServers().forEach(server -> backends.add("RPC[" + server + "]"));
     return backends;
   }

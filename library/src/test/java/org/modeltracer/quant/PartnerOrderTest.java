@@ -16,7 +16,7 @@ import org.modeltracer.process.Pipes;
 /** The other process opens the model as it was asked to. */
 class PartnerOrderTest {
   private static final Engine ENGINE =
-      new Engine(Path.of("/lib x"), new Placement(4, List.of("a:1"), true));
+      new Engine(Path.of("/lib x"), new Placement(4, List.of("cpu"), List.of("a:1"), true));
 
   @Test
   void aSetupArrivesWhole() throws IOException {

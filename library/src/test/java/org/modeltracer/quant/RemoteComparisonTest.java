@@ -31,7 +31,7 @@ class RemoteComparisonTest {
   }
 
   private static Engine engine(int layers, List<String> servers) {
-    return new Engine(library, new Placement(layers, servers, true));
+    return new Engine(library, new Placement(layers, List.of(), servers, true));
   }
 
   @ParameterizedTest

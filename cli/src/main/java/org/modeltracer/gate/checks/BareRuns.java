@@ -6,6 +6,7 @@ import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.KvCache;
 import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.llama.ModelOptions.Placement;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.ModelTracer;
@@ -56,8 +57,10 @@ final class BareRuns implements AutoCloseable {
 
   /** Whether the model computes on the CPU alone. */
   boolean onCpu() {
-    return model.options().placement().rpcServers().isEmpty()
-        && model.runtime().devices().stream().allMatch(device -> device.startsWith("CPU"));
+    Placement placement = model.options().placement();
+    return placement.rpcServers().isEmpty()
+        && model.runtime().devices(placement).stream()
+            .allMatch(device -> device.backend().equals("CPU"));
   }
 
   /** Whether the model makes logits; of one that does not, the last states are compared. */

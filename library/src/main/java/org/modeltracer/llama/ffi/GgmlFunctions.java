@@ -241,6 +241,33 @@ public final class GgmlFunctions extends Functions {
     return NativeMemory.text(deviceName.toLong(of));
   }
 
+  private final CFunction deviceDescription = function("ggml_backend_dev_description", "p:p");
+
+  /** What the hardware behind a device calls itself. */
+  public String deviceDescription(long of) {
+    return NativeMemory.text(deviceDescription.toLong(of));
+  }
+
+  private final CFunction deviceMemory = function("ggml_backend_dev_memory", "ppp:v");
+
+  /**
+   * Memory of a device.
+   *
+   * @param bytes all of it, 0 where the device does not tell
+   * @param freeBytes what of it is free
+   */
+  public record Memory(long bytes, long freeBytes) {}
+
+  /** Memory of a device. */
+  public Memory deviceMemory(long of) {
+    try (var arena = Arena.ofConfined()) {
+      MemorySegment free = arena.allocate(ValueLayout.JAVA_LONG);
+      MemorySegment all = arena.allocate(ValueLayout.JAVA_LONG);
+      deviceMemory.run(of, free.address(), all.address());
+      return new Memory(all.get(ValueLayout.JAVA_LONG, 0), free.get(ValueLayout.JAVA_LONG, 0));
+    }
+  }
+
   private final CFunction deviceType = function("ggml_backend_dev_type", "p:i");
 
   /** Type of a device. */
@@ -269,6 +296,13 @@ public final class GgmlFunctions extends Functions {
     try (var arena = Arena.ofConfined()) {
       return registryByName.toLong(arena.allocateFrom(name).address());
     }
+  }
+
+  private final CFunction registryName = function("ggml_backend_reg_name", "p:p");
+
+  /** Name of a backend registry. */
+  public String registryName(long registry) {
+    return NativeMemory.text(registryName.toLong(registry));
   }
 
   private final CFunction registryDeviceCount = function("ggml_backend_reg_dev_count", "p:l");

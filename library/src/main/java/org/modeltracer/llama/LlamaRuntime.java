@@ -241,6 +241,32 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
     return ggml.type(id);
   }
 
+  /** Whether rows of float32 can be converted to a type, by {@link #quantize}. */
+  public boolean quantizes(GgmlType type) {
+    return converts(type) && !ggml.functions().needsImportance(type.id());
+  }
+
+  /**
+   * Converts rows of float32 to an element type, by ggml's own quantizer.
+   *
+   * @param floats native memory, {@code [row, width]}
+   * @param target native memory that takes the blocks
+   * @param width a multiple of the type's block size
+   * @return bytes written to the target
+   */
+  public long quantize(
+      GgmlType type, MemorySegment floats, MemorySegment target, long rows, long width) {
+    long bytes = Math.multiplyExact(rows, width / type.blockSize() * type.blockBytes());
+    if (width % type.blockSize() != 0
+        || floats.byteSize() < 4 * rows * width
+        || target.byteSize() < bytes
+        || !quantizes(type)) {
+      throw new IllegalArgumentException(
+          "%d rows of %d do not fit, or %s cannot be made".formatted(rows, width, type.ggmlName()));
+    }
+    return ggml.functions().quantize(type.id(), floats, target, rows, width);
+  }
+
   @Override
   public boolean converts(GgmlType type) {
     return ggml.knows(type) && type(type.id()).convertible();

@@ -131,6 +131,14 @@ final class CFunction {
     }
   }
 
+  boolean toBoolean(int a) {
+    try {
+      return (boolean) handle().invokeExact(a);
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
   boolean toBoolean(long a, int b) {
     try {
       return (boolean) handle().invokeExact(a, b);

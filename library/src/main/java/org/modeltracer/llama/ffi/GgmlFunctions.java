@@ -85,6 +85,25 @@ public final class GgmlFunctions extends Functions {
     return library.has("dequantize_row_" + type);
   }
 
+  private final CFunction quantize = function("ggml_quantize_chunk", "ipplllp:l");
+
+  /**
+   * Converts rows of float32 to an element type.
+   *
+   * @return bytes written
+   */
+  public long quantize(
+      int type, MemorySegment floats, MemorySegment target, long rows, long width) {
+    return quantize.toLong(type, floats.address(), target.address(), 0L, rows, width, 0L);
+  }
+
+  private final CFunction needsImportance = function("ggml_quantize_requires_imatrix", "i:b");
+
+  /** Whether a type can only be made with measured importances of the weights. */
+  public boolean needsImportance(int type) {
+    return needsImportance.toBoolean(type);
+  }
+
   private final CFunction threadPoolDefaults = function("ggml_threadpool_params_init", "pi:v");
 
   /** Whether {@link #threadPoolDefaults} can be called. */

@@ -1,5 +1,7 @@
 package org.modeltracer.attention;
 
+import org.modeltracer.kernels.FastLog;
+
 /** −Σ p ln p in nats, of rows of non-negative weights. */
 public final class Entropy {
   private Entropy() {}

@@ -2,6 +2,7 @@ package org.modeltracer.attention;
 
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.kernels.Kernels;
 
 /**
  * Attention of one layer averaged over its heads as they stream: the Ā of Abnar and Zuidema.
@@ -44,10 +45,17 @@ final class HeadMean {
     most = Math.max(most, heads[i]);
     keys[i] = Math.max(keys[i], row.size);
     float[] target = sums[i];
-    for (int k = 0; k < row.size; k++) {
-      target[row.key(k)] += row.weights[k];
+    Kernels kernels = Kernels.forWork(row.size);
+    if (row.adjacent()) {
+      kernels.add(row.weights, 0, row.size, target, row.key(0));
+    } else {
+      for (int k = 0; k < row.size; k++) {
+        target[row.key(k)] += row.weights[k];
+      }
     }
-    if (strongest) {
+    if (strongest && row.adjacent()) {
+      kernels.lead(row.weights, row.size, largest[i], leaders[i], row.key(0), (short) row.head);
+    } else if (strongest) {
       lead(row, largest[i], leaders[i]);
     }
   }

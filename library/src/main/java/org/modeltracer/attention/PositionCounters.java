@@ -1,6 +1,7 @@
 package org.modeltracer.attention;
 
 import java.util.Arrays;
+import org.modeltracer.kernels.Kernels;
 
 /**
  * Where one head looks: mass by distance and by key position, 32 bytes per position.
@@ -31,15 +32,20 @@ public final class PositionCounters {
       return;
     }
     grow(q + 1);
-    for (int i = 0; i < n; i++) {
-      int key = row.key(i);
-      float w = row.weights[i];
-      int d = q - key;
-      if (d < room) byDistance[d] += w;
-      if (d > 0 && key < room) {
-        received[key] += w;
-        if (w > connectedAbove) connected[key]++;
+    float least = Math.nextUp(connectedAbove);
+    if (row.adjacent() && q < room) {
+      Kernels kernels = Kernels.forWork(n);
+      int key = row.key(0);
+      kernels.addReversed(row.weights, n, byDistance, q - key);
+      int before = Math.min(n, q - key);
+      kernels.add(row.weights, before, received, key);
+      for (int i = kernels.next(row.weights, 0, before, least);
+          i < before;
+          i = kernels.next(row.weights, i + 1, before, least)) {
+        connected[key + i]++;
       }
+    } else {
+      scattered(row, least);
     }
     int first = row.key(0);
     int last = row.key(n - 1);
@@ -52,6 +58,19 @@ public final class PositionCounters {
     }
     int back = q - row.argmax;
     if (back < room) argmaxAt[back]++;
+  }
+
+  private void scattered(RowMeasure row, float least) {
+    for (int i = 0; i < row.size; i++) {
+      int key = row.key(i);
+      float w = row.weights[i];
+      int d = row.query - key;
+      if (d < room) byDistance[d] += w;
+      if (d > 0 && key < room) {
+        received[key] += w;
+        if (w >= least) connected[key]++;
+      }
+    }
   }
 
   private void seen(int q, int first, int last) {

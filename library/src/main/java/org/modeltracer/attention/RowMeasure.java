@@ -1,10 +1,12 @@
 package org.modeltracer.attention;
 
 import java.util.Arrays;
+import org.modeltracer.kernels.Kernels;
+import org.modeltracer.kernels.RowSums;
 import org.modeltracer.model.AttentionRow;
 
 /**
- * All quantities of one row, computed in one pass over its weights and reused from row to row.
+ * All quantities of one row, from its sums and from ranges of its keys; reused from row to row.
  *
  * <p>A quantity that a row does not define is NaN.
  */
@@ -13,9 +15,14 @@ final class RowMeasure {
 
   private final AttentionOptions.Thresholds thresholds;
   private final WeightHistogram histogram = new WeightHistogram();
+  private final float few;
+  private final float many;
   private AttentionRow source = new AttentionRow();
+  private Kernels kernels = Kernels.forWork(0);
   final double[] values = new double[Quantity.values().length];
-  float[] weights = new float[256];
+  float[] weights = {};
+  private final RowSums norm = new RowSums();
+  private float[] weighted = {};
   int size;
   int layer;
   int head;
@@ -29,6 +36,8 @@ final class RowMeasure {
 
   RowMeasure(AttentionOptions.Thresholds thresholds) {
     this.thresholds = thresholds;
+    few = (float) thresholds.sparseBelow();
+    many = Math.nextUp((float) thresholds.connectedAbove());
   }
 
   /**
@@ -41,12 +50,10 @@ final class RowMeasure {
     query = row.query();
     layer = row.layer();
     head = row.head();
-    if (weights.length < size) {
-      weights = new float[Math.max(size, 2 * weights.length)];
-    }
-    histogram.clear();
+    weights = row.weights();
+    kernels = Kernels.forWork(size);
     Arrays.fill(values, Double.NaN);
-    return size > 0 && pass(row, tokens);
+    return size > 0 && measure(row.sums(), tokens);
   }
 
   /** The later of the query and the last key that it sees. */
@@ -59,121 +66,121 @@ final class RowMeasure {
     return source.key(i);
   }
 
-  private boolean pass(AttentionRow row, TokenTrack tokens) {
-    double total = 0;
-    double total2 = 0;
-    double minusH = 0;
-    double sinkTerm = 0;
-    double self = 0;
-    double previous = Double.NaN;
-    double sink = Double.NaN;
-    double distance = 0;
-    double uniform = 0;
-    double near = 0;
-    double far = 0;
-    double special = 0;
-    double structural = 0;
-    double inside = 0;
-    int nearKeys = 0;
-    int farKeys = 0;
-    int specialKeys = 0;
-    int structuralKeys = 0;
-    int insideKeys = 0;
-    int few = 0;
-    int many = 0;
-    float top = -1;
-    int best = -1;
-    int segment = tokens.segmentStart(query);
-    float sparse = (float) thresholds.sparseBelow();
-    float connected = (float) thresholds.connectedAbove();
-    for (int i = 0; i < size; i++) {
-      float w = row.weight(i);
-      int key = row.key(i);
-      int d = query - key;
-      weights[i] = w;
-      total += w;
-      total2 += (double) w * w;
-      double term = w > 0 ? w * FastLog.log(w) : 0;
-      minusH += term;
-      if (w > top) {
-        top = w;
-        best = key;
-      }
-      if (w < sparse) few++;
-      else if (w > connected) many++;
-      histogram.add(w);
-      distance += (double) w * d;
-      uniform += d;
-      if (d == 0) self = w;
-      else if (d == 1) previous = w;
-      if (d >= 1 && d <= thresholds.localReach()) {
-        near += w;
-        nearKeys++;
-      } else if (d > thresholds.globalBeyond()) {
-        far += w;
-        farKeys++;
-      }
-      TokenKind kind = tokens.kind(key);
-      if (key == 0) {
-        sink = w;
-        sinkTerm = term;
-        special += w;
-        specialKeys++;
-      } else if (kind == TokenKind.SPECIAL) {
-        special += w;
-        specialKeys++;
-      }
-      if (kind == TokenKind.STRUCTURAL) {
-        structural += w;
-        structuralKeys++;
-      }
-      if (segment >= 0 && tokens.segmentStart(key) == segment) {
-        inside += w;
-        insideKeys++;
-      }
-    }
-    if (total - total != 0) {
+  /** Whether its keys follow each other. */
+  boolean adjacent() {
+    return source.adjacent();
+  }
+
+  private boolean measure(RowSums sums, TokenTrack tokens) {
+    sum = sums.sum;
+    if (sum - sum != 0) {
       return false;
     }
-    sum = total;
-    squares = total2;
-    below = few;
-    above = many;
-    max = top;
-    argmax = best;
-    double entropy = Math.max(0, -minusH);
+    squares = sums.squares;
+    max = sums.max;
+    argmax = sums.argmax < 0 ? -1 : key(sums.argmax);
+    below = kernels.below(weights, size, few);
+    above = size - kernels.below(weights, size, many);
+    double entropy = Math.max(0, sums.entropy);
     set(Quantity.ENTROPY, entropy);
-    set(Quantity.CONCENTRATION, top);
-    set(Quantity.SPARSITY, (double) few / size);
-    set(Quantity.DISTANCE, distance);
-    set(Quantity.SELF, self);
+    set(Quantity.CONCENTRATION, max);
+    set(Quantity.SPARSITY, (double) below / size);
+    double uniform = distances(sums);
+    int self = source.indexOf(query);
+    int previous = source.indexOf(query - 1);
+    int sink = source.indexOf(0);
+    set(Quantity.SELF, self < 0 ? 0 : weights[self]);
     if (size > 1) {
       set(Quantity.NORMALIZED_ENTROPY, Math.min(1, entropy / Math.log(size)));
+      double distance = values[Quantity.DISTANCE.ordinal()];
       set(Quantity.RELATIVE_DISTANCE, uniform == 0 ? Double.NaN : distance * size / uniform);
-      set(Quantity.LOCAL, near);
-      set(Quantity.LOCAL_BASE, (double) nearKeys / size);
-      set(Quantity.SPECIAL, special);
-      set(Quantity.SPECIAL_BASE, (double) specialKeys / size);
-      set(Quantity.PREVIOUS_TOKEN, previous);
-      if (query > 0) set(Quantity.SINK, sink);
-      if (farKeys > 0) {
-        set(Quantity.GLOBAL, far);
-        set(Quantity.GLOBAL_BASE, (double) farKeys / size);
-      }
+      share(Quantity.LOCAL, Quantity.LOCAL_BASE, query - thresholds.localReach(), query, false);
+      share(Quantity.GLOBAL, Quantity.GLOBAL_BASE, 0, query - thresholds.globalBeyond(), true);
+      set(Quantity.PREVIOUS_TOKEN, previous < 0 ? Double.NaN : weights[previous]);
+      if (query > 0) set(Quantity.SINK, sink < 0 ? Double.NaN : weights[sink]);
+      special(tokens, sink);
     }
-    withoutSink(sink, -(minusH - sinkTerm));
-    if (structuralKeys > 0 && structuralKeys < size) {
-      set(Quantity.STRUCTURAL, structural);
-      set(Quantity.STRUCTURAL_BASE, (double) structuralKeys / size);
-    }
-    if (insideKeys > 0 && insideKeys < size) {
-      set(Quantity.INSIDE, inside);
-      set(Quantity.INSIDE_BASE, (double) insideKeys / size);
-    }
+    withoutSink(sink < 0 ? Double.NaN : weights[sink], sums.entropy);
+    kinds(tokens);
+    histogram.read(weights, size, max);
     set(Quantity.KEYS_FOR_95, histogram.needed(MOST * sum));
     set(Quantity.TAIL_MASS, Math.max(0, sum - histogram.largest(thresholds.tailAfter())));
     matches(tokens);
     return true;
+  }
+
+  /** Sets the distance; returns the sum of all keys' distances. */
+  private double distances(RowSums sums) {
+    if (source.adjacent()) {
+      double first = (double) query - key(0);
+      set(Quantity.DISTANCE, first * sum - sums.moment);
+      return size * (first - (size - 1) / 2.0);
+    }
+    double distance = 0;
+    double uniform = 0;
+    for (int i = 0; i < size; i++) {
+      int d = query - key(i);
+      distance += (double) weights[i] * d;
+      uniform += d;
+    }
+    set(Quantity.DISTANCE, distance);
+    return uniform;
+  }
+
+  /**
+   * Sets the mass on the keys from one position to before another, and what it would be were all
+   * keys alike.
+   *
+   * @param some whether the quantity is defined only where there are such keys
+   */
+  private void share(Quantity quantity, Quantity base, int from, int to, boolean some) {
+    int first = source.lower(from);
+    int end = Math.max(first, source.lower(to));
+    if (end > first || !some) {
+      set(quantity, kernels.sum(weights, first, end));
+      set(base, (double) (end - first) / size);
+    }
+  }
+
+  private void special(TokenTrack tokens, int sink) {
+    double mass = sink < 0 ? 0 : weights[sink];
+    int keys = sink < 0 ? 0 : 1;
+    int[] positions = tokens.positions(TokenKind.SPECIAL);
+    for (int i = 0; i < tokens.count(TokenKind.SPECIAL); i++) {
+      int at = positions[i] == 0 ? -1 : source.indexOf(positions[i]);
+      if (at >= 0) {
+        mass += weights[at];
+        keys++;
+      }
+    }
+    set(Quantity.SPECIAL, mass);
+    set(Quantity.SPECIAL_BASE, (double) keys / size);
+  }
+
+  private void kinds(TokenTrack tokens) {
+    double mass = 0;
+    int keys = 0;
+    int[] positions = tokens.positions(TokenKind.STRUCTURAL);
+    for (int i = 0; i < tokens.count(TokenKind.STRUCTURAL); i++) {
+      int at = source.indexOf(positions[i]);
+      if (at >= 0) {
+        mass += weights[at];
+        keys++;
+      }
+    }
+    if (keys > 0 && keys < size) {
+      set(Quantity.STRUCTURAL, mass);
+      set(Quantity.STRUCTURAL_BASE, (double) keys / size);
+    }
+    int segment = tokens.segmentStart(query);
+    if (segment >= 0) {
+      int first = source.lower(segment);
+      int end = source.lower(tokens.segmentEnd(query));
+      if (end > first && end - first < size) {
+        set(Quantity.INSIDE, kernels.sum(weights, first, end));
+        set(Quantity.INSIDE_BASE, (double) (end - first) / size);
+      }
+    }
   }
 
   private void set(Quantity quantity, double value) {
@@ -181,8 +188,9 @@ final class RowMeasure {
   }
 
   /** H' = H_rest / s + ln s for a rest of mass s; undefined when the sink holds everything. */
-  private void withoutSink(double sink, double restEntropy) {
+  private void withoutSink(double sink, double entropy) {
     double rest = sink == sink ? sum - sink : sum;
+    double restEntropy = sink > 0 ? entropy + sink * Math.log(sink) : entropy;
     if (size > 2 && rest > 1e-6) {
       set(Quantity.ENTROPY_WITHOUT_SINK, Math.max(0, restEntropy / rest + Math.log(rest)));
     }
@@ -234,16 +242,28 @@ final class RowMeasure {
     if (size < 2 || source.key(size - 1) >= norms.length) {
       return;
     }
-    double total = 0;
-    double entropy = 0;
+    if (weighted.length < size) {
+      weighted = new float[Math.max(size, 2 * weighted.length)];
+    }
+    int first = source.key(0);
+    if (source.adjacent()) {
+      for (int i = 0; i < size; i++) {
+        weighted[i] = weights[i] * norms[first + i];
+      }
+    } else {
+      for (int i = 0; i < size; i++) {
+        weighted[i] = weights[i] * norms[source.key(i)];
+      }
+    }
+    kernels.row(weighted, size, norm);
+    double total = norm.sum;
+    double entropy = norm.entropy;
     double distance = 0;
-    for (int i = 0; i < size; i++) {
-      int key = source.key(i);
-      double w = (double) weights[i] * norms[key];
-      total += w;
-      distance += w * (query - key);
-      if (w > 0) {
-        entropy -= w * FastLog.log((float) w);
+    if (source.adjacent()) {
+      distance = ((double) query - first) * total - norm.moment;
+    } else {
+      for (int i = 0; i < size; i++) {
+        distance += (double) weighted[i] * (query - source.key(i));
       }
     }
     if (total > 0 && total - total == 0) {

@@ -20,6 +20,8 @@ public final class TokenTrack {
   private int[] earlier = new int[64];
   private int[] segmentStarts = new int[64];
   private TokenKind[] kinds = new TokenKind[64];
+  private final int[][] byKind = new int[TokenKind.values().length][64];
+  private final int[] counts = new int[byKind.length];
   private int segmentStart;
   private int size;
 
@@ -37,6 +39,11 @@ public final class TokenTrack {
     earlier[size] = before == null ? -1 : before;
     segmentStarts[size] = segmentStart;
     kinds[size] = kind;
+    int k = kind.ordinal();
+    if (counts[k] == byKind[k].length) {
+      byKind[k] = Arrays.copyOf(byKind[k], 2 * counts[k]);
+    }
+    byKind[k][counts[k]++] = size;
     texts.add(text);
     size++;
     String trimmed = text.stripTrailing();
@@ -74,6 +81,25 @@ public final class TokenTrack {
   /** Kind of the token at a position; content when it is not known. */
   TokenKind kind(int position) {
     return position < size ? kinds[position] : TokenKind.CONTENT;
+  }
+
+  /** Positions of a kind's tokens, ascending: the first {@link #count}; to be read only. */
+  int[] positions(TokenKind kind) {
+    return byKind[kind.ordinal()];
+  }
+
+  /** Number of tokens of a kind. */
+  int count(TokenKind kind) {
+    return counts[kind.ordinal()];
+  }
+
+  /** Position after the last that is known of a position's text segment. */
+  int segmentEnd(int position) {
+    int end = position + 1;
+    while (end < size && segmentStarts[end] == segmentStarts[position]) {
+      end++;
+    }
+    return end;
   }
 
   /** Texts by position. */

@@ -13,35 +13,60 @@ final class WeightHistogram {
   private static final int LOWEST = (127 - 31) << (23 - BIN_SHIFT);
   private static final int BINS = (0x3f800000 >>> BIN_SHIFT) - LOWEST + 17;
 
-  private final int[] count = new int[BINS];
-  private final double[] mass = new double[BINS];
+  /** Neighbours in a row count apart: weights that are alike would wait for each other. */
+  private static final int APART = 4;
 
-  void clear() {
-    Arrays.fill(count, 0);
-    Arrays.fill(mass, 0);
+  private final int[] count = new int[APART * BINS];
+  private final float[] mass = new float[APART * BINS];
+  private int lowest;
+  private int highest = -1;
+
+  /** Reads a row in place of the one before; weights that are negative are left out. */
+  void read(float[] weights, int n, float max) {
+    Arrays.fill(count, APART * lowest, APART * (highest + 1), 0);
+    Arrays.fill(mass, APART * lowest, APART * (highest + 1), 0);
+    highest = bin(max);
+    int low = highest;
+    for (int i = 0; i < n; i++) {
+      float weight = weights[i];
+      if (weight >= 0) {
+        int bin = bin(weight);
+        low = Math.min(low, bin);
+        int at = APART * bin + (i & APART - 1);
+        count[at]++;
+        mass[at] += weight;
+      }
+    }
+    lowest = low;
   }
 
-  /** Counts a weight; one that is negative or not a number is left out. */
-  void add(float weight) {
-    if (weight >= 0) {
-      int bits = Float.floatToRawIntBits(weight) >>> BIN_SHIFT;
-      int bin = Math.clamp(bits - LOWEST, 0, BINS - 1);
-      count[bin]++;
-      mass[bin] += weight;
-    }
+  private static int bin(float weight) {
+    int bin = (Float.floatToRawIntBits(weight) >>> BIN_SHIFT) - LOWEST;
+    return Math.min(Math.max(bin, 0), BINS - 1);
+  }
+
+  private int count(int bin) {
+    int at = APART * bin;
+    return count[at] + count[at + 1] + count[at + 2] + count[at + 3];
+  }
+
+  private double mass(int bin) {
+    int at = APART * bin;
+    return (double) mass[at] + mass[at + 1] + mass[at + 2] + mass[at + 3];
   }
 
   /** Smallest number of weights that reach a sum together, NaN when all do not. */
   double needed(double enough) {
     double held = 0;
     int taken = 0;
-    for (int b = BINS - 1; b >= 0; b--) {
-      int n = count[b];
-      if (n > 0 && held + mass[b] >= enough) {
-        double mean = mass[b] / n;
-        return taken + (mean > 0 ? Math.ceil((enough - held) / mean - 1e-9) : n);
+    for (int b = highest; b >= lowest; b--) {
+      int n = count(b);
+      double here = mass(b);
+      if (n > 0 && held + here >= enough) {
+        double mean = here / n;
+        return taken + (mean > 0 ? Math.ceil((enough - held) / mean - 1e-6) : n);
       }
-      held += mass[b];
+      held += here;
       taken += n;
     }
     return Double.NaN;
@@ -51,10 +76,11 @@ final class WeightHistogram {
   double largest(int n) {
     double sum = 0;
     int left = n;
-    for (int b = BINS - 1; b >= 0 && left > 0; b--) {
-      if (count[b] > 0) {
-        int taken = Math.min(left, count[b]);
-        sum += taken * (mass[b] / count[b]);
+    for (int b = highest; b >= lowest && left > 0; b--) {
+      int here = count(b);
+      if (here > 0) {
+        int taken = Math.min(left, here);
+        sum += taken * (mass(b) / here);
         left -= taken;
       }
     }

@@ -3,6 +3,7 @@ package org.modeltracer.cache;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
+import org.modeltracer.kernels.Kernels;
 import org.modeltracer.model.AttentionRow;
 
 /**
@@ -13,7 +14,7 @@ import org.modeltracer.model.AttentionRow;
  */
 public final class AccessedPositions {
   private final CacheLayout caches;
-  private final double threshold;
+  private final float least;
   private final List<BitSet> byQuery = new ArrayList<>();
   private final List<BitSet> byOwner = new ArrayList<>();
   private boolean seen;
@@ -21,7 +22,9 @@ public final class AccessedPositions {
   /** Counts keys whose weight, 0 to 1, is at least the threshold. */
   public AccessedPositions(CacheLayout caches, double threshold) {
     this.caches = caches;
-    this.threshold = threshold;
+    // The least float that reaches it.
+    float nearest = (float) threshold;
+    this.least = nearest < threshold ? Math.nextUp(nearest) : nearest;
   }
 
   /** A step begins. */
@@ -41,9 +44,17 @@ public final class AccessedPositions {
   public void add(AttentionRow row, RowKeys keys, CellMap cells, int first) {
     seen = true;
     BitSet known = of(byQuery, row.sequence());
-    for (int i = 0; i < row.size(); i++) {
+    if (row.sums().max < least) {
+      return;
+    }
+    Kernels kernels = Kernels.forWork(row.size());
+    float[] weights = row.weights();
+    int n = row.size();
+    for (int i = kernels.next(weights, 0, n, least);
+        i < n;
+        i = kernels.next(weights, i + 1, n, least)) {
       int position = row.key(i);
-      if (row.weight(i) >= threshold && !known.get(position)) {
+      if (!known.get(position)) {
         known.set(position);
         int owner = owner(row.sequence(), position, cells, first + keys.cell(i));
         of(byOwner, owner).set(position);

@@ -12,10 +12,12 @@ public final class RowKeys {
   private int[] cells = {};
   private int[] positions = {};
   private int size;
+  private int last;
   private boolean ascending;
 
   public void clear() {
     size = 0;
+    last = -1;
     ascending = true;
   }
 
@@ -31,6 +33,7 @@ public final class RowKeys {
     cells[size] = cell;
     positions[size] = position;
     ascending &= size == 0 || positions[size - 1] < position;
+    last = Math.max(last, cell);
     size++;
   }
 
@@ -55,6 +58,11 @@ public final class RowKeys {
 
   public int[] positions() {
     return positions;
+  }
+
+  /** The largest cell, -1 when there is none. */
+  public int last() {
+    return last;
   }
 
   public int cell(int i) {

@@ -3,6 +3,8 @@ package org.modeltracer.model;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import org.modeltracer.kernels.Kernels;
+import org.modeltracer.kernels.RowSums;
 
 /**
  * One query's attention in one head: a softmax row over the keys that the query can see.
@@ -13,6 +15,8 @@ import java.util.Arrays;
  * attention sink (gpt-oss) absorbs.
  */
 public final class AttentionRow {
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+
   private int layer;
   private int head;
   private int sequence;
@@ -21,8 +25,9 @@ public final class AttentionRow {
   private int firstKey;
   private int[] keys = {};
   private boolean contiguous;
-  private MemorySegment weights = MemorySegment.NULL;
-  private long offset;
+  private final RowSums sums = new RowSums();
+  private float[] weights = {};
+  private boolean summed;
 
   /** Points this window at a row whose keys are {@code firstKey, firstKey + 1, …}. */
   public AttentionRow at(
@@ -40,9 +45,12 @@ public final class AttentionRow {
     this.query = query;
     this.firstKey = firstKey;
     this.size = size;
-    this.weights = weights;
-    this.offset = offset;
     this.contiguous = true;
+    if (this.weights.length < size) {
+      this.weights = new float[Math.max(size, 2 * this.weights.length)];
+    }
+    MemorySegment.copy(weights, FLOAT, offset, this.weights, 0, size);
+    summed = false;
     return this;
   }
 
@@ -94,12 +102,40 @@ public final class AttentionRow {
 
   /** Weight on the i-th visible key, {@code 0 <= i < size()}. */
   public float weight(int i) {
-    return weights.get(ValueLayout.JAVA_FLOAT_UNALIGNED, offset + 4L * i);
+    return weights[i];
+  }
+
+  /** Weights on the visible keys, the first {@code size()} entries; to be read only. */
+  public float[] weights() {
+    return weights;
+  }
+
+  /** Sums over the row, computed once. */
+  public RowSums sums() {
+    if (!summed) {
+      Kernels.forWork(size).row(weights, size, sums);
+      summed = true;
+    }
+    return sums;
+  }
+
+  /** Whether its keys follow each other: key i is {@code key(0) + i}. */
+  public boolean adjacent() {
+    return contiguous;
   }
 
   /** Whether no visible key lies after the query. */
   public boolean causal() {
     return size == 0 || key(size - 1) <= query;
+  }
+
+  /** Index of the first key at a token position or later, {@code size()} when there is none. */
+  public int lower(int position) {
+    if (contiguous) {
+      return Math.clamp((long) position - firstKey, 0, size);
+    }
+    int i = Arrays.binarySearch(keys, 0, size, position);
+    return i < 0 ? -i - 1 : i;
   }
 
   /** Index of the key at a token position, or -1 when the query does not see that position. */

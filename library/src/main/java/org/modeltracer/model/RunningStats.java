@@ -2,17 +2,23 @@ package org.modeltracer.model;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.modeltracer.kernels.Kernels;
+import org.modeltracer.kernels.Moments;
 
 /**
  * Statistics of float32 values in one pass, reused without allocating.
  *
  * <p>Moments cover finite values only. They are merged block by block (Chan, Golub and LeVeque
- * 1983) in double precision, so that data far from zero ({@code 1e9 + i}) keeps its variance.
+ * 1983) in double precision, each about a number in its midst, so that data far from zero ({@code
+ * 1e9 + i}) keeps its variance.
  */
 public final class RunningStats {
-  private static final int BLOCK = 1024;
+  /** Values of a block whose mean its sums are taken about. */
+  private static final int CENTER = 32;
+
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
+  private final Moments block = new Moments();
   private long count;
   private long nan;
   private long inf;
@@ -41,36 +47,58 @@ public final class RunningStats {
 
   /** Adds {@code n} float32 values that lie at byte {@code offset} of {@code values}. */
   public void add(MemorySegment values, long offset, long n) {
-    for (long start = 0; start < n; start += BLOCK) {
-      block(values, offset + 4 * start, (int) Math.min(BLOCK, n - start));
+    Kernels kernels = Kernels.forWork(n);
+    for (long start = 0; start < n; start += Moments.BLOCK) {
+      long from = offset + 4 * start;
+      int size = (int) Math.min(Moments.BLOCK, n - start);
+      float center = center(values, from, size);
+      if (kernels.moments(values, from, size, center, block)) {
+        count += size;
+        zero += block.zeros;
+        min = Math.min(min, block.min);
+        max = Math.max(max, block.max);
+        double shift = block.sum / size;
+        mergeMoments(
+            size, center + shift, Math.max(0, block.squares - block.sum * shift), block.raw);
+      } else {
+        withBad(values, from, size);
+      }
     }
   }
 
-  private void block(MemorySegment values, long offset, int n) {
+  /**
+   * The mean of some values of a block. Of several, since sums about a single one that is far from
+   * all others would lose what the others say.
+   */
+  private static float center(MemorySegment values, long offset, int n) {
+    int step = Math.max(1, n / CENTER);
+    float sum = 0;
+    int taken = 0;
+    for (int i = 0; i < n; i += step) {
+      sum += values.get(FLOAT, offset + 4L * i);
+      taken++;
+    }
+    float mean = sum / taken;
+    return mean - mean == 0 ? mean : 0;
+  }
+
+  /** Adds a block that has values which are not finite. */
+  private void withBad(MemorySegment values, long offset, int n) {
     double sum = 0;
     int good = 0;
-    float low = Float.POSITIVE_INFINITY;
-    float high = Float.NEGATIVE_INFINITY;
-    int zeros = 0;
+    countBad(values, offset, n);
+    count += n;
     for (int i = 0; i < n; i++) {
       float x = values.get(FLOAT, offset + 4L * i);
       if (x - x == 0f) {
         sum += x;
         good++;
-        if (x < low) low = x;
-        if (x > high) high = x;
-        if (x == 0f) zeros++;
+        min = Math.min(min, x);
+        max = Math.max(max, x);
+        zero += x == 0f ? 1 : 0;
       }
     }
-    if (good < n) {
-      countBad(values, offset, n);
-    }
-    count += n;
-    zero += zeros;
-    if (good == 0) {
-      return;
-    }
-    double center = sum / good;
+    double center = good == 0 ? 0 : sum / good;
     double spread = 0;
     double squares = 0;
     for (int i = 0; i < n; i++) {
@@ -81,9 +109,9 @@ public final class RunningStats {
         squares += (double) x * x;
       }
     }
-    min = Math.min(min, low);
-    max = Math.max(max, high);
-    mergeMoments(good, center, spread, squares);
+    if (good > 0) {
+      mergeMoments(good, center, spread, squares);
+    }
   }
 
   private void countBad(MemorySegment values, long offset, int n) {

@@ -41,6 +41,7 @@ final class AttentionReader {
   private @Nullable CellMap cells;
   private int firstCell;
   private boolean learnedSink;
+  private boolean biased;
   private long dropped;
 
   AttentionReader(
@@ -106,7 +107,7 @@ final class AttentionReader {
           continue;
         }
         if (fused) {
-          flash.row(inner, q, slice, keys, mask, scratch);
+          flash.row(inner, q, slice, keys, mask, biased, scratch);
           hand(layer, h, ubatch, token, scratchSegment, 0);
         } else {
           long offset = q * node.nb(1) + inner * node.nb(2) + slice * node.nb(3);
@@ -140,10 +141,13 @@ final class AttentionReader {
     boolean tokensThemselves = map == null && count == ubatch.size();
     firstCell = map == null ? 0 : firstCell(stream);
     int unknown = 0;
+    biased = false;
     for (int c = 0; c < count; c++) {
-      if (!mask.sees(c)) {
+      float bias = mask.value(c);
+      if (bias == Float.NEGATIVE_INFINITY) {
         continue;
       }
+      biased |= bias != 0;
       int position = -1;
       if (map != null) {
         position = map.position(firstCell + c);

@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import org.modeltracer.cache.RowKeys;
 import org.modeltracer.graph.TensorData;
+import org.modeltracer.kernels.Kernels;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Tensor;
 
@@ -18,6 +19,12 @@ import org.modeltracer.llama.Tensor;
 final class FlashRows {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
+  /** Rows of a product that keep its registers busy. */
+  private static final int TILE = 4;
+
+  /** Rows from which on laying keys out in panels costs less than it gains. */
+  private static final int PANELS_PAY = 32;
+
   private final Tensor node;
   private final Tensor queryTensor;
   private final Tensor keyTensor;
@@ -26,16 +33,21 @@ final class FlashRows {
   private final TensorData keys;
   private final TensorData sinks;
   private MemorySegment sinkValues = MemorySegment.NULL;
-  private float[][] converted = {};
-  private int[] convertedStream = {};
-  private float[] query = {};
-  private double[] scores = {};
+  private final KeyVectors vectors;
+  private float[] few = {};
+  private float[][] scores = {};
+  private int[] firstQuery = {};
+  private int[] scoredStream = {};
+  private int[] scoredCells = {};
   private float scale;
   private float maxBias;
   private float softcap;
   private int width;
   private int keyCount;
+  private int queryCount;
   private int group;
+  private int block;
+  private int room;
 
   FlashRows(LlamaRuntime runtime, boolean forceCopy) {
     node = new Tensor(runtime);
@@ -44,6 +56,7 @@ final class FlashRows {
     sinkTensor = new Tensor(runtime);
     queries = new TensorData(runtime, forceCopy);
     keys = new TensorData(runtime, forceCopy);
+    vectors = new KeyVectors(keyTensor, keys);
     sinks = new TensorData(runtime, forceCopy);
   }
 
@@ -60,18 +73,29 @@ final class FlashRows {
     }
     width = (int) queryTensor.ne(0);
     keyCount = (int) keyTensor.ne(1);
+    queryCount = (int) queryTensor.ne(1);
     int keyHeads = (int) keyTensor.ne(2);
     group = (int) queryTensor.ne(2) / keyHeads;
-    if (converted.length < keyHeads) {
-      converted = new float[keyHeads][];
-      convertedStream = new int[keyHeads];
+    // Heads that share keys are rows of one product; where few do, queries beside each other join.
+    block = group >= TILE ? 1 : TILE / group;
+    Kernels kernels = Kernels.forWork((long) group * queryCount * keyCount * width);
+    vectors.open(kernels, queryCount * group >= PANELS_PAY);
+    room = (keyCount / kernels.panel() + 1) * kernels.panel();
+    int rows = group * block;
+    if (scores.length < keyHeads) {
+      scores = new float[keyHeads][];
+      firstQuery = new int[keyHeads];
+      scoredStream = new int[keyHeads];
+      scoredCells = new int[keyHeads];
     }
-    Arrays.fill(convertedStream, -1);
-    if (query.length < width) {
-      query = new float[width];
+    for (int h = 0; h < keyHeads; h++) {
+      if (scores[h] == null || scores[h].length < rows * room) {
+        scores[h] = new float[rows * room];
+      }
     }
-    if (scores.length < keyCount) {
-      scores = new double[keyCount];
+    Arrays.fill(scoredStream, -1);
+    if (few.length < rows * width) {
+      few = new float[rows * width];
     }
   }
 
@@ -83,71 +107,65 @@ final class FlashRows {
   /**
    * Computes the row of one query.
    *
-   * @param bias the mask's values for this query by cell, or null where there is no mask
+   * @param bias the mask's values for this query by cell
+   * @param biased whether any of them is not 0
    * @param target receives the weights of {@code visible}, in its order
    */
-  void row(int head, int q, int stream, RowKeys visible, MaskRow bias, float[] target) {
-    float[] k = keysOf(head / group, stream);
-    long offset = q * queryTensor.nb(1) + head * queryTensor.nb(2) + stream * queryTensor.nb(3);
-    MemorySegment from = queries.floats(offset, width);
-    MemorySegment.copy(from, FLOAT, queries.rowOffset(), query, 0, width);
-    double slope = slope(head);
-    double max = Double.NEGATIVE_INFINITY;
-    for (int i = 0; i < visible.size(); i++) {
-      int cell = visible.cell(i);
-      double score = scale * dot(k, cell * width);
-      if (softcap != 0) {
-        score = softcap * Math.tanh(score);
+  void row(
+      int head, int q, int stream, RowKeys visible, MaskRow bias, boolean biased, float[] target) {
+    int keyHead = head / group;
+    int from = at(head, q, stream, visible.last());
+    float[] scored = scores[keyHead];
+    int n = visible.size();
+    if (visible.adjacent()) {
+      System.arraycopy(scored, from + visible.cell(0), target, 0, n);
+    } else {
+      for (int i = 0; i < n; i++) {
+        target[i] = scored[from + visible.cell(i)];
       }
-      score += slope * bias.value(cell);
-      scores[i] = score;
-      max = score > max || Double.isNaN(score) ? score : max;
     }
-    double sink = hasSinks() ? sinkValues.get(FLOAT, 4L * head) : Double.NEGATIVE_INFINITY;
-    max = Math.max(max, sink);
-    double sum = Math.exp(sink - max);
-    for (int i = 0; i < visible.size(); i++) {
-      scores[i] = Math.exp(scores[i] - max);
-      sum += scores[i];
+    float remaining = scale;
+    if (softcap != 0 || biased) {
+      double slope = slope(head);
+      for (int i = 0; i < n; i++) {
+        double score = scale * target[i];
+        score = softcap == 0 ? score : softcap * Math.tanh(score);
+        target[i] = (float) (score + slope * bias.value(visible.cell(i)));
+      }
+      remaining = 1;
     }
-    for (int i = 0; i < visible.size(); i++) {
-      target[i] = (float) (scores[i] / sum);
-    }
+    float sink = hasSinks() ? sinkValues.get(FLOAT, 4L * head) : Float.NEGATIVE_INFINITY;
+    Kernels.forWork(n).softmax(target, n, remaining, sink);
   }
 
-  private float dot(float[] k, int from) {
-    float a = 0;
-    float b = 0;
-    float c = 0;
-    float d = 0;
-    int i = 0;
-    for (; i + 3 < width; i += 4) {
-      a += query[i] * k[from + i];
-      b += query[i + 1] * k[from + i + 1];
-      c += query[i + 2] * k[from + i + 2];
-      d += query[i + 3] * k[from + i + 3];
-    }
-    for (; i < width; i++) {
-      a += query[i] * k[from + i];
-    }
-    return (a + b) + (c + d);
-  }
-
-  /** Keys of a key/value head as float32, converted once for all queries and heads of its group. */
-  private float[] keysOf(int keyHead, int stream) {
-    float[] k = converted[keyHead];
-    if (k == null || k.length < keyCount * width) {
-      k = converted[keyHead] = new float[keyCount * width];
-    }
-    if (convertedStream[keyHead] != stream) {
-      for (int cell = 0; cell < keyCount; cell++) {
-        long offset = cell * keyTensor.nb(1) + keyHead * keyTensor.nb(2) + stream * keyTensor.nb(3);
-        MemorySegment from = keys.floats(offset, width);
-        MemorySegment.copy(from, FLOAT, keys.rowOffset(), k, cell * width, width);
+  /** Where the scores of a query begin in those of its head's keys; computes them if need be. */
+  private int at(int head, int q, int stream, int lastCell) {
+    int keyHead = head / group;
+    int first = q / block * block;
+    if (scoredStream[keyHead] != stream
+        || firstQuery[keyHead] != first
+        || scoredCells[keyHead] <= lastCell) {
+      int queriesHere = Math.min(block, queryCount - first);
+      for (int i = 0; i < queriesHere; i++) {
+        for (int h = 0; h < group; h++) {
+          long offset =
+              (first + i) * queryTensor.nb(1)
+                  + (keyHead * group + h) * queryTensor.nb(2)
+                  + stream * queryTensor.nb(3);
+          MemorySegment vector = queries.floats(offset, width);
+          int row = (i * group + h) * width;
+          MemorySegment.copy(vector, FLOAT, queries.rowOffset(), few, row, width);
+        }
       }
-      convertedStream[keyHead] = stream;
+      // Under a causal mask the block's last query sees a cell more than its first for each
+      // between.
+      int cells = Math.min(keyCount, lastCell + queriesHere);
+      vectors.products(few, queriesHere * group, keyHead, stream, cells, scores[keyHead], room);
+      scoredStream[keyHead] = stream;
+      firstQuery[keyHead] = first;
+      scoredCells[keyHead] = cells;
     }
-    return k;
+    return ((q - first) * group + head % group) * room;
   }
 
   private double slope(int head) {
@@ -165,5 +183,6 @@ final class FlashRows {
     queries.close();
     keys.close();
     sinks.close();
+    vectors.close();
   }
 }

@@ -48,7 +48,10 @@ final class MaskRow {
     return exists && tensor.ne(2) > 1;
   }
 
-  /** What is added to the score of the key in a cell: minus infinity where it is masked. */
+  /**
+   * What is added to the score of the key in a cell: minus infinity where the query does not see
+   * it; ALiBi biases are finite.
+   */
   float value(int cell) {
     if (!exists) {
       return 0;
@@ -56,11 +59,6 @@ final class MaskRow {
     return half
         ? Float.float16ToFloat(values.get(SHORT, offset + 2L * cell))
         : values.get(FLOAT, offset + 4L * cell);
-  }
-
-  /** Whether the query sees the key in a cell; ALiBi biases are finite. */
-  boolean sees(int cell) {
-    return value(cell) != Float.NEGATIVE_INFINITY;
   }
 
   void close() {

@@ -2,6 +2,7 @@ package org.modeltracer.trace;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.modeltracer.kernels.RowSums;
 import org.modeltracer.model.AttentionRow;
 
 /** One pass over a row of attention; reused from row to row. */
@@ -24,27 +25,16 @@ final class RowScan {
   }
 
   void scan(AttentionRow row) {
-    top.clear();
-    sum = entropy = max = recency = 0;
-    favourite = -1;
-    int recent = row.query() - RECENT;
-    for (int i = 0; i < row.size(); i++) {
-      double a = row.weight(i);
-      sum += a;
-      if (a > 0) {
-        entropy -= a * Math.log(a);
-        top.offer(i, a);
-        if (row.key(i) > recent) {
-          recency += a;
-        }
-        if (a > max) {
-          max = a;
-          favourite = i;
-        }
-      }
-    }
+    RowSums sums = row.sums();
+    sum = sums.sum;
     // A weight rounded to just above 1 takes a little away.
-    entropy = Math.max(0, entropy);
+    entropy = Math.max(0, sums.entropy);
+    max = sums.max;
+    favourite = sums.argmax;
+    recency = 0;
+    for (int i = row.size() - 1; i >= 0 && row.key(i) > row.query() - RECENT; i--) {
+      recency += Math.max(0, row.weight(i));
+    }
     int first = row.indexOf(0);
     sink = first < 0 ? 0 : row.weight(first);
   }
@@ -56,6 +46,12 @@ final class RowScan {
 
   /** The row scanned last, to be kept. */
   AttentionWeightTrace trace(AttentionRow row, double uniformLimit) {
+    top.clear();
+    for (int i = 0; i < row.size(); i++) {
+      if (row.weight(i) > 0) {
+        top.offer(i, row.weight(i));
+      }
+    }
     List<Integer> positions = new ArrayList<>(top.size());
     List<Double> weights = new ArrayList<>(top.size());
     double listed = 0;

@@ -85,14 +85,15 @@ class ScansTest {
               .toList();
       AttentionWeightTrace trace = scan.trace(row, 0.999);
       assertThat(scan.sum).isCloseTo(1, within(1e-5));
-      assertThat(trace.entropy()).isCloseTo(entropy, within(1e-12));
+      // What the kernels promise.
+      assertThat(trace.entropy()).isCloseTo(entropy, within(1e-6 * (1 + entropy)));
       assertThat(trace.recency()).isCloseTo(recent, within(1e-12));
       assertThat(trace.sinkMass()).isEqualTo(first == 0 ? weights[0] : 0.0);
       assertThat(trace.topKPositions()).isEqualTo(expected);
       double listed = trace.topKWeights().stream().mapToDouble(d -> d).sum();
-      assertThat(trace.tailMass()).isCloseTo(sum - listed, within(1e-12));
+      assertThat(trace.tailMass()).isCloseTo(sum - listed, within(1e-6));
       if (size > 1) {
-        assertThat(trace.normalizedEntropy()).isCloseTo(entropy / Math.log(size), within(1e-12));
+        assertThat(trace.normalizedEntropy()).isCloseTo(entropy / Math.log(size), within(2e-6));
       } else {
         assertThat(trace.normalizedEntropy()).isNaN();
       }

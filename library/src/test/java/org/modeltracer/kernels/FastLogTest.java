@@ -1,4 +1,4 @@
-package org.modeltracer.attention;
+package org.modeltracer.kernels;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;

@@ -1,4 +1,4 @@
-package org.modeltracer.attention;
+package org.modeltracer.kernels;
 
 /**
  * Natural logarithm of positive floats, good to 1e-7 absolute and several times faster than {@link
@@ -6,7 +6,7 @@ package org.modeltracer.attention;
  *
  * <p>The mantissa is looked up to 11 bits, the rest is the first term of the series.
  */
-final class FastLog {
+public final class FastLog {
   private static final int BITS = 11;
   private static final int SHIFT = 23 - BITS;
   private static final double LN2 = Math.log(2);
@@ -23,7 +23,8 @@ final class FastLog {
 
   private FastLog() {}
 
-  static double log(float x) {
+  /** Natural logarithm of a positive number. */
+  public static double log(float x) {
     int bits = Float.floatToRawIntBits(x);
     int exponent = bits >>> 23;
     if (exponent == 0 || exponent >= 255) {

@@ -41,10 +41,11 @@ class ArchitectureTest {
           new Floor(
               "core",
               "pure Java: no native code, no files",
-              room("model"),
+              room("kernels"),
+              room("model", "kernels"),
               room("anomaly", "model"),
-              room("trace", "anomaly", "model"),
-              room("attention", "model", "trace"),
+              room("trace", "anomaly", "kernels", "model"),
+              room("attention", "kernels", "model", "trace"),
               room("attention.report", "attention", "model")),
           new Floor(
               "files",

@@ -4,8 +4,10 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import org.modeltracer.llama.NativeStderr;
 import org.modeltracer.model.VisibleText;
 import org.modeltracer.process.JavaError;
+import org.modeltracer.process.StandardError;
 import org.modeltracer.process.SupervisedProgram;
 import org.modeltracer.session.RunDescription;
 
@@ -45,6 +47,10 @@ public final class Launch {
   /** Runs the program and ends the process with its exit code. */
   public static void main(String[] args) {
     try {
+      int waiting = StandardError.waiting();
+      if (waiting >= 0) {
+        NativeStderr.become(waiting);
+      }
       if (args.length == 1 && VERSION.contains(args[0])) {
         System.exit(printVersion());
       }

@@ -72,16 +72,16 @@ final class RowMeasure {
   }
 
   private boolean measure(RowSums sums, TokenTrack tokens) {
-    sum = sums.sum;
+    sum = sums.sum();
     if (sum - sum != 0) {
       return false;
     }
-    squares = sums.squares;
-    max = sums.max;
-    argmax = sums.argmax < 0 ? -1 : key(sums.argmax);
+    squares = sums.squares();
+    max = sums.max();
+    argmax = sums.argmax() < 0 ? -1 : key(sums.argmax());
     below = kernels.below(weights, size, few);
     above = size - kernels.below(weights, size, many);
-    double entropy = Math.max(0, sums.entropy);
+    double entropy = Math.max(0, sums.entropy());
     set(Quantity.ENTROPY, entropy);
     set(Quantity.CONCENTRATION, max);
     set(Quantity.SPARSITY, (double) below / size);
@@ -100,7 +100,7 @@ final class RowMeasure {
       if (query > 0) set(Quantity.SINK, sink < 0 ? Double.NaN : weights[sink]);
       special(tokens, sink);
     }
-    withoutSink(sink < 0 ? Double.NaN : weights[sink], sums.entropy);
+    withoutSink(sink < 0 ? Double.NaN : weights[sink], sums.entropy());
     kinds(tokens);
     histogram.read(weights, size, max);
     set(Quantity.KEYS_FOR_95, histogram.needed(MOST * sum));
@@ -113,7 +113,7 @@ final class RowMeasure {
   private double distances(RowSums sums) {
     if (source.adjacent()) {
       double first = (double) query - key(0);
-      set(Quantity.DISTANCE, first * sum - sums.moment);
+      set(Quantity.DISTANCE, first * sum - sums.moment());
       return size * (first - (size - 1) / 2.0);
     }
     double distance = 0;
@@ -256,11 +256,11 @@ final class RowMeasure {
       }
     }
     kernels.row(weighted, size, norm);
-    double total = norm.sum;
-    double entropy = norm.entropy;
+    double total = norm.sum();
+    double entropy = norm.entropy();
     double distance = 0;
     if (source.adjacent()) {
-      distance = ((double) query - first) * total - norm.moment;
+      distance = ((double) query - first) * total - norm.moment();
     } else {
       for (int i = 0; i < size; i++) {
         distance += (double) weighted[i] * (query - source.key(i));

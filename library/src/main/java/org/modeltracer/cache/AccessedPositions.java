@@ -44,7 +44,7 @@ public final class AccessedPositions {
   public void add(AttentionRow row, RowKeys keys, CellMap cells, int first) {
     seen = true;
     BitSet known = of(byQuery, row.sequence());
-    if (row.sums().max < least) {
+    if (row.sums().max() < least) {
       return;
     }
     Kernels kernels = Kernels.forWork(row.size());

@@ -54,12 +54,12 @@ public final class RunningStats {
       float center = center(values, from, size);
       if (kernels.moments(values, from, size, center, block)) {
         count += size;
-        zero += block.zeros;
-        min = Math.min(min, block.min);
-        max = Math.max(max, block.max);
-        double shift = block.sum / size;
+        zero += block.zeros();
+        min = Math.min(min, block.min());
+        max = Math.max(max, block.max());
+        double shift = block.sum() / size;
         mergeMoments(
-            size, center + shift, Math.max(0, block.squares - block.sum * shift), block.raw);
+            size, center + shift, Math.max(0, block.squares() - block.sum() * shift), block.raw());
       } else {
         withBad(values, from, size);
       }

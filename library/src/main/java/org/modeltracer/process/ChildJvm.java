@@ -2,12 +2,11 @@ package org.modeltracer.process;
 
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.lang.module.ModuleFinder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.stream.Stream;
 
 /** A Java process with our class path, started so that its end leaves nothing behind. */
 public final class ChildJvm {
@@ -31,12 +30,19 @@ public final class ChildJvm {
 
   private static final String NATIVE_ACCESS = "--enable-native-access=ALL-UNNAMED";
   private static final String AOT = "-XX:AOTCache=";
+  private static final String MODULES = "--add-modules";
+
+  /** Kernels in vectors, which Java warns of on standard error as it starts. */
+  private static final String VECTORS = "jdk.incubator.vector";
 
   /**
    * Property of a process that only waits: the AOT cache of the one with the model, or nothing. The
    * launcher gives it the quick compiler, which is not for the other.
    */
   private static final String MODEL_CACHE = "modeltracer.aot";
+
+  /** Property of a process that waits: whether the quick compiler is for the other one, too. */
+  private static final String QUICK = "modeltracer.quick";
 
   /** Nothing at all of a crash: this process tells of it. */
   private static final List<String> SILENT =
@@ -49,14 +55,23 @@ public final class ChildJvm {
    * the same options of Java's, and more.
    */
   static ProcessBuilder again(Class<?> main, List<String> more) {
-    var command = new ArrayList<String>(withoutCore());
     var own = new ArrayList<String>(options());
+    // Java warns of vectors before anyone can tell it not to; the shell keeps that from people.
+    boolean vectors =
+        Files.isExecutable(SHELL)
+            && own.stream().noneMatch(option -> option.startsWith(MODULES))
+            && vectors();
+    var command = new ArrayList<String>(withoutCore(vectors));
     String cache = System.getProperty(MODEL_CACHE);
-    if (cache != null) {
+    if (cache != null && !Boolean.getBoolean(QUICK)) {
       own.remove(QUICK_COMPILER);
     }
     command.addAll(own);
     command.addAll(SILENT);
+    if (vectors) {
+      command.add(MODULES + "=" + VECTORS);
+      command.add("-D" + StandardError.KEPT + "=true");
+    }
     if (cache != null && !cache.isEmpty()) {
       command.add(AOT + cache);
     }
@@ -70,11 +85,17 @@ public final class ChildJvm {
 
   /** The process that runs a class of this program's class path. */
   public static ProcessBuilder of(Class<?> main) {
-    var command = new ArrayList<String>(withoutCore());
+    var command = new ArrayList<String>(withoutCore(false));
     command.addAll(NO_TRACES);
     command.addAll(SHORT_LIFE);
+    if (vectors()) {
+      command.add(MODULES + "=" + VECTORS);
+    }
     command.add(NATIVE_ACCESS);
-    aotCache().forEach(command::add);
+    String cache = System.getProperty(MODEL_CACHE, "");
+    if (!cache.isEmpty()) {
+      command.add(AOT + cache);
+    }
     String home = System.getProperty("modeltracer.home");
     if (home != null) {
       command.add("-Dmodeltracer.home=" + home);
@@ -112,11 +133,21 @@ public final class ChildJvm {
     }
   }
 
-  /** Java, started so that the kernel writes no core when native code aborts. */
-  private static List<String> withoutCore() {
+  /** Whether this Java has the module of vectors. */
+  private static boolean vectors() {
+    return ModuleFinder.ofSystem().find(VECTORS).isPresent();
+  }
+
+  /**
+   * Java, started so that the kernel writes no core when native code aborts.
+   *
+   * @param silent whether standard error is kept aside until {@link StandardError} takes it back
+   */
+  private static List<String> withoutCore(boolean silent) {
     // Java cannot limit that; a shell can.
+    String line = "ulimit -c 0; " + (silent ? StandardError.ASIDE : "") + "exec \"$@\"";
     return Files.isExecutable(SHELL)
-        ? List.of(SHELL.toString(), "-c", "ulimit -c 0; exec \"$@\"", "modeltracer", java())
+        ? List.of(SHELL.toString(), "-c", line, "modeltracer", java())
         : List.of(java());
   }
 
@@ -136,14 +167,5 @@ public final class ChildJvm {
         .command()
         .filter(command -> Path.of(command).getFileName().toString().startsWith("java"))
         .orElseGet(() -> Path.of(System.getProperty("java.home"), "bin", "java").toString());
-  }
-
-  private static Stream<String> aotCache() {
-    return ProcessHandle.current()
-        .info()
-        .arguments()
-        .map(Arrays::stream)
-        .orElse(Stream.empty())
-        .filter(argument -> argument.startsWith(AOT));
   }
 }

@@ -13,6 +13,7 @@ import java.util.regex.Pattern;
 public final class LastWords {
   private static final int KEPT = 100;
   static final int LONGEST = 1000;
+  private static final String INCUBATING = "WARNING: Using incubator modules";
   private static final String REPORT = "# A fatal error has been detected";
   private static final Pattern SIGNAL = Pattern.compile("#\\s+(SIG[A-Z]+|EXCEPTION_\\w+) .*");
   private static final Pattern FRAME = Pattern.compile("# [CVJjv]\\s+(.*?)\\s*");
@@ -35,7 +36,7 @@ public final class LastWords {
       inReport(text);
       return;
     }
-    if (text.isEmpty()) {
+    if (text.isEmpty() || text.startsWith(INCUBATING)) {
       return;
     }
     if (REASON.matcher(text).matches()) {

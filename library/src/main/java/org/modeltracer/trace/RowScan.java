@@ -26,11 +26,11 @@ final class RowScan {
 
   void scan(AttentionRow row) {
     RowSums sums = row.sums();
-    sum = sums.sum;
+    sum = sums.sum();
     // A weight rounded to just above 1 takes a little away.
-    entropy = Math.max(0, sums.entropy);
-    max = sums.max;
-    favourite = sums.argmax;
+    entropy = Math.max(0, sums.entropy());
+    max = sums.max();
+    favourite = sums.argmax();
     recency = 0;
     for (int i = row.size() - 1; i >= 0 && row.key(i) > row.query() - RECENT; i--) {
       recency += Math.max(0, row.weight(i));

@@ -3,6 +3,7 @@ package org.modeltracer.gguf;
 import java.util.BitSet;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
@@ -14,6 +15,11 @@ import java.util.regex.Pattern;
 final class AttentionChecks {
   private static final String HEADS = "attention.head_count";
   private static final String KV_HEADS = "attention.head_count_kv";
+
+  /** Their cells are as wide as {@code attention.key_length} says; llama.cpp asserts on it. */
+  private static final Set<String> LATENT =
+      Set.of("deepseek2", "deepseek32", "glm-dsa", "mistral4");
+
   private static final Pattern QUERY =
       Pattern.compile("(?:enc\\.)?blk\\.(\\d{1,3})\\.attn_(?:q|qkv|q_a)\\.weight");
 
@@ -39,6 +45,7 @@ final class AttentionChecks {
         && attention.shape(KV_HEADS, false)
         && attention.counts()) {
       attention.width();
+      attention.latent();
     }
   }
 
@@ -120,6 +127,22 @@ final class AttentionChecks {
           checks.key("embedding_length"),
           "is no multiple of the %d heads, and attention.key_length is not given",
           heads.getAsLong());
+    }
+  }
+
+  /** Cells of a latent attention hold the latent vector, behind it what is turned by positions. */
+  private void latent() {
+    long latent = checks.integer("attention.kv_lora_rank").orElse(0);
+    if (checks.integer("attention.key_length_mla").orElse(0) > 0
+        && LATENT.contains(checks.architecture())) {
+      equal("attention.key_length", latent + checks.integer("rope.dimension_count").orElse(0));
+      equal("attention.value_length", latent);
+    }
+  }
+
+  private void equal(String name, long needed) {
+    if (checks.integer(name).orElse(0) != needed) {
+      checks.report(checks.key(name), "must be %d, by attention.kv_lora_rank", needed);
     }
   }
 

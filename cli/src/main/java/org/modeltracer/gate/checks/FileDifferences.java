@@ -6,6 +6,7 @@ import static org.modeltracer.anomaly.Severity.WARNING;
 
 import java.math.BigDecimal;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -17,6 +18,7 @@ import org.modeltracer.anomaly.Severity;
 import org.modeltracer.gguf.ArrayValue;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.Metadata;
+import org.modeltracer.gguf.SilentDefault;
 import org.modeltracer.gguf.Value;
 import org.modeltracer.tokens.TokenType;
 
@@ -36,25 +38,18 @@ public final class FileDifferences {
   private static final double CLOSE = 1e-6;
   private static final int SHOWN = 60;
 
-  /** What llama.cpp takes where a key of the architecture is missing. */
-  private static final Map<String, String> DEFAULTS =
-      Map.of(
-          "rope.freq_base", "10000",
-          "rope.scaling.type", "none",
-          "rope.scaling.factor", "1",
-          "rope.scale_linear", "1",
-          "attention.causal", "true",
-          "expert_count", "0",
-          "expert_used_count", "0");
-
   private final Metadata own;
   private final Metadata other;
   private final String architecture;
+  private final Map<String, String> taken;
+  private final Map<String, String> takenByOther;
   private final List<Evidence> found = new ArrayList<>();
 
   private FileDifferences(GgufFile file, GgufFile reference) {
     own = file.metadata();
     other = reference.metadata();
+    taken = taken(file);
+    takenByOther = taken(reference);
     architecture = reference.architecture().orElse("");
     String named = file.architecture().orElse("");
     if (!named.equals(architecture)) {
@@ -81,8 +76,9 @@ public final class FileDifferences {
     if (same(mine, theirs)) {
       return;
     }
-    String usual = DEFAULTS.get(key.substring(architecture.length() + 1));
-    boolean alike = usual != null && or(mine, usual).equals(or(theirs, usual));
+    String here = mine == null ? taken.get(key) : shown(mine);
+    String there = theirs == null ? takenByOther.get(key) : shown(theirs);
+    boolean alike = here != null && here.equals(there);
     Severity severity =
         alike ? INFO : key.equals(architecture + ".context_length") ? WARNING : CRITICAL;
     say(severity, key, words(key, mine, theirs));
@@ -266,8 +262,13 @@ public final class FileDifferences {
     };
   }
 
-  private static String or(@Nullable Value value, String usual) {
-    return value == null ? usual : shown(value);
+  /** What llama.cpp takes for the keys that a file lacks. */
+  private static Map<String, String> taken(GgufFile file) {
+    Map<String, String> taken = new HashMap<>();
+    for (SilentDefault missing : SilentDefault.of(file)) {
+      missing.taken(file).ifPresent(value -> taken.put(missing.key(file), value));
+    }
+    return taken;
   }
 
   private static String spelt(Object element) {

@@ -1,19 +1,31 @@
 package org.modeltracer.cli;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.attention.AttentionOptions;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gate.output.JsonHead;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.graph.NodeInfo;
+import org.modeltracer.heads.AttentionTrace;
+import org.modeltracer.lens.LensOptions;
+import org.modeltracer.lens.LensTrace;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.probe.NodeValues;
+import org.modeltracer.session.SessionListener;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.TracerConfig;
 import picocli.CommandLine.Command;
@@ -29,6 +41,7 @@ import picocli.CommandLine.Spec;
     description = "Measure what tracing a model costs, against running it bare.",
     footer = {
       "modeltracer bench model.gguf",
+      "modeltracer bench --synthetic 0.5b --contexts 128,1024 -t 2",
       "modeltracer bench model.gguf --rounds 15 --json",
     },
     sortOptions = false)
@@ -37,25 +50,37 @@ final class BenchCommand implements Callable<Integer> {
   @Mixin private ModelArguments model;
   @Mixin private ContextArguments context;
 
+  @Mixin private SyntheticArguments synthetic;
+
   @Option(
       names = "--rounds",
       paramLabel = "N",
-      defaultValue = "7",
-      description = "Rounds that count (default: ${DEFAULT-VALUE}).")
+      defaultValue = "4",
+      description = "Times that each text is read (default: ${DEFAULT-VALUE}).")
   private int rounds;
 
   @Option(
-      names = "--prompt-tokens",
+      names = {"--contexts", "--prompt-tokens"},
+      paramLabel = "N,…",
+      defaultValue = "128",
+      split = ",",
+      description =
+          "Random tokens of prompt, one measurement for each (default: ${DEFAULT-VALUE}).")
+  private List<Integer> contexts = List.of();
+
+  @Option(
+      names = "--piece",
       paramLabel = "N",
       defaultValue = "128",
-      description = "Random tokens of prompt (default: ${DEFAULT-VALUE}).")
-  private int promptTokens;
+      description =
+          "Tokens of the prompt after which another mode has its turn (default: ${DEFAULT-VALUE}).")
+  private int piece;
 
   @Option(
       names = {"-n", "--predict", "--n-predict"},
       paramLabel = "N",
-      defaultValue = "64",
-      description = "Tokens to generate (default: ${DEFAULT-VALUE}).")
+      defaultValue = "32",
+      description = "Tokens read one by one after the prompt (default: ${DEFAULT-VALUE}).")
   private int predict;
 
   @Option(
@@ -69,27 +94,33 @@ final class BenchCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print JSON.")
   private boolean json;
 
+  /** What became of the modes at one length of prompt. */
+  private record Measured(int prompt, ContextOptions options, List<Contest.Result> modes) {}
+
   @Override
   public Integer call() {
     ContextArguments.atLeast("--rounds", rounds, 1);
-    ContextArguments.atLeast("--prompt-tokens", promptTokens, 1);
+    contexts.forEach(n -> ContextArguments.atLeast("--contexts", n, 1));
+    ContextArguments.atLeast("--piece", piece, 1);
     ContextArguments.atLeast("-n", predict, 1);
     var terminal = Terminal.of(spec);
+    Path made = synthetic.make(model, terminal);
     try (var loaded = LoadedModel.open(model, context, terminal)) {
       refuseEncoders(loaded.model());
-      ContextOptions options = options(loaded.file());
-      var contenders = new ArrayList<Contender>();
-      try {
-        LlamaModel llama = loaded.model();
-        contenders.add(new Contender("untraced", llama, options));
-        contenders.add(new Contender("idle", llama, options, TracerConfig.disabled()));
-        contenders.add(new Contender("lightweight", llama, options, TracerConfig.lightweight()));
-        contenders.add(new Contender("full", llama, options, TracerConfig.full()));
-        report(loaded, options, contest(contenders, llama.vocabulary(), terminal), terminal);
-      } finally {
-        contenders.forEach(Contender::close);
+      var measured = new ArrayList<Measured>();
+      for (int prompt : contexts) {
+        ContextOptions options = options(loaded.file(), prompt);
+        measured.add(new Measured(prompt, options, contest(loaded, options, prompt, terminal)));
+        if (!json) {
+          print(loaded, measured.getLast(), terminal);
+        }
+      }
+      if (json) {
+        terminal.print(Json.pretty(toJson(loaded, measured)));
       }
       return ExitCode.PASS.code();
+    } finally {
+      synthetic.remove(made);
     }
   }
 
@@ -100,71 +131,165 @@ final class BenchCommand implements Callable<Integer> {
     }
   }
 
-  /** Just the context that is needed, as there are four of them. */
-  private ContextOptions options(GgufFile file) {
+  /** Just the context that is needed, as there is one for each mode. */
+  private ContextOptions options(GgufFile file, int prompt) {
     ContextOptions given = context.options(file);
-    int needed = Math.addExact(promptTokens, predict);
+    int needed = Math.addExact(prompt, predict);
     if (needed > given.size().tokens()) {
       throw new CliException(
           ExitCode.USAGE,
           "%d tokens of prompt and %d generated do not fit a context of %d; give smaller numbers with"
-                  .formatted(promptTokens, predict, given.size().tokens())
-              + " --prompt-tokens and -n, or a larger one with -c");
+                  .formatted(prompt, predict, given.size().tokens())
+              + " --contexts and -n, or a larger one with -c");
     }
     return context.context > 0 ? given : given.withContextTokens(needed);
   }
 
   private List<Contest.Result> contest(
-      List<Contender> contenders, Vocabulary vocabulary, Terminal terminal) {
-    int[] prompt = new Random(seed).ints(promptTokens, 0, vocabulary.size()).toArray();
+      LoadedModel loaded, ContextOptions options, int prompt, Terminal terminal) {
+    Vocabulary vocabulary = loaded.model().vocabulary();
+    int[] tokens = new Random(seed).ints((long) prompt + predict, 0, vocabulary.size()).toArray();
     if (vocabulary.addsBos()) {
-      prompt[0] = vocabulary.bos();
+      tokens[0] = vocabulary.bos();
     }
-    var contest = new Contest(contenders, prompt, predict);
-    contest.warmUp();
-    for (int done = 0; done < rounds; done++) {
-      terminal.progress("rounds", done, rounds);
-      contest.round();
+    var contenders = new ArrayList<Contender>();
+    try {
+      modes(loaded, options, contenders);
+      int most = Math.min(piece, Math.min(options.size().batch(), options.size().microBatch()));
+      var contest = new Contest(contenders, tokens, prompt, most);
+      contest.warmUp();
+      for (int done = 0; done < rounds; done++) {
+        terminal.progress("rounds", done, rounds);
+        contest.round();
+      }
+      terminal.progress("rounds", rounds, rounds);
+      return contest.results();
+    } finally {
+      contenders.forEach(Contender::close);
     }
-    terminal.progress("rounds", rounds, rounds);
-    return contest.results();
   }
 
-  private void report(
-      LoadedModel loaded, ContextOptions options, List<Contest.Result> results, Terminal terminal) {
-    if (json) {
-      terminal.print(Json.pretty(toJson(loaded, options, results)));
-      return;
-    }
+  private static void modes(LoadedModel loaded, ContextOptions options, List<Contender> list) {
+    LlamaModel llama = loaded.model();
+    TracerConfig full = TracerConfig.full();
+    list.add(new Contender("untraced", llama, options));
+    list.add(new Contender("idle", llama, options, TracerConfig.disabled(), null));
+    list.add(new Contender("lightweight", llama, options, TracerConfig.lightweight(), null));
+    list.add(new Contender("full", llama, options, full, attention(loaded)));
+    list.add(new Contender("full, lens", llama, options, full, lens(loaded)));
+    list.add(new Contender("every node", llama, options, TracerConfig.disabled(), everyNode()));
+  }
+
+  /** All streaming analyses of attention, as {@code run} has them. */
+  private static Contender.Attachment attention(LoadedModel loaded) {
+    return (session, tracer) -> {
+      var trace =
+          new AttentionTrace(
+              loaded.model(),
+              loaded.file(),
+              AttentionOptions.defaults(),
+              TracedRun.SECONDS_OF_MULTIPLICATIONS);
+      trace.attach(tracer, session);
+      return new Contender.Watcher() {
+        @Override
+        public void begin(int[] tokens) {
+          trace.begin(tokens);
+        }
+
+        @Override
+        public void close() {
+          // The session's end is the trace's.
+        }
+      };
+    };
+  }
+
+  private static Contender.Attachment lens(LoadedModel loaded) {
+    return (session, tracer) -> {
+      Contender.Watcher attention = attention(loaded).to(session, tracer);
+      LensTrace lens =
+          LensTrace.attach(
+              session,
+              new LensOptions(false, tracer.config().logitTopK(), List.of()),
+              reading -> reading.traces().forEach(tracer::recordLogitEvolution));
+      return new Contender.Watcher() {
+        @Override
+        public void begin(int[] tokens) {
+          attention.begin(tokens);
+          lens.begin(tokens);
+        }
+
+        @Override
+        public void close() {
+          lens.close();
+          attention.close();
+        }
+      };
+    };
+  }
+
+  /** Takes all nodes of a graph, as an export of everything does. */
+  private static Contender.Attachment everyNode() {
+    return (session, tracer) -> {
+      Set<String> all = session.nodes().stream().map(NodeInfo::key).collect(Collectors.toSet());
+      var listening =
+          session.listen(
+              new SessionListener() {
+                @Override
+                public Set<String> nodes() {
+                  return all;
+                }
+
+                @Override
+                public void onNode(NodeValues values) {
+                  // What is measured is how they come here.
+                }
+              });
+      return new Contender.Watcher() {
+        @Override
+        public void begin(int[] tokens) {
+          // No text differs from another.
+        }
+
+        @Override
+        public void close() {
+          listening.close();
+        }
+      };
+    };
+  }
+
+  private void print(LoadedModel loaded, Measured measured, Terminal terminal) {
     terminal.println(
         terminal.styled("bold", loaded.file().path().getFileName().toString())
-            + "  llama.cpp %s, %d threads, %d tokens of prompt, %d generated, %d rounds"
+            + "  llama.cpp %s, %d threads, flash attention %s, %d tokens of prompt, then %d, %d rounds"
                 .formatted(
                     loaded.model().runtime().version(),
-                    options.threads(),
-                    promptTokens,
+                    measured.options.threads(),
+                    measured.options.flashAttention().name().toLowerCase(Locale.ROOT),
+                    measured.prompt,
                     predict,
                     rounds));
     terminal.println(
-        "%-12s %-22s %-22s %-22s %-22s %8s %10s %10s"
+        "%-12s %10s %10s   %-22s %-22s %8s %10s %10s"
             .formatted(
-                "median (min–max)",
+                "median",
                 "prompt t/s",
-                "generation t/s",
-                "prompt time",
-                "generation time",
+                "gen. t/s",
+                "prompt time (95 %)",
+                "generation time (95 %)",
                 "nodes/t",
                 "bytes/t",
                 "Java B/t"));
-    for (Contest.Result r : results) {
+    for (Contest.Result r : measured.modes) {
       terminal.println(
-          "%-12s %-22s %-22s %-22s %-22s %8.0f %10.0f %10.0f"
+          "%-12s %10.0f %10.1f   %-22s %-22s %8.0f %10.0f %10.0f"
               .formatted(
                   r.mode(),
-                  r.promptTokensPerSecond().text("%.0f"),
-                  r.generationTokensPerSecond().text("%.0f"),
-                  r.promptTimeRatio().text("%.2f"),
-                  r.generationTimeRatio().text("%.2f"),
+                  r.promptTokensPerSecond().median(),
+                  r.generationTokensPerSecond().median(),
+                  r.promptTimeRatio().text(),
+                  r.generationTimeRatio().text(),
                   r.observedNodesPerToken().median(),
                   r.observedBytesPerToken().median(),
                   r.allocatedBytesPerToken().median()));
@@ -172,18 +297,17 @@ final class BenchCommand implements Callable<Integer> {
     terminal.println(
         terminal.styled(
             "@|faint idle: hook armed, nothing observed; times are relative to untraced in the same"
-                + " round; nodes and bytes observed and bytes allocated by Java are per generated"
+                + " piece; nodes and bytes observed and bytes allocated by Java are per generated"
                 + " token|@"));
   }
 
-  private Map<String, @Nullable Object> toJson(
-      LoadedModel loaded, ContextOptions options, List<Contest.Result> results) {
+  private Map<String, @Nullable Object> toJson(LoadedModel loaded, List<Measured> measured) {
     Map<String, @Nullable Object> root = JsonHead.of(loaded.file()).fields();
+    ContextOptions options = measured.getFirst().options;
     root.put("llama_cpp", loaded.model().runtime().version());
-    root.put("prompt_tokens", promptTokens);
     root.put("generated_tokens", predict);
     root.put("rounds", rounds);
-    root.put("context", options.size().tokens());
+    root.put("piece", piece);
     root.put("batch", options.size().batch());
     root.put("micro_batch", options.size().microBatch());
     root.put("threads", options.threads());
@@ -191,7 +315,18 @@ final class BenchCommand implements Callable<Integer> {
     root.put("cache_type_k", options.cache().keys().id());
     root.put("cache_type_v", options.cache().values().id());
     root.put("seed", seed);
-    root.put("modes", results);
+    root.put(
+        "contexts",
+        measured.stream()
+            .map(
+                m -> {
+                  var one = new LinkedHashMap<String, @Nullable Object>();
+                  one.put("prompt_tokens", m.prompt);
+                  one.put("context", m.options.size().tokens());
+                  one.put("modes", m.modes);
+                  return one;
+                })
+            .toList());
     return root;
   }
 }

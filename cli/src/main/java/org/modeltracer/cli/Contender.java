@@ -8,8 +8,6 @@ import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaModel;
-import org.modeltracer.llama.Sampler;
-import org.modeltracer.llama.SamplerOptions;
 import org.modeltracer.probe.ProbeCost;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
@@ -19,34 +17,41 @@ import org.modeltracer.trace.TracerConfig;
 /**
  * One way of running a model, measured against others: bare, or under some tracer.
  *
- * <p>All do the same work in the same loop: a prompt, then one greedy token after the other, also
- * past the end of the text. Only what observes it differs.
+ * <p>All read the same tokens in the same pieces. Only what observes it differs.
  */
 final class Contender implements AutoCloseable {
   /**
-   * What one run took.
+   * What one piece took.
    *
-   * @param promptSeconds the prompt, with the choice of the first token
-   * @param generationSeconds all generated tokens
-   * @param observedNodes nodes whose values were read while generating
-   * @param observedBytes bytes reduced to statistics while generating
-   * @param allocatedBytes bytes that Java allocated on the decoding thread while generating
+   * @param seconds time of its passes
+   * @param observedNodes nodes whose values were read
+   * @param observedBytes bytes reduced to statistics
+   * @param allocatedBytes bytes that Java allocated on the decoding thread
    */
-  record Measurement(
-      double promptSeconds,
-      double generationSeconds,
-      long observedNodes,
-      long observedBytes,
-      long allocatedBytes) {}
+  record Measurement(double seconds, long observedNodes, long observedBytes, long allocatedBytes) {}
+
+  /** What looks at a session beside its tracer. */
+  interface Watcher extends AutoCloseable {
+    /** A text begins. */
+    void begin(int[] tokens);
+
+    @Override
+    void close();
+  }
+
+  /** Attaches a watcher. */
+  interface Attachment {
+    Watcher to(TracedSession session, ModelTracer tracer);
+  }
 
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   private static final ProbeCost NOTHING = new ProbeCost(0, 0, 0, 0, 0);
 
   private final String name;
   private final LlamaContext context;
-  private final Sampler sampler;
   private final @Nullable ModelTracer tracer;
   private final @Nullable TracedSession session;
+  private final @Nullable Watcher watcher;
   private final Step step = new Step();
 
   /** One token, put into a batch. */
@@ -64,69 +69,81 @@ final class Contender implements AutoCloseable {
   Contender(String name, LlamaModel model, ContextOptions options) {
     this.name = name;
     context = model.context(options.withHook(false));
-    sampler = new Sampler(model, SamplerOptions.greedy());
     tracer = null;
     session = null;
+    watcher = null;
   }
 
-  /** The model with a hook, under a tracer. */
-  Contender(String name, LlamaModel model, ContextOptions options, TracerConfig config) {
+  /** The model with a hook, under a tracer and what else watches. */
+  Contender(
+      String name,
+      LlamaModel model,
+      ContextOptions options,
+      TracerConfig config,
+      @Nullable Attachment attachment) {
     this.name = name;
     // Findings are not what is measured.
     tracer = ModelTracer.quiet(config);
     session = TracedSession.open(model, SessionOptions.defaults().withContext(options), tracer);
     context = session.context();
-    sampler = new Sampler(model, SamplerOptions.greedy());
+    watcher = attachment == null ? null : attachment.to(session, tracer);
   }
 
   String name() {
     return name;
   }
 
-  /** Runs a prompt and generates {@code n} tokens, from an empty cache. */
-  Measurement measure(int[] prompt, int n) {
-    return context.model().runtime().call(() -> measured(prompt, n));
+  /** Begins a text, with an empty cache. */
+  void begin(int[] tokens) {
+    context.model().runtime().run(this::clear);
+    if (watcher != null) {
+      watcher.begin(tokens);
+    }
   }
 
-  private Measurement measured(int[] prompt, int n) {
-    clear();
-    long begin = System.nanoTime();
-    int next = prefill(prompt);
-    long prompted = System.nanoTime();
-    ProbeCost before = cost();
-    long allocated = THREADS.getCurrentThreadAllocatedBytes();
-    for (int i = 0; i < n; i++) {
-      step.token = next;
-      step.position = prompt.length + i;
-      decode(step);
-      next = sampler.sample(context, 0);
-    }
-    allocated = THREADS.getCurrentThreadAllocatedBytes() - allocated;
-    long end = System.nanoTime();
-    ProbeCost after = cost();
-    return new Measurement(
-        (prompted - begin) / 1e9,
-        (end - prompted) / 1e9,
-        after.nodesObserved() - before.nodesObserved(),
-        after.bytesObserved() - before.bytesObserved(),
-        allocated);
+  /** Reads the tokens of a text from one position to before another, in one batch. */
+  Measurement prompt(int[] tokens, int from, int to) {
+    return measured(
+        () ->
+            decode(
+                batch -> {
+                  for (int i = from; i < to; i++) {
+                    batch.add(tokens[i], i, 0, i == to - 1);
+                  }
+                }));
   }
 
-  private int prefill(int[] prompt) {
-    int most = context.batch().capacity();
-    int n = 0;
-    for (int done = 0; done < prompt.length; done += n) {
-      n = Math.min(most, prompt.length - done);
-      int from = done;
-      int to = done + n;
-      decode(
-          batch -> {
-            for (int i = from; i < to; i++) {
-              batch.add(prompt[i], i, 0, i == prompt.length - 1);
-            }
-          });
-    }
-    return sampler.sample(context, n - 1);
+  /** Reads tokens of a text one by one, as if they were generated. */
+  Measurement generation(int[] tokens, int from, int to) {
+    return measured(
+        () -> {
+          for (int i = from; i < to; i++) {
+            step.token = tokens[i];
+            step.position = i;
+            decode(step);
+          }
+        });
+  }
+
+  private Measurement measured(Runnable work) {
+    return context
+        .model()
+        .runtime()
+        .call(
+            () -> {
+              ProbeCost before = cost();
+              long allocated = THREADS.getCurrentThreadAllocatedBytes();
+              long begin = System.nanoTime();
+              work.run();
+              long end = System.nanoTime();
+              allocated = THREADS.getCurrentThreadAllocatedBytes() - allocated;
+              ProbeCost after = cost();
+              return new Measurement(
+                  (end - begin) / 1e9,
+                  after.nodesObserved() - before.nodesObserved(),
+                  after.bytesObserved() - before.bytesObserved(),
+                  allocated);
+            });
   }
 
   private void decode(Consumer<Batch> fill) {
@@ -152,7 +169,9 @@ final class Contender implements AutoCloseable {
 
   @Override
   public void close() {
-    sampler.close();
+    if (watcher != null) {
+      watcher.close();
+    }
     if (session != null) {
       session.close();
     } else {

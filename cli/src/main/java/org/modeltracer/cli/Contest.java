@@ -2,24 +2,30 @@ package org.modeltracer.cli;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
+import org.modeltracer.cli.Contender.Measurement;
 import org.modeltracer.cli.terminal.Spread;
 
 /**
- * Rounds of measurements of several contenders, interleaved so that a change of the machine's speed
- * meets all of them.
+ * Measurements of several contenders that take turns piece by piece, so that a change of the
+ * machine's speed meets all of them.
  *
- * <p>Each contender is compared with the first one of the same round; a round before the first is
- * not counted. Every round begins with another contender.
+ * <p>A text is read in pieces, then token by token in bursts. Before the next piece or burst every
+ * contender has read this one; each time another begins. A contender is compared with the first one
+ * in the same piece. The first text, in which Java still compiles, counts for nothing.
  */
 final class Contest {
+  /** Tokens in a burst: so few that the machine stays as it is. */
+  private static final int BURST = 4;
+
   /**
    * What became of one contender.
    *
    * @param mode its name
-   * @param promptTokensPerSecond speed of the prompt
-   * @param generationTokensPerSecond speed of generation
+   * @param promptTokensPerSecond speed of the prompt's pieces
+   * @param generationTokensPerSecond speed of generation, burst by burst
    * @param promptTimeRatio time of the prompt, that of the first contender being 1
    * @param generationTimeRatio time of generation, that of the first contender being 1
    * @param observedNodesPerToken nodes whose values were read for a generated token
@@ -30,36 +36,69 @@ final class Contest {
       String mode,
       Spread promptTokensPerSecond,
       Spread generationTokensPerSecond,
-      Spread promptTimeRatio,
-      Spread generationTimeRatio,
+      Interval promptTimeRatio,
+      Interval generationTimeRatio,
       Spread observedNodesPerToken,
       Spread observedBytesPerToken,
       Spread allocatedBytesPerToken) {}
 
-  private final List<Contender> contenders;
-  private final int[] prompt;
-  private final int generated;
-  private final List<List<Contender.Measurement>> rounds = new ArrayList<>();
-
-  Contest(List<Contender> contenders, int[] prompt, int generated) {
-    this.contenders = contenders;
-    this.prompt = prompt;
-    this.generated = generated;
-  }
-
-  /** Runs a round that counts for nothing. */
-  void warmUp() {
-    contenders.forEach(c -> c.measure(prompt, generated));
-  }
-
-  /** Runs a round. */
-  void round() {
-    var round = new Contender.Measurement[contenders.size()];
-    for (int i = 0; i < round.length; i++) {
-      int turn = (i + rounds.size()) % round.length;
-      round[turn] = contenders.get(turn).measure(prompt, generated);
+  /** One piece or burst, by contender. */
+  private record Turn(int from, int to, Measurement[] by) {
+    int tokens() {
+      return to - from;
     }
-    rounds.add(List.of(round));
+  }
+
+  private final List<Contender> contenders;
+  private final int[] tokens;
+  private final int prompt;
+  private final int piece;
+  private final List<Turn> pieces = new ArrayList<>();
+  private final List<Turn> bursts = new ArrayList<>();
+  private int turns;
+
+  /**
+   * A contest.
+   *
+   * @param tokens the text, of which the first {@code prompt} tokens are read in pieces
+   */
+  Contest(List<Contender> contenders, int[] tokens, int prompt, int piece) {
+    this.contenders = contenders;
+    this.tokens = tokens;
+    this.prompt = prompt;
+    this.piece = piece;
+  }
+
+  /** Reads the text once without counting. */
+  void warmUp() {
+    round();
+    pieces.clear();
+    bursts.clear();
+  }
+
+  /** Reads the text once. */
+  void round() {
+    contenders.forEach(contender -> contender.begin(tokens));
+    for (int from = 0; from < prompt; from += piece) {
+      int to = Math.min(prompt, from + piece);
+      int begin = from;
+      pieces.add(turn(from, to, contender -> contender.prompt(tokens, begin, to)));
+    }
+    for (int from = prompt; from < tokens.length; from += BURST) {
+      int to = Math.min(tokens.length, from + BURST);
+      int begin = from;
+      bursts.add(turn(from, to, contender -> contender.generation(tokens, begin, to)));
+    }
+  }
+
+  private Turn turn(int from, int to, Function<Contender, Measurement> read) {
+    var by = new Measurement[contenders.size()];
+    for (int i = 0; i < by.length; i++) {
+      int next = (i + turns) % by.length;
+      by[next] = read.apply(contenders.get(next));
+    }
+    turns++;
+    return new Turn(from, to, by);
   }
 
   /** Results of all contenders, after one round at least. */
@@ -67,19 +106,31 @@ final class Contest {
     return IntStream.range(0, contenders.size()).mapToObj(this::result).toList();
   }
 
-  private Result result(int contender) {
+  private Result result(int who) {
+    List<Interval.Pairs> byPiece =
+        pieces.stream()
+            .mapToInt(Turn::from)
+            .distinct()
+            .mapToObj(from -> pairs(pieces.stream().filter(t -> t.from == from).toList(), who))
+            .toList();
     return new Result(
-        contenders.get(contender).name(),
-        spread(r -> prompt.length / r.get(contender).promptSeconds()),
-        spread(r -> generated / r.get(contender).generationSeconds()),
-        spread(r -> r.get(contender).promptSeconds() / r.getFirst().promptSeconds()),
-        spread(r -> r.get(contender).generationSeconds() / r.getFirst().generationSeconds()),
-        spread(r -> (double) r.get(contender).observedNodes() / generated),
-        spread(r -> (double) r.get(contender).observedBytes() / generated),
-        spread(r -> (double) r.get(contender).allocatedBytes() / generated));
+        contenders.get(who).name(),
+        spread(pieces, t -> t.tokens() / t.by[who].seconds()),
+        spread(bursts, t -> t.tokens() / t.by[who].seconds()),
+        Interval.of(byPiece),
+        Interval.of(List.of(pairs(bursts, who))),
+        spread(bursts, t -> (double) t.by[who].observedNodes() / t.tokens()),
+        spread(bursts, t -> (double) t.by[who].observedBytes() / t.tokens()),
+        spread(bursts, t -> (double) t.by[who].allocatedBytes() / t.tokens()));
   }
 
-  private Spread spread(ToDoubleFunction<List<Contender.Measurement>> quantity) {
-    return Spread.of(rounds.stream().mapToDouble(quantity).toArray());
+  private static Interval.Pairs pairs(List<Turn> turns, int who) {
+    return new Interval.Pairs(
+        turns.stream().mapToDouble(t -> t.by[who].seconds()).toArray(),
+        turns.stream().mapToDouble(t -> t.by[0].seconds()).toArray());
+  }
+
+  private static Spread spread(List<Turn> turns, ToDoubleFunction<Turn> quantity) {
+    return Spread.of(turns.stream().mapToDouble(quantity).toArray());
   }
 }

@@ -33,6 +33,11 @@ final class ModelArguments {
     return model.file();
   }
 
+  /** Which file. */
+  ModelFile choice() {
+    return model;
+  }
+
   LlamaRuntime runtime(Terminal terminal) {
     LlamaRuntime runtime = engine.runtime(terminal);
     runtime.onLog(verbose ? terminal::note : line -> {});

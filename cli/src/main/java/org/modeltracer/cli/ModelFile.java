@@ -35,4 +35,14 @@ final class ModelFile {
     }
     return all.getFirst();
   }
+
+  /** Takes a file that was made for the purpose. */
+  void use(Path made) {
+    files = List.of(made);
+  }
+
+  /** Whether a file was named. */
+  boolean isNamed() {
+    return !files.isEmpty() || !named.isEmpty();
+  }
 }

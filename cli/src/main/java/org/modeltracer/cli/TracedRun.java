@@ -27,7 +27,7 @@ import org.modeltracer.trace.TracerConfig;
 /** A model at work with everything that looks at it, prompt by prompt. */
 final class TracedRun implements AutoCloseable {
   /** What a run may spend on reading output matrices before it begins. */
-  private static final double SECONDS_OF_MULTIPLICATIONS = 4e9;
+  static final double SECONDS_OF_MULTIPLICATIONS = 4e9;
 
   private final LoadedModel model;
   private final ModelTracer tracer;

@@ -4,8 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.networknt.schema.Schema;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.modeltracer.cli.terminal.Spread;
 import org.modeltracer.gate.Schemas;
 import tools.jackson.databind.JsonNode;
@@ -33,17 +37,18 @@ class BenchTest {
     assertThat(cli.code()).as(cli.err()).isZero();
     Schema schema = Schemas.of(BenchCommand.class, "bench.schema.json");
     assertThat(Schemas.errors(schema, cli.out())).isEmpty();
-    JsonNode modes = cli.json().get("modes");
+    JsonNode modes = cli.json().get("contexts").get(0).get("modes");
     assertThat(modes.valueStream().map(m -> m.get("mode").asString()))
-        .containsExactly("untraced", "idle", "lightweight", "full");
+        .containsExactly("untraced", "idle", "lightweight", "full", "full, lens", "every node");
     for (JsonNode mode : modes) {
       for (String quantity : mode.propertyNames()) {
         if (mode.get(quantity).isObject()) {
           double median = mode.get(quantity).get("median").asDouble();
+          boolean ratio = quantity.endsWith("_ratio");
           assertThat(median)
               .isBetween(
-                  mode.get(quantity).get("min").asDouble(),
-                  mode.get(quantity).get("max").asDouble());
+                  mode.get(quantity).get(ratio ? "low" : "min").asDouble(),
+                  mode.get(quantity).get(ratio ? "high" : "max").asDouble());
           assertThat(quantity.startsWith("observed") || median > 0).as(mode + quantity).isTrue();
         }
       }
@@ -53,13 +58,60 @@ class BenchTest {
     assertThat(median(modes, 1, "observed_nodes_per_token")).isZero();
     assertThat(median(modes, 2, "observed_nodes_per_token")).isGreaterThan(4 * 4);
     assertThat(median(modes, 3, "observed_nodes_per_token"))
-        .as("four layers of attention more")
-        .isCloseTo(median(modes, 2, "observed_nodes_per_token") + 4, within(1e-9));
+        .as("four layers of attention and of values more")
+        .isCloseTo(median(modes, 2, "observed_nodes_per_token") + 8, within(1e-9));
     assertThat(median(modes, 2, "observed_bytes_per_token")).isGreaterThan(4 * 4 * 128 * 4);
   }
 
   private static double median(JsonNode modes, int mode, String quantity) {
     return modes.get(mode).get(quantity).get("median").asDouble();
+  }
+
+  @Test
+  void aModelIsMadeMeasuredAndDeleted(@TempDir Path folder) {
+    Path kept = folder.resolve("kept.gguf");
+    Cli cli =
+        Cli.run(
+            "bench",
+            "--synthetic",
+            "125m",
+            "--keep",
+            kept,
+            "--rounds",
+            1,
+            "--contexts",
+            "4,8",
+            "-n",
+            4,
+            "-t",
+            1);
+    assertThat(cli.code()).as(cli.err()).isZero();
+    assertThat(cli.out()).contains("4 tokens of prompt", "8 tokens of prompt");
+    assertThat(kept).exists();
+    assertThat(Cli.run("bench", "--synthetic", "7t").err()).contains("no size 7t");
+    assertThat(Cli.run("bench", "--synthetic", "125m", kept).err()).contains("not both");
+    assertThat(Cli.run("bench", "--synthetic", "125m", "--quantize", "iq2_xxs").err())
+        .contains("ggml makes no iq2_xxs");
+  }
+
+  /** Intervals of 95 % hold the true ratio about as often. */
+  @Test
+  void intervalsHoldWhatTheySay() {
+    var random = new Random(7);
+    int held = 0;
+    int experiments = 300;
+    for (int e = 0; e < experiments; e++) {
+      double[] base = new double[30];
+      double[] times = new double[30];
+      for (int i = 0; i < base.length; i++) {
+        double machine = Math.exp(0.3 * random.nextGaussian());
+        base[i] = machine * Math.exp(0.02 * random.nextGaussian());
+        times[i] = 1.1 * machine * Math.exp(0.02 * random.nextGaussian());
+      }
+      Interval found = Interval.of(List.of(new Interval.Pairs(times, base)));
+      held += found.low() <= 1.1 && 1.1 <= found.high() ? 1 : 0;
+    }
+    assertThat((double) held / experiments).isBetween(0.91, 0.99);
   }
 
   @Test

@@ -45,7 +45,7 @@ final class HeadMean {
     most = Math.max(most, heads[i]);
     keys[i] = Math.max(keys[i], row.size);
     float[] target = sums[i];
-    Kernels kernels = Kernels.forWork(row.size);
+    Kernels kernels = Kernels.chosen();
     if (row.adjacent()) {
       kernels.add(row.weights, 0, row.size, target, row.key(0));
     } else {

@@ -34,7 +34,7 @@ public final class PositionCounters {
     grow(q + 1);
     float least = Math.nextUp(connectedAbove);
     if (row.adjacent() && q < room) {
-      Kernels kernels = Kernels.forWork(n);
+      Kernels kernels = Kernels.chosen();
       int key = row.key(0);
       kernels.addReversed(row.weights, n, byDistance, q - key);
       int before = Math.min(n, q - key);

@@ -18,7 +18,7 @@ final class RowMeasure {
   private final float few;
   private final float many;
   private AttentionRow source = new AttentionRow();
-  private Kernels kernels = Kernels.forWork(0);
+  private Kernels kernels = Kernels.chosen();
   final double[] values = new double[Quantity.values().length];
   float[] weights = {};
   private final RowSums norm = new RowSums();
@@ -51,7 +51,7 @@ final class RowMeasure {
     layer = row.layer();
     head = row.head();
     weights = row.weights();
-    kernels = Kernels.forWork(size);
+    kernels = Kernels.chosen();
     Arrays.fill(values, Double.NaN);
     return size > 0 && measure(row.sums(), tokens);
   }

@@ -47,7 +47,7 @@ public final class AccessedPositions {
     if (row.sums().max() < least) {
       return;
     }
-    Kernels kernels = Kernels.forWork(row.size());
+    Kernels kernels = Kernels.chosen();
     float[] weights = row.weights();
     int n = row.size();
     for (int i = kernels.next(weights, 0, n, least);

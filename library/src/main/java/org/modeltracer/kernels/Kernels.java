@@ -11,11 +11,17 @@ import java.lang.foreign.MemorySegment;
  */
 public interface Kernels {
   /**
-   * The kernels to use for work on so many numbers: those in vectors once there has been enough
-   * work. Before, compiling them costs more than they gain, and so do their first runs.
+   * The kernels of this process: those in vectors once a model is at work that is large enough for
+   * what compiling them costs, the scalar ones else. That depends on nothing that changes from run
+   * to run, so that the same run gives the same numbers.
    */
-  static Kernels forWork(long numbers) {
-    return Provider.forWork(numbers);
+  static Kernels chosen() {
+    return Provider.chosen();
+  }
+
+  /** A model of so many parameters is about to be traced. */
+  static void expect(long parameters) {
+    Provider.expect(parameters);
   }
 
   /**

@@ -2,23 +2,26 @@ package org.modeltracer.kernels;
 
 import org.jspecify.annotations.Nullable;
 
-/** Which kernels there are, and from when on those in vectors pay. */
+/** Which kernels there are, and which of them are used. */
 final class Provider {
   private static final String MODULE = "jdk.incubator.vector";
 
-  /** Numbers worked on before vectors begin: less than a second's work. */
-  private static final long WARM = 1L << 25;
+  /**
+   * Parameters of a model from which on vectors pay. Until they are compiled they are a hundred
+   * times slower than the scalar kernels, and compiling them takes a second of CPU time.
+   */
+  private static final long LARGE = 20_000_000;
 
   private static final Kernels SCALAR = new ScalarKernels();
 
-  /** Set {@code scalar} to do without vectors, {@code vector} to begin with them. */
-  private static final @Nullable String CHOSEN = System.getProperty("modeltracer.kernels");
+  /** Set {@code scalar} to do without vectors, {@code vector} to use them for every model. */
+  private static final @Nullable String WANTED = System.getProperty("modeltracer.kernels");
 
   private static final boolean VECTORS =
-      !"scalar".equals(CHOSEN) && ModuleLayer.boot().findModule(MODULE).isPresent();
+      !"scalar".equals(WANTED) && ModuleLayer.boot().findModule(MODULE).isPresent();
 
-  // Threads may lose each other's counts: vectors then begin a little later.
-  private static long worked = "vector".equals(CHOSEN) ? WARM : 0;
+  private static volatile Kernels chosen =
+      VECTORS && "vector".equals(WANTED) ? Vectors.KERNELS : SCALAR;
 
   private Provider() {}
 
@@ -27,14 +30,13 @@ final class Provider {
     static final Kernels KERNELS = new VectorKernels();
   }
 
-  static Kernels forWork(long numbers) {
-    if (!VECTORS) {
-      return SCALAR;
+  static Kernels chosen() {
+    return chosen;
+  }
+
+  static void expect(long parameters) {
+    if (VECTORS && parameters >= LARGE) {
+      chosen = Vectors.KERNELS;
     }
-    if (worked < WARM) {
-      worked += numbers;
-      return SCALAR;
-    }
-    return Vectors.KERNELS;
   }
 }

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufException;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.LoadChecks;
+import org.modeltracer.kernels.Kernels;
 import org.modeltracer.llama.ffi.LlamaFunctions;
 import org.modeltracer.llama.ffi.NativeLibrary;
 import org.modeltracer.llama.ffi.Upcalls;
@@ -90,6 +91,7 @@ public final class LlamaModel implements AutoCloseable {
     width = llama.width(address);
     trainedContext = llama.trainedContext(address);
     parameters = llama.parameters(address);
+    Kernels.expect(parameters);
     bytes = llama.modelBytes(address);
     decoderStart = llama.decoderStart(address);
     hasEncoder = llama.hasEncoder(address);

@@ -113,7 +113,7 @@ public final class AttentionRow {
   /** Sums over the row, computed once. */
   public RowSums sums() {
     if (!summed) {
-      Kernels.forWork(size).row(weights, size, sums);
+      Kernels.chosen().row(weights, size, sums);
       summed = true;
     }
     return sums;

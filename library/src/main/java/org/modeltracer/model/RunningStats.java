@@ -47,7 +47,7 @@ public final class RunningStats {
 
   /** Adds {@code n} float32 values that lie at byte {@code offset} of {@code values}. */
   public void add(MemorySegment values, long offset, long n) {
-    Kernels kernels = Kernels.forWork(n);
+    Kernels kernels = Kernels.chosen();
     for (long start = 0; start < n; start += Moments.BLOCK) {
       long from = offset + 4 * start;
       int size = (int) Math.min(Moments.BLOCK, n - start);

@@ -78,7 +78,7 @@ final class FlashRows {
     group = (int) queryTensor.ne(2) / keyHeads;
     // Heads that share keys are rows of one product; where few do, queries beside each other join.
     block = group >= TILE ? 1 : TILE / group;
-    Kernels kernels = Kernels.forWork((long) group * queryCount * keyCount * width);
+    Kernels kernels = Kernels.chosen();
     vectors.open(kernels, queryCount * group >= PANELS_PAY);
     room = (keyCount / kernels.panel() + 1) * kernels.panel();
     int rows = group * block;
@@ -135,7 +135,7 @@ final class FlashRows {
       remaining = 1;
     }
     float sink = hasSinks() ? sinkValues.get(FLOAT, 4L * head) : Float.NEGATIVE_INFINITY;
-    Kernels.forWork(n).softmax(target, n, remaining, sink);
+    Kernels.chosen().softmax(target, n, remaining, sink);
   }
 
   /** Where the scores of a query begin in those of its head's keys; computes them if need be. */

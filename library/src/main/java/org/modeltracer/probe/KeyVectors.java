@@ -21,7 +21,7 @@ final class KeyVectors {
   private MemorySegment floats = MemorySegment.NULL;
   private float[][] panels = {};
   private int[] laidStream = {};
-  private Kernels kernels = Kernels.forWork(0);
+  private Kernels kernels = Kernels.chosen();
   private boolean laid;
   private int converted = -1;
   private int width;

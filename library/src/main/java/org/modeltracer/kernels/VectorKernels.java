@@ -156,19 +156,19 @@ final class VectorKernels implements Kernels {
     FloatVector m =
         bits.sub(exponent.lanewise(VectorOperators.LSHL, 23)).reinterpretAsFloats().sub(1);
     FloatVector z = m.mul(m);
-    FloatVector p = FloatVector.broadcast(F, 7.0376836292E-2f);
-    p = p.fma(m, c(-1.1514610310E-1f));
-    p = p.fma(m, c(1.1676998740E-1f));
-    p = p.fma(m, c(-1.2420140846E-1f));
-    p = p.fma(m, c(1.4249322787E-1f));
-    p = p.fma(m, c(-1.6668057665E-1f));
-    p = p.fma(m, c(2.0000714765E-1f));
-    p = p.fma(m, c(-2.4999993993E-1f));
-    p = p.fma(m, c(3.3333331174E-1f));
+    FloatVector p = FloatVector.broadcast(F, 0.070376836f);
+    p = p.fma(m, c(-0.1151461f));
+    p = p.fma(m, c(0.116769984f));
+    p = p.fma(m, c(-0.12420141f));
+    p = p.fma(m, c(0.14249323f));
+    p = p.fma(m, c(-0.16668057f));
+    p = p.fma(m, c(0.20000714f));
+    p = p.fma(m, c(-0.24999994f));
+    p = p.fma(m, c(0.3333333f));
     FloatVector y = p.mul(m).mul(z);
-    y = e.fma(c(-2.12194440e-4f), y);
+    y = e.fma(c(-2.1219444E-4f), y);
     y = z.fma(c(-0.5f), y);
-    FloatVector log = e.fma(c(0.693359375f), m.add(y));
+    FloatVector log = e.fma(c(0.6933594f), m.add(y));
     return w.mul(log);
   }
 
@@ -334,16 +334,16 @@ final class VectorKernels implements Kernels {
   /** e^x for x of at most 0; 0 below the smallest normal number. */
   private static FloatVector exp(FloatVector x) {
     VectorMask<Float> vanishing = x.compare(VectorOperators.LT, -87.33f);
-    FloatVector shifted = x.fma(c(1.44269504f), c(12582912f));
+    FloatVector shifted = x.fma(c(1.442695f), c(12582912f));
     FloatVector n = shifted.sub(12582912f);
-    FloatVector r = n.fma(c(-0.693359375f), x);
-    r = n.fma(c(2.12194440e-4f), r);
-    FloatVector p = FloatVector.broadcast(F, 1.9875691500E-4f);
-    p = p.fma(r, c(1.3981999507E-3f));
-    p = p.fma(r, c(8.3334519073E-3f));
-    p = p.fma(r, c(4.1665795894E-2f));
-    p = p.fma(r, c(1.6666665459E-1f));
-    p = p.fma(r, c(5.0000001201E-1f));
+    FloatVector r = n.fma(c(-0.6933594f), x);
+    r = n.fma(c(2.1219444E-4f), r);
+    FloatVector p = FloatVector.broadcast(F, 1.9875691E-4f);
+    p = p.fma(r, c(0.0013981999f));
+    p = p.fma(r, c(0.008333452f));
+    p = p.fma(r, c(0.041665796f));
+    p = p.fma(r, c(0.16666666f));
+    p = p.fma(r, c(0.5f));
     FloatVector y = p.fma(r.mul(r), r).add(1);
     IntVector scaled =
         y.reinterpretAsInts().add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23));

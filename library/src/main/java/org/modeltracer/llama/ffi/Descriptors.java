@@ -21,7 +21,7 @@ public final class Descriptors {
       MethodHandle close =
           linker.downcallHandle(system.findOrThrow("close"), NativeLibrary.descriptor("i:i"));
       int ignored = (int) duplicate.invokeExact(descriptor, STANDARD_ERROR);
-      int alike = (int) close.invokeExact(descriptor);
+      ignored = (int) close.invokeExact(descriptor);
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }

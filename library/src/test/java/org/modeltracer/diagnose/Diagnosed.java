@@ -41,7 +41,22 @@ final class Diagnosed implements AutoCloseable {
       TracerConfig config,
       SessionOptions options,
       boolean packed) {
-    model = runtime.open(file, ModelOptions.defaults().withGpuLayers(0).withExtraBuffers(packed));
+    this(
+        runtime,
+        file,
+        config,
+        options,
+        ModelOptions.defaults().withGpuLayers(0).withExtraBuffers(packed));
+  }
+
+  /** A model at work where it is put. */
+  Diagnosed(
+      LlamaRuntime runtime,
+      Path file,
+      TracerConfig config,
+      SessionOptions options,
+      ModelOptions where) {
+    model = runtime.open(file, where);
     tracer = new ModelTracer(config);
     session = TracedSession.open(model, options, tracer);
     diagnosis = Diagnosis.attach(session, tracer, GgufFile.read(file));

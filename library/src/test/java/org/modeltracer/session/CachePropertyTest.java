@@ -48,7 +48,7 @@ class CachePropertyTest {
                                 .map(unified -> Arguments.of(runtime, model, unified))));
   }
 
-  private static ContextOptions options(boolean unified) {
+  static ContextOptions options(boolean unified) {
     return ContextOptions.defaults()
         .withContextTokens(unified ? 256 : SEQUENCES * 256)
         .withBatch(64, 8)
@@ -79,7 +79,7 @@ class CachePropertyTest {
           done.merge("passes", script.passes, Integer::sum);
           done.merge("shifts", script.shifts, Integer::sum);
           done.merge("copies", script.copies, Integer::sum);
-          done.merge("compared", compare(model, outcomes), Integer::sum);
+          done.merge("compared", compare(model, outcomes, 1e-4), Integer::sum);
         }
       }
     }
@@ -89,12 +89,12 @@ class CachePropertyTest {
     assertThat(done.get("compared")).isGreaterThan(2);
   }
 
-  private static TracedSession open(LlamaModel model, ContextOptions context, ModelTracer tracer) {
+  static TracedSession open(LlamaModel model, ContextOptions context, ModelTracer tracer) {
     return TracedSession.open(model, SessionOptions.defaults().withContext(context), tracer);
   }
 
   /** Last rows against a fresh context; only the first layer's where tokens were taken out. */
-  private static int compare(LlamaModel model, List<CacheScript.Outcome> outcomes) {
+  static int compare(LlamaModel model, List<CacheScript.Outcome> outcomes, double tolerance) {
     ContextOptions alone = options(true).withSequences(1, true);
     try (var tracer = new ModelTracer(TracerConfig.full());
         TracedSession fresh = open(model, alone, tracer)) {
@@ -109,7 +109,7 @@ class CachePropertyTest {
                 (id, row) -> {
                   var same = new Seen.RowId(id.layer(), id.head(), 0, id.query());
                   if (id.layer() == 0 || outcome.whole()) {
-                    Seen.requireNear(id, row, seen.rows.get(same), 1e-4);
+                    Seen.requireNear(id, row, seen.rows.get(same), tolerance);
                   }
                 });
       }

@@ -26,14 +26,14 @@ import org.modeltracer.trace.TracerConfig;
 /** What a session sees, number by number, against PyTorch. */
 class GoldenSessionTest {
   /** How a prompt gets into the model. */
-  private enum Way {
+  enum Way {
     ONE_BATCH,
     UNEVEN_MICRO_BATCHES,
     TOKEN_BY_TOKEN
   }
 
   /** Largest differences found. */
-  private record Distance(
+  record Distance(
       double firstAttention,
       double attention,
       double firstHidden,
@@ -62,7 +62,7 @@ class GoldenSessionTest {
     return !runtime.version().equals("b4916") || !golden.model().matches("rand-(gemma2|gpt2)");
   }
 
-  private static ContextOptions options(FlashAttention flash, Way way) {
+  static ContextOptions options(FlashAttention flash, Way way) {
     CacheType type = CacheType.F32;
     return ContextOptions.defaults()
         .withContextTokens(256)
@@ -71,8 +71,7 @@ class GoldenSessionTest {
         .withCacheTypes(type, type);
   }
 
-  private static Seen run(
-      LlamaRuntime runtime, Path file, int[] ids, ContextOptions context, Way way) {
+  static Seen run(LlamaRuntime runtime, Path file, int[] ids, ContextOptions context, Way way) {
     return run(runtime, file, ids, context, false, way == Way.TOKEN_BY_TOKEN);
   }
 
@@ -108,7 +107,7 @@ class GoldenSessionTest {
     }
   }
 
-  private static Distance distance(Seen seen, Golden golden) {
+  static Distance distance(Seen seen, Golden golden) {
     int n = golden.ids().length;
     assertThat(seen.rows).hasSize(golden.layers() * golden.heads() * n);
     assertThat(seen.states).hasSize((golden.layers() + 1) * n);

@@ -20,6 +20,7 @@ public final class Catalogue {
           new ForwardFinite(),
           new ForwardAnomalies(),
           new ForwardHeadroom(),
+          new BackendHeadroom(),
           new AttentionHealth(),
           new LanguagePerplexity(),
           new GenerationSanity(),

@@ -42,7 +42,9 @@ public enum Illness {
       "masked_row",
       "logits",
       "not_finite",
-      "headroom"),
+      "headroom",
+      "block_sum_overflow",
+      "f16_overflow"),
   /** The file says something else than its reference. */
   OTHER_PARAMETERS(
       "A parameter is not the reference's",

@@ -1,0 +1,89 @@
+package org.modeltracer.gate.checks;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.modeltracer.anomaly.Severity;
+import org.modeltracer.gate.policy.PolicyFile;
+import org.modeltracer.testing.ModelsAtHand;
+import org.modeltracer.testing.OverflowingSums;
+import org.modeltracer.testing.Sample;
+import org.modeltracer.testing.Shared;
+
+/** What GPUs keep in F16, foreseen from a run on a CPU. */
+class BackendHeadroomTest {
+  @TempDir Path folder;
+
+  private static CheckResult ask(String check, Path file) {
+    try (var subject = new Subject(CheckRequest.of(file, PolicyFile.preset("default")))) {
+      return Catalogue.find(check).orElseThrow().ask(subject);
+    }
+  }
+
+  /** All else that runs the model finds nothing: the values are finite, and fit in F16. */
+  @Test
+  void sumsThatOverflowOnlyOnGpusAreFound() {
+    Path model = OverflowingSums.write(4_000, folder.resolve("sums.gguf"));
+    CheckResult result = ask("backend.headroom", model);
+    assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
+    assertThat(result.evidence())
+        .filteredOn(e -> e.rule().equals("block_sum_overflow"))
+        .extracting(Evidence::tensor)
+        .containsExactlyInAnyOrderElementsOf(OverflowingSums.WEIGHTS);
+    assertThat(result.evidence().getFirst())
+        .satisfies(
+            e -> {
+              assertThat(e.severity()).isEqualTo(Severity.CRITICAL);
+              assertThat(e.layer()).isEqualTo(1);
+              assertThat(e.message())
+                  .contains("(q4_0): on CUDA and Vulkan a sum of 32 activations reaches");
+            });
+    assertThat(ask("forward.finite", model).verdict()).isEqualTo(Verdict.PASS);
+    assertThat(ask("forward.headroom", model).verdict()).isEqualTo(Verdict.PASS);
+  }
+
+  /** A sum grows as the values do, so the bits left are those of the size: closed form. */
+  @Test
+  void bitsAreThoseOfTheSize() {
+    double large = bits(OverflowingSums.write(4_000, folder.resolve("large.gguf")));
+    double small = bits(OverflowingSums.write(500, folder.resolve("small.gguf")));
+    assertThat(large).isNegative();
+    assertThat(small - large).isCloseTo(3, within(1e-3));
+    CheckResult noted = ask("backend.headroom", folder.resolve("small.gguf"));
+    assertThat(noted.verdict()).isEqualTo(Verdict.PASS);
+    Path near = OverflowingSums.write(1_000, folder.resolve("near.gguf"));
+    assertThat(ask("backend.headroom", near))
+        .satisfies(
+            result -> {
+              assertThat(result.verdict()).isEqualTo(Verdict.PASS);
+              assertThat(result.evidence())
+                  .isNotEmpty()
+                  .allMatch(e -> e.rule().equals("headroom") && e.severity() == Severity.WARNING);
+            });
+  }
+
+  private static double bits(Path model) {
+    return (double) ask("backend.headroom", model).signals().get("bits_vulkan");
+  }
+
+  @Test
+  void healthyModelsRaiseNoWarning() throws IOException {
+    List<Path> models = List.copyOf(ModelsAtHand.in(folder).values());
+    Stream<Path> real =
+        Stream.of("stories260K-f32.gguf", "minilm-l2-f16.gguf")
+            .flatMap(name -> Shared.find("real", name).stream());
+    for (Path model : Stream.concat(Sample.of(models, 6).stream(), real).toList()) {
+      CheckResult result = ask("backend.headroom", model);
+      assertThat(result.verdict())
+          .as("%s: %s", model.getFileName(), result.message())
+          .isEqualTo(Verdict.PASS);
+      assertThat(result.evidence()).as(model.toString()).isEmpty();
+    }
+  }
+}

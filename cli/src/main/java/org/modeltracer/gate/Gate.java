@@ -120,7 +120,8 @@ public final class Gate {
             add(result);
           }
         };
-    var supervisor = new Supervisor(ChildJvm.of(Worker.class), job, deadline, forwarding);
+    var supervisor =
+        new Supervisor(ChildJvm.of(Worker.class, request.file()), job, deadline, forwarding);
     supervisor.run();
     return supervisor.trace();
   }

@@ -52,7 +52,7 @@ class SupervisorTest {
 
   private static List<CheckResult> stray(Way way, Policy policy, List<String> checks) {
     var job = new Job(CheckRequest.of(Path.of(way.name()), policy), checks, Map.of());
-    var command = ChildJvm.of(Stray.class);
+    var command = ChildJvm.of(Stray.class, Path.of(way.name()));
     var deadline = Deadline.in(policy.budget().time());
     return new Supervisor(command, job, deadline, Judged.QUIET).run();
   }
@@ -209,7 +209,7 @@ class SupervisorTest {
     Policy endless = Policies.withTokens(Policies.PATIENT, 100_000, 100_000);
     var job = new Job(CheckRequest.of(file, endless), CHECKS, Map.of());
     Process worker =
-        ChildJvm.of(Worker.class)
+        ChildJvm.of(Worker.class, file)
             .redirectOutput(ProcessBuilder.Redirect.DISCARD)
             .redirectError(ProcessBuilder.Redirect.DISCARD)
             .start();

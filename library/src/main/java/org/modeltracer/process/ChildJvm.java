@@ -25,9 +25,10 @@ public final class ChildJvm {
   private static final List<String> SHORT_LIFE =
       List.of("-XX:+UseSerialGC", "-Xmx1g", "-Xss2m", "-Xlog:disable");
 
-  /** Of a process that only waits: the optimizing compiler costs more than it gains there. */
+  /** The optimizing compiler costs more than it gains where everything is over in a second. */
   private static final String QUICK_COMPILER = "-XX:TieredStopAtLevel=1";
 
+  private static final long SMALL_FILE = 16L << 20;
   private static final String NATIVE_ACCESS = "--enable-native-access=ALL-UNNAMED";
   private static final String AOT = "-XX:AOTCache=";
   private static final String MODULES = "--add-modules";
@@ -83,16 +84,25 @@ public final class ChildJvm {
     return builder(command, main);
   }
 
-  /** The process that runs a class of this program's class path. */
-  public static ProcessBuilder of(Class<?> main) {
+  /**
+   * The process that runs a class of this program's class path.
+   *
+   * @param file the model it is to work on; a small one wants a quick start, and no vectors
+   */
+  public static ProcessBuilder of(Class<?> main, Path file) {
     var command = new ArrayList<String>(withoutCore(false));
     command.addAll(NO_TRACES);
     command.addAll(SHORT_LIFE);
-    if (vectors()) {
+    boolean small = file.toFile().length() < SMALL_FILE;
+    if (small) {
+      command.add(QUICK_COMPILER);
+    }
+    // The cache was made with the module, which makes starts without it slower.
+    String cache = System.getProperty(MODEL_CACHE, "");
+    if ((!small || !cache.isEmpty()) && vectors()) {
       command.add(MODULES + "=" + VECTORS);
     }
     command.add(NATIVE_ACCESS);
-    String cache = System.getProperty(MODEL_CACHE, "");
     if (!cache.isEmpty()) {
       command.add(AOT + cache);
     }

@@ -29,7 +29,7 @@ final class ProcessPartner implements Partner {
     try {
       process =
           new ChildProcess<>(
-              ChildJvm.of(PartnerWorker.class),
+              ChildJvm.of(PartnerWorker.class, setup.model()),
               Long.MAX_VALUE,
               PartnerOrder.class,
               PartnerMessage.class);

@@ -2,6 +2,7 @@ package org.modeltracer.gate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -9,7 +10,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.gate.checks.CheckResult;
@@ -18,6 +19,7 @@ import org.modeltracer.gate.checks.Verdict;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gate.policy.PolicyFile;
 import org.modeltracer.testing.Faults;
+import org.modeltracer.testing.Sample;
 import tools.jackson.databind.JsonNode;
 
 /** The whole fault set: verdict, exit code, guilty weight. */
@@ -38,15 +40,20 @@ class GateFaultsTest {
     assertThat(Judged.ids(judgement, Verdict.ERROR)).isEmpty();
   }
 
+  static List<Arguments> badWeights() {
+    return Sample.of(
+        List.of(
+            arguments("f01_nan_ffn_down_l2", "forward.finite", 2, "MUL_MAT"),
+            arguments("f03_overflow_attn_norm_l3", "forward.finite", 3, "SET_ROWS"),
+            arguments("f04_nan_token_embd_row", "forward.finite", -1, "GET_ROWS"),
+            arguments("f06_q8_nan_scale_attn_v_l0", "forward.finite", 0, "MUL_MAT"),
+            arguments("f07_zero_q_l1", "attention.health", 1, "FLASH_ATTN_EXT"),
+            arguments("f14_k_overflows_f16_cache_l2", "forward.finite", 2, "SET_ROWS")),
+        3);
+  }
+
   @ParameterizedTest
-  @CsvSource({
-    "f01_nan_ffn_down_l2, forward.finite, 2, MUL_MAT",
-    "f03_overflow_attn_norm_l3, forward.finite, 3, SET_ROWS",
-    "f04_nan_token_embd_row, forward.finite, -1, GET_ROWS",
-    "f06_q8_nan_scale_attn_v_l0, forward.finite, 0, MUL_MAT",
-    "f07_zero_q_l1, attention.health, 1, FLASH_ATTN_EXT",
-    "f14_k_overflows_f16_cache_l2, forward.finite, 2, SET_ROWS"
-  })
+  @MethodSource("badWeights")
   void badWeightsAreFoundAndNamed(String id, String check, int layer, String op)
       throws IOException {
     GateResult judgement = Judged.by(withPromptOf(id), Faults.make(id, folder));

@@ -25,6 +25,7 @@ import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Runtimes;
 import org.modeltracer.model.Site;
 import org.modeltracer.testing.Architectures;
+import org.modeltracer.testing.Sample;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
 
@@ -49,7 +50,7 @@ class ArchitectureFilesTest {
         .filter(runtime -> !runtime.version().equals("b4916"))
         .flatMap(
             runtime ->
-                Architectures.all().stream()
+                Sample.of(Architectures.all(), 9).stream()
                     .map(
                         file ->
                             dynamicTest(

@@ -2,6 +2,7 @@ package org.modeltracer.cli;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -69,6 +70,13 @@ final class BenchCommand implements Callable<Integer> {
   private List<Integer> contexts = List.of();
 
   @Option(
+      names = "--modes",
+      paramLabel = "MODE,…",
+      split = ",",
+      description = "Compare only these modes with untraced: ${COMPLETION-CANDIDATES}.")
+  private EnumSet<Mode> only = EnumSet.allOf(Mode.class);
+
+  @Option(
       names = "--piece",
       paramLabel = "N",
       defaultValue = "128",
@@ -93,6 +101,38 @@ final class BenchCommand implements Callable<Integer> {
   @Heading(Heading.Topic.OUTPUT)
   @Option(names = "--json", description = "Print JSON.")
   private boolean json;
+
+  /** What observes a model beside the untraced one. */
+  private enum Mode {
+    IDLE("idle"),
+    LIGHTWEIGHT("lightweight"),
+    FULL("full"),
+    LENS("lens"),
+    EVERY_NODE("every-node");
+
+    private final String id;
+
+    Mode(String id) {
+      this.id = id;
+    }
+
+    @Override
+    public String toString() {
+      return id;
+    }
+
+    Contender contender(LoadedModel loaded, ContextOptions options) {
+      LlamaModel llama = loaded.model();
+      return switch (this) {
+        case IDLE -> new Contender(id, llama, options, TracerConfig.disabled(), null);
+        case LIGHTWEIGHT -> new Contender(id, llama, options, TracerConfig.lightweight(), null);
+        case FULL -> new Contender(id, llama, options, TracerConfig.full(), attention(loaded));
+        case LENS -> new Contender("full, lens", llama, options, TracerConfig.full(), lens(loaded));
+        case EVERY_NODE ->
+            new Contender("every node", llama, options, TracerConfig.disabled(), everyNode());
+      };
+    }
+  }
 
   /** What became of the modes at one length of prompt. */
   private record Measured(int prompt, ContextOptions options, List<Contest.Result> modes) {}
@@ -154,7 +194,8 @@ final class BenchCommand implements Callable<Integer> {
     }
     var contenders = new ArrayList<Contender>();
     try {
-      modes(loaded, options, contenders);
+      contenders.add(new Contender("untraced", loaded.model(), options));
+      only.forEach(mode -> contenders.add(mode.contender(loaded, options)));
       int most = Math.min(piece, Math.min(options.size().batch(), options.size().microBatch()));
       var contest = new Contest(contenders, tokens, prompt, most);
       contest.warmUp();
@@ -167,17 +208,6 @@ final class BenchCommand implements Callable<Integer> {
     } finally {
       contenders.forEach(Contender::close);
     }
-  }
-
-  private static void modes(LoadedModel loaded, ContextOptions options, List<Contender> list) {
-    LlamaModel llama = loaded.model();
-    TracerConfig full = TracerConfig.full();
-    list.add(new Contender("untraced", llama, options));
-    list.add(new Contender("idle", llama, options, TracerConfig.disabled(), null));
-    list.add(new Contender("lightweight", llama, options, TracerConfig.lightweight(), null));
-    list.add(new Contender("full", llama, options, full, attention(loaded)));
-    list.add(new Contender("full, lens", llama, options, full, lens(loaded)));
-    list.add(new Contender("every node", llama, options, TracerConfig.disabled(), everyNode()));
   }
 
   /** All streaming analyses of attention, as {@code run} has them. */

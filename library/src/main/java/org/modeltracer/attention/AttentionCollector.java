@@ -96,7 +96,10 @@ public final class AttentionCollector implements TraceListener {
 
   private PromptTrace begin(int sequence, long id, TokenTrack tokens) {
     var prompt = new PromptTrace(id, tokens, shape, options, rollout);
-    open.put(sequence, prompt);
+    PromptTrace before = open.put(sequence, prompt);
+    if (before != null) {
+      before.settle();
+    }
     prompts++;
     if (preferred(prompt)) {
       example = prompt;
@@ -264,6 +267,8 @@ public final class AttentionCollector implements TraceListener {
         own.matches.merge(theirs.matches);
       }
     }
+    settle();
+    other.settle();
     rows.merge(other.rows);
     outputs.merge(other.outputs);
     copies.merge(other.copies);
@@ -279,6 +284,10 @@ public final class AttentionCollector implements TraceListener {
     }
   }
 
+  private void settle() {
+    open.values().forEach(PromptTrace::settle);
+  }
+
   /** Rollout of the prompt that a sequence is running, or null when it runs none. */
   public @Nullable Rollout rollout(int sequence) {
     PromptTrace prompt = open.get(sequence);
@@ -287,6 +296,7 @@ public final class AttentionCollector implements TraceListener {
 
   /** All that was collected so far. */
   public CollectedAttention collected() {
+    settle();
     return new CollectedAttention(
         shape,
         prompts,

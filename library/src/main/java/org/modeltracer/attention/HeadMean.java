@@ -11,11 +11,12 @@ import org.modeltracer.kernels.Kernels;
  * holds keys 0 to {@code first + i}, or to the last one in sight where that lies ahead. On request
  * it also notes which head puts most weight on each pair.
  */
-final class HeadMean {
+final class HeadMean implements MeanRows {
   private boolean strongest;
   private float[][] sums = {};
   private float[][] largest = {};
-  private short[][] leaders = {};
+  private int[][] leaders = {};
+  private int[] lengths = {};
   private int[] heads = {};
   private int[] keys = {};
   private int most;
@@ -54,18 +55,18 @@ final class HeadMean {
       }
     }
     if (strongest && row.adjacent()) {
-      kernels.lead(row.weights, row.size, largest[i], leaders[i], row.key(0), (short) row.head);
+      kernels.lead(row.weights, row.size, largest[i], leaders[i], row.key(0), row.head);
     } else if (strongest) {
       lead(row, largest[i], leaders[i]);
     }
   }
 
-  private static void lead(RowMeasure row, float[] best, short[] leader) {
+  private static void lead(RowMeasure row, float[] best, int[] leader) {
     for (int k = 0; k < row.size; k++) {
       int key = row.key(k);
       if (row.weights[k] > best[key]) {
         best[key] = row.weights[k];
-        leader[key] = (short) row.head;
+        leader[key] = row.head;
       }
     }
   }
@@ -74,6 +75,7 @@ final class HeadMean {
     if (i >= sums.length) {
       int room = Math.max(16, i + i / 2);
       sums = Arrays.copyOf(sums, room);
+      lengths = Arrays.copyOf(lengths, room);
       heads = Arrays.copyOf(heads, room);
       keys = Arrays.copyOf(keys, room);
       largest = Arrays.copyOf(largest, room);
@@ -81,29 +83,37 @@ final class HeadMean {
     }
     heads[i] = 0;
     keys[i] = 0;
-    sums[i] = cleared(sums[i], length);
-    if (strongest) {
-      largest[i] = cleared(largest[i], length);
-      leaders[i] = new short[length];
-    }
+    lengths[i] = 0;
+    widen(i, length);
   }
 
   private void widen(int i, int length) {
-    if (sums[i].length < length) {
-      sums[i] = Arrays.copyOf(sums[i], length);
-      if (strongest) {
-        largest[i] = Arrays.copyOf(largest[i], length);
-        leaders[i] = Arrays.copyOf(leaders[i], length);
-      }
+    int from = lengths[i];
+    if (from >= length) {
+      return;
     }
+    if (sums[i] == null || sums[i].length < length) {
+      sums[i] = widened(sums[i], length);
+    }
+    Arrays.fill(sums[i], from, length, 0);
+    if (strongest) {
+      if (largest[i] == null || largest[i].length < length) {
+        largest[i] = widened(largest[i], length);
+        leaders[i] =
+            leaders[i] == null
+                ? new int[largest[i].length]
+                : Arrays.copyOf(leaders[i], largest[i].length);
+      }
+      Arrays.fill(largest[i], from, length, 0);
+      Arrays.fill(leaders[i], from, length, 0);
+    }
+    lengths[i] = length;
   }
 
-  private static float[] cleared(float @Nullable [] row, int length) {
-    if (row != null && row.length == length) {
-      Arrays.fill(row, 0);
-      return row;
-    }
-    return new float[length];
+  /** With room for some more keys, as the next pass's rows are longer. */
+  private static float[] widened(float @Nullable [] row, int length) {
+    int room = length + 64;
+    return row == null ? new float[room] : Arrays.copyOf(row, room);
   }
 
   /** Turns the sums into means; call once, when the layer is complete. */
@@ -111,8 +121,10 @@ final class HeadMean {
     for (int i = 0; i < size; i++) {
       if (heads[i] > 1) {
         float scale = 1f / heads[i];
-        for (int k = 0; k < sums[i].length; k++) {
-          sums[i][k] *= scale;
+        float[] row = sums[i];
+        int n = lengths[i];
+        for (int k = 0; k < n; k++) {
+          row[k] *= scale;
         }
       }
     }
@@ -131,7 +143,7 @@ final class HeadMean {
   /** Whether a query saw a key ahead of it. */
   boolean looksAhead() {
     for (int i = 0; i < size; i++) {
-      if (sums[i].length > first + i + 1) {
+      if (lengths[i] > first + i + 1) {
         return true;
       }
     }
@@ -148,13 +160,18 @@ final class HeadMean {
     return keys[i];
   }
 
-  /** Mean weights of the i-th query, on keys from 0. */
-  float[] row(int i) {
+  @Override
+  public float[] row(int i) {
     return sums[i];
   }
 
-  /** Head with the largest weight on each key of the i-th query. */
-  short[] leaders(int i) {
+  @Override
+  public int length(int i) {
+    return i < size && known(i) ? lengths[i] : 0;
+  }
+
+  /** Head with the largest weight on each key of the i-th query: the first {@link #length}. */
+  int[] leaders(int i) {
     return leaders[i];
   }
 
@@ -162,7 +179,8 @@ final class HeadMean {
   void release() {
     sums = new float[0][];
     largest = new float[0][];
-    leaders = new short[0][];
+    leaders = new int[0][];
+    lengths = new int[0];
     heads = new int[0];
     keys = new int[0];
     size = 0;

@@ -1,6 +1,7 @@
 package org.modeltracer.attention;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -44,10 +45,18 @@ public final class LayerMeans {
       layer.leaders.add(null);
     }
     for (int i = 0; i < mean.positions(); i++) {
-      boolean known = i < mean.size && mean.known(i);
-      layer.means.add(known ? mean.row(i).clone() : null);
-      layer.leaders.add(known ? mean.leaders(i) : null);
+      int keys = mean.length(i);
+      layer.means.add(keys == 0 ? null : Arrays.copyOf(mean.row(i), keys));
+      layer.leaders.add(keys == 0 ? null : shorts(mean.leaders(i), keys));
     }
+  }
+
+  private static short[] shorts(int[] heads, int n) {
+    short[] small = new short[n];
+    for (int i = 0; i < n; i++) {
+      small[i] = (short) heads[i];
+    }
+    return small;
   }
 
   private Layer at(int index) {

@@ -13,6 +13,7 @@ final class PromptTrace {
   private final @Nullable TokenScores @Nullable [] scores;
   private final HeadMean mean = new HeadMean();
   private int newest = -1;
+  private int counted;
   private boolean passing;
   private boolean cut;
 
@@ -35,6 +36,7 @@ final class PromptTrace {
     rollout = before.rollout.prefix(reused);
     layers = before.layers.prefix(reused);
     newest = reused - 1;
+    counted = rollout.known();
   }
 
   /** Whether this query is seen for the first time, in any layer and head. */
@@ -111,14 +113,23 @@ final class PromptTrace {
   void endForward() {
     finishLayer();
     passing = false;
-    int known = rollout.positions();
     rollout.endForward();
-    for (int q = known; q < rollout.positions(); q++) {
-      totals.add(q, rollout.row(q));
-    }
+    count();
     if (rollout.isStopped()) {
       mean.release();
     }
     noteCut();
+  }
+
+  /** Brings the totals up to date with all passes that have ended. */
+  void settle() {
+    rollout.settle();
+    count();
+  }
+
+  private void count() {
+    for (; counted < rollout.known(); counted++) {
+      totals.add(counted, rollout.row(counted));
+    }
   }
 }

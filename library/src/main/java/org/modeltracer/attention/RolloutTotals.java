@@ -1,7 +1,11 @@
 package org.modeltracer.attention;
 
+import org.modeltracer.kernels.Kernels;
+import org.modeltracer.kernels.RowSums;
+
 /** Sums over head-averaged rows and rollout rows of all prompts; two merge. */
 final class RolloutTotals {
+  private final RowSums sums = new RowSums();
   private long pairs;
   private double weight;
   private double largest;
@@ -17,26 +21,23 @@ final class RolloutTotals {
   void add(HeadMean mean) {
     for (int i = 0; i < mean.size; i++) {
       if (!mean.known(i)) continue;
-      float[] row = mean.row(i);
-      double max = 0;
-      for (float a : row) {
-        weight += a;
-        max = Math.max(max, a);
-      }
+      Kernels.chosen().row(mean.row(i), mean.length(i), sums);
+      weight += sums.sum();
       pairs += mean.keys(i);
       if (mean.keys(i) > 1) {
-        largest = Math.max(largest, max);
+        largest = Math.max(largest, sums.max());
         rows++;
-        concentration += max;
-        entropy += Entropy.of(row);
+        concentration += sums.max();
+        entropy += Math.max(0, sums.entropy());
       }
     }
   }
 
   /** Adds a position's final row of a rollout. */
   void add(int position, float[] rollout) {
+    Kernels.chosen().row(rollout, rollout.length, sums);
     rolloutRows++;
-    rolloutEntropy += Entropy.of(rollout);
+    rolloutEntropy += Math.max(0, sums.entropy());
     for (int j = 0; j < rollout.length; j++) {
       if (j != position) {
         rolloutLargest = Math.max(rolloutLargest, rollout[j]);

@@ -4,6 +4,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.kernels.Kernels;
+import org.modeltracer.kernels.RowSums;
 
 /**
  * The {@link Rollout} of one sequence, layer by layer as it streams.
@@ -14,22 +16,54 @@ import org.jspecify.annotations.Nullable;
  * makes a new matrix of the one before: three squares with the head mean. A sequence that continues
  * (decode, ubatches) needs the earlier rows of every R_l: those matrices, 2·L·n² bytes as triangles
  * and 4·L·n² as squares, are kept while they fit the budget; an earlier row is never computed
- * again.
+ * again. Each row of them is needed for each later one, so rows of short passes wait until some can
+ * be followed together, or until somebody asks.
  */
 final class RunningRollout {
+  /** Rows that are worth reading all earlier ones for. */
+  private static final int TOGETHER = 16;
+
+  /** Rows of a product that keep its registers busy. */
+  private static final int TILE = 4;
+
+  private static final float[] GONE = {};
+
   private final int layers;
   private final long budget;
-  private final List<List<float[]>> kept = new ArrayList<>();
+  private final Kernels kernels = Kernels.chosen();
+  private final int panel = kernels.panel();
+  private final List<Matrix> kept = new ArrayList<>();
   private final List<float[]> done = new ArrayList<>();
+  private final WaitingRows waiting = new WaitingRows();
+  private final RowSums sums = new RowSums();
   private final double[] spread;
   private final long[] spreadRows;
+
+  /** Rows of the pass in progress, each of whole panels. */
   private float[][] current = {};
-  private float[] scratch = {};
+
+  private float[] weights = {};
+  private float[] products = {};
   private int step;
+  private int size;
+  private boolean deferred;
   private boolean keeping = true;
   private boolean ahead;
   private @Nullable String stopped;
   private @Nullable String partial;
+
+  /** Rows by position of the input of one layer. */
+  private static final class Matrix {
+    private float[][] rows = new float[64][];
+    private int size;
+
+    void add(float[] row) {
+      if (size == rows.length) {
+        rows = Arrays.copyOf(rows, 2 * size);
+      }
+      rows[size++] = row;
+    }
+  }
 
   /** An empty rollout of a model with that many layers and a bound on its matrices in bytes. */
   RunningRollout(int layers, long budget) {
@@ -47,11 +81,17 @@ final class RunningRollout {
    */
   boolean accepts(int first, int last, boolean looksAhead) {
     if (stopped == null) {
-      ahead |= looksAhead;
-      stopped = obstacle(first, last);
-      if (stopped != null) {
+      if (looksAhead && !ahead) {
+        followNow();
+        ahead = true;
+      }
+      String obstacle = obstacle(first, last);
+      if (obstacle != null) {
+        settle();
+        stopped = obstacle;
         kept.clear();
         current = new float[0][];
+        deferred = false;
         step = 0;
       }
     }
@@ -60,8 +100,8 @@ final class RunningRollout {
 
   private @Nullable String obstacle(int first, int last) {
     long n = last + 1L;
-    if (first != done.size()) {
-      return "position " + first + " does not follow the last one traced, " + (done.size() - 1);
+    if (first != positions()) {
+      return "position " + first + " does not follow the last one traced, " + (positions() - 1);
     }
     if (first > 0 && !(keeping && allFit(n))) {
       return "continuing at position " + first + " needs more than " + budget + " bytes";
@@ -88,6 +128,7 @@ final class RunningRollout {
    * them is not held.
    */
   RunningRollout prefix(int positions) {
+    settle();
     var next = new RunningRollout(layers, budget);
     // Where earlier rows saw what is now gone, nothing goes on from them.
     boolean held =
@@ -96,14 +137,18 @@ final class RunningRollout {
             && step == 0
             && (ahead ? positions == done.size() : positions <= done.size());
     for (int at = 1; held && at < kept.size(); at++) {
-      held = positions <= kept.get(at).size();
+      held = positions <= kept.get(at).size;
     }
     if (held) {
       next.ahead = ahead;
       next.partial = partial;
       next.done.addAll(done.subList(0, positions));
-      for (List<float[]> matrix : kept) {
-        next.kept.add(new ArrayList<>(matrix.subList(0, Math.min(positions, matrix.size()))));
+      for (Matrix matrix : kept) {
+        var copy = new Matrix();
+        for (int i = 0; i < Math.min(positions, matrix.size); i++) {
+          copy.add(matrix.rows[i]);
+        }
+        next.kept.add(copy);
       }
     }
     return next;
@@ -137,32 +182,29 @@ final class RunningRollout {
     if (stopped != null) {
       return;
     }
-    int first = mean.first;
-    grow(first, mean);
-    if (keeping && !allFit((long) first + current.length)) {
+    notePartial(mean);
+    if (step == 0) {
+      begin(mean);
+    }
+    size = Math.max(size, mean.positions());
+    if (deferred) {
+      waiting.add(step, mean);
+      step++;
+    } else {
+      apply(mean.first, size, mean);
+    }
+  }
+
+  /** Whether a pass is to wait is known from its first layer. */
+  private void begin(HeadMean mean) {
+    long n = (long) mean.first + mean.positions();
+    if (!allFit(n)) {
       keeping = false;
       kept.clear();
     }
-    if (keeping) {
-      keep(step);
-    }
-    notePartial(mean);
-    List<float[]> before = keeping && step < kept.size() ? kept.get(step) : List.of();
-    // Rows under a causal mask need none below them, and change in place from the last one up.
-    boolean inPlace = !mean.looksAhead();
-    float[][] next = current.clone();
-    for (int i = current.length - 1; i >= 0; i--) {
-      if (i < mean.size && mean.known(i)) {
-        int length = mix(mean.row(i), first, i, before);
-        next[i] = inPlace && current[i].length == length ? current[i] : new float[length];
-        System.arraycopy(scratch, 0, next[i], 0, length);
-      }
-    }
-    current = next;
-    step++;
-    for (int i = 0; i < current.length && step < spread.length; i++) {
-      spread[step] += Entropy.of(current[i]);
-      spreadRows[step]++;
+    deferred = keeping && !ahead && mean.positions() < TOGETHER;
+    if (!deferred) {
+      settle();
     }
   }
 
@@ -176,94 +218,219 @@ final class RunningRollout {
                 .formatted(mean.layer, mean.first + i));
       }
     }
-    if (shown < current.length) {
+    int all = Math.max(size, mean.positions());
+    if (step > 0 && mean.positions() > size) {
+      notePartial(
+          "layers before %d showed the rows of %d of %d positions; the others go around them"
+              .formatted(mean.layer, size, all));
+    }
+    if (shown < all) {
       notePartial(
           "layer %d showed the rows of %d of %d positions; the others go around it"
-              .formatted(mean.layer, shown, current.length));
+              .formatted(mean.layer, shown, all));
     }
   }
 
-  /**
-   * Makes rows for all queries and keys of a layer; what no earlier layer showed goes around it.
-   */
-  private void grow(int first, HeadMean mean) {
-    int old = current.length;
-    int needed = mean.positions();
-    if (needed <= old) {
-      return;
+  /** Applies a layer to the rows of the next n positions. */
+  private void apply(int first, int n, MeanRows attention) {
+    grow(first, n);
+    if (keeping && step > 0) {
+      keep(first);
     }
-    if (step > 0) {
-      notePartial(
-          "layers before %d showed the rows of %d of %d positions; the others go around them"
-              .formatted(mean.layer, old, needed));
-    }
-    current = Arrays.copyOf(current, needed);
-    for (int i = old; i < needed; i++) {
-      current[i] = new float[first + i + 1];
-      current[i][first + i] = 1;
-      for (int at = 1; at < Math.min(step, kept.size()); at++) {
-        kept.get(at).add(current[i].clone());
+    int room = padded(first + n);
+    reserve(room);
+    float[][] before = step == 0 ? current : keeping ? kept.get(step).rows : current;
+    // Rows under a causal mask need none below them, and change in place from the last one up,
+    // unless what was there is kept.
+    float[][] next = step > 0 && (keeping || ahead) ? new float[n][] : current;
+    for (int end = n; end > 0; end -= TILE) {
+      int begin = Math.max(0, end - TILE);
+      mix(first, begin, end, room, attention, before);
+      for (int i = begin; i < end; i++) {
+        int length = ahead ? room : padded(first + i + 1);
+        if (next[i] == null) {
+          next[i] = new float[length];
+        }
+        System.arraycopy(products, (i - begin) * room, next[i], 0, length);
       }
     }
-    scratch = new float[first + needed];
+    current = next;
+    step++;
+    for (int i = 0; i < n && step < spread.length; i++) {
+      kernels.row(current[i], current[i].length, sums);
+      spread[step] += Math.max(0, sums.entropy());
+      spreadRows[step]++;
+    }
+  }
+
+  /** Puts rows of Â times the rows so far into {@link #products}, {@code [rows, room]}. */
+  private void mix(int first, int begin, int end, int room, MeanRows attention, float[][] before) {
+    int from = room;
+    for (int i = begin; i < end; i++) {
+      from =
+          Math.min(from, weights(first + i, attention.length(i), i, (i - begin) * room, attention));
+    }
+    int rows = end - begin;
+    if (step == 0) {
+      System.arraycopy(weights, 0, products, 0, rows * room);
+      return;
+    }
+    int to = ahead ? first + current.length : first + end;
+    for (int column = 0; column < to; column += panel) {
+      int start = ahead ? from : Math.max(from, column);
+      kernels.combine(weights, rows, room, before, start, Math.max(start, to), column, products);
+    }
+  }
+
+  /** Makes row q of Â from n weights of the i-th row of Ā; its first key that is not 0. */
+  private int weights(int q, int n, int i, int at, MeanRows attention) {
+    Arrays.fill(weights, at, at + weights.length / TILE, 0);
+    if (n == 0) {
+      weights[at + q] = 1;
+      return q;
+    }
+    float[] row = attention.row(i);
+    double total = kernels.sum(row, 0, n);
+    float half = (float) (1 / (total + 1));
+    int from = Math.min(q, kernels.next(row, 0, n, Float.MIN_VALUE));
+    for (int j = from; j < n; j++) {
+      weights[at + j] = row[j] * half;
+    }
+    weights[at + q] += half;
+    return from;
+  }
+
+  /** Makes rows for n positions; what no earlier layer showed goes around it. */
+  private void grow(int first, int n) {
+    int old = current.length;
+    if (n > old) {
+      current = Arrays.copyOf(current, n);
+      for (int i = old; i < n; i++) {
+        current[i] = new float[padded(first + i + 1)];
+        current[i][first + i] = 1;
+        for (int at = 1; at < Math.min(step, kept.size()); at++) {
+          kept.get(at).add(current[i]);
+        }
+      }
+    }
+    if (ahead) {
+      int room = padded(first + n);
+      for (int i = 0; i < n; i++) {
+        current[i] = widened(current[i], room);
+      }
+    }
+  }
+
+  private static float[] widened(float[] row, int room) {
+    return row.length < room ? Arrays.copyOf(row, room) : row;
   }
 
   /** Appends the pass's rows of R_step, the input of the coming layer, to that step's matrix. */
-  private void keep(int at) {
-    while (kept.size() <= at) {
-      kept.add(new ArrayList<>());
+  private void keep(int first) {
+    while (kept.size() <= step) {
+      kept.add(new Matrix());
     }
-    if (at > 0) {
-      for (float[] row : current) {
-        kept.get(at).add(row.clone());
+    Matrix matrix = kept.get(step);
+    while (matrix.size < first) {
+      // A position whose pass had fewer layers.
+      matrix.add(widened(done.get(matrix.size), padded(matrix.size + 1)));
+    }
+    for (float[] row : current) {
+      matrix.add(row);
+    }
+    if (ahead) {
+      int room = padded(matrix.size);
+      for (int j = 0; j < first; j++) {
+        matrix.rows[j] = widened(matrix.rows[j], room);
       }
     }
   }
 
-  /** Puts row i of Â times the rows so far into {@link #scratch}; its length. */
-  private int mix(float[] attention, int first, int i, List<float[]> before) {
-    int q = first + i;
-    double total = 0;
-    for (float a : attention) {
-      total += a;
-    }
-    float half = (float) (1 / (total + 1));
-    Arrays.fill(scratch, 0);
-    int length = Math.max(q + 1, attention.length);
-    for (int j = 0; j < attention.length; j++) {
-      float a = attention[j] * half + (j == q ? half : 0);
-      if (a == 0) {
-        continue;
-      }
-      if (j < first && step == 0) {
-        scratch[j] += a;
-      } else {
-        float[] row = j < first ? before.get(j) : current[j - first];
-        axpy(a, row);
-        length = Math.max(length, row.length);
-      }
-    }
-    return length;
-  }
-
-  private void axpy(float a, float[] row) {
-    float[] target = scratch;
-    for (int k = 0; k < row.length; k++) {
-      target[k] += a * row[k];
+  private void reserve(int room) {
+    if (weights.length != TILE * room) {
+      weights = new float[TILE * room];
+      products = new float[TILE * room];
     }
   }
 
-  /** Ends a forward pass: its rows are final. */
+  /** Whole panels for n keys. */
+  private int padded(int n) {
+    return (n + panel - 1) / panel * panel;
+  }
+
+  /** Ends a forward pass: its rows are final, or wait. */
   void endForward() {
-    if (step > 0) {
-      done.addAll(Arrays.asList(current));
-      current = new float[0][];
+    if (step > 0 && deferred) {
+      waiting.endPass(size);
+    } else {
+      finish();
     }
     step = 0;
+    size = 0;
+    deferred = false;
+    if (waiting.size() >= TOGETHER) {
+      settle();
+    }
+  }
+
+  private void finish() {
+    for (int i = 0; i < current.length; i++) {
+      done.add(trimmed(current[i], done.size() + 1));
+      current[i] = GONE;
+    }
+    current = new float[0][];
+  }
+
+  /** A row without what fills its last panel. */
+  private float[] trimmed(float[] row, int least) {
+    int n = least;
+    if (ahead) {
+      n = row.length;
+      while (n > least && row[n - 1] == 0) {
+        n--;
+      }
+    }
+    return n == row.length ? row : Arrays.copyOf(row, n);
+  }
+
+  /** Follows the rows of passes that have ended. */
+  void settle() {
+    int n = waiting.size();
+    if (n == 0) {
+      return;
+    }
+    int first = done.size();
+    int passing = step;
+    step = 0;
+    for (int layer = 0; layer < waiting.depth(); layer++) {
+      apply(first, n, waiting.layer(layer));
+    }
+    finish();
+    step = passing;
+    waiting.drop(passing);
+  }
+
+  /** Follows all rows so far, those of the pass in progress, too. */
+  private void followNow() {
+    settle();
+    if (deferred) {
+      int passing = step;
+      step = 0;
+      for (int layer = 0; layer < passing; layer++) {
+        apply(done.size(), size, waiting.layer(layer));
+      }
+      waiting.drop(0);
+      deferred = false;
+    }
+  }
+
+  /** Number of positions that were followed or wait. */
+  private int positions() {
+    return done.size() + waiting.size();
   }
 
   /** Number of positions whose rollout is known. */
-  int positions() {
+  int known() {
     return done.size();
   }
 
@@ -274,6 +441,7 @@ final class RunningRollout {
 
   /** The rollout so far. */
   Rollout collected() {
+    settle();
     var entropy = new ArrayList<Double>();
     for (int l = 1; l < spread.length && spreadRows[l] > 0; l++) {
       entropy.add(spread[l] / spreadRows[l]);

@@ -19,6 +19,10 @@ public final class TokenTrack {
   private int[] ids = new int[64];
   private int[] earlier = new int[64];
   private int[] segmentStarts = new int[64];
+
+  /** End of the segment that starts at a position. */
+  private int[] segmentEnds = new int[64];
+
   private TokenKind[] kinds = new TokenKind[64];
   private final int[][] byKind = new int[TokenKind.values().length][64];
   private final int[] counts = new int[byKind.length];
@@ -32,12 +36,14 @@ public final class TokenTrack {
       ids = Arrays.copyOf(ids, room);
       earlier = Arrays.copyOf(earlier, room);
       segmentStarts = Arrays.copyOf(segmentStarts, room);
+      segmentEnds = Arrays.copyOf(segmentEnds, room);
       kinds = Arrays.copyOf(kinds, room);
     }
     Integer before = latest.put(id, size);
     ids[size] = id;
     earlier[size] = before == null ? -1 : before;
     segmentStarts[size] = segmentStart;
+    segmentEnds[segmentStart] = size + 1;
     kinds[size] = kind;
     int k = kind.ordinal();
     if (counts[k] == byKind[k].length) {
@@ -95,11 +101,7 @@ public final class TokenTrack {
 
   /** Position after the last that is known of a position's text segment. */
   int segmentEnd(int position) {
-    int end = position + 1;
-    while (end < size && segmentStarts[end] == segmentStarts[position]) {
-      end++;
-    }
-    return end;
+    return segmentEnds[segmentStarts[position]];
   }
 
   /** Texts by position. */

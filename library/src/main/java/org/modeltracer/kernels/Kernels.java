@@ -46,6 +46,9 @@ public interface Kernels {
   /** How many of the first n weights are smaller than a limit. */
   int below(float[] weights, int n, float limit);
 
+  /** Sum of those of the first n weights that are at least a limit: relative error 1e-6. */
+  double mass(float[] weights, int n, float least);
+
   /**
    * Index of the first weight from {@code from} on, before {@code n}, that is at least a limit; n
    * if there is none.
@@ -61,7 +64,7 @@ public interface Kernels {
   /**
    * Where one of the first n values is larger than the largest so far, it and its owner take over.
    */
-  void lead(float[] values, int n, float[] largest, short[] leaders, int at, short owner);
+  void lead(float[] values, int n, float[] largest, int[] leaders, int at, int owner);
 
   /** Adds values to a target from an index on, both from an index on. */
   void add(float[] values, int from, int n, float[] target, int at);
@@ -119,4 +122,22 @@ public interface Kernels {
    */
   void panelProducts(
       float[] few, int rows, int width, float[] panels, int from, int to, float[] into, int room);
+
+  /**
+   * Sums of vectors, each weighted: {@code into[r, k] = Σ weights[r, j] · vectors[j][k]} over j in
+   * {@code [from, to)}, for k from a column to as many as fill a panel.
+   *
+   * @param weights {@code [rows, room]}
+   * @param vectors have at least {@code column + panel()} entries each
+   * @param into {@code [rows, room]}
+   */
+  void combine(
+      float[] weights,
+      int rows,
+      int room,
+      float[][] vectors,
+      int from,
+      int to,
+      int column,
+      float[] into);
 }

@@ -80,7 +80,7 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
-  public void lead(float[] values, int n, float[] largest, short[] leaders, int at, short owner) {
+  public void lead(float[] values, int n, float[] largest, int[] leaders, int at, int owner) {
     for (int i = 0; i < n; i++) {
       if (values[i] > largest[at + i]) {
         largest[at + i] = values[i];
@@ -96,6 +96,15 @@ final class ScalarKernels implements Kernels {
       count += weights[i] < limit ? 1 : 0;
     }
     return count;
+  }
+
+  @Override
+  public double mass(float[] weights, int n, float least) {
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+      sum += weights[i] >= least ? weights[i] : 0;
+    }
+    return sum;
   }
 
   @Override
@@ -193,6 +202,29 @@ final class ScalarKernels implements Kernels {
           for (int i = 0; i < PANEL; i++) {
             into[out + i] += q * panels[base + i];
           }
+        }
+      }
+    }
+  }
+
+  @Override
+  public void combine(
+      float[] weights,
+      int rows,
+      int room,
+      float[][] vectors,
+      int from,
+      int to,
+      int column,
+      float[] into) {
+    for (int r = 0; r < rows; r++) {
+      int out = r * room + column;
+      Arrays.fill(into, out, out + PANEL, 0);
+      for (int j = from; j < to; j++) {
+        float w = weights[r * room + j];
+        float[] vector = vectors[j];
+        for (int i = 0; i < PANEL; i++) {
+          into[out + i] += w * vector[column + i];
         }
       }
     }

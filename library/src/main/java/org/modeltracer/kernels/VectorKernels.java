@@ -113,22 +113,13 @@ final class VectorKernels implements Kernels {
       FloatVector h = zero();
       FloatVector m = zero();
       FloatVector at = zero().addIndex(1);
-      int i = run;
-      for (; i + L <= end; i += L) {
+      for (int i = run; i + L <= end; i += L) {
         FloatVector w = FloatVector.fromArray(F, weights, i);
         s = s.add(w);
         q = w.fma(w, q);
         m = w.fma(at, m);
         h = h.add(information(w));
         at = at.add(L);
-        most = most.max(w.reinterpretAsInts());
-      }
-      if (i < end) {
-        FloatVector w = FloatVector.fromArray(F, weights, i, F.indexInRange(i, end));
-        s = s.add(w);
-        q = w.fma(w, q);
-        m = w.fma(at, m);
-        h = h.add(information(w));
         most = most.max(w.reinterpretAsInts());
       }
       double here = s.reduceLanes(VectorOperators.ADD);
@@ -138,6 +129,14 @@ final class VectorKernels implements Kernels {
       entropy -= h.reduceLanes(VectorOperators.ADD);
     }
     float max = Float.intBitsToFloat(most.reduceLanes(VectorOperators.MAX));
+    for (int i = F.loopBound(n); i < n; i++) {
+      float w = weights[i];
+      sum += w;
+      squares += (double) w * w;
+      moment += (double) w * i;
+      entropy -= w >= LEAST ? w * FastLog.log(w) : 0;
+      max = w > max ? w : max;
+    }
     into.sum = sum;
     into.squares = squares;
     into.entropy = entropy;
@@ -214,18 +213,16 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
-  public void lead(float[] values, int n, float[] largest, short[] leaders, int at, short owner) {
+  public void lead(float[] values, int n, float[] largest, int[] leaders, int at, int owner) {
     int i = 0;
     for (; i + L <= n; i += L) {
       FloatVector v = FloatVector.fromArray(F, values, i);
       FloatVector most = FloatVector.fromArray(F, largest, at + i);
       VectorMask<Float> leads = v.compare(VectorOperators.GT, most);
-      if (leads.anyTrue()) {
-        most.blend(v, leads).intoArray(largest, at + i);
-        for (long lanes = leads.toLong(); lanes != 0; lanes &= lanes - 1) {
-          leaders[at + i + Long.numberOfTrailingZeros(lanes)] = owner;
-        }
-      }
+      most.blend(v, leads).intoArray(largest, at + i);
+      IntVector.fromArray(I, leaders, at + i)
+          .blend(owner, leads.cast(I))
+          .intoArray(leaders, at + i);
     }
     for (; i < n; i++) {
       if (values[i] > largest[at + i]) {
@@ -246,6 +243,25 @@ final class VectorKernels implements Kernels {
       count += weights[i] < limit ? 1 : 0;
     }
     return count;
+  }
+
+  @Override
+  public double mass(float[] weights, int n, float least) {
+    double sum = 0;
+    for (int run = 0; run < n; run += RUN) {
+      int end = Math.min(n, run + RUN);
+      FloatVector s = zero();
+      int i = run;
+      for (; i + L <= end; i += L) {
+        FloatVector w = FloatVector.fromArray(F, weights, i);
+        s = s.add(w, w.compare(VectorOperators.GE, least));
+      }
+      sum += s.reduceLanes(VectorOperators.ADD);
+      for (; i < end; i++) {
+        sum += weights[i] >= least ? weights[i] : 0;
+      }
+    }
+    return sum;
   }
 
   @Override
@@ -317,13 +333,11 @@ final class VectorKernels implements Kernels {
         e.intoArray(line, i);
         total = total.add(e);
       }
-      if (i < end) {
-        VectorMask<Float> rest = F.indexInRange(i, end);
-        FloatVector e = exp(FloatVector.fromArray(F, line, i, rest).fma(c(scale), c(-max)));
-        e.intoArray(line, i, rest);
-        total = total.add(e, rest);
-      }
       sum += total.reduceLanes(VectorOperators.ADD);
+    }
+    for (i = F.loopBound(n); i < n; i++) {
+      line[i] = exp(Math.fma(line[i], scale, -max));
+      sum += line[i];
     }
     float share = (float) (1 / sum);
     for (i = 0; i < n; i++) {
@@ -350,6 +364,24 @@ final class VectorKernels implements Kernels {
     return scaled.reinterpretAsFloats().blend(0f, vanishing);
   }
 
+  /** The same of one number. */
+  private static float exp(float x) {
+    if (x < -87.33f) {
+      return 0;
+    }
+    float shifted = Math.fma(x, 1.442695f, 12582912f);
+    float n = shifted - 12582912f;
+    float r = Math.fma(n, 2.1219444E-4f, Math.fma(n, -0.6933594f, x));
+    float p = Math.fma(1.9875691E-4f, r, 0.0013981999f);
+    p = Math.fma(p, r, 0.008333452f);
+    p = Math.fma(p, r, 0.041665796f);
+    p = Math.fma(p, r, 0.16666666f);
+    p = Math.fma(p, r, 0.5f);
+    float y = Math.fma(p, r * r, r) + 1;
+    return Float.intBitsToFloat(
+        Float.floatToRawIntBits(y) + (Float.floatToRawIntBits(shifted) << 23));
+  }
+
   @Override
   public void products(
       float[] few,
@@ -362,50 +394,68 @@ final class VectorKernels implements Kernels {
       int to,
       float[] into,
       int room) {
-    int whole = F.loopBound(width);
-    VectorMask<Float> rest = F.indexInRange(whole, width);
     for (int i = from; i < to; i++) {
       long vector = 4 * (at + i * stride);
       int r = 0;
       for (; r + 4 <= rows; r += 4) {
-        FloatVector a = zero();
-        FloatVector b = zero();
-        FloatVector c = zero();
-        FloatVector e = zero();
-        int q = r * width;
-        for (int d = 0; d < whole; d += L) {
-          FloatVector k = FloatVector.fromMemorySegment(F, many, vector + 4L * d, ORDER);
-          a = k.fma(FloatVector.fromArray(F, few, q + d), a);
-          b = k.fma(FloatVector.fromArray(F, few, q + width + d), b);
-          c = k.fma(FloatVector.fromArray(F, few, q + 2 * width + d), c);
-          e = k.fma(FloatVector.fromArray(F, few, q + 3 * width + d), e);
-        }
-        if (whole < width) {
-          FloatVector k = FloatVector.fromMemorySegment(F, many, vector + 4L * whole, ORDER, rest);
-          a = k.fma(FloatVector.fromArray(F, few, q + whole, rest), a);
-          b = k.fma(FloatVector.fromArray(F, few, q + width + whole, rest), b);
-          c = k.fma(FloatVector.fromArray(F, few, q + 2 * width + whole, rest), c);
-          e = k.fma(FloatVector.fromArray(F, few, q + 3 * width + whole, rest), e);
-        }
-        into[r * room + i] = a.reduceLanes(VectorOperators.ADD);
-        into[(r + 1) * room + i] = b.reduceLanes(VectorOperators.ADD);
-        into[(r + 2) * room + i] = c.reduceLanes(VectorOperators.ADD);
-        into[(r + 3) * room + i] = e.reduceLanes(VectorOperators.ADD);
+        four(few, r * width, width, many, vector, into, r * room + i, room);
       }
       for (; r < rows; r++) {
-        FloatVector a = zero();
-        int q = r * width;
-        for (int d = 0; d < whole; d += L) {
-          FloatVector k = FloatVector.fromMemorySegment(F, many, vector + 4L * d, ORDER);
-          a = k.fma(FloatVector.fromArray(F, few, q + d), a);
-        }
-        if (whole < width) {
-          FloatVector k = FloatVector.fromMemorySegment(F, many, vector + 4L * whole, ORDER, rest);
-          a = k.fma(FloatVector.fromArray(F, few, q + whole, rest), a);
-        }
-        into[r * room + i] = a.reduceLanes(VectorOperators.ADD);
+        into[r * room + i] = one(few, r * width, width, many, vector);
       }
     }
+  }
+
+  private static void four(
+      float[] few,
+      int q,
+      int width,
+      MemorySegment many,
+      long vector,
+      float[] into,
+      int out,
+      int room) {
+    FloatVector a = zero();
+    FloatVector b = zero();
+    FloatVector c = zero();
+    FloatVector e = zero();
+    int d = 0;
+    for (; d + L <= width; d += L) {
+      FloatVector k = FloatVector.fromMemorySegment(F, many, vector + 4L * d, ORDER);
+      a = k.fma(FloatVector.fromArray(F, few, q + d), a);
+      b = k.fma(FloatVector.fromArray(F, few, q + width + d), b);
+      c = k.fma(FloatVector.fromArray(F, few, q + 2 * width + d), c);
+      e = k.fma(FloatVector.fromArray(F, few, q + 3 * width + d), e);
+    }
+    float sa = a.reduceLanes(VectorOperators.ADD);
+    float sb = b.reduceLanes(VectorOperators.ADD);
+    float sc = c.reduceLanes(VectorOperators.ADD);
+    float se = e.reduceLanes(VectorOperators.ADD);
+    for (; d < width; d++) {
+      float k = many.get(Layout.FLOAT, vector + 4L * d);
+      sa += k * few[q + d];
+      sb += k * few[q + width + d];
+      sc += k * few[q + 2 * width + d];
+      se += k * few[q + 3 * width + d];
+    }
+    into[out] = sa;
+    into[out + room] = sb;
+    into[out + 2 * room] = sc;
+    into[out + 3 * room] = se;
+  }
+
+  private static float one(float[] few, int q, int width, MemorySegment many, long vector) {
+    FloatVector a = zero();
+    int d = 0;
+    for (; d + L <= width; d += L) {
+      FloatVector k = FloatVector.fromMemorySegment(F, many, vector + 4L * d, ORDER);
+      a = k.fma(FloatVector.fromArray(F, few, q + d), a);
+    }
+    float sum = a.reduceLanes(VectorOperators.ADD);
+    for (; d < width; d++) {
+      sum += many.get(Layout.FLOAT, vector + 4L * d) * few[q + d];
+    }
+    return sum;
   }
 
   @Override
@@ -416,14 +466,12 @@ final class VectorKernels implements Kernels {
   @Override
   public void panelProducts(
       float[] few, int rows, int width, float[] panels, int from, int to, float[] into, int room) {
-    int r = 0;
-    for (; r + 4 <= rows; r += 4) {
-      for (int first = from; first < to; first += PANEL) {
+    for (int first = from; first < to; first += PANEL) {
+      int r = 0;
+      for (; r + 4 <= rows; r += 4) {
         tile(few, r * width, width, panels, first * width, into, r * room + first, room);
       }
-    }
-    for (; r < rows; r++) {
-      for (int first = from; first < to; first += PANEL) {
+      for (; r < rows; r++) {
         line(few, r * width, width, panels, first * width, into, r * room + first);
       }
     }
@@ -476,5 +524,83 @@ final class VectorKernels implements Kernels {
     }
     a.intoArray(into, out);
     b.intoArray(into, out + L);
+  }
+
+  @Override
+  public void combine(
+      float[] weights,
+      int rows,
+      int room,
+      float[][] vectors,
+      int from,
+      int to,
+      int column,
+      float[] into) {
+    int r = 0;
+    for (; r + 4 <= rows; r += 4) {
+      combineFour(weights, r * room, room, vectors, from, to, column, into);
+    }
+    for (; r < rows; r++) {
+      combineOne(weights, r * room, vectors, from, to, column, into);
+    }
+  }
+
+  private static void combineFour(
+      float[] weights,
+      int row,
+      int room,
+      float[][] vectors,
+      int from,
+      int to,
+      int column,
+      float[] into) {
+    FloatVector a0 = zero();
+    FloatVector a1 = zero();
+    FloatVector b0 = zero();
+    FloatVector b1 = zero();
+    FloatVector c0 = zero();
+    FloatVector c1 = zero();
+    FloatVector e0 = zero();
+    FloatVector e1 = zero();
+    for (int j = from; j < to; j++) {
+      float[] vector = vectors[j];
+      FloatVector k0 = FloatVector.fromArray(F, vector, column);
+      FloatVector k1 = FloatVector.fromArray(F, vector, column + L);
+      FloatVector x = FloatVector.broadcast(F, weights[row + j]);
+      a0 = x.fma(k0, a0);
+      a1 = x.fma(k1, a1);
+      x = FloatVector.broadcast(F, weights[row + room + j]);
+      b0 = x.fma(k0, b0);
+      b1 = x.fma(k1, b1);
+      x = FloatVector.broadcast(F, weights[row + 2 * room + j]);
+      c0 = x.fma(k0, c0);
+      c1 = x.fma(k1, c1);
+      x = FloatVector.broadcast(F, weights[row + 3 * room + j]);
+      e0 = x.fma(k0, e0);
+      e1 = x.fma(k1, e1);
+    }
+    int out = row + column;
+    a0.intoArray(into, out);
+    a1.intoArray(into, out + L);
+    b0.intoArray(into, out + room);
+    b1.intoArray(into, out + room + L);
+    c0.intoArray(into, out + 2 * room);
+    c1.intoArray(into, out + 2 * room + L);
+    e0.intoArray(into, out + 3 * room);
+    e1.intoArray(into, out + 3 * room + L);
+  }
+
+  private static void combineOne(
+      float[] weights, int row, float[][] vectors, int from, int to, int column, float[] into) {
+    FloatVector a = zero();
+    FloatVector b = zero();
+    for (int j = from; j < to; j++) {
+      float[] vector = vectors[j];
+      FloatVector x = FloatVector.broadcast(F, weights[row + j]);
+      a = x.fma(FloatVector.fromArray(F, vector, column), a);
+      b = x.fma(FloatVector.fromArray(F, vector, column + L), b);
+    }
+    a.intoArray(into, row + column);
+    b.intoArray(into, row + column + L);
   }
 }

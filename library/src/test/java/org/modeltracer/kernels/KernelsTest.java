@@ -142,14 +142,14 @@ class KernelsTest {
       kernels.addReversed(values, n, down, n + 2);
       kernels.add(values, 0, n, floats, 3);
       float[] largest = new float[n + 1];
-      short[] leaders = new short[n + 1];
-      kernels.lead(values, n, largest, leaders, 1, (short) 7);
+      int[] leaders = new int[n + 1];
+      kernels.lead(values, n, largest, leaders, 1, 7);
       for (int i = 0; i < n; i++) {
         assertThat(up[3 + i]).isEqualTo(values[i]);
         assertThat(down[n + 2 - i]).isEqualTo(values[i]);
         assertThat(floats[3 + i]).isEqualTo(values[i]);
         assertThat(largest[1 + i]).isEqualTo(Math.max(0, values[i]));
-        assertThat(leaders[1 + i]).isEqualTo((short) (values[i] > 0 ? 7 : 0));
+        assertThat(leaders[1 + i]).isEqualTo(values[i] > 0 ? 7 : 0);
       }
       assertThat(up[2] + up[3 + n] + down[2] + down[n + 3]).isZero();
     }

@@ -3,6 +3,7 @@ package org.modeltracer.attention;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.kernels.Kernels;
 
 /**
  * Output vectors handed in by whoever sees them: mean norms and a sample for CKA.
@@ -25,10 +26,7 @@ final class HeadOutputs {
   }
 
   void add(long prompt, int head, int position, float[] vector, int offset, int length) {
-    double squares = 0;
-    for (int i = offset; i < offset + length; i++) {
-      squares += (double) vector[i] * vector[i];
-    }
+    double squares = Kernels.chosen().squares(vector, offset, length);
     if (squares - squares != 0) {
       return;
     }

@@ -14,7 +14,7 @@ final class RowMeasure {
   private static final double MOST = 0.95;
 
   private final AttentionOptions.Thresholds thresholds;
-  private final WeightHistogram histogram = new WeightHistogram();
+  private final WeightsBySize bySize = new WeightsBySize();
   private final float few;
   private final float many;
   private AttentionRow source = new AttentionRow();
@@ -102,9 +102,9 @@ final class RowMeasure {
     }
     withoutSink(sink < 0 ? Double.NaN : weights[sink], sums.entropy());
     kinds(tokens);
-    histogram.read(weights, size, max);
-    set(Quantity.KEYS_FOR_95, histogram.needed(MOST * sum));
-    set(Quantity.TAIL_MASS, Math.max(0, sum - histogram.largest(thresholds.tailAfter())));
+    bySize.read(weights, size, max);
+    set(Quantity.KEYS_FOR_95, bySize.needed(MOST * sum));
+    set(Quantity.TAIL_MASS, Math.max(0, sum - bySize.largest(thresholds.tailAfter())));
     matches(tokens);
     return true;
   }

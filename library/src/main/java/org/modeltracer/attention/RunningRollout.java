@@ -21,7 +21,7 @@ import org.modeltracer.kernels.RowSums;
  */
 final class RunningRollout {
   /** Rows that are worth reading all earlier ones for. */
-  private static final int TOGETHER = 16;
+  private static final int TOGETHER = 32;
 
   /** Rows of a product that keep its registers busy. */
   private static final int TILE = 4;

@@ -217,8 +217,7 @@ public final class AttentionTrace implements TraceListener, SessionListener {
     } else if (factor != null && width == layout.kvHeads(layer) * factor.width()) {
       for (int h = 0; h < heads; h++) {
         long at = offset + 4L * factor.width() * layout.kvHead(layer, h);
-        norms.put(
-            sequence, layer, h, position, factor.norm(h, values, at, scratch(factor.width())));
+        norms.put(sequence, layer, h, position, factor.norm(h, values, at));
       }
     }
   }

@@ -2,6 +2,7 @@ package org.modeltracer.heads;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.modeltracer.kernels.Kernels;
 
 /**
  * What the heads of one layer write into the residual stream, up to a rotation.
@@ -17,7 +18,13 @@ final class OutputFactor {
 
   private final int width;
   private final double[][] gram;
+  private final Kernels kernels = Kernels.chosen();
+
+  /** By head, the rows of R as the kernels lay them out. */
   private float[][] factor = {};
+
+  private float[] value = {};
+  private float[] written = {};
 
   /** No weights yet, of that many heads of that value width. */
   OutputFactor(int heads, int width) {
@@ -42,6 +49,8 @@ final class OutputFactor {
 
   /** All rows have been added. */
   OutputFactor finish() {
+    value = new float[width];
+    written = new float[(width + kernels.panel() - 1) / kernels.panel() * kernels.panel()];
     factor = new float[gram.length][];
     for (int h = 0; h < gram.length; h++) {
       factor[h] = cholesky(gram[h]);
@@ -69,11 +78,13 @@ final class OutputFactor {
         r[i * width + j] = sum / root;
       }
     }
-    float[] small = new float[r.length];
+    float[] rows = new float[r.length];
     for (int i = 0; i < r.length; i++) {
-      small[i] = (float) r[i];
+      rows[i] = (float) r[i];
     }
-    return small;
+    float[] panels = new float[written.length * width];
+    kernels.panels(MemorySegment.ofArray(rows), 0, width, width, width, panels);
+    return panels;
   }
 
   /** Width of a mixed value. */
@@ -83,23 +94,18 @@ final class OutputFactor {
 
   /** R_h z for a value at byte {@code offset}, into {@code target}. */
   void apply(int head, MemorySegment values, long offset, float[] target) {
-    float[] r = factor[head];
-    for (int i = 0; i < width; i++) {
-      float sum = 0;
-      for (int j = i; j < width; j++) {
-        sum += r[i * width + j] * values.get(FLOAT, offset + 4L * j);
-      }
-      target[i] = sum;
-    }
+    multiply(head, values, offset);
+    System.arraycopy(written, 0, target, 0, width);
   }
 
-  /** ‖z W_O,h‖; {@code scratch} holds at least the value width. */
-  float norm(int head, MemorySegment values, long offset, float[] scratch) {
-    apply(head, values, offset, scratch);
-    double squares = 0;
-    for (int i = 0; i < width; i++) {
-      squares += (double) scratch[i] * scratch[i];
-    }
-    return (float) Math.sqrt(squares);
+  private void multiply(int head, MemorySegment values, long offset) {
+    MemorySegment.copy(values, FLOAT, offset, value, 0, width);
+    kernels.panelProducts(value, 1, width, factor[head], 0, width, written, written.length);
+  }
+
+  /** ‖z W_O,h‖. */
+  float norm(int head, MemorySegment values, long offset) {
+    multiply(head, values, offset);
+    return (float) Math.sqrt(kernels.squares(written, 0, width));
   }
 }

@@ -43,6 +43,9 @@ public interface Kernels {
   /** Sum of weights from an index on, up to before another: relative error 1e-6. */
   double sum(float[] weights, int from, int to);
 
+  /** Sum of the squares of n values from an index on: relative error 1e-6. */
+  double squares(float[] values, int from, int n);
+
   /** How many of the first n weights are smaller than a limit. */
   int below(float[] weights, int n, float limit);
 

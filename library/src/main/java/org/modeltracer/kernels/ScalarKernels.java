@@ -73,6 +73,15 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public double squares(float[] values, int from, int n) {
+    double sum = 0;
+    for (int i = from; i < from + n; i++) {
+      sum += (double) values[i] * values[i];
+    }
+    return sum;
+  }
+
+  @Override
   public void addReversed(float[] values, int n, double[] target, int at) {
     for (int i = 0; i < n; i++) {
       target[at - i] += values[i];

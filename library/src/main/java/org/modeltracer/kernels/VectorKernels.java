@@ -200,6 +200,26 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
+  public double squares(float[] values, int from, int n) {
+    double sum = 0;
+    int to = from + n;
+    for (int run = from; run < to; run += RUN) {
+      int end = Math.min(to, run + RUN);
+      FloatVector s = zero();
+      int i = run;
+      for (; i + L <= end; i += L) {
+        FloatVector v = FloatVector.fromArray(F, values, i);
+        s = v.fma(v, s);
+      }
+      sum += s.reduceLanes(VectorOperators.ADD);
+      for (; i < end; i++) {
+        sum += (double) values[i] * values[i];
+      }
+    }
+    return sum;
+  }
+
+  @Override
   public void addReversed(float[] values, int n, double[] target, int at) {
     int i = 0;
     for (; i + L <= n; i += L) {

@@ -76,8 +76,8 @@ final class FlashRows {
     queryCount = (int) queryTensor.ne(1);
     int keyHeads = (int) keyTensor.ne(2);
     group = (int) queryTensor.ne(2) / keyHeads;
-    // Heads that share keys are rows of one product; where few do, queries beside each other join.
-    block = group >= TILE ? 1 : TILE / group;
+    // Heads that share keys are rows of one product; queries beside each other fill up its tiles.
+    block = TILE / greatestCommonDivisor(group, TILE);
     Kernels kernels = Kernels.chosen();
     vectors.open(kernels, queryCount * group >= PANELS_PAY);
     room = (keyCount / kernels.panel() + 1) * kernels.panel();
@@ -97,6 +97,10 @@ final class FlashRows {
     if (few.length < rows * width) {
       few = new float[rows * width];
     }
+  }
+
+  private static int greatestCommonDivisor(int a, int b) {
+    return b == 0 ? a : greatestCommonDivisor(b, a % b);
   }
 
   /** Whether heads have a learned sink, which takes a share that belongs to no key. */

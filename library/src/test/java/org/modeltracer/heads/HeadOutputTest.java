@@ -190,7 +190,7 @@ class HeadOutputTest {
       factor.apply(h, MemorySegment.ofArray(a), 0, ra);
       factor.apply(h, MemorySegment.ofArray(b), 0, rb);
       double inner = dot(ra, rb);
-      double norm = factor.norm(h, MemorySegment.ofArray(a), 0, new float[each]);
+      double norm = factor.norm(h, MemorySegment.ofArray(a), 0);
       double want = 0;
       double squares = 0;
       for (float[] row : w) {

@@ -125,6 +125,16 @@ class KernelsTest {
         first = weights[i] >= limit ? i : first;
       }
       assertThat(kernels.below(weights, n, limit)).isEqualTo(below);
+      double mass = 0;
+      double size = 0;
+      double squares = 0;
+      for (float w : weights) {
+        mass += w >= limit ? w : 0;
+        size += Math.abs(w);
+        squares += (double) w * w;
+      }
+      assertThat(kernels.mass(weights, n, limit)).isEqualTo(mass, within(1e-6 * size));
+      assertThat(kernels.squares(weights, 0, n)).isEqualTo(squares, within(1e-6 * squares));
       assertThat(kernels.next(weights, 0, n, limit)).isEqualTo(first);
       assertThat(kernels.next(weights, first + 1, n, Float.POSITIVE_INFINITY)).isEqualTo(n);
     }
@@ -219,6 +229,36 @@ class KernelsTest {
             double own = i < from ? 0 : exact;
             assertThat((double) direct[r * room + i]).isEqualTo(own, within(2e-6 * size));
           }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("providers")
+  void vectorsAreCombined(Kernels kernels) {
+    int panel = kernels.panel();
+    for (int rows : new int[] {1, 3, 4, 6, 9}) {
+      int count = 1 + random.nextInt(60);
+      int room = (count / panel + 1) * panel;
+      float[][] vectors = new float[count][];
+      for (int j = 0; j < count; j++) {
+        vectors[j] = gaussian(2 * panel, 0);
+      }
+      float[] weights = gaussian(rows * room, 0);
+      float[] into = gaussian(rows * room, 0);
+      int from = random.nextInt(count + 1);
+      float[] before = into.clone();
+      kernels.combine(weights, rows, room, vectors, from, count, 0, into);
+      for (int r = 0; r < rows; r++) {
+        for (int k = 0; k < room; k++) {
+          double exact = k < panel ? 0 : before[r * room + k];
+          double size = 0;
+          for (int j = from; j < count && k < panel; j++) {
+            exact += (double) weights[r * room + j] * vectors[j][k];
+            size += Math.abs((double) weights[r * room + j] * vectors[j][k]);
+          }
+          assertThat((double) into[r * room + k]).isEqualTo(exact, within(2e-6 * size));
         }
       }
     }

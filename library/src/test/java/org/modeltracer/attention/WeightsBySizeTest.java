@@ -22,7 +22,7 @@ class WeightsBySizeTest {
       double sum = Arrays.stream(scores).sum();
       float max = 0;
       for (int i = 0; i < n; i++) {
-        weights[i] = random.nextInt(9) == 0 ? 0 : (float) (scores[i] / sum);
+        weights[i] = i > 0 && random.nextInt(9) == 0 ? 0 : (float) (scores[i] / sum);
         max = Math.max(max, weights[i]);
       }
       weights[n] = 2;

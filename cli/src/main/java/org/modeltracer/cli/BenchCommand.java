@@ -8,27 +8,19 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
-import java.util.Set;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.attention.AttentionOptions;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gate.output.JsonHead;
 import org.modeltracer.gguf.GgufFile;
-import org.modeltracer.graph.NodeInfo;
-import org.modeltracer.heads.AttentionTrace;
-import org.modeltracer.lens.LensOptions;
-import org.modeltracer.lens.LensTrace;
+import org.modeltracer.gguf.LoadChecks;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Vocabulary;
-import org.modeltracer.probe.NodeValues;
-import org.modeltracer.session.SessionListener;
 import org.modeltracer.trace.Json;
-import org.modeltracer.trace.TracerConfig;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -74,7 +66,7 @@ final class BenchCommand implements Callable<Integer> {
       paramLabel = "MODE,…",
       split = ",",
       description = "Compare only these modes with untraced: ${COMPLETION-CANDIDATES}.")
-  private EnumSet<Mode> only = EnumSet.allOf(Mode.class);
+  private EnumSet<TracedMode> only = EnumSet.allOf(TracedMode.class);
 
   @Option(
       names = "--piece",
@@ -98,41 +90,16 @@ final class BenchCommand implements Callable<Integer> {
       description = "Seed of the random prompt (default: ${DEFAULT-VALUE}).")
   private long seed;
 
+  @Option(
+      names = "--growth",
+      description =
+          "Measure on small models of random weights, too, how the costs grow with layers, heads"
+              + " and context.")
+  private boolean growth;
+
   @Heading(Heading.Topic.OUTPUT)
   @Option(names = "--json", description = "Print JSON.")
   private boolean json;
-
-  /** What observes a model beside the untraced one. */
-  private enum Mode {
-    IDLE("idle"),
-    LIGHTWEIGHT("lightweight"),
-    FULL("full"),
-    LENS("lens"),
-    EVERY_NODE("every-node");
-
-    private final String id;
-
-    Mode(String id) {
-      this.id = id;
-    }
-
-    @Override
-    public String toString() {
-      return id;
-    }
-
-    Contender contender(LoadedModel loaded, ContextOptions options) {
-      LlamaModel llama = loaded.model();
-      return switch (this) {
-        case IDLE -> new Contender(id, llama, options, TracerConfig.disabled(), null);
-        case LIGHTWEIGHT -> new Contender(id, llama, options, TracerConfig.lightweight(), null);
-        case FULL -> new Contender(id, llama, options, TracerConfig.full(), attention(loaded));
-        case LENS -> new Contender("full, lens", llama, options, TracerConfig.full(), lens(loaded));
-        case EVERY_NODE ->
-            new Contender("every node", llama, options, TracerConfig.disabled(), everyNode());
-      };
-    }
-  }
 
   /** What became of the modes at one length of prompt. */
   private record Measured(int prompt, ContextOptions options, List<Contest.Result> modes) {}
@@ -152,11 +119,15 @@ final class BenchCommand implements Callable<Integer> {
         ContextOptions options = options(loaded.file(), prompt);
         measured.add(new Measured(prompt, options, contest(loaded, options, prompt, terminal)));
         if (!json) {
-          print(loaded, measured.getLast(), terminal);
+          BenchReport.print(
+              heading(loaded, measured.getLast()), measured.getLast().modes, terminal);
         }
       }
+      List<CostGrowth> grown = growth ? CostGrowth.of(growth(loaded.model(), terminal)) : List.of();
       if (json) {
-        terminal.print(Json.pretty(toJson(loaded, measured)));
+        terminal.print(Json.pretty(toJson(loaded, measured, grown)));
+      } else if (growth) {
+        BenchReport.print(grown, terminal);
       }
       return ExitCode.PASS.code();
     } finally {
@@ -169,6 +140,22 @@ final class BenchCommand implements Callable<Integer> {
       throw new CliException(
           ExitCode.USAGE, "bench generates text token by token; a model with an encoder does not");
     }
+  }
+
+  private CostGrowth.Measure growth(LlamaModel like, Terminal terminal) {
+    LlamaRuntime runtime = like.runtime();
+    return (shape, prompts) -> {
+      Path file = synthetic.write(shape, null, runtime, terminal);
+      try (var made = new LoadedModel(LoadChecks.read(file), runtime.open(file, model.options()))) {
+        var results = new ArrayList<List<Contest.Result>>();
+        for (int prompt : prompts) {
+          results.add(contest(made, options(made.file(), prompt), prompt, terminal));
+        }
+        return results;
+      } finally {
+        synthetic.remove(file);
+      }
+    };
   }
 
   /** Just the context that is needed, as there is one for each mode. */
@@ -210,128 +197,20 @@ final class BenchCommand implements Callable<Integer> {
     }
   }
 
-  /** All streaming analyses of attention, as {@code run} has them. */
-  private static Contender.Attachment attention(LoadedModel loaded) {
-    return (session, tracer) -> {
-      var trace =
-          new AttentionTrace(
-              loaded.model(),
-              loaded.file(),
-              AttentionOptions.defaults(),
-              TracedRun.SECONDS_OF_MULTIPLICATIONS);
-      trace.attach(tracer, session);
-      return new Contender.Watcher() {
-        @Override
-        public void begin(int[] tokens) {
-          trace.begin(tokens);
-        }
-
-        @Override
-        public void close() {
-          // The session's end is the trace's.
-        }
-      };
-    };
+  private String heading(LoadedModel loaded, Measured measured) {
+    return "%s  llama.cpp %s, %d threads, flash attention %s, %d tokens of prompt, then %d, %d rounds"
+        .formatted(
+            loaded.file().path().getFileName(),
+            loaded.model().runtime().version(),
+            measured.options.threads(),
+            measured.options.flashAttention().name().toLowerCase(Locale.ROOT),
+            measured.prompt,
+            predict,
+            rounds);
   }
 
-  private static Contender.Attachment lens(LoadedModel loaded) {
-    return (session, tracer) -> {
-      Contender.Watcher attention = attention(loaded).to(session, tracer);
-      LensTrace lens =
-          LensTrace.attach(
-              session,
-              new LensOptions(false, tracer.config().logitTopK(), List.of()),
-              reading -> reading.traces().forEach(tracer::recordLogitEvolution));
-      return new Contender.Watcher() {
-        @Override
-        public void begin(int[] tokens) {
-          attention.begin(tokens);
-          lens.begin(tokens);
-        }
-
-        @Override
-        public void close() {
-          lens.close();
-          attention.close();
-        }
-      };
-    };
-  }
-
-  /** Takes all nodes of a graph, as an export of everything does. */
-  private static Contender.Attachment everyNode() {
-    return (session, tracer) -> {
-      Set<String> all = session.nodes().stream().map(NodeInfo::key).collect(Collectors.toSet());
-      var listening =
-          session.listen(
-              new SessionListener() {
-                @Override
-                public Set<String> nodes() {
-                  return all;
-                }
-
-                @Override
-                public void onNode(NodeValues values) {
-                  // What is measured is how they come here.
-                }
-              });
-      return new Contender.Watcher() {
-        @Override
-        public void begin(int[] tokens) {
-          // No text differs from another.
-        }
-
-        @Override
-        public void close() {
-          listening.close();
-        }
-      };
-    };
-  }
-
-  private void print(LoadedModel loaded, Measured measured, Terminal terminal) {
-    terminal.println(
-        terminal.styled("bold", loaded.file().path().getFileName().toString())
-            + "  llama.cpp %s, %d threads, flash attention %s, %d tokens of prompt, then %d, %d rounds"
-                .formatted(
-                    loaded.model().runtime().version(),
-                    measured.options.threads(),
-                    measured.options.flashAttention().name().toLowerCase(Locale.ROOT),
-                    measured.prompt,
-                    predict,
-                    rounds));
-    terminal.println(
-        "%-12s %10s %10s   %-22s %-22s %8s %10s %10s"
-            .formatted(
-                "median",
-                "prompt t/s",
-                "gen. t/s",
-                "prompt time (95 %)",
-                "generation time (95 %)",
-                "nodes/t",
-                "bytes/t",
-                "Java B/t"));
-    for (Contest.Result r : measured.modes) {
-      terminal.println(
-          "%-12s %10.0f %10.1f   %-22s %-22s %8.0f %10.0f %10.0f"
-              .formatted(
-                  r.mode(),
-                  r.promptTokensPerSecond().median(),
-                  r.generationTokensPerSecond().median(),
-                  r.promptTimeRatio().text(),
-                  r.generationTimeRatio().text(),
-                  r.observedNodesPerToken().median(),
-                  r.observedBytesPerToken().median(),
-                  r.allocatedBytesPerToken().median()));
-    }
-    terminal.println(
-        terminal.styled(
-            "@|faint idle: hook armed, nothing observed; times are relative to untraced in the same"
-                + " piece; nodes and bytes observed and bytes allocated by Java are per generated"
-                + " token|@"));
-  }
-
-  private Map<String, @Nullable Object> toJson(LoadedModel loaded, List<Measured> measured) {
+  private Map<String, @Nullable Object> toJson(
+      LoadedModel loaded, List<Measured> measured, List<CostGrowth> grown) {
     Map<String, @Nullable Object> root = JsonHead.of(loaded.file()).fields();
     ContextOptions options = measured.getFirst().options;
     root.put("llama_cpp", loaded.model().runtime().version());
@@ -357,6 +236,9 @@ final class BenchCommand implements Callable<Integer> {
                   return one;
                 })
             .toList());
+    if (!grown.isEmpty()) {
+      root.put("growth", grown);
+    }
     return root;
   }
 }

@@ -28,6 +28,8 @@ final class Contest {
    * @param generationTokensPerSecond speed of generation, burst by burst
    * @param promptTimeRatio time of the prompt, that of the first contender being 1
    * @param generationTimeRatio time of generation, that of the first contender being 1
+   * @param promptExtraMicroseconds what a token of the prompt takes longer than without tracing
+   * @param generationExtraMicroseconds what a generated token takes longer
    * @param observedNodesPerToken nodes whose values were read for a generated token
    * @param observedBytesPerToken bytes reduced to statistics for a generated token
    * @param allocatedBytesPerToken bytes that Java allocated for a generated token
@@ -38,6 +40,8 @@ final class Contest {
       Spread generationTokensPerSecond,
       Interval promptTimeRatio,
       Interval generationTimeRatio,
+      Spread promptExtraMicroseconds,
+      Spread generationExtraMicroseconds,
       Spread observedNodesPerToken,
       Spread observedBytesPerToken,
       Spread allocatedBytesPerToken) {}
@@ -46,6 +50,10 @@ final class Contest {
   private record Turn(int from, int to, Measurement[] by) {
     int tokens() {
       return to - from;
+    }
+
+    double extraMicroseconds(int who) {
+      return 1e6 * (by[who].seconds() - by[0].seconds()) / tokens();
     }
   }
 
@@ -119,6 +127,8 @@ final class Contest {
         spread(bursts, t -> t.tokens() / t.by[who].seconds()),
         Interval.of(byPiece),
         Interval.of(List.of(pairs(bursts, who))),
+        spread(pieces, t -> t.extraMicroseconds(who)),
+        spread(bursts, t -> t.extraMicroseconds(who)),
         spread(bursts, t -> (double) t.by[who].observedNodes() / t.tokens()),
         spread(bursts, t -> (double) t.by[who].observedBytes() / t.tokens()),
         spread(bursts, t -> (double) t.by[who].allocatedBytes() / t.tokens()));

@@ -3,7 +3,7 @@ package org.modeltracer.cli;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Locale;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
@@ -47,7 +47,15 @@ final class SyntheticArguments {
       throw new CliException(ExitCode.USAGE, "either a model or --synthetic, not both");
     }
     LlamaRuntime runtime = model.runtime(terminal);
-    SyntheticModel made = synthetic(size, runtime);
+    Path file = write(shape(size), keep, runtime, terminal);
+    model.choice().use(file);
+    return keep == null ? file : null;
+  }
+
+  /** Writes a model of a shape, to a temporary file where none is named. */
+  Path write(
+      SyntheticModel.Shape shape, @Nullable Path keep, LlamaRuntime runtime, Terminal terminal) {
+    var made = new SyntheticModel(shape, matrices(runtime), SEED);
     Path file = keep == null ? temporary() : keep.toAbsolutePath();
     try {
       room(file, made.bytes());
@@ -63,24 +71,27 @@ final class SyntheticArguments {
           : new CliException(
               ExitCode.FAILURE, "%s cannot be written: %s".formatted(file, e.getMessage()));
     }
-    model.choice().use(file);
-    return keep == null ? file : null;
+    return file;
   }
 
-  private SyntheticModel synthetic(String name, LlamaRuntime runtime) {
+  private static SyntheticModel.Shape shape(String name) {
     try {
-      GgmlType matrices = GgmlType.valueOf(type.toUpperCase(Locale.ROOT));
-      if (runtime.quantizes(matrices)) {
-        return new SyntheticModel(SyntheticModel.Size.named(name), matrices, SEED);
-      }
+      return SyntheticModel.Shape.named(name);
     } catch (IllegalArgumentException e) {
-      if (e.getMessage() != null && e.getMessage().startsWith("no size")) {
-        throw new CliException(ExitCode.USAGE, "--synthetic: " + e.getMessage());
-      }
+      throw new CliException(ExitCode.USAGE, "--synthetic: " + e.getMessage());
     }
-    throw new CliException(
-        ExitCode.USAGE,
-        "--quantize: ggml makes no %s by itself; q8_0, q4_K or f16, for instance".formatted(type));
+  }
+
+  private GgmlType matrices(LlamaRuntime runtime) {
+    return Stream.of(GgmlType.values())
+        .filter(known -> known.name().equalsIgnoreCase(type) && runtime.quantizes(known))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new CliException(
+                    ExitCode.USAGE,
+                    "--quantize: ggml makes no %s by itself; q8_0, q4_K or f16, for instance"
+                        .formatted(type)));
   }
 
   private static Path temporary() {

@@ -10,9 +10,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.function.DoubleConsumer;
+import java.util.stream.Collectors;
 import org.modeltracer.gguf.GgmlType;
 import org.modeltracer.gguf.GgufHeader;
 import org.modeltracer.llama.LlamaRuntime;
@@ -26,40 +26,37 @@ import org.modeltracer.llama.LlamaRuntime;
  */
 final class SyntheticModel {
   /**
-   * Shapes as published: GPT-2 small, Qwen2.5-0.5B, Llama-3.2-1B and Llama-3.1-8B, all with a
-   * vocabulary of 32,000.
+   * What a model is made of.
+   *
+   * @param name as it is called
+   * @param width of the residual stream
+   * @param keyHeads heads that have keys of their own
+   * @param hidden width of the feed-forward layers
    */
-  enum Size {
-    M125(12, 768, 12, 12, 2048),
-    B05(24, 896, 14, 2, 4864),
-    B1(16, 2048, 32, 8, 8192),
-    B8(32, 4096, 32, 8, 14336);
+  record Shape(String name, int layers, int width, int heads, int keyHeads, int hidden) {
+    /**
+     * Shapes as published: GPT-2 small, Qwen2.5-0.5B, Llama-3.2-1B and Llama-3.1-8B, all with a
+     * vocabulary of 32,000.
+     */
+    private static final List<Shape> KNOWN =
+        List.of(
+            new Shape("125m", 12, 768, 12, 12, 2048),
+            new Shape("0.5b", 24, 896, 14, 2, 4864),
+            new Shape("1b", 16, 2048, 32, 8, 8192),
+            new Shape("8b", 32, 4096, 32, 8, 14336));
 
-    final int layers;
-    final int width;
-    final int heads;
-    final int keyHeads;
-    final int hidden;
-
-    Size(int layers, int width, int heads, int keyHeads, int hidden) {
-      this.layers = layers;
-      this.width = width;
-      this.heads = heads;
-      this.keyHeads = keyHeads;
-      this.hidden = hidden;
-    }
-
-    /** The size of a name: 125m, 0.5b, 1b, 8b. */
-    static Size named(String name) {
-      return switch (name.toLowerCase(Locale.ROOT)) {
-        case "125m" -> M125;
-        case "0.5b" -> B05;
-        case "1b" -> B1;
-        case "8b" -> B8;
-        default ->
-            throw new IllegalArgumentException(
-                "no size " + name + ": there are 125m, 0.5b, 1b, 8b");
-      };
+    /** The shape of a name: 125m, 0.5b, 1b, 8b. */
+    static Shape named(String name) {
+      return KNOWN.stream()
+          .filter(shape -> shape.name.equalsIgnoreCase(name))
+          .findFirst()
+          .orElseThrow(
+              () ->
+                  new IllegalArgumentException(
+                      "no size %s: there are %s"
+                          .formatted(
+                              name,
+                              KNOWN.stream().map(Shape::name).collect(Collectors.joining(", ")))));
     }
   }
 
@@ -79,40 +76,40 @@ final class SyntheticModel {
   private final GgufHeader header = new GgufHeader();
   private final long seed;
 
-  /** A model of a size, its matrices of a type. */
-  SyntheticModel(Size size, GgmlType type, long seed) {
+  /** A model of a shape, its matrices of a type. */
+  SyntheticModel(Shape shape, GgmlType type, long seed) {
     this.seed = seed;
-    metadata(size, type);
-    matrix("token_embd.weight", type, size.width, VOCABULARY);
-    norm("output_norm.weight", size.width);
-    matrix("output.weight", type, size.width, VOCABULARY);
-    int head = size.width / size.heads;
-    for (int layer = 0; layer < size.layers; layer++) {
+    metadata(shape, type);
+    matrix("token_embd.weight", type, shape.width, VOCABULARY);
+    norm("output_norm.weight", shape.width);
+    matrix("output.weight", type, shape.width, VOCABULARY);
+    int head = shape.width / shape.heads;
+    for (int layer = 0; layer < shape.layers; layer++) {
       String block = "blk." + layer + ".";
-      norm(block + "attn_norm.weight", size.width);
-      matrix(block + "attn_q.weight", type, size.width, size.width);
-      matrix(block + "attn_k.weight", type, size.width, (long) head * size.keyHeads);
-      matrix(block + "attn_v.weight", type, size.width, (long) head * size.keyHeads);
-      matrix(block + "attn_output.weight", type, size.width, size.width);
-      norm(block + "ffn_norm.weight", size.width);
-      matrix(block + "ffn_gate.weight", type, size.width, size.hidden);
-      matrix(block + "ffn_up.weight", type, size.width, size.hidden);
-      matrix(block + "ffn_down.weight", type, size.hidden, size.width);
+      norm(block + "attn_norm.weight", shape.width);
+      matrix(block + "attn_q.weight", type, shape.width, shape.width);
+      matrix(block + "attn_k.weight", type, shape.width, (long) head * shape.keyHeads);
+      matrix(block + "attn_v.weight", type, shape.width, (long) head * shape.keyHeads);
+      matrix(block + "attn_output.weight", type, shape.width, shape.width);
+      norm(block + "ffn_norm.weight", shape.width);
+      matrix(block + "ffn_gate.weight", type, shape.width, shape.hidden);
+      matrix(block + "ffn_up.weight", type, shape.width, shape.hidden);
+      matrix(block + "ffn_down.weight", type, shape.hidden, shape.width);
     }
   }
 
-  private void metadata(Size size, GgmlType type) {
+  private void metadata(Shape shape, GgmlType type) {
     header
         .text("general.architecture", "llama")
-        .text("general.name", "random weights, " + size)
+        .text("general.name", "random weights, " + shape.name)
         .text("general.description", "random " + type.ggmlName() + " weights, seed " + seed)
         .number("llama.context_length", CONTEXT)
-        .number("llama.embedding_length", size.width)
-        .number("llama.block_count", size.layers)
-        .number("llama.feed_forward_length", size.hidden)
-        .number("llama.attention.head_count", size.heads)
-        .number("llama.attention.head_count_kv", size.keyHeads)
-        .number("llama.rope.dimension_count", size.width / size.heads)
+        .number("llama.embedding_length", shape.width)
+        .number("llama.block_count", shape.layers)
+        .number("llama.feed_forward_length", shape.hidden)
+        .number("llama.attention.head_count", shape.heads)
+        .number("llama.attention.head_count_kv", shape.keyHeads)
+        .number("llama.rope.dimension_count", shape.width / shape.heads)
         .number("llama.attention.layer_norm_rms_epsilon", 1e-5f)
         .number("llama.vocab_size", VOCABULARY);
     vocabulary();

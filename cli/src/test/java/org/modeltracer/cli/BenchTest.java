@@ -7,14 +7,12 @@ import com.networknt.schema.Schema;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.modeltracer.cli.terminal.Spread;
 import org.modeltracer.gate.Schemas;
 import tools.jackson.databind.JsonNode;
 
-@Tag("alone")
 class BenchTest {
   @Test
   void tellsWhatEachModeCosts() {
@@ -49,7 +47,12 @@ class BenchTest {
               .isBetween(
                   mode.get(quantity).get(ratio ? "low" : "min").asDouble(),
                   mode.get(quantity).get(ratio ? "high" : "max").asDouble());
-          assertThat(quantity.startsWith("observed") || median > 0).as(mode + quantity).isTrue();
+          assertThat(
+                  quantity.startsWith("observed")
+                      || quantity.endsWith("microseconds")
+                      || median > 0)
+              .as(mode + quantity)
+              .isTrue();
         }
       }
     }
@@ -81,6 +84,8 @@ class BenchTest {
             1,
             "--contexts",
             "4,8",
+            "--modes",
+            "FULL,every-node",
             "-n",
             4,
             "-t",

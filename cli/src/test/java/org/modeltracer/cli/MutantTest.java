@@ -17,7 +17,6 @@ import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -37,7 +36,6 @@ import org.modeltracer.testing.Sample;
  * say so. All are 10,000 files, {@code -Dmodeltracer.mutants=2500-5000} some of them.
  */
 @DisabledOnOs(OS.WINDOWS)
-@Tag("alone")
 class MutantTest {
   private static final long SEED = 20261127;
   private static final long FAR = 0x9E3779B97F4A7C15L;
@@ -68,7 +66,7 @@ class MutantTest {
   private static int[] range() {
     String range = System.getProperty("modeltracer.mutants");
     return range == null
-        ? new int[] {0, Sample.times(60, 10_000)}
+        ? new int[] {0, Sample.times(40, 10_000)}
         : Arrays.stream(range.split("-")).mapToInt(Integer::parseInt).toArray();
   }
 
@@ -158,7 +156,7 @@ class MutantTest {
     byte[] model = Files.readAllBytes(Path.of(Cli.MODEL));
     List<String> words = List.of("demo", "--out", folder.resolve("out").toString());
     try (var worker = new ManyCommands(folder)) {
-      for (int i = 0; i < Sample.times(3, 200); i++) {
+      for (int i = 0; i < Sample.times(2, 200); i++) {
         byte[] mutant = Mutation.of(model.clone(), SEED + i * FAR);
         Files.write(home.resolve(Cli.MODEL), mutant);
         assertThat(complaint(worker.run(words, home), worker)).as("mutant " + i).isEmpty();

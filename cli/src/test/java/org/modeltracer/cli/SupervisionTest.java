@@ -111,7 +111,7 @@ class SupervisionTest {
   }
 
   static List<String> signals() {
-    return Sample.of(List.of("SEGV", "ABRT", "KILL", "BUS"), 2);
+    return Sample.of(List.of("SEGV", "ABRT", "KILL", "BUS"), 1);
   }
 
   @ParameterizedTest

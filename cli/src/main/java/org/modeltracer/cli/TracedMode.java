@@ -1,0 +1,126 @@
+package org.modeltracer.cli;
+
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.modeltracer.attention.AttentionOptions;
+import org.modeltracer.graph.NodeInfo;
+import org.modeltracer.heads.AttentionTrace;
+import org.modeltracer.lens.LensOptions;
+import org.modeltracer.lens.LensTrace;
+import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.probe.NodeValues;
+import org.modeltracer.session.SessionListener;
+import org.modeltracer.trace.TracerConfig;
+
+/** What observes a model in a measurement, beside the one that nothing does. */
+enum TracedMode {
+  IDLE("idle"),
+  LIGHTWEIGHT("lightweight"),
+  FULL("full"),
+  LENS("lens"),
+  EVERY_NODE("every-node");
+
+  private final String id;
+
+  TracedMode(String id) {
+    this.id = id;
+  }
+
+  @Override
+  public String toString() {
+    return id;
+  }
+
+  Contender contender(LoadedModel loaded, ContextOptions options) {
+    LlamaModel llama = loaded.model();
+    return switch (this) {
+      case IDLE -> new Contender(id, llama, options, TracerConfig.disabled(), null);
+      case LIGHTWEIGHT -> new Contender(id, llama, options, TracerConfig.lightweight(), null);
+      case FULL -> new Contender(id, llama, options, TracerConfig.full(), attention(loaded));
+      case LENS -> new Contender("full, lens", llama, options, TracerConfig.full(), lens(loaded));
+      case EVERY_NODE ->
+          new Contender("every node", llama, options, TracerConfig.disabled(), everyNode());
+    };
+  }
+
+  /** All streaming analyses of attention, as {@code run} has them. */
+  private static Contender.Attachment attention(LoadedModel loaded) {
+    return (session, tracer) -> {
+      var trace =
+          new AttentionTrace(
+              loaded.model(),
+              loaded.file(),
+              AttentionOptions.defaults(),
+              TracedRun.SECONDS_OF_MULTIPLICATIONS);
+      trace.attach(tracer, session);
+      return new Contender.Watcher() {
+        @Override
+        public void begin(int[] tokens) {
+          trace.begin(tokens);
+        }
+
+        @Override
+        public void close() {
+          // The session's end is the trace's.
+        }
+      };
+    };
+  }
+
+  private static Contender.Attachment lens(LoadedModel loaded) {
+    return (session, tracer) -> {
+      Contender.Watcher attention = attention(loaded).to(session, tracer);
+      LensTrace lens =
+          LensTrace.attach(
+              session,
+              new LensOptions(false, tracer.config().logitTopK(), List.of()),
+              reading -> reading.traces().forEach(tracer::recordLogitEvolution));
+      return new Contender.Watcher() {
+        @Override
+        public void begin(int[] tokens) {
+          attention.begin(tokens);
+          lens.begin(tokens);
+        }
+
+        @Override
+        public void close() {
+          lens.close();
+          attention.close();
+        }
+      };
+    };
+  }
+
+  /** Takes all nodes of a graph, as an export of everything does. */
+  private static Contender.Attachment everyNode() {
+    return (session, tracer) -> {
+      Set<String> all = session.nodes().stream().map(NodeInfo::key).collect(Collectors.toSet());
+      var listening =
+          session.listen(
+              new SessionListener() {
+                @Override
+                public Set<String> nodes() {
+                  return all;
+                }
+
+                @Override
+                public void onNode(NodeValues values) {
+                  // What is measured is how they come here.
+                }
+              });
+      return new Contender.Watcher() {
+        @Override
+        public void begin(int[] tokens) {
+          // No text differs from another.
+        }
+
+        @Override
+        public void close() {
+          listening.close();
+        }
+      };
+    };
+  }
+}

@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.Objects;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.modeltracer.testing.Golden;
 import tools.jackson.databind.JsonNode;
 
+@Tag("truth")
 class GoldenMetricsTest {
   static List<GoldenAttention> goldens() {
     return GoldenAttention.all();

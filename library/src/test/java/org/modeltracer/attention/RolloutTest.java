@@ -7,9 +7,11 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.modeltracer.model.AttentionRow;
 
+@Tag("truth")
 class RolloutTest {
   @Test
   void anySplitIntoPassesGivesTheSameRollout() {

@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -24,6 +25,7 @@ import org.modeltracer.testing.Golden;
 import tools.jackson.databind.JsonNode;
 
 /** Measures of heads and rollout, from llama.cpp's rows, against PyTorch's. */
+@Tag("truth")
 class GoldenTraceTest {
   private static final Map<Quantity, String> FIELDS =
       Map.of(

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -14,6 +15,7 @@ import org.modeltracer.testing.Golden;
 import tools.jackson.databind.JsonNode;
 
 /** The lens of every reference model against PyTorch's. */
+@Tag("truth")
 class GoldenLensTest {
   private static final int TOP = 5;
   private static final double EXACT = 1e-3;

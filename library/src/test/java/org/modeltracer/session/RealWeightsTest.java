@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.modeltracer.llama.CacheType;
@@ -18,6 +19,7 @@ import org.modeltracer.trace.TraceListener;
 import org.modeltracer.trace.TracerConfig;
 
 /** Published weights, against float64 forward passes from the original ones. */
+@Tag("truth")
 class RealWeightsTest {
   /**
    * MiniLM's file is F16, and ggml's GELU the tanh form; its hidden states are of size 1 and differ

@@ -14,6 +14,7 @@ import java.util.TreeSet;
 import java.util.function.BiConsumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -33,6 +34,7 @@ import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
 
 /** Architectures that are built differently, made on the spot, on every generation. */
+@Tag("truth")
 class TinyModelsTest {
   private static final int WINDOW = 24;
 

@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -25,7 +24,6 @@ import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
 
 /** What a session sees, number by number, against PyTorch. */
-@Tag("truth")
 class GoldenSessionTest {
   /** How a prompt gets into the model. */
   enum Way {

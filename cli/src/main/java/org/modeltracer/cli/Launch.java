@@ -1,11 +1,13 @@
 package org.modeltracer.cli;
 
+import java.io.File;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import org.modeltracer.llama.NativeStderr;
 import org.modeltracer.model.VisibleText;
+import org.modeltracer.process.ChildJvm;
 import org.modeltracer.process.JavaError;
 import org.modeltracer.process.StandardError;
 import org.modeltracer.process.SupervisedProgram;
@@ -36,6 +38,9 @@ public final class Launch {
           "perplexity",
           "export",
           "bench");
+
+  /** Those that an optimizing compiler pays for on models of any size. */
+  private static final Set<String> LASTING = Set.of("diff", "perplexity", "bench");
 
   private static final Set<String> VERSION = Set.of("-V", "--version");
 
@@ -98,23 +103,35 @@ public final class Launch {
     return true;
   }
 
+  /** Whether a command works on small files only, and not for long even so. */
+  static boolean brief(List<String> words) {
+    String command = words.getFirst();
+    boolean reads = command.equals("inspect") && !words.contains("--weights");
+    return reads
+        || !LASTING.contains(command)
+            && words.stream()
+                .map(word -> new File(word.substring(word.indexOf('=') + 1)))
+                .allMatch(ChildJvm::small);
+  }
+
   /** Runs the program in a process of its own; returns its exit code. */
   private static int supervise(String... args) {
-    String words;
+    List<String> words = Arrays.asList(args);
+    String failure;
     try {
-      SupervisedProgram.End end = SupervisedProgram.run(Launch.class, Arrays.asList(args));
+      SupervisedProgram.End end = SupervisedProgram.run(Launch.class, words, brief(words));
       if (end.crash() == null) {
         return end.code();
       }
-      words = end.begun() ? end.crash() : end.crash() + " --in-process does without";
+      failure = end.begun() ? end.crash() : end.crash() + " --in-process does without";
     } catch (IOException e) {
       // Java's guesses at the cause follow, line by line.
       String why = String.valueOf(e.getMessage()).lines().findFirst().orElse("").strip();
-      words = "cannot start a process for the model (--in-process does without): " + why;
+      failure = "cannot start a process for the model (--in-process does without): " + why;
     } catch (Error e) {
-      words = JavaError.words(e);
+      failure = JavaError.words(e);
     }
-    System.err.println("modeltracer: " + VisibleText.line(words));
+    System.err.println("modeltracer: " + VisibleText.line(failure));
     return FAILURE;
   }
 }

@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.RandomAccessFile;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Which commands run their model in a process of its own: said in three places, the same ones. */
 class LaunchTest {
@@ -44,5 +46,23 @@ class LaunchTest {
     var list = IN_LAUNCHER.matcher(Files.readString(Path.of("modeltracer")));
     assertThat(list.find()).isTrue();
     assertThat(list.group(1).split(" \\| ")).containsExactlyInAnyOrderElementsOf(loading());
+  }
+
+  /** Small models are done before an optimizing compiler pays; a shard may be small, too. */
+  @Test
+  void whatIsBriefIsTold(@TempDir Path folder) throws IOException {
+    Path small = Files.write(folder.resolve("small.gguf"), new byte[9]);
+    Path shard = Files.write(folder.resolve("m-00001-of-00002.gguf"), new byte[9]);
+    Path large = folder.resolve("large.gguf");
+    try (var file = new RandomAccessFile(large.toFile(), "rw")) {
+      file.setLength(17 << 20);
+    }
+    assertThat(Launch.brief(List.of("run", "-m", "" + small))).isTrue();
+    assertThat(Launch.brief(List.of("demo"))).isTrue();
+    assertThat(Launch.brief(List.of("run", "--model=" + large))).isFalse();
+    assertThat(Launch.brief(List.of("heads", "" + shard))).isFalse();
+    assertThat(Launch.brief(List.of("inspect", "" + large))).isTrue();
+    assertThat(Launch.brief(List.of("inspect", "--weights", "" + large))).isFalse();
+    assertThat(Launch.brief(List.of("diff", "" + small, "" + small))).isFalse();
   }
 }

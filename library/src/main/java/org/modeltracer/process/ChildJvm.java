@@ -1,5 +1,6 @@
 package org.modeltracer.process;
 
+import java.io.File;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.module.ModuleFinder;
@@ -7,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 
 /** A Java process with our class path, started so that its end leaves nothing behind. */
 public final class ChildJvm {
@@ -29,6 +31,10 @@ public final class ChildJvm {
   private static final String QUICK_COMPILER = "-XX:TieredStopAtLevel=1";
 
   private static final long SMALL_FILE = 16L << 20;
+
+  /** The first file of a model in several may be small. */
+  private static final Pattern SPLIT = Pattern.compile(".*-of-\\d+\\.gguf");
+
   private static final String NATIVE_ACCESS = "--enable-native-access=ALL-UNNAMED";
   private static final String AOT = "-XX:AOTCache=";
   private static final String MODULES = "--add-modules";
@@ -38,12 +44,9 @@ public final class ChildJvm {
 
   /**
    * Property of a process that only waits: the AOT cache of the one with the model, or nothing. The
-   * launcher gives it the quick compiler, which is not for the other.
+   * launcher gives it the quick compiler, which is not always for the other.
    */
   private static final String MODEL_CACHE = "modeltracer.aot";
-
-  /** Property of a process that waits: whether the quick compiler is for the other one, too. */
-  private static final String QUICK = "modeltracer.quick";
 
   /** Nothing at all of a crash: this process tells of it. */
   private static final List<String> SILENT =
@@ -54,8 +57,10 @@ public final class ChildJvm {
   /**
    * The process that runs a class of this program's class path as this process was started: with
    * the same options of Java's, and more.
+   *
+   * @param brief whether it will be over in seconds
    */
-  static ProcessBuilder again(Class<?> main, List<String> more) {
+  static ProcessBuilder again(Class<?> main, boolean brief, List<String> more) {
     var own = new ArrayList<String>(options());
     // Java warns of vectors before anyone can tell it not to; the shell keeps that from people.
     boolean vectors =
@@ -64,8 +69,11 @@ public final class ChildJvm {
             && vectors();
     var command = new ArrayList<String>(withoutCore(vectors));
     String cache = System.getProperty(MODEL_CACHE);
-    if (cache != null && !Boolean.getBoolean(QUICK)) {
+    if (cache != null) {
       own.remove(QUICK_COMPILER);
+    }
+    if (brief && !own.contains(QUICK_COMPILER)) {
+      own.addFirst(QUICK_COMPILER);
     }
     command.addAll(own);
     command.addAll(SILENT);
@@ -93,7 +101,7 @@ public final class ChildJvm {
     var command = new ArrayList<String>(withoutCore(false));
     command.addAll(NO_TRACES);
     command.addAll(SHORT_LIFE);
-    boolean small = file.toFile().length() < SMALL_FILE;
+    boolean small = small(file.toFile());
     if (small) {
       command.add(QUICK_COMPILER);
     }
@@ -111,6 +119,11 @@ public final class ChildJvm {
       command.add("-Dmodeltracer.home=" + home);
     }
     return builder(command, main);
+  }
+
+  /** Whether a model is so small that the optimizing compiler costs more than it gains. */
+  public static boolean small(File model) {
+    return model.length() < SMALL_FILE && !SPLIT.matcher(model.getName()).matches();
   }
 
   /** The options of Java's that this process was started with. */

@@ -65,11 +65,22 @@ public final class SupervisedProgram {
    * @throws IOException when no process can be started
    */
   public static End run(Class<?> main, List<String> arguments) throws IOException {
+    return run(main, arguments, false);
+  }
+
+  /**
+   * Runs a program and waits for its end.
+   *
+   * @param brief whether it will be over in seconds, so that an optimizing compiler does not pay
+   * @throws IOException when no process can be started
+   */
+  public static End run(Class<?> main, List<String> arguments, boolean brief) throws IOException {
     Path file = newTrail();
     try (var trail = new RandomAccessFile(file.toFile(), "r")) {
       ProcessBuilder builder =
           ChildJvm.again(
               main,
+              brief,
               List.of(
                   "-D" + Trail.FILE + "=" + file,
                   "-D" + PARENT + "=" + ProcessHandle.current().pid()));

@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.Function;
+import java.util.function.BiFunction;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.LlamaRuntime;
@@ -58,7 +58,7 @@ public final class Attachment implements AutoCloseable {
   private final Channel channel;
   private final RemoteListener listener;
   private final Set<Site> extra;
-  private final Function<Origin, IntFunction<byte[]>> pieces;
+  private final BiFunction<Origin, RemoteContext, IntFunction<byte[]>> vocabularies;
   private final Map<Slot, Reader> readers = new HashMap<>();
   private final Thread thread;
   private final AtomicBoolean closed = new AtomicBoolean();
@@ -70,7 +70,7 @@ public final class Attachment implements AutoCloseable {
    * @param runtime a llama.cpp of this process, whose element types are used; no model is loaded
    * @param ringBytes room for records of one context: a power of two
    * @param extra places to watch beside those that a tracer's configuration implies
-   * @param pieces gives the texts of a context's tokens
+   * @param vocabularies gives the bytes of a context's tokens
    * @throws org.modeltracer.llama.LlamaException where memory cannot be shared
    */
   public Attachment(
@@ -78,11 +78,11 @@ public final class Attachment implements AutoCloseable {
       long ringBytes,
       Overflow overflow,
       Set<Site> extra,
-      Function<Origin, IntFunction<byte[]>> pieces,
+      BiFunction<Origin, RemoteContext, IntFunction<byte[]>> vocabularies,
       RemoteListener listener) {
     this.runtime = runtime;
     this.extra = Set.copyOf(extra);
-    this.pieces = pieces;
+    this.vocabularies = vocabularies;
     this.listener = listener;
     channel = new Channel(SLOTS, ringBytes, overflow == Overflow.DROP);
     for (Slot slot : channel.slots()) {
@@ -208,7 +208,8 @@ public final class Attachment implements AutoCloseable {
     reader.origin = origin;
     ModelTracer tracer = listener.onTracer(origin);
     Set<Site> sites = sites(tracer.config());
-    var context = new RemoteContext(runtime, tracer, reader.slot, sites, pieces.apply(origin));
+    var context =
+        new RemoteContext(runtime, tracer, reader.slot, sites, c -> vocabularies.apply(origin, c));
     reader.context = context;
     listener.onContext(origin, context);
   }

@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cache.CacheLayout;
@@ -75,7 +76,7 @@ public final class RemoteContext {
   private final ModelTracer tracer;
   private final Slot slot;
   private final Set<Site> sites;
-  private final IntFunction<byte[]> pieces;
+  private final Function<RemoteContext, IntFunction<byte[]>> vocabulary;
   private final Map<Integer, RemoteGraph> graphs = new HashMap<>();
   private final List<RemoteGraph> retired = new ArrayList<>();
   private final Map<Integer, Pending> pending = new HashMap<>();
@@ -89,6 +90,7 @@ public final class RemoteContext {
   private int stagedPart;
   private long stagedBytes;
   private int valueNode = -1;
+  private @Nullable IntFunction<byte[]> pieces;
   private @Nullable ForwardProbe probe;
   private @Nullable CacheLayout layout;
   private @Nullable CacheSteps cacheSteps;
@@ -168,12 +170,12 @@ public final class RemoteContext {
       ModelTracer tracer,
       Slot slot,
       Set<Site> sites,
-      IntFunction<byte[]> pieces) {
+      Function<RemoteContext, IntFunction<byte[]>> vocabulary) {
     this.runtime = runtime;
     this.tracer = tracer;
     this.slot = slot;
     this.sites = sites;
-    this.pieces = pieces;
+    this.vocabulary = vocabulary;
     slot.heads(tracer.config()::wantsHead);
   }
 
@@ -415,11 +417,53 @@ public final class RemoteContext {
       settle(before, chosen ? token : -1);
       if (chosen) {
         int step = steps.merge(told.sequence(i), 1, Integer::sum) - 1;
-        tracer.recordToken(step, token, pieces.apply(token));
+        tracer.recordToken(step, token, pieces().apply(token));
       } else {
         steps.remove(told.sequence(i));
       }
     }
+  }
+
+  private IntFunction<byte[]> pieces() {
+    IntFunction<byte[]> known = pieces;
+    if (known == null) {
+      known = vocabulary.apply(this);
+      pieces = known;
+    }
+    return known;
+  }
+
+  /**
+   * Sizes of a weight as its graphs show it, fastest dimension first; empty while it has not been
+   * seen.
+   *
+   * @param name such as {@code token_embd.weight}
+   */
+  public List<Long> weight(String name) {
+    return graphs.values().stream()
+        .flatMap(graph -> graph.graph().nodes().stream())
+        .flatMap(node -> node.sources().stream())
+        .filter(source -> source.isLeaf() && source.name().equals(name))
+        .map(GraphNode::ne)
+        .findFirst()
+        .orElse(List.of());
+  }
+
+  /** Whether attention runs as one fused operation, whose rows the agent computes again. */
+  public boolean usesFlashAttention() {
+    return graphs.values().stream()
+        .flatMap(graph -> graph.graph().nodes().stream())
+        .anyMatch(node -> node.is(Op.FLASH_ATTN_EXT));
+  }
+
+  /** Layers that its graphs have. */
+  public int layers() {
+    return 1
+        + graphs.values().stream()
+            .flatMap(graph -> graph.graph().nodes().stream())
+            .mapToInt(GraphNode::namedLayer)
+            .max()
+            .orElse(-1);
   }
 
   private void settle(Pending before, int chosen) {

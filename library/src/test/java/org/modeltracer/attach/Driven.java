@@ -46,7 +46,12 @@ final class Driven implements RemoteListener, AutoCloseable {
     var vocabulary = GgufVocabulary.of(GgufFile.read(model));
     attachment =
         new Attachment(
-            LlamaRuntime.load(), ring, overflow, Set.of(), origin -> vocabulary::bytes, this);
+            LlamaRuntime.load(),
+            ring,
+            overflow,
+            Set.of(),
+            (origin, context) -> vocabulary::bytes,
+            this);
   }
 
   @Override

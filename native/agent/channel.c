@@ -29,6 +29,12 @@ static void nap(void) {
   nanosleep(&t, NULL);
 }
 
+/* From now on the program runs as if nobody had asked. */
+static void give_up(void) {
+  atomic_store(&lost, true);
+  atomic_store(&channel->gave_up, 1);
+}
+
 static uint64_t slot_bytes(void) { return PAGE + PLANS_BYTES + channel->ring_bytes; }
 
 bool channel_open(const char *path) {
@@ -137,7 +143,7 @@ static bool wait_for(struct ring *r, uint64_t bytes) {
       seen = tail;
     }
     if (!tracer_alive() || time - begin > PATIENCE_NS) {
-      atomic_store(&lost, true);
+      give_up();
       return false;
     }
     nap();
@@ -185,11 +191,15 @@ void ring_commit(struct ring *r) {
 bool channel_answered(struct slot *s, uint32_t surveys) {
   uint64_t begin = now();
   while (atomic_load_explicit(&s->answered, memory_order_acquire) < surveys) {
-    if (!channel_live() || !tracer_alive()) {
-      atomic_store(&lost, true);
+    if (!channel_live()) {
+      return false;
+    }
+    if (!tracer_alive()) {
+      give_up();
       return false;
     }
     if (now() - begin > 5 * PATIENCE_NS) {
+      give_up();
       return false;
     }
     nap();

@@ -29,6 +29,7 @@ struct channel {
   _Atomic uint32_t overflow; /* 0: wait for room, 1: drop */
   _Atomic uint32_t closed;   /* the tracer wants nothing any more */
   _Atomic uint64_t heartbeat; /* CLOCK_MONOTONIC, nanoseconds */
+  _Atomic uint32_t gave_up;   /* a program has waited too long and tells no more */
 };
 
 enum slot_state { SLOT_FREE, SLOT_LIVE, SLOT_DONE };

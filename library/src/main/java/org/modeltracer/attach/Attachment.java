@@ -28,9 +28,14 @@ public final class Attachment implements AutoCloseable {
   /** Contexts that can be traced at once. */
   private static final int SLOTS = 32;
 
+  private static final String GAVE_UP =
+      "a program has waited too long for this one and went on untraced: trace less (--trace,"
+          + " --trace-layers), or let it leave out what does not fit (--overflow drop)";
+
   private static final int NAME = 1024;
   private static final int MOST_NOTE = 400;
   private static final int BURST = 256;
+  private static final long BEAT_NANOS = 100_000_000;
   private static final long NAP_NANOS = 50_000;
   private static final long LONG_NAP_NANOS = 1_000_000;
 
@@ -61,6 +66,7 @@ public final class Attachment implements AutoCloseable {
   private final BiFunction<Origin, RemoteContext, IntFunction<byte[]>> vocabularies;
   private final Map<Slot, Reader> readers = new HashMap<>();
   private final Thread thread;
+  private final Thread heart;
   private final AtomicBoolean closed = new AtomicBoolean();
   private volatile boolean closing;
 
@@ -89,6 +95,7 @@ public final class Attachment implements AutoCloseable {
       readers.put(slot, new Reader(slot));
     }
     thread = Thread.ofPlatform().name("attached").daemon().start(this::read);
+    heart = Thread.ofPlatform().name("attached heart").daemon().start(this::beat);
   }
 
   /** Value of the variable by which an agent finds this. */
@@ -104,10 +111,17 @@ public final class Attachment implements AutoCloseable {
         "LD_PRELOAD", before == null || before.isBlank() ? agent : agent + ":" + before);
   }
 
+  /** Apart from the reading, which takes as long as listeners do. */
+  private void beat() {
+    while (thread.isAlive()) {
+      channel.beat();
+      LockSupport.parkNanos(BEAT_NANOS);
+    }
+  }
+
   private void read() {
     long nap = NAP_NANOS;
     while (!closing) {
-      channel.beat();
       boolean any = false;
       for (Slot slot : channel.slots()) {
         any |= drain(slot);
@@ -120,7 +134,7 @@ public final class Attachment implements AutoCloseable {
     channel.stop();
     for (Slot slot : channel.slots()) {
       while (drain(slot)) {
-        channel.beat();
+        Thread.onSpinWait();
       }
       end(slot);
     }
@@ -234,6 +248,9 @@ public final class Attachment implements AutoCloseable {
     Origin origin = reader.origin;
     if (context != null && origin != null) {
       context.end();
+      if (channel.gaveUp()) {
+        note(reader, GAVE_UP);
+      }
       listener.onEnd(origin, context);
     }
     slot.free();
@@ -249,6 +266,15 @@ public final class Attachment implements AutoCloseable {
   public void close() {
     closing = true;
     LockSupport.unpark(thread);
+    await(thread);
+    LockSupport.unpark(heart);
+    await(heart);
+    if (!closed.getAndSet(true)) {
+      channel.close();
+    }
+  }
+
+  private static void await(Thread thread) {
     boolean interrupted = false;
     while (thread.isAlive()) {
       try {
@@ -259,9 +285,6 @@ public final class Attachment implements AutoCloseable {
     }
     if (interrupted) {
       Thread.currentThread().interrupt();
-    }
-    if (!closed.getAndSet(true)) {
-      channel.close();
     }
   }
 }

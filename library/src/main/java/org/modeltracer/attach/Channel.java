@@ -33,6 +33,7 @@ final class Channel implements AutoCloseable {
   private static final long OVERFLOW_AT = 24;
   private static final long CLOSED_AT = 28;
   private static final long HEARTBEAT_AT = 32;
+  private static final long GAVE_UP_AT = 40;
 
   private final SharedMemory shared;
   private final MemorySegment memory;
@@ -76,6 +77,11 @@ final class Channel implements AutoCloseable {
   void beat() {
     // The clock that Linux counts from its start, which other processes see too.
     LONG.setRelease(memory, HEARTBEAT_AT, System.nanoTime());
+  }
+
+  /** Whether a program has waited too long for room, or for a plan, and tells no more. */
+  boolean gaveUp() {
+    return (int) INT.getAcquire(memory, GAVE_UP_AT) != 0;
   }
 
   /** Tells all programs that nothing is wanted any more. */

@@ -53,6 +53,7 @@ public final class RemoteContext {
 
   private static final int PART_ROWS = 1;
   private static final int CHUNKED = 0x100;
+  private static final int MOST_LAYERS = 4096;
   private static final int MOST_TOKENS = 1 << 20;
   private static final int MOST_POSITION = 1 << 24;
   private static final long MOST_STAGED = 1L << 31;
@@ -190,7 +191,7 @@ public final class RemoteContext {
       } else if (type == RecordType.SURVEY) {
         answer();
       }
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | OutOfMemoryError e) {
       fail(e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage());
       answer();
     }
@@ -249,6 +250,10 @@ public final class RemoteContext {
       throw new IllegalArgumentException("a graph of no known structure");
     }
     RemoteGraph fresh = new RemoteGraph(runtime, record, this::memory);
+    if (fresh.graph().nodes().stream().anyMatch(node -> node.namedLayer() > MOST_LAYERS)) {
+      fresh.close();
+      throw new IllegalArgumentException("a model of more layers than any has");
+    }
     RemoteGraph before = graphs.put(topology, fresh);
     if (before != null) {
       retired.add(before);
@@ -604,6 +609,7 @@ public final class RemoteContext {
       throw new IllegalArgumentException("values of a node that is not there");
     }
     reduced.clear();
+    valueNode = node;
     if (record.get(INT, 20) != 0) {
       // Copied: whoever wrote them could change them between two looks.
       byte[] counts = record.asSlice(24, 88).toArray(ValueLayout.JAVA_BYTE);
@@ -641,12 +647,15 @@ public final class RemoteContext {
     }
     stagedPart = 0;
     stagedBytes = 0;
-    valueNode = node;
   }
 
   private void give(
       RemoteGraph graph, int tensor, int kind, MemorySegment values, List<Integer> images) {
     if (kind == PART_ROWS) {
+      Tensor fused = graph.node(valueNode);
+      if (fused.elements() / Math.max(1, fused.ne(0)) > values.byteSize() / Float.BYTES) {
+        throw new IllegalArgumentException("fewer rows of attention than there are queries");
+      }
       reduced.rows = values;
     } else {
       graph.images().data(tensor, values);

@@ -125,7 +125,14 @@ public final class TensorImages implements AutoCloseable {
    */
   public void data(int i, MemorySegment values) {
     long at = at(i);
-    if (values.byteSize() < runtime.spanBytes(address(i))) {
+    GgmlType type = GgmlType.ofId(structs.get(INT, at + Tensor.TYPE)).orElseThrow();
+    long elements = 1;
+    for (int d = 0; d < Tensor.DIMS; d++) {
+      elements *= structs.get(LONG, at + Tensor.NE + 8L * d);
+    }
+    // A stride of zero would make few bytes look like many elements.
+    if (values.byteSize() < runtime.spanBytes(address(i))
+        || values.byteSize() < type.bytes(elements)) {
       throw new IllegalArgumentException("a tensor's values are fewer than it has");
     }
     structs.set(LONG, at + Tensor.DATA, values.address());

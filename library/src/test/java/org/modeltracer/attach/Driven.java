@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -40,9 +41,20 @@ final class Driven implements RemoteListener, AutoCloseable {
   final Attachment attachment;
   String output = "";
   private final TracerConfig config;
+  private final TraceListener beside;
 
   Driven(TracerConfig config, Path model, long ring, Attachment.Overflow overflow) {
+    this(config, model, ring, overflow, new TraceListener() {});
+  }
+
+  Driven(
+      TracerConfig config,
+      Path model,
+      long ring,
+      Attachment.Overflow overflow,
+      TraceListener beside) {
     this.config = config;
+    this.beside = beside;
     var vocabulary = GgufVocabulary.of(GgufFile.read(model));
     attachment =
         new Attachment(
@@ -59,6 +71,7 @@ final class Driven implements RemoteListener, AutoCloseable {
     var tracer = ModelTracer.quiet(config);
     var book = new RowBook();
     tracer.addListener(book);
+    tracer.addListener(beside);
     tracers.add(tracer);
     rows.add(book);
     return tracer;
@@ -76,6 +89,13 @@ final class Driven implements RemoteListener, AutoCloseable {
 
   /** A program under the agent; its standard error is this one's. */
   Process start(Path agent, Path program, Path library, List<String> words) throws IOException {
+    return start(agent, program, library, words, ProcessBuilder.Redirect.PIPE);
+  }
+
+  /** The same with its output somewhere else. */
+  Process start(
+      Path agent, Path program, Path library, List<String> words, ProcessBuilder.Redirect output)
+      throws IOException {
     var command = new ArrayList<String>();
     command.add(program.toString());
     command.addAll(words);
@@ -83,6 +103,7 @@ final class Driven implements RemoteListener, AutoCloseable {
     builder.environment().put("DRIVER_BACKENDS", library.getParent().toAbsolutePath().toString());
     builder.environment().put("GGML_NO_BACKTRACE", "1");
     attachment.into(builder.environment(), agent.toAbsolutePath().toString());
+    builder.redirectOutput(output);
     return builder.start();
   }
 
@@ -109,7 +130,7 @@ final class Driven implements RemoteListener, AutoCloseable {
   static final class RowBook implements TraceListener {
     record Row(int layer, int head, int sequence, int query, int firstKey, float[] weights) {}
 
-    final List<Row> rows = new CopyOnWriteArrayList<>();
+    final List<Row> rows = Collections.synchronizedList(new ArrayList<>());
 
     @Override
     public void onAttentionRow(AttentionRow row) {

@@ -500,7 +500,7 @@ static bool tell_pass(struct context *c) {
   p->topology = c->topology;
   p->changed = changed;
   p->parts = parts;
-  p->known = decoding.told == c;
+  p->known = c->plan_version << 1 | (decoding.told == c);
   struct changed_tensor *out = (struct changed_tensor *)(p + 1);
   for (uint32_t i = 0; i < g->count; i++) {
     struct changed_tensor now;

@@ -155,7 +155,7 @@ struct pass_record {
   uint32_t topology;
   uint32_t changed; /* changed_tensor[changed], then parts with their data */
   uint32_t parts;
-  uint32_t known; /* whether a DECODE record tells its tokens */
+  uint32_t known; /* 1 if a DECODE record tells its tokens, plus twice the version of the plan */
 };
 
 struct statistics {

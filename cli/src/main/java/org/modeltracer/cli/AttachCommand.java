@@ -105,7 +105,7 @@ final class AttachCommand implements Callable<Integer> {
   private int traced(Path agent, LlamaRuntime runtime, AttachedRuns runs, Interrupt interrupt) {
     try (var attachment =
         new Attachment(
-            runtime, (long) ring << MEBI, overflow(), trace.extraSites(), runs::vocabulary, runs)) {
+            runtime, (long) ring << MEBI, overflow(), trace.extraSites(), runs::model, runs)) {
       Process process = start(attachment, agent);
       // Who interrupts at the terminal interrupts the program too; a SIGTERM is handed on.
       interrupt.cancels(process::destroy);

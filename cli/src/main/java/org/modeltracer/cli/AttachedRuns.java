@@ -6,7 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.function.IntFunction;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.attach.MappedModels;
@@ -19,7 +19,6 @@ import org.modeltracer.cli.export.OutputFolder;
 import org.modeltracer.cli.terminal.AnomalyPrinter;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gguf.GgufFile;
-import org.modeltracer.tokens.GgufVocabulary;
 import org.modeltracer.trace.AnomalyLog;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
@@ -68,18 +67,8 @@ final class AttachedRuns implements RemoteListener {
     return tracer;
   }
 
-  /** Bytes of a context's tokens; none where its model is not known. */
-  synchronized IntFunction<byte[]> vocabulary(Origin origin, RemoteContext context) {
-    GgufFile model = model(origin, context);
-    if (model == null) {
-      return token -> new byte[0];
-    }
-    var vocabulary = GgufVocabulary.of(model);
-    return token -> token < vocabulary.size() ? vocabulary.bytes(token) : new byte[0];
-  }
-
   /** The file that a context's weights come from: of several the one whose embedding fits. */
-  private @Nullable GgufFile model(Origin origin, RemoteContext context) {
+  synchronized Optional<GgufFile> model(Origin origin, RemoteContext context) {
     Run run = Objects.requireNonNull(runs.get(origin));
     if (run.model == null) {
       run.model =
@@ -90,7 +79,7 @@ final class AttachedRuns implements RemoteListener {
                   .findFirst()
                   .orElse(null);
     }
-    return run.model;
+    return Optional.ofNullable(run.model);
   }
 
   private static boolean fits(GgufFile file, List<Long> seen) {
@@ -116,7 +105,7 @@ final class AttachedRuns implements RemoteListener {
       return;
     }
     run.written = true;
-    GgufFile model = model(origin, context);
+    GgufFile model = model(origin, context).orElse(null);
     double seconds = (System.nanoTime() - run.begin) / 1e9;
     RemoteDescription.describe(origin, context, model, seconds);
     OutputFile.write(run.folder.resolve("summary.json"), run.tracer.summaryToJson());

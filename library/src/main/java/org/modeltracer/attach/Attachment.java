@@ -5,12 +5,13 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiFunction;
-import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.model.Site;
 import org.modeltracer.session.SessionOptions;
@@ -63,7 +64,7 @@ public final class Attachment implements AutoCloseable {
   private final Channel channel;
   private final RemoteListener listener;
   private final Set<Site> extra;
-  private final BiFunction<Origin, RemoteContext, IntFunction<byte[]>> vocabularies;
+  private final BiFunction<Origin, RemoteContext, Optional<GgufFile>> models;
   private final Map<Slot, Reader> readers = new HashMap<>();
   private final Thread thread;
   private final Thread heart;
@@ -76,7 +77,7 @@ public final class Attachment implements AutoCloseable {
    * @param runtime a llama.cpp of this process, whose element types are used; no model is loaded
    * @param ringBytes room for records of one context: a power of two
    * @param extra places to watch beside those that a tracer's configuration implies
-   * @param vocabularies gives the bytes of a context's tokens
+   * @param models gives the file of a context's model, asked when it is first needed
    * @throws org.modeltracer.llama.LlamaException where memory cannot be shared
    */
   public Attachment(
@@ -84,11 +85,11 @@ public final class Attachment implements AutoCloseable {
       long ringBytes,
       Overflow overflow,
       Set<Site> extra,
-      BiFunction<Origin, RemoteContext, IntFunction<byte[]>> vocabularies,
+      BiFunction<Origin, RemoteContext, Optional<GgufFile>> models,
       RemoteListener listener) {
     this.runtime = runtime;
     this.extra = Set.copyOf(extra);
-    this.vocabularies = vocabularies;
+    this.models = models;
     this.listener = listener;
     channel = new Channel(SLOTS, ringBytes, overflow == Overflow.DROP);
     for (Slot slot : channel.slots()) {
@@ -223,7 +224,7 @@ public final class Attachment implements AutoCloseable {
     ModelTracer tracer = listener.onTracer(origin);
     Set<Site> sites = sites(tracer.config());
     var context =
-        new RemoteContext(runtime, tracer, reader.slot, sites, c -> vocabularies.apply(origin, c));
+        new RemoteContext(runtime, tracer, reader.slot, sites, c -> models.apply(origin, c));
     reader.context = context;
     listener.onContext(origin, context);
   }

@@ -9,12 +9,15 @@ import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.cache.CacheLayout;
 import org.modeltracer.cache.CacheSteps;
+import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.graph.Graph;
 import org.modeltracer.graph.GraphNode;
 import org.modeltracer.graph.ModelSurvey;
@@ -35,6 +38,7 @@ import org.modeltracer.probe.NodeValues;
 import org.modeltracer.probe.PassSink;
 import org.modeltracer.probe.Reduced;
 import org.modeltracer.probe.Ubatch;
+import org.modeltracer.tokens.GgufVocabulary;
 import org.modeltracer.trace.ModelTracer;
 
 /**
@@ -77,13 +81,15 @@ public final class RemoteContext {
   private final ModelTracer tracer;
   private final Slot slot;
   private final Set<Site> sites;
-  private final Function<RemoteContext, IntFunction<byte[]>> vocabulary;
+  private final Function<RemoteContext, Optional<GgufFile>> models;
+  private final LaterPassWatch later;
   private final Map<Integer, RemoteGraph> graphs = new HashMap<>();
   private final List<RemoteGraph> retired = new ArrayList<>();
   private final Map<Integer, Pending> pending = new HashMap<>();
   private final Map<Integer, Integer> steps = new HashMap<>();
   private final Map<Integer, Integer> positions = new HashMap<>();
   private final Known reduced = new Known();
+  private final Map<Graph, SiteMap> maps = new HashMap<>();
   private final Arena arena = Arena.ofShared();
   private final List<MemorySegment> inputs = new ArrayList<>();
   private final List<Staged> staged = new ArrayList<>();
@@ -109,9 +115,15 @@ public final class RemoteContext {
   private @Nullable String failure;
 
   /** What the agent has computed of the node at hand. */
-  private static final class Known implements Reduced {
+  static final class Known implements Reduced {
     private @Nullable MemorySegment statistics;
     private @Nullable MemorySegment rows;
+
+    /** Whether the node at hand was reduced, and to what. */
+    boolean reduce(RunningStats stats) {
+      MemorySegment s = statistics;
+      return s != null && addTo(stats, s.get(LONG, 0));
+    }
 
     void clear() {
       statistics = rows = null;
@@ -119,8 +131,12 @@ public final class RemoteContext {
 
     @Override
     public boolean addTo(RunningStats stats, Tensor node) {
+      return addTo(stats, node.elements());
+    }
+
+    private boolean addTo(RunningStats stats, long elements) {
       MemorySegment s = statistics;
-      if (s == null || s.get(LONG, 0) != node.elements()) {
+      if (s == null || s.get(LONG, 0) != elements) {
         return false;
       }
       stats.restore(
@@ -171,12 +187,13 @@ public final class RemoteContext {
       ModelTracer tracer,
       Slot slot,
       Set<Site> sites,
-      Function<RemoteContext, IntFunction<byte[]>> vocabulary) {
+      Function<RemoteContext, Optional<GgufFile>> models) {
     this.runtime = runtime;
     this.tracer = tracer;
     this.slot = slot;
     this.sites = sites;
-    this.vocabulary = vocabulary;
+    this.models = models;
+    later = new LaterPassWatch(runtime, tracer);
     slot.heads(tracer.config()::wantsHead);
   }
 
@@ -314,8 +331,13 @@ public final class RemoteContext {
     if (decoding && submitted != null) {
       fresh.begin(submitted, forward);
     }
-    Map<Graph, SiteMap> maps = new HashMap<>();
+    maps.clear();
     survey.maps().forEach(map -> maps.put(map.graph(), map));
+    plan();
+  }
+
+  /** Tells what is wanted of each graph. */
+  private void plan() {
     graphs.forEach((topology, graph) -> slot.plan(topology, plan(graph, maps.get(graph.graph()))));
   }
 
@@ -345,6 +367,11 @@ public final class RemoteContext {
     }
     NodeDemand.of(map, sites, tracer.config())
         .forEach((node, demand) -> wants[node.index()] = (byte) wants(node, demand));
+    for (GraphNode node : map.graph().nodes()) {
+      if (later.wide() && LaterPassWatch.watches(node)) {
+        wants[node.index()] |= STATISTICS;
+      }
+    }
     return wants;
   }
 
@@ -429,10 +456,17 @@ public final class RemoteContext {
     }
   }
 
+  /** Bytes of tokens; none where the model is not known. */
   private IntFunction<byte[]> pieces() {
     IntFunction<byte[]> known = pieces;
     if (known == null) {
-      known = vocabulary.apply(this);
+      Optional<GgufVocabulary> vocabulary = models.apply(this).map(GgufVocabulary::of);
+      known =
+          token ->
+              vocabulary
+                  .filter(v -> token < v.size())
+                  .map(v -> v.bytes(token))
+                  .orElseGet(() -> new byte[0]);
       pieces = known;
     }
     return known;
@@ -487,7 +521,11 @@ public final class RemoteContext {
       if (known != null && state != null) {
         state.record(tracer, known.accessedPositions());
       }
-      tracer.endForward();
+      Anomaly worst = tracer.endForward().orElse(null);
+      if (later.end(worst, later.wide() ? models.apply(this).orElse(null) : null)) {
+        plan();
+        later.planned(slot.version());
+      }
     }
     warmup = false;
   }
@@ -499,7 +537,8 @@ public final class RemoteContext {
     RemoteGraph graph = graphs.get(record.get(INT, 16));
     int changed = record.get(INT, 20);
     int parts = record.get(INT, 24);
-    boolean known = record.get(INT, 28) != 0;
+    int flags = record.get(INT, 28);
+    boolean known = (flags & 1) != 0;
     if (graph == null || changed < 0 || 32 + 80L * changed > record.byteSize()) {
       throw new IllegalArgumentException("a pass through no known graph");
     }
@@ -517,6 +556,7 @@ public final class RemoteContext {
     passes++;
     running = graph;
     cursor = 0;
+    later.begin(flags >>> 1);
     if (!known || !decoding) {
       running = null;
       decodeEnd();
@@ -710,6 +750,13 @@ public final class RemoteContext {
     cursor = node + 1;
     if (known == null || warmup) {
       return;
+    }
+    if (later.wide()) {
+      GraphNode watched = graph.graph().nodes().get(node);
+      SiteMap map = maps.get(graph.graph());
+      Batch told = batch;
+      int position = told != null && told.size() == 1 ? told.position(0) : -1;
+      later.see(watched, reduced, map == null ? -1 : map.layer(watched), position);
     }
     Tensor window = graph.node(node);
     if (known.wants(window)) {

@@ -140,6 +140,11 @@ final class Slot {
     INT.setRelease(page, VERSION_AT, version);
   }
 
+  /** Version of the plans, which every change counts up. */
+  int version() {
+    return version;
+  }
+
   /** Sets the heads whose rows are wanted. */
   void heads(IntPredicate wanted) {
     for (int i = 0; i < Channel.MOST_HEADS / 8; i++) {

@@ -6,6 +6,7 @@ import static org.assertj.core.data.Offset.offset;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -13,6 +14,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.modeltracer.anomaly.Anomaly;
+import org.modeltracer.anomaly.Cause;
+import org.modeltracer.anomaly.RootCause;
 import org.modeltracer.llama.CacheType;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.FlashAttention;
@@ -20,6 +24,7 @@ import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Runtimes;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
+import org.modeltracer.testing.Faults;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
@@ -151,6 +156,31 @@ class AttachTest {
         assertThat(theirs.get(i).weights())
             .containsExactly(own.rows.rows.get(i).weights(), offset(flash ? 2e-2f : 1e-3f));
       }
+    }
+  }
+
+  /** Without running anything again: the passes after the first bad one show where it begins. */
+  @ParameterizedTest(name = "{0}")
+  @CsvSource({
+    "f01_nan_ffn_down_l2,ffn_out-2,blk.2.ffn_down.weight",
+    "f06_q8_nan_scale_attn_v_l0,Vcur-0,blk.0.attn_v.weight"
+  })
+  void laterPassesShowTheRoot(String fault, String node, String weight) throws Exception {
+    Path model = Faults.make(fault, folder);
+    Path library = Runtimes.embedded("v0.5.0").orElseThrow();
+    var task = new Driven.Task(model, 1, 1, true, 200, PROMPT);
+    try (var driven = trace(library, task, 1 << 22)) {
+      RootCause cause =
+          driven.tracers.getFirst().anomalies().stream()
+              .map(Anomaly::rootCause)
+              .filter(Objects::nonNull)
+              .findFirst()
+              .orElseThrow();
+      assertThat(cause.node()).isEqualTo(node);
+      assertThat(cause.cause()).isEqualTo(Cause.BAD_WEIGHT);
+      assertThat(cause.weight()).isEqualTo(weight);
+      assertThat(cause.notes()).first().asString().contains("later pass");
+      assertThat(cause.inputs()).noneMatch(i -> !i.name().equals(weight) && i.state().bad());
     }
   }
 

@@ -7,13 +7,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Collectors;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.model.AttentionRow;
-import org.modeltracer.tokens.GgufVocabulary;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TraceListener;
 import org.modeltracer.trace.TracerConfig;
@@ -55,14 +55,14 @@ final class Driven implements RemoteListener, AutoCloseable {
       TraceListener beside) {
     this.config = config;
     this.beside = beside;
-    var vocabulary = GgufVocabulary.of(GgufFile.read(model));
+    var file = GgufFile.read(model);
     attachment =
         new Attachment(
             LlamaRuntime.load(),
             ring,
             overflow,
             Set.of(),
-            (origin, context) -> vocabulary::bytes,
+            (origin, context) -> Optional.of(file),
             this);
   }
 

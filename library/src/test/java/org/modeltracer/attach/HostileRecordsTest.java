@@ -8,6 +8,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -76,7 +77,7 @@ class HostileRecordsTest {
         tracer,
         slot,
         SessionOptions.defaults().sites(tracer.config()),
-        c -> token -> new byte[] {'x'});
+        c -> Optional.empty());
   }
 
   private static void take(RemoteContext context, MemorySegment record) {

@@ -17,6 +17,7 @@
 
 #include "channel.h"
 #include "graph.h"
+#include "patch.h"
 #include "rows.h"
 #include "statistics.h"
 #include "tensor.h"
@@ -24,8 +25,6 @@
 #define EXPORT __attribute__((visibility("default")))
 
 enum { MOST_CONTEXTS = 64, MOST_REAL = 128, MOST_GGML = 8, MOST_PARTS = 4, CHUNK = 1 << 20 };
-
-bool channel_answered(struct slot *s, uint32_t surveys);
 
 struct llama_batch {
   int32_t n_tokens;
@@ -55,6 +54,7 @@ struct context {
   eval_fn chained;
   void *chained_data;
   pid_t pid;
+  uint32_t generation; /* of the tracer */
   bool armed;   /* our callback is set */
   bool rebuilt; /* a graph may be another at the same addresses */
   bool silent;  /* the layout does not hold, or there is no slot */
@@ -277,7 +277,7 @@ static void context_free(void *scheduler) {
   if (c == NULL) {
     return;
   }
-  if (c->slot != NULL && c->pid == getpid()) {
+  if (c->slot != NULL && c->pid == getpid() && c->generation == channel_generation() && channel_live()) {
     slot_done(c->slot);
   }
   forget_topologies(c);
@@ -300,10 +300,11 @@ static void note(struct context *c, const char *text) {
 /* A slot for this context, in this process: after a fork the child needs one of its own. */
 static bool has_slot(struct context *c) {
   pid_t pid = getpid();
-  if (c->slot != NULL && c->pid == pid) {
+  if (c->slot != NULL && c->pid == pid && c->generation == channel_generation()) {
     return true;
   }
   c->pid = pid;
+  c->generation = channel_generation();
   forget_topologies(c);
   c->surveys = 0;
   c->slot = slot_claim();
@@ -561,7 +562,7 @@ static bool stage(struct context *c, const struct tensor *t, size_t bytes) {
 }
 
 static void send_chunks(struct context *c, const struct source_of_part *s) {
-  uint64_t most = ring_most() / 2 < CHUNK ? ring_most() / 2 : CHUNK;
+  uint64_t most = ring_most(&c->ring) / 2 < CHUNK ? ring_most(&c->ring) / 2 : CHUNK;
   for (uint64_t at = 0; at < s->bytes; at += most) {
     uint64_t n = s->bytes - at < most ? s->bytes - at : most;
     struct chunk_record *r = ring_begin(&c->ring, RECORD_CHUNK, sizeof *r + n);
@@ -581,7 +582,7 @@ static void send_value(struct context *c, uint32_t node, const struct statistics
   for (uint32_t i = 0; i < count; i++) {
     inside += sizeof(struct part) + padded(parts[i].bytes);
   }
-  bool chunked = inside > ring_most() / 2;
+  bool chunked = inside > ring_most(&c->ring) / 2;
   uint64_t bytes = chunked ? sizeof(struct value_record) + count * sizeof(struct part) : inside;
   struct value_record *v = ring_begin(&c->ring, RECORD_VALUE, bytes);
   if (v == NULL) {
@@ -714,6 +715,20 @@ static bool on_node(struct tensor *t, bool ask, void *data) {
   return c->theirs && c->chained != NULL ? c->chained(t, false, c->chained_data) : true;
 }
 
+/* When the last context has its own callback back, nothing of ours is left in the program's way. */
+static void leave_when_unused(void) {
+  bool used = false;
+  pthread_mutex_lock(&lock);
+  for (int i = 0; i < MOST_CONTEXTS; i++) {
+    used |= contexts[i] != NULL && contexts[i]->armed;
+  }
+  pthread_mutex_unlock(&lock);
+  if (!used) {
+    patch_undo();
+    channel_forget();
+  }
+}
+
 static void begin_pass(struct context *c, void *graph) {
   c->watching = false;
   if (c->silent || !channel_live()) {
@@ -810,6 +825,9 @@ int agent_graph_compute_async(void *sched, void *graph, const void *caller) {
     /* A tracer that came after the graph was built, or has gone. */
     c->armed = live;
     c->ggml->set_eval_callback(sched, live ? on_node : c->chained, live ? c : c->chained_data);
+    if (!live) {
+      leave_when_unused();
+    }
   }
   begin_pass(c, graph);
   errno = saved;
@@ -876,6 +894,24 @@ EXPORT void llama_set_warmup(void *llama, bool on) {
   if (set != NULL) {
     set(llama, on);
   }
+}
+
+/*
+ * Begins in a process that runs already; called by the thread that was made to load this library.
+ * Returns 0, 1 where the tracer's memory cannot be opened, 2 where nothing here calls llama.cpp.
+ */
+EXPORT int modeltracer_attach(const char *path) {
+  const struct replacement replacements[] = {
+      {SET_CALLBACK, (void *)ggml_backend_sched_set_eval_callback},
+      {COMPUTE, (void *)ggml_backend_sched_graph_compute_async},
+      {FREE, (void *)ggml_backend_sched_free},
+      {DECODE, (void *)llama_decode},
+      {WARMUP, (void *)llama_set_warmup},
+  };
+  if (!channel_open(path)) {
+    return 1;
+  }
+  return patch_all(replacements, sizeof replacements / sizeof replacements[0]) > 0 ? 0 : 2;
 }
 
 __attribute__((constructor)) static void begin(void) {

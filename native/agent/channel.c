@@ -17,6 +17,7 @@
 static struct channel *channel;
 static size_t mapped;
 static _Atomic bool lost;
+static _Atomic uint32_t generation;
 
 static uint64_t now(void) {
   struct timespec t;
@@ -63,14 +64,15 @@ bool channel_open(const char *path) {
     munmap(memory, (size_t)st.st_size);
     return false;
   }
-  if (channel != NULL) {
-    munmap(channel, mapped);
-  }
+  /* An earlier one stays mapped: a thread may be about to look at it. */
   mapped = (size_t)st.st_size;
   channel = c;
+  atomic_fetch_add(&generation, 1);
   atomic_store(&lost, false);
   return true;
 }
+
+uint32_t channel_generation(void) { return atomic_load(&generation); }
 
 /* The heart beats every few milliseconds; a tracer that was killed leaves it standing. */
 static bool tracer_alive(void) {
@@ -82,9 +84,25 @@ static bool tracer_alive(void) {
   return time < beat || time - beat < PATIENCE_NS;
 }
 
+void channel_forget(void) {
+  if (channel == NULL || tracer_alive()) {
+    return;
+  }
+  /* Nobody else will: the mapping stays, its pages go. */
+  atomic_store(&lost, true);
+  madvise(channel, mapped, MADV_REMOVE);
+}
+
+/* Once gone a tracer stays gone: it wipes the memory when it has read everything. */
 bool channel_live(void) {
-  return channel != NULL && !atomic_load_explicit(&lost, memory_order_relaxed) &&
-         atomic_load_explicit(&channel->closed, memory_order_acquire) == 0;
+  if (channel == NULL || atomic_load_explicit(&lost, memory_order_relaxed)) {
+    return false;
+  }
+  if (atomic_load_explicit(&channel->closed, memory_order_acquire) != 0 || channel->magic != CHANNEL_MAGIC) {
+    atomic_store(&lost, true);
+    return false;
+  }
+  return true;
 }
 
 static struct slot *slot_at(uint32_t i) {
@@ -116,17 +134,18 @@ const uint8_t *slot_plan(const struct slot *s, uint32_t topology) {
 void ring_open(struct ring *r, struct slot *s) {
   r->slot = s;
   r->data = (char *)s + PAGE + PLANS_BYTES;
+  r->size = channel->ring_bytes;
   r->head = atomic_load(&s->head);
   r->sequence = 0;
 }
 
-uint64_t ring_most(void) { return channel->ring_bytes / 4; }
+uint64_t ring_most(const struct ring *r) { return r->size / 4; }
 
 static uint64_t room(struct ring *r) {
   uint64_t tail = atomic_load_explicit(&r->slot->tail, memory_order_acquire);
   uint64_t used = r->head - tail;
   /* The tracer may write what it likes there; never more than the ring has. */
-  return used > channel->ring_bytes ? 0 : channel->ring_bytes - used;
+  return used > r->size ? 0 : r->size - used;
 }
 
 static bool wait_for(struct ring *r, uint64_t bytes) {
@@ -154,10 +173,10 @@ static bool wait_for(struct ring *r, uint64_t bytes) {
 void *ring_begin(struct ring *r, uint32_t type, uint64_t bytes) {
   bytes = padded(bytes);
   uint64_t sequence = r->sequence++;
-  if (bytes > ring_most() || !channel_live()) {
+  if (bytes > ring_most(r) || !channel_live()) {
     return NULL;
   }
-  uint64_t size = channel->ring_bytes;
+  uint64_t size = r->size;
   uint64_t at = r->head & (size - 1);
   uint64_t rest = size - at;
   uint64_t skip = rest < bytes ? rest : 0;
@@ -187,7 +206,6 @@ void ring_commit(struct ring *r) {
   atomic_store_explicit(&r->slot->head, r->head, memory_order_release);
 }
 
-/* Waits until the tracer has answered a survey; false when it does not. */
 bool channel_answered(struct slot *s, uint32_t surveys) {
   uint64_t begin = now();
   while (atomic_load_explicit(&s->answered, memory_order_acquire) < surveys) {

@@ -207,6 +207,16 @@ struct note_record {
 /* Maps the memory that the tracer named; false leaves this process untraced. */
 bool channel_open(const char *path);
 
+/* Counts the tracers that have come. */
+uint32_t channel_generation(void);
+
+/* Gives the memory of a tracer back that was killed, when nobody writes any more. */
+void channel_forget(void);
+
+/* Waits until the tracer has answered so many surveys; false when it does not. */
+struct slot;
+bool channel_answered(struct slot *s, uint32_t surveys);
+
 /* Whether there is a tracer that still takes records. */
 bool channel_live(void);
 
@@ -219,6 +229,7 @@ const uint8_t *slot_plan(const struct slot *s, uint32_t topology);
 struct ring {
   struct slot *slot;
   char *data;
+  uint64_t size;
   uint64_t head;
   uint64_t sequence;
 };
@@ -226,7 +237,7 @@ struct ring {
 void ring_open(struct ring *r, struct slot *s);
 
 /* Largest record that is written in one piece. */
-uint64_t ring_most(void);
+uint64_t ring_most(const struct ring *r);
 
 /* Room for a record, or null: dropped. What is written into it shows after ring_commit. */
 void *ring_begin(struct ring *r, uint32_t type, uint64_t bytes);

@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attach.Attachment;
 import org.modeltracer.cli.terminal.CliException;
@@ -31,15 +33,33 @@ import picocli.CommandLine.Spec;
     footer = {
       "modeltracer attach -- llama-server -m model.gguf",
       "modeltracer attach --trace lightweight -- node chat.js",
+      "modeltracer attach --pid 4711 --seconds 30",
     },
     sortOptions = false)
 final class AttachCommand implements Callable<Integer> {
   private static final int MEBI = 20;
+  private static final int POLL_MILLIS = 100;
 
   @Spec private CommandSpec spec;
 
   @Parameters(paramLabel = "COMMAND", description = "The program, after --, with its arguments.")
   private List<String> command = List.of();
+
+  @Option(
+      names = "--pid",
+      paramLabel = "PID",
+      defaultValue = "0",
+      description =
+          "Trace a process that runs already, until it ends or this is interrupted, after which it"
+              + " goes on untraced.")
+  private long pid;
+
+  @Option(
+      names = "--seconds",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "With --pid: how long to trace (default: until interrupted).")
+  private int seconds;
 
   @Option(
       names = {"-m", "--model"},
@@ -78,8 +98,9 @@ final class AttachCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (command.isEmpty()) {
-      throw new CliException(ExitCode.USAGE, "no program named: modeltracer attach -- COMMAND …");
+    if (command.isEmpty() == (pid == 0) || pid < 0 || seconds < 0) {
+      throw new CliException(
+          ExitCode.USAGE, "name a program, attach -- COMMAND …, or a process, attach --pid PID");
     }
     if (ring < 1 || ring > 1 << 10 || Integer.bitCount(ring) != 1) {
       throw new CliException(ExitCode.USAGE, "--ring takes a power of two from 1 to 1024");
@@ -106,11 +127,33 @@ final class AttachCommand implements Callable<Integer> {
     try (var attachment =
         new Attachment(
             runtime, (long) ring << MEBI, overflow(), trace.extraSites(), runs::model, runs)) {
+      if (pid > 0) {
+        attachment.inject(pid, AgentFiles.injector(), agent);
+        return followed(interrupt);
+      }
       Process process = start(attachment, agent);
       // Who interrupts at the terminal interrupts the program too; a SIGTERM is handed on.
       interrupt.cancels(process::destroy);
       return ended(process);
     }
+  }
+
+  /** Waits until the process has ended, the time is over, or somebody interrupts. */
+  private int followed(Interrupt interrupt) {
+    var over = new CountDownLatch(1);
+    interrupt.cancels(over::countDown);
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
+    try {
+      while (!over.await(POLL_MILLIS, TimeUnit.MILLISECONDS)) {
+        boolean ended = ProcessHandle.of(pid).filter(ProcessHandle::isAlive).isEmpty();
+        if (ended || seconds > 0 && System.nanoTime() > end) {
+          break;
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    return ExitCode.PASS.code();
   }
 
   private Process start(Attachment attachment, Path agent) {

@@ -1,8 +1,10 @@
 package org.modeltracer.attach;
 
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -12,6 +14,7 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.model.Site;
 import org.modeltracer.session.SessionOptions;
@@ -78,7 +81,7 @@ public final class Attachment implements AutoCloseable {
    * @param ringBytes room for records of one context: a power of two
    * @param extra places to watch beside those that a tracer's configuration implies
    * @param models gives the file of a context's model, asked when it is first needed
-   * @throws org.modeltracer.llama.LlamaException where memory cannot be shared
+   * @throws LlamaException where memory cannot be shared
    */
   public Attachment(
       LlamaRuntime runtime,
@@ -118,6 +121,38 @@ public final class Attachment implements AutoCloseable {
       channel.beat();
       LockSupport.parkNanos(BEAT_NANOS);
     }
+  }
+
+  /**
+   * Loads the agent into a process that runs already; closing this takes it out of its way again.
+   *
+   * @param injector the program that does it
+   * @param agent the library
+   * @throws LlamaException in one line, where that is not possible
+   */
+  public void inject(long pid, Path injector, Path agent) {
+    var builder =
+        new ProcessBuilder(injector.toString(), Long.toString(pid), agent.toString(), path());
+    String said;
+    int code;
+    try {
+      Process process = builder.redirectErrorStream(true).start();
+      said = new String(process.getInputStream().readNBytes(MOST_NOTE), StandardCharsets.UTF_8);
+      code = process.waitFor();
+    } catch (IOException e) {
+      throw refused(pid, "cannot start " + injector);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw refused(pid, "interrupted");
+    }
+    if (code != 0) {
+      throw refused(pid, said.strip());
+    }
+  }
+
+  private static LlamaException refused(long pid, String why) {
+    return new LlamaException(
+        LlamaException.Kind.ARGUMENT, "cannot attach to process %d: %s".formatted(pid, why));
   }
 
   private void read() {

@@ -15,6 +15,7 @@ import java.util.function.Function;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
+import org.modeltracer.cache.CacheGroup;
 import org.modeltracer.cache.CacheLayout;
 import org.modeltracer.cache.CacheSteps;
 import org.modeltracer.gguf.GgufFile;
@@ -109,6 +110,7 @@ public final class RemoteContext {
   private int cursor;
   private int surveys;
   private int forward;
+  private boolean assumed;
   private long sequence;
   private long dropped;
   private long passes;
@@ -557,6 +559,7 @@ public final class RemoteContext {
     running = graph;
     cursor = 0;
     later.begin(flags >>> 1);
+    boolean first = passes == 1;
     if (!known || !decoding) {
       running = null;
       decodeEnd();
@@ -566,6 +569,45 @@ public final class RemoteContext {
       warmup = read.size() == 0;
       begin(read);
     }
+    if (first) {
+      assumeEarlier(graph);
+    }
+  }
+
+  /**
+   * What a cache holds that was filled before anybody looked: where the first token seen lies in
+   * the cell of its position, earlier ones of its sequence do, too.
+   */
+  private void assumeEarlier(RemoteGraph graph) {
+    CacheLayout caches = layout;
+    Batch told = batch;
+    SiteMap map = maps.get(graph.graph());
+    if (caches == null || told == null || map == null || told.size() == 0) {
+      return;
+    }
+    int position = told.position(0);
+    map.places()
+        .forEach(
+            (node, place) -> {
+              Tensor write = graph.node(node.index());
+              CacheGroup group = caches.at(write.viewSource());
+              boolean inPlace =
+                  place.site() == Site.KEY_CACHE
+                      && group != null
+                      && group.streams() == 1
+                      && group.writtenBy(write.viewSource())
+                      && position < group.cells().cells()
+                      && graph.integer(write, 0, -1) == position;
+              for (int p = 0; inPlace && p < position; p++) {
+                group.cells().write(p, p, told.sequence(0));
+              }
+              assumed |= inPlace && position > 0;
+            });
+  }
+
+  /** Whether earlier tokens were taken to lie in the cells of their positions. */
+  public boolean assumed() {
+    return assumed;
   }
 
   /** A batch as the graph itself shows it: nothing tells its sequences. */

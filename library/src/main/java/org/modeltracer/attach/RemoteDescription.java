@@ -36,6 +36,9 @@ public final class RemoteDescription {
     runtime.put("flash_attention", context.usesFlashAttention());
     runtime.put("attention_rows", rows(context));
     runtime.put("records_dropped", context.dropped());
+    if (context.assumed()) {
+      runtime.put("earlier_tokens", "taken to lie in the cells of their positions");
+    }
     String failure = context.failure();
     if (failure != null) {
       runtime.put("ended_early", CutText.of(failure));

@@ -36,7 +36,8 @@ public final class SharedMemory implements AutoCloseable {
     try (var channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
       memory = channel.map(FileChannel.MapMode.READ_WRITE, 0, bytes, arena);
     } catch (IOException e) {
-      close();
+      arena.close();
+      Descriptors.close(descriptor);
       throw new LlamaException(
           LlamaException.Kind.LIBRARY,
           "cannot map memory to share with another process: " + e.getMessage());
@@ -53,8 +54,10 @@ public final class SharedMemory implements AutoCloseable {
     return memory;
   }
 
+  /** Gives all of its room back, also that which other processes still have mapped. */
   @Override
   public void close() {
+    Descriptors.discard(memory);
     arena.close();
     Descriptors.close(descriptor);
   }

@@ -168,7 +168,7 @@ class AttachTest {
   void laterPassesShowTheRoot(String fault, String node, String weight) throws Exception {
     Path model = Faults.make(fault, folder);
     Path library = Runtimes.embedded("v0.5.0").orElseThrow();
-    var task = new Driven.Task(model, 1, 1, true, 200, PROMPT);
+    var task = new Driven.Task(model, 1, 1, true, 80, PROMPT);
     try (var driven = trace(library, task, 1 << 22)) {
       RootCause cause =
           driven.tracers.getFirst().anomalies().stream()

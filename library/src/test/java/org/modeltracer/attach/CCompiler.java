@@ -25,6 +25,15 @@ final class CCompiler {
     return library;
   }
 
+  /** The program that loads it into others. */
+  static Path injector(Path folder) throws IOException, InterruptedException {
+    Path program = folder.resolve("modeltracer-inject");
+    if (!Files.exists(program)) {
+      run(AGENT, List.of("cc", "@inject.args", "-o", program.toAbsolutePath().toString()));
+    }
+    return program;
+  }
+
   /** A program of the tests' resources, linked with a llama.cpp. */
   static Path driver(Path folder, Path llama) throws IOException, InterruptedException {
     Path source = folder.resolve("driver.c").toAbsolutePath();

@@ -2,6 +2,7 @@ package org.modeltracer.llama.ffi;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 
@@ -10,6 +11,7 @@ import java.lang.invoke.MethodHandle;
 public final class Descriptors {
   private static final int STANDARD_ERROR = 2;
 
+  private static final int REMOVE = 9;
   private static final int CLOSE_ON_EXEC = 1;
   private static final int ALLOW_SEALING = 2;
   private static final int ADD_SEALS = 1033;
@@ -52,6 +54,19 @@ public final class Descriptors {
         return -1;
       }
       return file;
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  /** Frees the pages of a mapped file in memory, which reads as zeros from then on. */
+  public static void discard(MemorySegment mapped) {
+    Linker linker = Linker.nativeLinker();
+    try {
+      MethodHandle advise =
+          linker.downcallHandle(
+              linker.defaultLookup().findOrThrow("madvise"), NativeLibrary.descriptor("pli:i"));
+      int ignored = (int) advise.invokeExact(mapped.address(), mapped.byteSize(), REMOVE);
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }

@@ -68,6 +68,7 @@ class ArchitectureTest {
           new Floor(
               "questions",
               "that need a model at work",
+              room("attach"),
               room("diagnose"),
               room("heads"),
               room("lens"),

@@ -93,6 +93,7 @@ public final class Main implements Runnable {
     commands.put("lens", LensCommand::new);
     commands.put("perplexity", PerplexityCommand::new);
     commands.put("export", ExportCommand::new);
+    commands.put("attach", AttachCommand::new);
     commands.put("bench", BenchCommand::new);
     return commands;
   }

@@ -130,6 +130,17 @@ public final class CacheLayout {
         : contextTokens;
   }
 
+  /** Whether all caches that another survey shows are among these. */
+  public boolean covers(ModelSurvey survey) {
+    return survey.maps().stream()
+        .flatMap(map -> map.places().entrySet().stream())
+        .filter(e -> e.getValue().site() == Site.KEY_CACHE)
+        .allMatch(
+            e ->
+                byAddress.get(e.getKey().root().address()) != null
+                    && byLayer.containsKey(e.getValue().layer()));
+  }
+
   /** The cache that a tensor belongs to, by address, or null. */
   public @Nullable CacheGroup at(long address) {
     return byAddress.get(address);

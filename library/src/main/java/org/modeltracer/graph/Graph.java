@@ -27,6 +27,11 @@ public final class Graph {
     }
   }
 
+  /** The graph of nodes that have come by elsewhere. */
+  public static Graph of(GraphRecorder recorder) {
+    return new Graph(recorder.nodes());
+  }
+
   public List<GraphNode> nodes() {
     return nodes;
   }

@@ -55,6 +55,16 @@ public record ModelSurvey(
         maps, axes, several.seesAhead(), encoder == null ? null : encoder.after(layers));
   }
 
+  /**
+   * What graphs that ran elsewhere show, the one with the most to tell first.
+   *
+   * @param axes where their nodes count tokens
+   */
+  public static ModelSurvey of(List<Graph> graphs, NodeTable<TokenAxis> axes) {
+    return new ModelSurvey(
+        graphs.stream().map(graph -> new SiteMap(graph, axes, 0)).toList(), axes, false, null);
+  }
+
   private static void clear(LlamaContext context) {
     if (context.cache().exists()) {
       context.cache().clear();

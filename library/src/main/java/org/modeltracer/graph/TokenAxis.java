@@ -48,6 +48,53 @@ public record TokenAxis(int dimension, long width, boolean states, int sequences
     return axes;
   }
 
+  /**
+   * Enters the axes of a graph that was seen once, with more tokens than one: the slowest dimension
+   * that is as large, after the rows of outputs are picked the one that is as large as those.
+   *
+   * <p>By chance a model may have as many heads as a graph has tokens; what a softmax is taken of
+   * counts queries in its second dimension, whatever the others.
+   *
+   * @param tokens how many tokens the graph computes
+   * @param axes takes them, unless they are known from another graph
+   */
+  public static void enterSizes(Graph graph, long tokens, NodeTable<TokenAxis> axes) {
+    Set<GraphNode> picked = new HashSet<>();
+    long outputs = tokens;
+    for (GraphNode node : graph.nodes()) {
+      if (picks(node)) {
+        outputs = node.ne().get(1);
+      }
+      boolean ofOutputs = picks(node) || node.sources().stream().anyMatch(picked::contains);
+      if (ofOutputs) {
+        picked.add(node);
+      }
+      TokenAxis axis = ofSize(node, ofOutputs ? outputs : tokens, ofOutputs);
+      if (axis != null) {
+        axes.put(node, axis);
+      }
+    }
+  }
+
+  private static @Nullable TokenAxis ofSize(GraphNode node, long rows, boolean outputs) {
+    List<Long> ne = node.ne();
+    if (rows == 1) {
+      return outputs ? new TokenAxis(1, 1, false, NONE, true) : null;
+    }
+    for (int d = node.is(Op.SOFT_MAX) ? 1 : Tensor.DIMS - 1; d > 0; d--) {
+      if (ne.get(d) == rows) {
+        return new TokenAxis(d, 1, false, NONE, outputs);
+      }
+    }
+    long streams = ne.get(Tensor.DIMS - 1);
+    for (int d = Tensor.DIMS - 2; d > 0 && streams > 1; d--) {
+      if (ne.get(d) * streams == rows) {
+        return new TokenAxis(d, 1, false, Tensor.DIMS - 1, outputs);
+      }
+    }
+    return null;
+  }
+
   private static NodeTable<GraphNode> table(Graph graph) {
     var table = new NodeTable<GraphNode>();
     graph.nodes().forEach(node -> table.put(node, node));

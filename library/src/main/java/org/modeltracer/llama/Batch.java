@@ -44,6 +44,11 @@ public final class Batch {
     struct.set(ValueLayout.JAVA_LONG, LOGITS, outputs.address());
   }
 
+  /** A batch that no context decodes: what another process decodes, or did. */
+  public static Batch of(Arena arena, int capacity) {
+    return new Batch(arena, capacity);
+  }
+
   /** Empties the batch. */
   public Batch clear() {
     size = 0;

@@ -1,5 +1,6 @@
 package org.modeltracer.llama;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
@@ -17,6 +18,7 @@ import org.modeltracer.process.Trail;
 final class Ggml {
   private static final int MAX_TYPES = 256;
   private static final int MAX_OPS = 256;
+  private static final int MAX_FOREIGN = 4096;
   private static final long TRAITS_BYTES = 56;
   private static final long OBJECT_HEADER = 32;
 
@@ -25,10 +27,14 @@ final class Ggml {
 
   private static final List<GgmlType> PROBED = List.of(GgmlType.F32, GgmlType.F16, GgmlType.Q8_0);
 
-  private record NamedOp(Op op, String name, MemorySegment label) {}
+  private record NamedOp(Op op, String name, String description, MemorySegment label) {}
+
+  /** Stands for the buffer of tensors that are images of another process's; never looked into. */
+  static final MemorySegment IMAGES = Arena.global().allocate(8, 8);
 
   private final GgmlFunctions functions;
-  private final AtomicReferenceArray<NamedOp> ops = new AtomicReferenceArray<>(MAX_OPS);
+  private final AtomicReferenceArray<NamedOp> ops =
+      new AtomicReferenceArray<>(MAX_OPS + MAX_FOREIGN);
   private final AtomicReferenceArray<TensorType> types = new AtomicReferenceArray<>(MAX_TYPES);
 
   /**
@@ -86,20 +92,43 @@ final class Ggml {
 
   /** Numbers come from tensors only: ggml answers for those that it knows. */
   private NamedOp named(int code) {
-    if (code < 0 || code >= MAX_OPS) {
+    if (code < 0 || code >= ops.length()) {
       throw new IllegalStateException("no ggml operation has number " + code);
     }
     NamedOp known = ops.get(code);
     if (known == null) {
+      if (code >= MAX_OPS) {
+        throw new IllegalStateException("no operation of another ggml has number " + code);
+      }
       String name = functions.opName(code);
-      known = new NamedOp(Op.named(name), name, label(name));
+      known = new NamedOp(Op.named(name), name, name, label(name));
       ops.set(code, known);
     }
     return known;
   }
 
+  /** A number for an operation of a ggml in another process, which has numbers of its own. */
+  synchronized int foreignOp(String name, String description) {
+    for (int code = MAX_OPS; code < ops.length(); code++) {
+      NamedOp known = ops.get(code);
+      if (known == null) {
+        ops.set(code, new NamedOp(Op.named(name), name, description, label(name)));
+        return code;
+      }
+      if (known.name.equals(name) && known.description.equals(description)) {
+        return code;
+      }
+    }
+    throw new IllegalStateException("more operations than any ggml has");
+  }
+
+  /** The operation of a tensor with unary and gated ones distinguished. */
+  String opDescription(long tensor, int code) {
+    return code >= MAX_OPS ? named(code).description : functions.opDescription(tensor);
+  }
+
   boolean isHost(long buffer) {
-    return buffer != 0 && functions.isHostBuffer(buffer);
+    return buffer == IMAGES.address() || buffer != 0 && functions.isHostBuffer(buffer);
   }
 
   void read(long tensor, MemorySegment target, long offset, long bytes) {
@@ -109,6 +138,14 @@ final class Ggml {
     if (offset < 0 || bytes > target.byteSize() || offset + bytes > functions.bytes(tensor)) {
       throw new IndexOutOfBoundsException(
           "reading " + bytes + " bytes at " + offset + " of a smaller tensor or into less room");
+    }
+    if (bufferOf(tensor) == IMAGES.address()) {
+      long data = NativeMemory.at(tensor, Tensor.BYTES).get(ValueLayout.JAVA_LONG, Tensor.DATA);
+      if (data == 0) {
+        throw new IllegalStateException("the values of this tensor are in another process");
+      }
+      MemorySegment.copy(NativeMemory.at(data + offset, bytes), 0, target, 0, bytes);
+      return;
     }
     functions.read(tensor, target, offset, bytes);
   }
@@ -121,7 +158,14 @@ final class Ggml {
       throw new IndexOutOfBoundsException(
           "writing " + bytes + " bytes at " + offset + " of a smaller tensor or from fewer");
     }
+    if (bufferOf(tensor) == IMAGES.address()) {
+      throw new IllegalStateException("this tensor is an image of one in another process");
+    }
     functions.write(tensor, source, offset, bytes);
+  }
+
+  private static long bufferOf(long tensor) {
+    return NativeMemory.at(tensor, Tensor.BYTES).get(ValueLayout.JAVA_LONG, Tensor.BUFFER);
   }
 
   /** Whether the library has an element type; ggml ends the process over one that it has not. */

@@ -140,7 +140,7 @@ final class LibraryLocator {
   }
 
   /** What a checkout has built, where there is one, else what the class path holds. */
-  private static BiFunction<String, String, Optional<Path>> folders(@Nullable String home) {
+  static BiFunction<String, String, Optional<Path>> folders(@Nullable String home) {
     if (home == null) {
       return UnpackedNatives.ofClassPath()::folder;
     }

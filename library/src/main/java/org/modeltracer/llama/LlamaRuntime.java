@@ -289,8 +289,8 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
     return ggml.opLabel(op);
   }
 
-  String opDescription(long tensor) {
-    return ggml.functions().opDescription(tensor);
+  String opDescription(long tensor, int op) {
+    return ggml.opDescription(tensor, op);
   }
 
   long spanBytes(long tensor) {

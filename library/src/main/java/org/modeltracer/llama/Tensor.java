@@ -23,10 +23,10 @@ public final class Tensor {
   public static final int DIMS = 4;
 
   /** 32-bit parameters of an operation. */
-  private static final int PARAMS = 16;
+  static final int PARAMS = 16;
 
-  private static final int SOURCES = 10;
-  private static final int NAME_BYTES = Trail.NAME;
+  static final int SOURCES = 10;
+  static final int NAME_BYTES = Trail.NAME;
   private static final byte[] NODE = {'n', 'o', 'd', 'e', '_'};
   private static final byte[] LEAF = {'l', 'e', 'a', 'f', '_'};
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
@@ -35,18 +35,18 @@ public final class Tensor {
   /** All of memory, read only at {@code address + [0, BYTES)}: one window, so that none is made. */
   private static final MemorySegment MEMORY = NativeMemory.at(0, Long.MAX_VALUE);
 
-  private static final long TYPE = 0;
-  private static final long BUFFER = 8;
-  private static final long NE = 16;
-  private static final long NB = 48;
-  private static final long OP = 80;
-  private static final long OP_PARAMS = 84;
-  private static final long FLAGS = 148;
-  private static final long SRC = 152;
-  private static final long VIEW_SRC = 232;
-  private static final long VIEW_OFFSET = 240;
-  private static final long DATA = 248;
-  private static final long NAME = 256;
+  static final long TYPE = 0;
+  static final long BUFFER = 8;
+  static final long NE = 16;
+  static final long NB = 48;
+  static final long OP = 80;
+  static final long OP_PARAMS = 84;
+  static final long FLAGS = 148;
+  static final long SRC = 152;
+  static final long VIEW_SRC = 232;
+  static final long VIEW_OFFSET = 240;
+  static final long DATA = 248;
+  static final long NAME = 256;
 
   private final LlamaRuntime runtime;
   private long address;
@@ -116,7 +116,7 @@ public final class Tensor {
 
   /** Name of the operation with unary and gated ones distinguished, such as {@code SILU}. */
   public String opDescription() {
-    return runtime.opDescription(address);
+    return runtime.opDescription(address, opCode());
   }
 
   /** The i-th 32-bit operation parameter as a float. */

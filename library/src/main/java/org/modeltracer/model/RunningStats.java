@@ -45,6 +45,47 @@ public final class RunningStats {
     mean = m2 = sumOfSquares = 0;
   }
 
+  /**
+   * What was computed elsewhere, by the same sums.
+   *
+   * @param count number of values
+   * @param nan number of NaN values
+   * @param inf number of infinite values
+   * @param zero number of values that are exactly zero
+   * @param firstBad index of the first NaN or infinite value, -1 for none
+   * @param min smallest finite value
+   * @param max largest finite value
+   * @param mean mean of the finite values
+   * @param m2 sum of their squared distances from the mean
+   * @param sumOfSquares sum of their squares
+   */
+  public void restore(
+      long count,
+      long nan,
+      long inf,
+      long zero,
+      long firstBad,
+      double min,
+      double max,
+      double mean,
+      double m2,
+      double sumOfSquares) {
+    if (count < 0 || nan < 0 || inf < 0 || nan > count || inf > count - nan || zero > count) {
+      throw new IllegalArgumentException("counts that cannot be: " + count + " values");
+    }
+    this.count = count;
+    this.nan = nan;
+    this.inf = inf;
+    this.zero = Math.max(0, zero);
+    this.firstBad = nan + inf > 0 && firstBad >= 0 && firstBad < count ? firstBad : -1;
+    finite = count - nan - inf;
+    this.min = min;
+    this.max = max;
+    this.mean = mean;
+    this.m2 = m2;
+    this.sumOfSquares = sumOfSquares;
+  }
+
   /** Adds {@code n} float32 values that lie at byte {@code offset} of {@code values}. */
   public void add(MemorySegment values, long offset, long n) {
     Kernels kernels = Kernels.chosen();

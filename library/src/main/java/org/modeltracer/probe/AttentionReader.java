@@ -32,6 +32,7 @@ final class AttentionReader {
   private final Tensor cacheView;
   private final TensorData weights;
   private final FlashRows flash;
+  private final Reduced reduced;
   private final MaskRow mask;
   private final RowKeys keys = new RowKeys();
   private final AttentionRow row = new AttentionRow();
@@ -49,8 +50,10 @@ final class AttentionReader {
       TracerConfig config,
       RowSink sink,
       CacheLayout caches,
-      boolean forceCopy) {
+      boolean forceCopy,
+      Reduced reduced) {
     this.config = config;
+    this.reduced = reduced;
     this.sink = sink;
     source = new Tensor(runtime);
     keySource = new Tensor(runtime);
@@ -82,7 +85,11 @@ final class AttentionReader {
     }
     keySource.at(fused ? node.source(1) : keysOf(node));
     MemorySegment values = MemorySegment.NULL;
-    if (fused) {
+    MemorySegment known = fused ? reduced.rows(node) : null;
+    if (known != null) {
+      values = known;
+      learnedSink = node.source(FlashRows.SINKS) != 0;
+    } else if (fused) {
       flash.open(node);
       learnedSink = flash.hasSinks();
     } else {
@@ -95,18 +102,21 @@ final class AttentionReader {
     for (int i = 0; i < all; i++) {
       int q = i % queries;
       int token = ubatch.rowOf(i, outputs);
-      boolean known = false;
+      boolean sees = false;
       for (int h = 0; h < heads * groups; h++) {
         int inner = h % heads;
         int slice = groups > 1 ? h / heads : i / queries;
         if (inner == 0 || mask.differsByHead()) {
           mask.row(q, inner, slice);
-          known = visible(groups > 1 ? 0 : slice, ubatch) && ubatch.position(token) >= 0;
+          sees = visible(groups > 1 ? 0 : slice, ubatch) && ubatch.position(token) >= 0;
         }
-        if (!known || !config.wantsHead(h)) {
+        if (!sees || !config.wantsHead(h)) {
           continue;
         }
-        if (fused) {
+        if (known != null) {
+          long line = ((long) slice * heads + inner) * queries + q;
+          gather(layer, h, ubatch, token, values, 4 * line * keySource.ne(1));
+        } else if (fused) {
           flash.row(inner, q, slice, keys, mask, biased, scratch);
           hand(layer, h, ubatch, token, scratchSegment, 0);
         } else {

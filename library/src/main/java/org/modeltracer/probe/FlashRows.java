@@ -17,6 +17,9 @@ import org.modeltracer.llama.Tensor;
  * the denominator only. All of it is read from the node, nothing from the model's metadata.
  */
 final class FlashRows {
+  /** Source of the learned sinks. */
+  static final int SINKS = 4;
+
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
   /** Rows of a product that keep its registers busy. */
@@ -69,7 +72,7 @@ final class FlashRows {
     queries.open(queryTensor.at(node.source(0)));
     keys.open(keyTensor.at(node.source(1)));
     if (hasSinks()) {
-      sinkValues = sinks.open(sinkTensor.at(node.source(4)));
+      sinkValues = sinks.open(sinkTensor.at(node.source(SINKS)));
     }
     width = (int) queryTensor.ne(0);
     keyCount = (int) keyTensor.ne(1);
@@ -105,7 +108,7 @@ final class FlashRows {
 
   /** Whether heads have a learned sink, which takes a share that belongs to no key. */
   boolean hasSinks() {
-    return node.source(4) != 0;
+    return node.source(SINKS) != 0;
   }
 
   /**

@@ -46,6 +46,7 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
   private final Ubatch ubatch = new Ubatch();
   private final Observation observation = new Observation();
   private final TensorData data;
+  private final Reduced reduced;
   private final AttentionReader attention;
   private final ResidualReader residual = new ResidualReader();
   private final ExpertReader experts;
@@ -83,6 +84,20 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
       PassSink sink,
       Supplier<Set<Site>> sites,
       boolean forceCopy) {
+    this(runtime, survey, caches, tracer, sink, sites, forceCopy, Reduced.NOTHING);
+  }
+
+  /** A probe of which part of the work is done elsewhere, else as the other. */
+  public ForwardProbe(
+      LlamaRuntime runtime,
+      ModelSurvey survey,
+      CacheLayout caches,
+      ModelTracer tracer,
+      PassSink sink,
+      Supplier<Set<Site>> sites,
+      boolean forceCopy,
+      Reduced reduced) {
+    this.reduced = reduced;
     this.tracer = tracer;
     this.sink = sink;
     this.sites = sites;
@@ -91,7 +106,7 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
     identity = new NodeIdentity(runtime);
     source = new Tensor(runtime);
     data = new TensorData(runtime, forceCopy);
-    attention = new AttentionReader(runtime, tracer.config(), this, caches, forceCopy);
+    attention = new AttentionReader(runtime, tracer.config(), this, caches, forceCopy, reduced);
     experts = new ExpertReader(runtime, tracer, forceCopy);
     axes = survey.axes();
     firstLayer = survey.prompt().first();
@@ -173,6 +188,12 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
   /** Where a node of a graph counts tokens; null where nothing shows it. */
   public @Nullable TokenAxis axis(GraphNode node) {
     return axes.get(node);
+  }
+
+  /** Kind of place that was asked for last. */
+  public Site place() {
+    WatchedNode watched = current;
+    return watched == null ? Site.OTHER : watched.place.site();
   }
 
   /** Number of the graph's first layer. */
@@ -277,11 +298,12 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
       ubatch.map(submitted);
       int first = TokenRows.firstDimension(node, watched.axis, ubatch);
       if (first >= 0) {
+        data.open(node);
         rows.read(node, first, data, ubatch.size(), this);
       }
     }
     if (place.site() == Site.EMBEDDING && isState(node, watched.axis)) {
-      residual.enter(firstLayer - 1, data.values(), node);
+      residual.enter(firstLayer - 1, data.open(node), node);
     } else if (place.site() == Site.LAYER_OUT) {
       ubatch.map(submitted);
       if (isState(node, watched.axis)) {
@@ -311,7 +333,9 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
       shape[d] = node.ne(d);
     }
     observation.of(watched.place, watched.tensor, watched.op, shape);
-    data.addTo(observation.stats(), node);
+    if (!reduced.addTo(observation.stats(), node)) {
+      data.addTo(observation.stats(), node);
+    }
     bytesObserved += 4 * node.elements();
     if (observation.stats().bad() && batch != null) {
       ubatch.map(batch);
@@ -335,7 +359,7 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
       emit(Place.BEFORE_LAYERS, residual.state(), residual.rows(), residual.width(), false);
       embeddingTold = true;
     }
-    MemorySegment values = data.values();
+    MemorySegment values = data.open(node);
     boolean outputs = watched.axis != null && watched.axis.outputs();
     int layer = watched.place.layer();
     residual.leave(layer, values, node, outputs, ubatch, tracer);

@@ -166,7 +166,7 @@ public final class Ubatch {
   }
 
   /** Sequence of a row, -1 when the row could not be matched. */
-  int sequence(int row) {
+  public int sequence(int row) {
     return sequences[row];
   }
 

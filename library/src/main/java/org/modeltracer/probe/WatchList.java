@@ -29,6 +29,11 @@ final class WatchList {
 
   /** Enters this graph's nodes into a table that serves several graphs. */
   void fill(NodeTable<WatchedNode> table) {
+    watched().forEach((node, entry) -> table.put(node, entry));
+  }
+
+  /** This graph's nodes, those that are watched. */
+  Map<GraphNode, WatchedNode> watched() {
     watch(tokens()).tokens = true;
     GraphNode positioned = positioned();
     if (positioned != null) {
@@ -47,7 +52,7 @@ final class WatchList {
                 watch(node).experts = experts(node);
               }
             });
-    watched.forEach((node, entry) -> table.put(node, entry));
+    return watched;
   }
 
   private boolean wantsLayer(Place place) {

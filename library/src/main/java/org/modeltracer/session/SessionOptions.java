@@ -80,7 +80,7 @@ public record SessionOptions(
   }
 
   /** Places to watch for what a tracer is to record. */
-  Set<Site> sites(TracerConfig config) {
+  public Set<Site> sites(TracerConfig config) {
     var sites = EnumSet.noneOf(Site.class);
     sites.addAll(extraSites);
     if (config.activations()) {

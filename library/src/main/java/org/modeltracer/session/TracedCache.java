@@ -6,13 +6,13 @@ import org.modeltracer.cache.CacheContents;
 import org.modeltracer.cache.CacheGroup;
 import org.modeltracer.cache.CacheLayout;
 import org.modeltracer.cache.CacheStatistics;
+import org.modeltracer.cache.CacheSteps;
 import org.modeltracer.cache.CellMap;
 import org.modeltracer.cache.HeldTokens;
 import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.KvCache;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaModel;
-import org.modeltracer.trace.KvCacheStateTrace;
 import org.modeltracer.trace.KvCacheTrace;
 import org.modeltracer.trace.ModelTracer;
 
@@ -31,9 +31,7 @@ public final class TracedCache {
   private final CacheContents contents;
   private final Listeners listeners;
   private final HeldTokens held = new HeldTokens();
-  private long reused;
-  private long lookedUp;
-  private int step;
+  private final CacheSteps steps;
 
   TracedCache(LlamaContext context, CacheLayout layout, Listeners listeners) {
     this.listeners = listeners;
@@ -42,6 +40,7 @@ public final class TracedCache {
     this.layout = layout;
     sequences = context.options().sequences().count();
     sequenceTokens = context.sequenceTokens();
+    steps = new CacheSteps(layout);
     contents = new CacheContents(model.runtime(), layout, sequences);
   }
 
@@ -193,8 +192,7 @@ public final class TracedCache {
         clear();
       }
     }
-    lookedUp += prompt.length;
-    reused += common;
+    steps.looked(prompt.length, common);
     return common;
   }
 
@@ -266,29 +264,7 @@ public final class TracedCache {
 
   /** Records the state after a step. */
   void record(ModelTracer tracer, int accessed) {
-    CacheGroup main = layout.largest();
-    if (main == null) {
-      return;
-    }
-    long bytes = 0;
-    for (int i = 0; i < layout.all().size(); i++) {
-      bytes += layout.all().get(i).bytesUsed();
-    }
-    tracer.recordKvState(
-        new KvCacheStateTrace(
-            step++,
-            main.cells().used(),
-            main.cells().cells(),
-            bytes,
-            main.evicted(),
-            lookedUp == 0 ? Double.NaN : (double) reused / lookedUp,
-            main.oldestPosition(),
-            main.fragmentation(),
-            accessed < 0 ? null : accessed));
-    reused = lookedUp = 0;
-    for (int i = 0; i < layout.all().size(); i++) {
-      layout.all().get(i).endStep();
-    }
+    steps.record(tracer, accessed);
   }
 
   /**

@@ -1,0 +1,11 @@
+#ifndef MODELTRACER_STATISTICS_H
+#define MODELTRACER_STATISTICS_H
+
+#include "channel.h"
+
+void statistics_clear(struct statistics *s);
+
+/* Adds dense float32 values. */
+void statistics_add(struct statistics *s, const float *values, int64_t n);
+
+#endif

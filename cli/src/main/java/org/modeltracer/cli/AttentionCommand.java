@@ -17,6 +17,7 @@ import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gate.output.JsonHead;
 import org.modeltracer.heads.AttentionTrace;
 import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.report.Pictures;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.Json;
@@ -116,10 +117,17 @@ final class AttentionCommand implements Callable<Integer> {
   }
 
   private void tell(
-      LoadedModel loaded, List<int[]> prompts, AttentionAnalysis analysis, Terminal terminal) {
-    String all = Json.pretty(JsonHead.of(loaded.file()).before(analysis));
+      LoadedModel loaded,
+      List<int[]> prompts,
+      AttentionAnalysis analysis,
+      Record pictures,
+      Terminal terminal) {
+    JsonHead head = JsonHead.of(loaded.file());
+    String all = Json.pretty(head.before(analysis));
+    String drawn = Json.line(head.before(pictures)) + "\n";
     Path written = OutputFolder.claim(out).resolve("attention.json");
     OutputFile.write(written, all);
+    OutputFile.write(out.resolve("pictures.json"), drawn);
     if (json) {
       terminal.print(all);
     } else {
@@ -152,12 +160,13 @@ final class AttentionCommand implements Callable<Integer> {
         var session = TracedSession.open(loaded.model(), options, tracer);
         var broken = BrokenNumbers.watch(session, tracer, loaded.file())) {
       trace.attach(tracer, session);
+      var pictures = new Pictures(loaded.model(), true).attach(tracer, session);
       for (int i = 0; i < prompts.size(); i++) {
         trace.begin(session.decoded(prompts.get(i)));
         session.evaluate(prompts.get(i), scored(loaded.model(), prompts.get(i)));
         terminal.progress("prompts", i + 1, prompts.size());
       }
-      tell(loaded, prompts, trace.analysis(), terminal);
+      tell(loaded, prompts, trace.analysis(), pictures.picture(), terminal);
       broken.complain();
     }
   }

@@ -94,6 +94,7 @@ public final class Main implements Runnable {
     commands.put("perplexity", PerplexityCommand::new);
     commands.put("export", ExportCommand::new);
     commands.put("bench", BenchCommand::new);
+    commands.put("report", ReportCommand::new);
     return commands;
   }
 

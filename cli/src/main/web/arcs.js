@@ -1,5 +1,5 @@
 // Arcs from a token to the tokens that a head looks at.
-import { h, number, s, visible } from "./dom.js";
+import { h, number, s, tokenLabel } from "./dom.js";
 import { blockName } from "./data.js";
 
 const HEIGHT = 190;
@@ -7,7 +7,7 @@ const MOST_ARCS = 24;
 const LEAST = 0.01;
 
 export function arcs(run, matrix, state) {
-  const names = Array.from({ length: matrix.side }, (_, block) => blockName(run, matrix, block, visible));
+  const names = Array.from({ length: matrix.side }, (_, block) => blockName(run, matrix, block, tokenLabel));
   const lefts = [];
   let width = 12;
   for (const name of names) {

@@ -12,7 +12,7 @@ const DASHES = [null, "6 3", "2 3", "8 3 2 3", "1 2"];
  * @param axes {x, y: names, log: whether y is in logarithms}
  */
 export function lines(series, { x: across, y: up, log = false, height = 220, width = 720 }) {
-  const left = 62, right = 12, top = 10, bottom = 34 + 18 * Math.ceil(series.length / 4);
+  const left = 62, right = 12, top = 26, bottom = 34 + 18 * Math.ceil(series.length / 4);
   const points = series.flatMap((line) => line.points).filter(([, y]) => usable(y, log));
   if (!points.length) return null;
   const xs = points.map(([x]) => x);
@@ -37,7 +37,7 @@ export function lines(series, { x: across, y: up, log = false, height = 220, wid
   }
   axis.push(
     s("text", { class: "axis", x: width - right, y: height - bottom + 29, "text-anchor": "end" }, across),
-    s("text", { class: "axis", x: 4, y: top + 2, "dominant-baseline": "hanging" }, up));
+    s("text", { class: "axis", x: 4, y: 12 }, up));
   const drawn = series.map((line, i) => {
     let path = "";
     let pen = "M";

@@ -74,11 +74,11 @@ export class Matrix {
 }
 
 /** What blocks of positions are called: the token's text, or the first and last position. */
-export function blockName(run, matrix, block, visible) {
+export function blockName(run, matrix, block, label) {
   const [first, last] = matrix.range(block);
   if (first !== last) return first + "–" + last;
   const token = run.tokens[first];
-  return token ? visible(token.text, 24) : String(first);
+  return token ? label(token.text, 24) : String(first);
 }
 
 /** Heads of a run as both commands tell them: [{layer, head, label, measures, of}]. */
@@ -96,11 +96,11 @@ export function headsOf(run) {
           layer: layer.layer, head: head.head, label: head.specialization_type, measures, own: head });
       }
     }
-    for (const head of attention.two_way_heads) {
-      const { rows, bad_rows: bad, ...measures } = head.means;
-      found.set(head.layer + "." + head.head, {
-        layer: head.layer, head: head.head, label: head.two_way_label, measures, own: head });
-    }
+  }
+  for (const head of [...(attention?.two_way_heads ?? []), ...(probed?.two_way_heads ?? [])]) {
+    const { rows, bad_rows: bad, ...measures } = head.means;
+    found.set(head.layer + "." + head.head, {
+      layer: head.layer, head: head.head, label: head.two_way_label, measures, own: head });
   }
   for (const head of probed?.heads ?? []) {
     const key = head.layer + "." + head.head;

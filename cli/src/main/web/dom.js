@@ -13,13 +13,13 @@ export function s(tag, attributes = {}, ...children) {
   const element = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name === "tip" || name.startsWith("on")) continue;
-    if (value !== null && value !== undefined) element.setAttribute(name, value);
+    if (value !== null && value !== undefined) element.setAttribute(name, harmless(value));
   }
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
   }
   if (attributes.tip) tip(element, attributes.tip);
-  element.append(...children.flat(Infinity).filter((child) => child !== null));
+  append(element, children);
   return element;
 }
 
@@ -30,11 +30,22 @@ function filled(element, props, children) {
     else if (name === "style") Object.assign(element.style, value);
     else if (name === "data") Object.assign(element.dataset, value);
     else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name in element && name !== "role") element[name] = value;
-    else element.setAttribute(name, value);
+    else if (name in element && name !== "role") element[name] = harmless(value);
+    else element.setAttribute(name, harmless(value));
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
+  append(element, children);
   return element;
+}
+
+function append(element, children) {
+  for (const child of children.flat(Infinity)) {
+    if (child !== null && child !== undefined) element.append(harmless(child));
+  }
+}
+
+/** Texts are shown with all that would act or hide in them written out, whoever forgot to. */
+function harmless(child) {
+  return typeof child === "string" && ACTS.test(child) ? child.replace(ACTING, escaped) : child;
 }
 
 const tips = new WeakMap();
@@ -61,7 +72,7 @@ export function followPointer(root, box) {
     marked.forEach((element) => element.classList.remove("linked"));
     marked = [];
     if (!found || !found.text) return hide();
-    box.textContent = found.text;
+    box.textContent = harmless(found.text);
     box.hidden = false;
     place(box, found.element.getBoundingClientRect(), event);
     const key = found.element.dataset.key;
@@ -96,14 +107,21 @@ export function visible(text, longest = LONGEST) {
   let out = "";
   let n = 0;
   for (const c of String(text)) {
-    if (n++ === longest) return out + "… (" + String(text).length.toLocaleString("en") + " characters)";
+    if (n++ === longest) return out + "…";
     out += SHORT.get(c) ?? (INVISIBLE.test(c) ? escaped(c) : c);
   }
   return out;
 }
 
+/** A token as a label: a space at its beginning or alone is seen. */
+export function tokenLabel(text, longest) {
+  return visible(text, longest).replace(/^ +| +$/g, (spaces) => "␣".repeat(spaces.length)) || "∅";
+}
+
 const SHORT = new Map([["\n", "⏎"], ["\t", "⇥"], ["\r", "␍"], ["\u0000", "␀"], ["\u001b", "␛"]]);
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\u2028\u2029\u115F\u1160\u3164\uFFA0]/u;
+const ACTS = /(?!\n)[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u;
+const ACTING = new RegExp(ACTS, "gu");
 
 function escaped(c) {
   return "\\u{" + c.codePointAt(0).toString(16) + "}";
@@ -127,7 +145,7 @@ export function percent(x) {
 
 /** Says something to those who listen to the page. */
 export function say(text) {
-  document.getElementById("said").textContent = text;
+  document.getElementById("said").textContent = harmless(text);
 }
 
 /** A choice among names; `of` is an array of [value, label]. */

@@ -1,5 +1,5 @@
 // All heads at a glance, and one of them in full: matrix, and arcs between tokens.
-import { choice, h, number, say, tip, visible } from "./dom.js";
+import { choice, h, number, tip, tokenLabel, visible } from "./dom.js";
 import { colour, label, rgb, scale } from "./colour.js";
 import { cells, key, table } from "./chart.js";
 import { blockName, headsOf } from "./data.js";
@@ -104,7 +104,7 @@ function legend(all) {
   const used = [...new Set(all.map((head) => head.label))];
   return h("p", { className: "hint" }, used.map((name) => {
     const [letter, words, frame] = label(name);
-    return h("span", { className: "key" }, h("span", { style: { border: "3px solid " + frame, borderRadius: "4px", padding: "0 .3rem", margin: "0 .2rem 0 0" } }, letter), words + "   ");
+    return h("span", { className: "key" }, h("span", { style: { border: "3px solid " + frame, borderRadius: "4px", padding: "0 .3rem", margin: "0 0 0 .6rem" } }, letter), words);
   }));
 }
 
@@ -120,8 +120,8 @@ function detail(run, head, state) {
       [name.replaceAll("_", " "), x, DEFINITIONS[name.replace("probe ", "")] ?? ""]))),
     head.own.token_scores ? h("details", {}, h("summary", {}, "Token by token"), h("div", { className: "wide" }, table(
       ["position", "token", "received", "given", "on itself", "most attended"], head.own.token_scores.slice(0, 512).map((t) => [
-        t.position, visible(t.token, 24), t.attention_received, t.attention_given, t.self_attention,
-        t.most_attended.map((key) => visible(key.token, 16) + " " + number(key.weight, 2)).join(", ")])))) : null);
+        t.position, tokenLabel(t.token, 24), t.attention_received, t.attention_given, t.self_attention,
+        t.most_attended.map((key) => tokenLabel(key.token, 16) + " " + number(key.weight, 2)).join(", ")])))) : null);
 }
 
 /** A matrix that can be zoomed into and walked through. */
@@ -145,7 +145,7 @@ function zoomed(run, matrix) {
     paint.font = "11px ui-monospace, monospace";
     const step = Math.max(1, Math.ceil(12 / cell()));
     for (let i = 0; i < count; i += step) {
-      const name = blockName(run, matrix, from + i, visible).slice(0, 11);
+      const name = blockName(run, matrix, from + i, tokenLabel).slice(0, 11);
       const middle = (i + 0.5) * cell();
       paint.textAlign = "right";
       paint.fillText(name, margin - 4, middle + 4);
@@ -164,8 +164,8 @@ function zoomed(run, matrix) {
   const words = () => {
     if (!at) return null;
     const [q, k] = at;
-    if (k > q) return blockName(run, matrix, q, visible) + " does not see " + blockName(run, matrix, k, visible);
-    return blockName(run, matrix, q, visible) + " (" + matrix.range(q)[0] + ") → " + blockName(run, matrix, k, visible) + " (" + matrix.range(k)[0] + "): " + number(matrix.weight(q, k), 3);
+    if (k > q) return blockName(run, matrix, q, tokenLabel) + " does not see " + blockName(run, matrix, k, tokenLabel);
+    return blockName(run, matrix, q, tokenLabel) + " (" + matrix.range(q)[0] + ") → " + blockName(run, matrix, k, tokenLabel) + " (" + matrix.range(k)[0] + "): " + number(matrix.weight(q, k), 3);
   };
   const status = h("p", { className: "hint", role: "status" }, "Point at a cell, or walk with the arrow keys.");
   const move = (q, k) => {
@@ -205,6 +205,7 @@ function zoomed(run, matrix) {
   });
   tip(canvas, words);
   draw();
+  document.addEventListener("themed", draw);
   return h("div", {}, h("div", { className: "controls" },
     h("button", { type: "button", onclick: () => zoom(0.6) }, "Zoom in"),
     h("button", { type: "button", onclick: () => zoom(1.7) }, "Zoom out"),

@@ -1,5 +1,5 @@
 // The logit lens: what every layer would say next, at every position.
-import { choice, h, number, percent, visible } from "./dom.js";
+import { choice, h, number, percent, tokenLabel, visible } from "./dom.js";
 import { scale } from "./colour.js";
 import { cells, key } from "./chart.js";
 import { DEFINITIONS } from "./definitions.js";
@@ -39,13 +39,13 @@ export const lens = {
       key(state.measure, { ...colours, least: state.measure === "rank" ? colours.least - 1 : colours.least, largest: state.measure === "rank" ? colours.largest - 1 : colours.largest }),
       h("div", { className: "wide" }, cells({
         name: "Logit lens", kind: "lens", corner: "layer", rows: layers.map((layer) => ({ name: layer < 0 ? "start" : String(layer) })),
-        columns: positions.map((p) => ({ name: visible(p.text, 16), title: "position " + p.position })),
+        columns: positions.map((p) => ({ name: tokenLabel(p.text, 16), title: "position " + p.position })),
         cell(r, c) {
           const reading = positions[c]?.layers[r];
           if (!reading) return null;
           const x = value(reading);
           return {
-            text: visible(reading.top[0]?.token ?? "–", 14), share: x === null ? null : colours.share(state.measure === "rank" ? x + 1 : x),
+            text: tokenLabel(reading.top[0]?.token ?? "–", 14), share: x === null ? null : colours.share(state.measure === "rank" ? x + 1 : x),
             key: "position " + positions[c].position + " layer " + reading.layer, chosen: positions[c].decisive_layer === reading.layer,
             tip: () => told(positions[c], reading),
           };

@@ -88,6 +88,7 @@ function theme() {
   button.addEventListener("click", () => {
     root.dataset.theme = now() === "dark" ? "light" : "dark";
     named();
+    document.dispatchEvent(new Event("themed"));
   });
   dark.addEventListener("change", named);
   named();

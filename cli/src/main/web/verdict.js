@@ -44,8 +44,9 @@ function gate(check) {
 function doctor(found) {
   if (!found) return null;
   return h("div", {},
-    h("p", { className: "answer" }, visible(found.answer ?? found.verdict ?? "", 600)),
-    h("ul", {}, (found.suspects ?? []).map((suspect) => h("li", {}, visible(suspect.message ?? suspect.name ?? "", 400)))));
+    h("p", { className: "answer" }, visible(found.answer, 600)),
+    found.suspects.map((suspect) => h("div", {}, h("h3", {}, visible(suspect.sentence, 400)),
+      h("ul", {}, [...suspect.evidence, ...suspect.advice.map((words) => "Try: " + words)].map((words) => h("li", {}, visible(words, 400)))))));
 }
 
 function anomalies(found) {
@@ -102,7 +103,8 @@ function difference(diff) {
 
 function language(found) {
   if (!found) return null;
-  return h("p", {}, "Perplexity " + number(found.perplexity ?? found.model_perplexity, 4));
+  return h("p", {}, "Perplexity " + number(found.perplexity, 4) + " on " + number(found.positions) + " positions; " +
+    number(found.unigram_perplexity, 4) + " from the counts of tokens alone, " + number(found.chance_perplexity, 4) + " by chance");
 }
 
 function insights(attention) {

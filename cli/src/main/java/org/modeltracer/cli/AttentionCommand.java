@@ -3,6 +3,7 @@ package org.modeltracer.cli;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -100,8 +101,11 @@ final class AttentionCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print the analysis to stdout, and nothing else.")
   private boolean json;
 
+  @Mixin private HtmlOutput html;
+
   @Override
   public Integer call() {
+    html.prepare();
     OutputFile.check("--out", out.resolve("attention.json"));
     var terminal = Terminal.of(spec);
     AttentionOptions collect = AttentionOptions.defaults().withTokenScores();
@@ -128,6 +132,7 @@ final class AttentionCommand implements Callable<Integer> {
     Path written = OutputFolder.claim(out).resolve("attention.json");
     OutputFile.write(written, all);
     OutputFile.write(out.resolve("pictures.json"), drawn);
+    html.write(loaded.name(), Map.of("attention.json", all, "pictures.json", drawn), terminal);
     if (json) {
       terminal.print(all);
     } else {

@@ -79,8 +79,11 @@ final class RunCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print the summary to stdout, and nothing else.")
   private boolean json;
 
+  @Mixin private HtmlOutput html;
+
   @Override
   public Integer call() {
+    html.prepare();
     ContextArguments.atLeast("-n", predict, UNTIL_FULL);
     chat.check(prompt.tokens);
     Severity stopAt = stopAt();
@@ -121,6 +124,7 @@ final class RunCommand implements Callable<Integer> {
         } finally {
           summary = files.write();
         }
+        html.write(loaded.name(), files.written(), terminal);
         if (json) {
           terminal.print(summary);
         } else {

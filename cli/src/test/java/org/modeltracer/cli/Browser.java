@@ -1,4 +1,4 @@
-package org.modeltracer.report;
+package org.modeltracer.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;

@@ -19,11 +19,11 @@ export const heads = {
     return [choice("Frame", [["label", "label"], ...[...names].map((name) => [name, name.replaceAll("_", " ")])], state.measure, (name) => { state.measure = name; redraw(); }),
       h("span", { className: "hint" }, DEFINITIONS[state.measure.replace("probe ", "")] ?? "")];
   },
-  draw(run, state, redraw) {
+  draw(run, state, redraw, { shown }) {
     const all = headsOf(run);
     const layers = [...new Set(all.map((head) => head.layer))];
     const widest = all.reduce((most, head) => Math.max(most, head.head), 0) + 1;
-    const colours = scale(all.map((head) => head.measures[state.measure]));
+    const colours = scale(shown.flatMap(headsOf).map((head) => head.measures[state.measure]));
     const at = new Map(all.map((head) => [head.layer + "." + head.head, head]));
     const miniatures = run.matrices.size > 0 && all.length <= MOST_MINIATURES;
     const grid = cells({

@@ -29,11 +29,11 @@ export const lens = {
       })),
       h("span", { className: "hint" }, DEFINITIONS[state.measure])].filter((part) => part);
   },
-  draw(run, state) {
+  draw(run, state, redraw, { shown }) {
     const all = run.of("lens").positions;
     const positions = all.slice(state.from, state.from + WINDOW);
     const value = MEASURES[state.measure];
-    const colours = scale(all.flatMap((position) => position.layers.map((l) => (state.measure === "rank" ? value(l) + 1 : value(l)))), { log: state.measure === "rank" });
+    const colours = scale(shown.flatMap((each) => each.of("lens").positions).flatMap((position) => position.layers.map((l) => (state.measure === "rank" ? value(l) + 1 : value(l)))), { log: state.measure === "rank" });
     const layers = all[0].layers.map((reading) => reading.layer);
     return h("div", {},
       key(state.measure, { ...colours, least: state.measure === "rank" ? colours.least - 1 : colours.least, largest: state.measure === "rank" ? colours.largest - 1 : colours.largest }),

@@ -68,11 +68,11 @@ export const map = {
     return [choice("Measure", names.map((name) => [name, name]), state.measure, (name) => { state.measure = name; redraw(); }),
       h("span", { className: "hint" }, DEFINITIONS[state.measure] ?? "")];
   },
-  draw(run, state, redraw) {
+  draw(run, state, redraw, { shown }) {
     const places = placesOf(run);
     const value = OF_PLACES[state.measure];
     const log = LOG.has(state.measure);
-    const colours = scale(places.map(value), { log, least: state.measure === "anomalies" ? 0 : null });
+    const colours = scale(shown.flatMap(placesOf).map(value), { log, least: state.measure === "anomalies" ? 0 : null });
     const layers = [...new Set(places.map((place) => place.layer))].sort((a, b) => (a ?? 1e9) - (b ?? 1e9));
     const sites = SITES.filter((site) => places.some((place) => place.site === site));
     const open = places.find((place) => place.layer + " " + place.site === state.open);

@@ -37,8 +37,9 @@ class Page {
     const views = VIEWS.filter((view) => this.shown.some((run) => view.has(run)));
     document.getElementById("views").replaceChildren(...views.map((view) => h("a", { href: "#" + view.id }, view.title)));
     const main = document.getElementById("main");
-    const sections = views.map((view) => h("section", { id: view.id, "aria-labelledby": view.id + "-title" }));
-    main.replaceChildren(...sections);
+    // Sections that stay keep their place, so that nobody who reads loses theirs.
+    const sections = views.map((view) => document.getElementById(view.id) ?? h("section", { id: view.id, "aria-labelledby": view.id + "-title" }));
+    if (main.children.length !== sections.length || sections.some((section, i) => main.children[i] !== section)) main.replaceChildren(...sections);
     for (let i = 0; i < views.length; i++) {
       this.view(views[i], sections[i]);
       await new Promise((next) => setTimeout(next));
@@ -61,7 +62,7 @@ class Page {
       controls.length ? h("div", { className: "controls" }, controls) : "",
       h("div", { className: "panels" + (shown.length > 1 ? " two" : "") }, shown.map((run) => {
         const figure = h("figure", { "aria-label": view.title + " of " + visible(run.name) });
-        figure.append(view.draw(run, state, redraw, this.runs));
+        figure.append(view.draw(run, state, redraw, { all: this.runs, shown }));
         return h("div", {}, h("div", { className: "controls" },
           h("span", { className: "hint" }, this.runs.length > 1 ? visible(run.name, 60) : ""),
           saver(view.id + (this.runs.length > 1 ? "-" + run.name : ""), () => figure, () => view.rows(run, state))), figure);
@@ -100,7 +101,8 @@ async function begin() {
   const data = document.getElementById("data").textContent.trim();
   try {
     const page = new Page(await embedded(data));
-    await page.draw();
+    if (page.runs.length) await page.draw();
+    else document.getElementById("wait").textContent = "Waiting for the run …";
     follow(page);
   } catch (error) {
     document.getElementById("main").replaceChildren(h("p", { className: "bad" }, "The results in this page cannot be shown: " + error.message));

@@ -8,14 +8,14 @@ export const quantization = {
   title: "Quantization",
   hint: "Error of each layer's output relative to the reference: own is with the reference's input, accumulated with what came before. The tensors are sorted by error, worst first; heads show how far attention moved.",
   has: (run) => run.of("diff") !== null,
-  draw(run, state, redraw, all) {
+  draw(run, state, redraw, { all, shown }) {
     const diff = run.of("diff");
     const worst = [...diff.nodes].sort((a, b) => error(b) - error(a)).slice(0, 40);
     return h("div", {},
       lines([{ name: "accumulated", points: diff.layers.map((layer) => [layer.layer, layer.accumulated?.relative_l2]) },
         { name: "own", points: diff.layers.map((layer) => [layer.layer, layer.local?.relative_l2]) }], { x: "layer", y: "‖error‖ / ‖reference‖" }),
       several(all),
-      headGrid(diff.heads),
+      headGrid(diff.heads, shown),
       flips(diff.logits),
       h("h3", {}, "Tensors"),
       h("div", { className: "wide" }, table(["tensor", "weight", "type", "own error", "accumulated", "cosine", "level"], worst.map((node) => [
@@ -49,11 +49,11 @@ function several(runs) {
     })));
 }
 
-function headGrid(heads) {
+function headGrid(heads, shown) {
   if (!heads?.length) return null;
   const layers = [...new Set(heads.map((head) => head.layer))].sort((a, b) => a - b);
   const widest = heads.reduce((most, head) => Math.max(most, head.head), 0) + 1;
-  const colours = scale(heads.map((head) => head.accumulated), { log: true });
+  const colours = scale(shown.flatMap((run) => run.of("diff").heads ?? []).map((head) => head.accumulated), { log: true });
   return h("div", {}, h("h3", {}, "Attention: Jensen–Shannon divergence by head"), key("nats", colours), h("div", { className: "wide" }, cells({
     name: "Divergence of attention", corner: "layer", rows: layers, columns: Array.from({ length: widest }, (_, i) => String(i)),
     cell(r, c) {

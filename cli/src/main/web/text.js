@@ -42,6 +42,11 @@ function mean(numbers) {
   return numbers.reduce((a, b) => a + b, 0) / numbers.length;
 }
 
+function valuesOf(run, measure) {
+  const of = measure ? MEASURES[measure](run) : () => null;
+  return run.tokens.map((_, p) => of(p));
+}
+
 function measuresOf(runs) {
   return Object.keys(MEASURES).filter((name) => runs.some((run) => {
     const of = MEASURES[name](run);
@@ -61,10 +66,9 @@ export const text = {
       choice("Colour", names.map((name) => [name, name]), state.measure, (name) => { state.measure = name; redraw(); }),
       h("span", { className: "hint" }, DEFINITIONS[state.measure])];
   },
-  draw(run, state) {
-    const of = state.measure ? MEASURES[state.measure](run) : () => null;
-    const values = run.tokens.map((_, p) => of(p));
-    const colours = scale(values, state.measure === "probability" ? { least: 0, largest: 1 } : {});
+  draw(run, state, redraw, { shown }) {
+    const values = valuesOf(run, state.measure);
+    const colours = scale(shown.flatMap((each) => valuesOf(each, state.measure)), state.measure === "probability" ? { least: 0, largest: 1 } : {});
     const generated = run.of("summary")?.prompt?.generated_text;
     return h("div", {},
       values.some((x) => x !== null) ? key(state.measure, colours) : null,
@@ -74,7 +78,7 @@ export const text = {
               role: "listitem", className: token.generated === false ? "given" : "",
               style: values[p] === null ? {} : painted(colours.share(values[p])), data: { key: "position " + token.position },
               tip: () => told(run, token, p),
-            }, shown(token.text)), token.text.includes("\n") ? "\n" : null]))
+            }, piece(token.text)), token.text.includes("\n") ? "\n" : null]))
         : generated ? h("p", { className: "text" }, visible(generated, 20000)) : null);
   },
   rows(run) {
@@ -85,7 +89,7 @@ export const text = {
 };
 
 /** A token within running text: its spaces are seen, the rest as in a line. */
-function shown(token) {
+function piece(token) {
   return visible(token, 60) || "∅";
 }
 

@@ -144,14 +144,15 @@ final class CheckOutputs {
 
   /** A run for each file, named as people named it. */
   private static String page(List<GateReport> reports) {
-    return ReportPage.of(
+    List<ReportRun> runs =
         reports.stream()
             .map(
                 report ->
                     ReportRun.of(
                         String.valueOf(report.file()),
                         Map.of("check.json", Json.line(report.json()))))
-            .toList());
+            .toList();
+    return ReportPage.of(runs).html();
   }
 
   private void print(List<GateReport> reports, Terminal terminal) {

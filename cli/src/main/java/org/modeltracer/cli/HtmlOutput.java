@@ -41,7 +41,7 @@ final class HtmlOutput {
   /** Writes the page of several runs, if one is asked for. */
   void write(List<ReportRun> runs, Terminal terminal) {
     if (file != null) {
-      OutputFile.write(file, ReportPage.of(runs));
+      OutputFile.write(file, ReportPage.of(runs).html());
       terminal.note("modeltracer: wrote " + file);
     }
   }

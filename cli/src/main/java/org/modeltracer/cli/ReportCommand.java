@@ -48,7 +48,7 @@ final class ReportCommand implements Callable<Integer> {
     OutputFile.check("--html", html);
     List<ReportRun> runs = ReportRun.read(results);
     OutputFile.prepare("--html", html);
-    OutputFile.write(html, ReportPage.of(runs));
+    OutputFile.write(html, ReportPage.of(runs).html());
     Terminal.of(spec)
         .println("Wrote " + html + " with " + runs.size() + (runs.size() == 1 ? " run" : " runs"));
     return ExitCode.PASS.code();

@@ -80,6 +80,7 @@ final class RunCommand implements Callable<Integer> {
   private boolean json;
 
   @Mixin private HtmlOutput html;
+  @Mixin private LivePage live;
 
   @Override
   public Integer call() {
@@ -99,7 +100,8 @@ final class RunCommand implements Callable<Integer> {
               .withSampler(choice.options())
               .withCache(cache.policy())
               .withExtraSites(trace.extraSites());
-      try (var run = new TracedRun(loaded, options, trace.config(), terminal)) {
+      try (var run = new TracedRun(loaded, options, trace.config(), terminal);
+          LivePage page = live.open(terminal)) {
         prompts.forEach(run.session()::check);
         cache.check(run.session());
         if (trace.lens()) {
@@ -123,6 +125,7 @@ final class RunCommand implements Callable<Integer> {
           }
         } finally {
           summary = files.write();
+          page.last(run, files);
         }
         html.write(loaded.name(), files.written(), terminal);
         if (json) {
@@ -148,6 +151,7 @@ final class RunCommand implements Callable<Integer> {
         token -> {
           text.accept(token.bytes());
           files.keep();
+          live.show(run, files);
           return !run.found(stopAt);
         });
     text.end();

@@ -49,7 +49,7 @@ final class RunFiles {
   void keep() {
     long now = System.nanoTime();
     if (now >= due && run.describable()) {
-      OutputFile.write(folder.resolve("summary.json"), run.summary());
+      keep("summary.json", run.summary());
       long price = System.nanoTime() - now;
       due = System.nanoTime() + Math.max(SECOND, SHARE * price);
     }
@@ -67,13 +67,18 @@ final class RunFiles {
     if (attention != null) {
       keep("attention.json", Json.pretty(head.before(attention)));
     }
-    keep("pictures.json", Json.line(head.before(run.pictures())) + "\n");
+    keep("pictures.json", pictures());
     return summary;
   }
 
   private void keep(String name, String json) {
     OutputFile.write(folder.resolve(name), json);
     written.put(name, json);
+  }
+
+  /** {@code pictures.json} as it would be written now. */
+  String pictures() {
+    return Json.line(JsonHead.of(run.model().file()).before(run.pictures())) + "\n";
   }
 
   /** Documents written last, by name. */

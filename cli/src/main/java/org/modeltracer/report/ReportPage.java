@@ -18,25 +18,26 @@ import org.modeltracer.trace.Json;
  *
  * <p>Its policy lets run what was hashed here and nothing else, and lets it ask nobody for
  * anything; a page of a run in progress may ask the server that it came from.
+ *
+ * @param policy the policy, as the page has it and as a server may send it
+ * @param html the page
  */
-public final class ReportPage {
+public record ReportPage(String policy, String html) {
   private static final String NOWHERE =
       "default-src 'none'; img-src data: blob:; base-uri 'none'; form-action 'none'";
 
-  private ReportPage() {}
-
   /** A page of runs, to be opened from disk. */
-  public static String of(List<ReportRun> runs) {
+  public static ReportPage of(List<ReportRun> runs) {
     return page(runs, "", "");
   }
 
   /** A page that follows the run which serves it. */
-  static String live() {
+  static ReportPage live() {
     return page(
         List.of(), "document.documentElement.dataset.live = \"yes\";\n", "; connect-src 'self'");
   }
 
-  private static String page(List<ReportRun> runs, String before, String more) {
+  private static ReportPage page(List<ReportRun> runs, String before, String more) {
     String style = Bundle.resource("page.css");
     String script = before + Bundle.of("page.js");
     String policy = NOWHERE + "; script-src " + hash(script) + "; style-src " + hash(style) + more;
@@ -54,7 +55,7 @@ public final class ReportPage {
             .entrySet()) {
       page = page.replace(part.getKey(), part.getValue());
     }
-    return page;
+    return new ReportPage(policy, page);
   }
 
   private static String packed(List<ReportRun> runs) {

@@ -235,7 +235,8 @@ final class Browser implements AutoCloseable {
             }
           }
           case "Runtime.exceptionThrown" ->
-              complaints.add(told.path("exceptionDetails").toString());
+              complaints.add(
+                  told.path("exceptionDetails").path("exception").path("description").asString(""));
           case "Log.entryAdded" -> complaints.add(told.path("entry").path("text").asString());
           default -> {
             // Nothing that a test asks about.

@@ -3,6 +3,7 @@ package org.modeltracer.cli;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -17,6 +18,7 @@ import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gate.output.JsonHead;
 import org.modeltracer.heads.AttentionTrace;
 import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.report.Pictures;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.Json;
@@ -99,8 +101,11 @@ final class AttentionCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print the analysis to stdout, and nothing else.")
   private boolean json;
 
+  @Mixin private HtmlOutput html;
+
   @Override
   public Integer call() {
+    html.prepare();
     OutputFile.check("--out", out.resolve("attention.json"));
     var terminal = Terminal.of(spec);
     AttentionOptions collect = AttentionOptions.defaults().withTokenScores();
@@ -116,10 +121,18 @@ final class AttentionCommand implements Callable<Integer> {
   }
 
   private void tell(
-      LoadedModel loaded, List<int[]> prompts, AttentionAnalysis analysis, Terminal terminal) {
-    String all = Json.pretty(JsonHead.of(loaded.file()).before(analysis));
+      LoadedModel loaded,
+      List<int[]> prompts,
+      AttentionAnalysis analysis,
+      Record pictures,
+      Terminal terminal) {
+    JsonHead head = JsonHead.of(loaded.file());
+    String all = Json.pretty(head.before(analysis));
+    String drawn = Json.line(head.before(pictures)) + "\n";
     Path written = OutputFolder.claim(out).resolve("attention.json");
     OutputFile.write(written, all);
+    OutputFile.write(out.resolve("pictures.json"), drawn);
+    html.write(loaded.name(), Map.of("attention.json", all, "pictures.json", drawn), terminal);
     if (json) {
       terminal.print(all);
     } else {
@@ -152,12 +165,13 @@ final class AttentionCommand implements Callable<Integer> {
         var session = TracedSession.open(loaded.model(), options, tracer);
         var broken = BrokenNumbers.watch(session, tracer, loaded.file())) {
       trace.attach(tracer, session);
+      var pictures = new Pictures(loaded.model(), true).attach(tracer, session);
       for (int i = 0; i < prompts.size(); i++) {
         trace.begin(session.decoded(prompts.get(i)));
         session.evaluate(prompts.get(i), scored(loaded.model(), prompts.get(i)));
         terminal.progress("prompts", i + 1, prompts.size());
       }
-      tell(loaded, prompts, trace.analysis(), terminal);
+      tell(loaded, prompts, trace.analysis(), pictures.picture(), terminal);
       broken.complain();
     }
   }

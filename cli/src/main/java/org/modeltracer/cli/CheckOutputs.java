@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +20,8 @@ import org.modeltracer.gate.output.JunitXml;
 import org.modeltracer.gate.output.Markdown;
 import org.modeltracer.gate.output.Overview;
 import org.modeltracer.gate.output.Sarif;
+import org.modeltracer.report.ReportPage;
+import org.modeltracer.report.ReportRun;
 import org.modeltracer.trace.Json;
 import picocli.CommandLine.Option;
 
@@ -51,6 +54,12 @@ final class CheckOutputs {
       description = "Write Markdown; in GitHub Actions the job's summary gets it anyway.")
   private @Nullable Path markdown;
 
+  @Option(
+      names = "--html",
+      paramLabel = "FILE",
+      description = "Write a page to look at, one file that asks nobody for anything.")
+  private @Nullable Path html;
+
   @Option(names = "--annotations", description = "Print annotations for GitHub Actions.")
   private boolean annotations;
 
@@ -65,6 +74,7 @@ final class CheckOutputs {
     prepare("--junit", junit);
     prepare("--sarif", sarif);
     prepare("--markdown", markdown);
+    prepare("--html", html);
   }
 
   /** Whether hashes of the file are asked for. */
@@ -110,6 +120,10 @@ final class CheckOutputs {
     if (markdownFile != null) {
       writes.add(() -> OutputFile.write(markdownFile, text));
     }
+    Path htmlFile = html;
+    if (htmlFile != null && !reports.isEmpty()) {
+      writes.add(() -> OutputFile.write(htmlFile, page(reports)));
+    }
     CliException first = null;
     for (Runnable write : writes) {
       try {
@@ -126,6 +140,19 @@ final class CheckOutputs {
     if (first != null) {
       throw first;
     }
+  }
+
+  /** A run for each file, named as people named it. */
+  private static String page(List<GateReport> reports) {
+    List<ReportRun> runs =
+        reports.stream()
+            .map(
+                report ->
+                    ReportRun.of(
+                        String.valueOf(report.file()),
+                        Map.of("check.json", Json.line(report.json()))))
+            .toList();
+    return ReportPage.of(runs).html();
   }
 
   private void print(List<GateReport> reports, Terminal terminal) {

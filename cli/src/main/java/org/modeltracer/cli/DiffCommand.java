@@ -5,6 +5,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.export.OutputFile;
@@ -126,8 +127,11 @@ final class DiffCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print JSON, and nothing else.")
   private boolean json;
 
+  @Mixin private HtmlOutput html;
+
   @Override
   public Integer call() {
+    html.prepare();
     ContextArguments.atLeast("--top", top, 0);
     if (out != null) {
       OutputFile.check("--out", out.resolve("diff.json"));
@@ -219,8 +223,10 @@ final class DiffCommand implements Callable<Integer> {
     if (out != null) {
       run.write(OutputFolder.claim(out), report);
     }
+    String all = Json.pretty(run.toJson(report));
+    html.write("diff", Map.of("diff.json", all), terminal);
     if (json) {
-      terminal.print(Json.pretty(run.toJson(report)));
+      terminal.print(all);
       return;
     }
     new DiffReport(run, report, terminal).print(top, comparison.vocabulary(), unmet);

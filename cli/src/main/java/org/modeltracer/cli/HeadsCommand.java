@@ -73,8 +73,11 @@ final class HeadsCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print JSON, and nothing else.")
   private boolean json;
 
+  @Mixin private HtmlOutput html;
+
   @Override
   public Integer call() {
+    html.prepare();
     ContextArguments.atLeast("--sequences", sequences, 1);
     var terminal = Terminal.of(spec);
     try (var loaded = LoadedModel.open(model, context, terminal)) {
@@ -110,8 +113,10 @@ final class HeadsCommand implements Callable<Integer> {
 
   private void tell(GgufFile gguf, HeadProbe.Result result, Terminal terminal) {
     var report = new HeadScoresReport(result);
+    String all = Json.pretty(report.toJson(gguf));
+    html.write(name(gguf), Map.of("heads.json", all), terminal);
     if (json) {
-      terminal.print(Json.pretty(report.toJson(gguf)));
+      terminal.print(all);
     } else {
       report.print(name(gguf), terminal);
     }
@@ -135,10 +140,12 @@ final class HeadsCommand implements Callable<Integer> {
       throw new CliException(
           ExitCode.NOTHING, "no head to score: no layer of this model attends by softmax");
     }
+    Map<String, @Nullable Object> scores = new HeadScoresReport(result).toJson(gguf);
+    scores.put("two_way_heads", analysis.twoWayHeads());
+    String all = Json.pretty(scores);
+    html.write(name(gguf), Map.of("heads.json", all), terminal);
     if (json) {
-      Map<String, @Nullable Object> all = new HeadScoresReport(result).toJson(gguf);
-      all.put("two_way_heads", analysis.twoWayHeads());
-      terminal.print(Json.pretty(all));
+      terminal.print(all);
     } else {
       terminal.println(
           terminal.styled("bold", name(gguf))

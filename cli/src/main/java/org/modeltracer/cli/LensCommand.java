@@ -3,6 +3,7 @@ package org.modeltracer.cli;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.export.OutputFile;
@@ -88,8 +89,11 @@ final class LensCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print JSON, and nothing else.")
   private boolean json;
 
+  @Mixin private HtmlOutput html;
+
   @Override
   public Integer call() {
+    html.prepare();
     ContextArguments.atLeast("-n", predict, 0);
     ContextArguments.atLeast("--top", top, 1);
     chat.check(prompt.tokens);
@@ -107,11 +111,12 @@ final class LensCommand implements Callable<Integer> {
     }
   }
 
-  private void tell(LensReport report, Terminal terminal) {
+  private void tell(LoadedModel loaded, LensReport report, Terminal terminal) {
     String all = Json.pretty(report.toJson());
     if (out != null) {
       OutputFile.write(OutputFolder.claim(out).resolve("lens.json"), all);
     }
+    html.write(loaded.name(), Map.of("lens.json", all), terminal);
     if (json) {
       terminal.print(all);
     } else {
@@ -133,6 +138,7 @@ final class LensCommand implements Callable<Integer> {
       trace.begin(tokens);
       Generation generation = session.generate(tokens, allPositions, predict, token -> true);
       tell(
+          loaded,
           new LensReport(
               loaded.file(),
               loaded.model(),

@@ -73,6 +73,11 @@ record LoadedModel(GgufFile file, LlamaModel model) implements AutoCloseable {
         .forEach(warning -> terminal.note("modeltracer: llama.cpp warns: " + warning));
   }
 
+  /** Name of the model's file. */
+  String name() {
+    return String.valueOf(file.path().getFileName());
+  }
+
   /** Says what is odd about prompts. */
   void remarks(List<int[]> prompts, Terminal terminal) {
     ChatArguments.doubledBos(model.vocabulary(), prompts).forEach(words -> warn(terminal, words));

@@ -95,6 +95,7 @@ public final class Main implements Runnable {
     commands.put("export", ExportCommand::new);
     commands.put("attach", AttachCommand::new);
     commands.put("bench", BenchCommand::new);
+    commands.put("report", ReportCommand::new);
     return commands;
   }
 

@@ -79,8 +79,12 @@ final class RunCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print the summary to stdout, and nothing else.")
   private boolean json;
 
+  @Mixin private HtmlOutput html;
+  @Mixin private LivePage live;
+
   @Override
   public Integer call() {
+    html.prepare();
     ContextArguments.atLeast("-n", predict, UNTIL_FULL);
     chat.check(prompt.tokens);
     Severity stopAt = stopAt();
@@ -96,7 +100,8 @@ final class RunCommand implements Callable<Integer> {
               .withSampler(choice.options())
               .withCache(cache.policy())
               .withExtraSites(trace.extraSites());
-      try (var run = new TracedRun(loaded, options, trace.config(), terminal)) {
+      try (var run = new TracedRun(loaded, options, trace.config(), terminal);
+          LivePage page = live.open(terminal)) {
         prompts.forEach(run.session()::check);
         cache.check(run.session());
         if (trace.lens()) {
@@ -120,7 +125,9 @@ final class RunCommand implements Callable<Integer> {
           }
         } finally {
           summary = files.write();
+          page.last(run, files);
         }
+        html.write(loaded.name(), files.written(), terminal);
         if (json) {
           terminal.print(summary);
         } else {
@@ -144,6 +151,7 @@ final class RunCommand implements Callable<Integer> {
         token -> {
           text.accept(token.bytes());
           files.keep();
+          live.show(run, files);
           return !run.found(stopAt);
         });
     text.end();

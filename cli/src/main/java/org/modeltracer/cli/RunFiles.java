@@ -1,7 +1,9 @@
 package org.modeltracer.cli;
 
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.modeltracer.attention.report.AttentionAnalysis;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.cli.export.OutputFolder;
@@ -26,12 +28,14 @@ final class RunFiles {
 
   private final TracedRun run;
   private final Path folder;
+  private final Map<String, String> written = new LinkedHashMap<>();
   private long due = System.nanoTime();
 
   /** Makes the folder, and writes anomalies there from now on until the tracer is closed. */
   RunFiles(TracedRun run, Path folder, Interrupt interrupt, Terminal terminal) {
     this.run = run;
-    for (String name : List.of("summary.json", "attention.json", "anomalies.jsonl")) {
+    for (String name :
+        List.of("summary.json", "attention.json", "pictures.json", "anomalies.jsonl")) {
       OutputFile.check("--out", folder.resolve(name));
     }
     this.folder = OutputFolder.claim(folder);
@@ -45,25 +49,40 @@ final class RunFiles {
   void keep() {
     long now = System.nanoTime();
     if (now >= due && run.describable()) {
-      OutputFile.write(folder.resolve("summary.json"), run.summary());
+      keep("summary.json", run.summary());
       long price = System.nanoTime() - now;
       due = System.nanoTime() + Math.max(SECOND, SHARE * price);
     }
   }
 
   /**
-   * Writes {@code summary.json}, and {@code attention.json} where attention is traced; returns the
-   * summary.
+   * Writes {@code summary.json}, {@code attention.json} where attention is traced, and {@code
+   * pictures.json}; returns the summary.
    */
   String write() {
     String summary = run.summary();
-    OutputFile.write(folder.resolve("summary.json"), summary);
+    keep("summary.json", summary);
     AttentionAnalysis attention = run.analysis();
+    JsonHead head = JsonHead.of(run.model().file());
     if (attention != null) {
-      OutputFile.write(
-          folder.resolve("attention.json"),
-          Json.pretty(JsonHead.of(run.model().file()).before(attention)));
+      keep("attention.json", Json.pretty(head.before(attention)));
     }
+    keep("pictures.json", pictures());
     return summary;
+  }
+
+  private void keep(String name, String json) {
+    OutputFile.write(folder.resolve(name), json);
+    written.put(name, json);
+  }
+
+  /** {@code pictures.json} as it would be written now. */
+  String pictures() {
+    return Json.line(JsonHead.of(run.model().file()).before(run.pictures())) + "\n";
+  }
+
+  /** Documents written last, by name. */
+  Map<String, String> written() {
+    return written;
   }
 }

@@ -16,6 +16,7 @@ import org.modeltracer.diagnose.Diagnosis;
 import org.modeltracer.heads.AttentionTrace;
 import org.modeltracer.lens.LensOptions;
 import org.modeltracer.lens.LensTrace;
+import org.modeltracer.report.Pictures;
 import org.modeltracer.session.Generation;
 import org.modeltracer.session.RunDescription;
 import org.modeltracer.session.SessionOptions;
@@ -34,6 +35,7 @@ final class TracedRun implements AutoCloseable {
   private final TracedSession session;
   private final Diagnosis diagnosis;
   private final RunDescription description;
+  private final Pictures pictures;
   private final @Nullable AttentionTrace attention;
   private final List<Integer> decided = new ArrayList<>();
   private @Nullable LensTrace lens;
@@ -49,6 +51,7 @@ final class TracedRun implements AutoCloseable {
       attention.attach(tracer, session);
       tracer.addAnalysis(SummarySection.ATTENTION, () -> AttentionSection.of(attention.analysis()));
     }
+    pictures = new Pictures(model.model(), config.logits()).attach(tracer, session);
     diagnosis = Diagnosis.attach(session, tracer, model.file());
     session.listen(new PromptProgress(terminal));
     description = new RunDescription(model.file(), session, options);
@@ -154,6 +157,11 @@ final class TracedRun implements AutoCloseable {
   /** What attention did, or null where it was not traced. */
   @Nullable AttentionAnalysis analysis() {
     return attention == null ? null : attention.analysis();
+  }
+
+  /** What only pictures need of the first prompt. */
+  Record pictures() {
+    return pictures.picture();
   }
 
   /** Whether an anomaly of at least that severity was found; never for null. */

@@ -19,7 +19,13 @@ import tools.jackson.databind.JsonNode;
 public final class OutputFolder {
   /** What commands write under these names alone. */
   private static final List<String> RESULTS =
-      List.of("summary.json", "attention.json", "anomalies.jsonl", "lens.json", "diff.json");
+      List.of(
+          "summary.json",
+          "attention.json",
+          "pictures.json",
+          "anomalies.jsonl",
+          "lens.json",
+          "diff.json");
 
   /** Results that name others: exported arrays, and summaries in folders of their own. */
   private static final List<String> INDICES = List.of(ExportIndex.FILE, "overview.json");

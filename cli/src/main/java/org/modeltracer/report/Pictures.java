@@ -1,0 +1,220 @@
+package org.modeltracer.report;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.attention.PooledAttention;
+import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.model.AttentionRow;
+import org.modeltracer.model.CutText;
+import org.modeltracer.model.ResidualChange;
+import org.modeltracer.session.Generation;
+import org.modeltracer.session.SessionListener;
+import org.modeltracer.session.TracedSession;
+import org.modeltracer.trace.LogitScan;
+import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.TopK;
+import org.modeltracer.trace.TraceListener;
+
+/**
+ * What only pictures need of a run's first text: its tokens with what the model expected instead,
+ * attention matrices, and the norms of every pass; in memory that does not grow without bound.
+ *
+ * <p>Fed by the thread that runs the model, and asked by any.
+ */
+public final class Pictures implements TraceListener, SessionListener {
+  /** Bytes of all matrices in a page; beside them there is room for everything else in 5 MB. */
+  static final long CELLS = 2_500_000;
+
+  /** Tokens of a text that are listed, at most. */
+  private static final int TOKENS = 4096;
+
+  private static final int ALTERNATIVES = 5;
+
+  /** What else might have come, with its probability. */
+  record Alternative(int id, String text, double probability) {}
+
+  /**
+   * One token.
+   *
+   * @param generated whether the model chose it
+   * @param probability that it had, null where its position was not scored
+   * @param entropy of the distribution it was chosen from, in nats
+   * @param alternatives the most likely tokens at its place
+   */
+  record Token(
+      int position,
+      int id,
+      String text,
+      boolean generated,
+      @Nullable Double probability,
+      @Nullable Double entropy,
+      List<Alternative> alternatives) {
+
+    Token expected(Prediction prediction) {
+      return new Token(
+          position,
+          id,
+          text,
+          generated,
+          prediction.chosen,
+          prediction.entropy,
+          prediction.alternatives);
+    }
+  }
+
+  /** What was said of a position before its token was known. */
+  private record Prediction(
+      int position, @Nullable Double chosen, double entropy, List<Alternative> alternatives) {}
+
+  /** All of it, as JSON has it. */
+  record Picture(
+      List<Token> tokens,
+      long tokensLeftOut,
+      PassNorms.Picture norms,
+      @Nullable AttentionPicture attention) {}
+
+  private final Vocabulary vocabulary;
+  private final boolean scored;
+  private final PooledAttention attention;
+  private final PassNorms norms = new PassNorms();
+  private final List<Token> tokens = new ArrayList<>();
+  private final LogitScan scan = new LogitScan();
+  private final TopK top = new TopK(ALTERNATIVES);
+  private @Nullable Prediction next;
+  private long leftOut;
+  private int pass;
+  private int texts;
+  private boolean moved;
+
+  /**
+   * Pictures of what a model is about to do.
+   *
+   * @param scored whether what the model expected is kept, which reads all scores of each position
+   */
+  public Pictures(LlamaModel model, boolean scored) {
+    vocabulary = model.vocabulary();
+    this.scored = scored;
+    attention = new PooledAttention((long) model.layers() * Math.max(1, model.heads()), CELLS);
+  }
+
+  /** Listens to all that a tracer and its session see from now on. */
+  public Pictures attach(ModelTracer tracer, TracedSession session) {
+    tracer.addListener(this);
+    session.listen(this);
+    return this;
+  }
+
+  /** Whether what comes is of the first text, at the positions where its tokens stay. */
+  private boolean first() {
+    return texts == 1 && !moved;
+  }
+
+  @Override
+  public synchronized void onBegin(List<Generation.Token> prompt) {
+    texts++;
+    if (first()) {
+      prompt.forEach(token -> add(token, false));
+    }
+  }
+
+  @Override
+  public synchronized void onToken(Generation.Token token) {
+    if (first()) {
+      add(token, true);
+    }
+  }
+
+  private void add(Generation.Token token, boolean generated) {
+    if (tokens.size() >= TOKENS) {
+      leftOut++;
+      return;
+    }
+    var plain =
+        new Token(
+            token.position(),
+            token.id(),
+            CutText.of(generated ? token.text() : vocabulary.text(token.id())),
+            generated,
+            null,
+            null,
+            List.of());
+    Prediction before = next;
+    tokens.add(
+        before != null && before.position == token.position() ? plain.expected(before) : plain);
+  }
+
+  @Override
+  public synchronized void onLogits(int sequence, int position, MemorySegment logits, int chosen) {
+    if (!scored || sequence != 0 || !first() || tokens.size() >= TOKENS) {
+      return;
+    }
+    int size = vocabulary.size();
+    scan.scan(logits, 0, size, top);
+    if (!scan.sound()) {
+      next = null;
+      return;
+    }
+    int known = index(position + 1);
+    int token = known < 0 ? chosen : tokens.get(known).id();
+    var prediction =
+        new Prediction(
+            position + 1,
+            token >= 0 && token < size ? (Double) scan.probability(token) : null,
+            scan.entropy(),
+            alternatives());
+    if (known < 0) {
+      next = prediction;
+    } else {
+      tokens.set(known, tokens.get(known).expected(prediction));
+    }
+  }
+
+  /** Where the token of a position is, -1 where it is not there. */
+  private int index(int position) {
+    int i = tokens.isEmpty() ? -1 : position - tokens.getFirst().position();
+    return i >= 0 && i < tokens.size() && tokens.get(i).position() == position ? i : -1;
+  }
+
+  private List<Alternative> alternatives() {
+    var likely = new ArrayList<Alternative>();
+    for (int i = 0; i < top.size(); i++) {
+      int id = top.index(i);
+      likely.add(new Alternative(id, CutText.of(vocabulary.text(id)), scan.probability(id)));
+    }
+    return likely;
+  }
+
+  @Override
+  public synchronized void onForwardEnd(int forward) {
+    pass = forward + 1;
+  }
+
+  @Override
+  public synchronized void onAttentionRow(AttentionRow row) {
+    if (row.sequence() == 0 && first()) {
+      attention.row(row);
+    }
+  }
+
+  @Override
+  public synchronized void onResidual(int layer, ResidualChange change) {
+    norms.add(pass, layer, change);
+  }
+
+  @Override
+  public synchronized void onShift(int sequence, int from, int to, int delta) {
+    moved |= sequence == 0;
+  }
+
+  /** What was seen so far, as {@code pictures.json} has it behind its head. */
+  public synchronized Record picture() {
+    return new Picture(
+        List.copyOf(tokens),
+        leftOut,
+        norms.picture(),
+        attention.heads().isEmpty() ? null : AttentionPicture.of(attention));
+  }
+}

@@ -1,0 +1,116 @@
+// What is wrong, first: verdict, root cause, and the way from the guilty weight to the logits.
+import { h, number, visible } from "./dom.js";
+import { table } from "./chart.js";
+import { order, siteName } from "./sites.js";
+
+const SEVERITIES = ["critical", "warning", "info"];
+
+export const verdict = {
+  id: "verdict",
+  title: "Verdict",
+  hint: "The answer of each analysis, and what it was found on. A root cause is the first operation whose output is bad while its inputs are finite; what follows it on the way to the logits is its consequence.",
+  has: () => true,
+  draw(run) {
+    const parts = [
+      gate(run.of("check") ?? run.of("summary")?.verdict),
+      doctor(run.of("doctor")),
+      anomalies(run.of("summary")?.anomalies),
+      difference(run.of("diff")),
+      language(run.of("perplexity")),
+      insights(run.of("attention")),
+    ].filter((part) => part);
+    return h("div", {}, parts.length ? parts : h("p", {}, "None of these results judges the model; the views below show them."));
+  },
+  rows(run) {
+    const list = run.of("summary")?.anomalies.list ?? [];
+    const checks = (run.of("check") ?? run.of("summary")?.verdict)?.checks ?? [];
+    return [["what", "severity", "kind", "site", "layer", "tensor", "position", "times", "message", "cause", "weight"],
+      ...checks.map((c) => ["check", c.verdict, c.id, null, null, null, null, null, c.message, null, null]),
+      ...list.map((a) => ["anomaly", a.severity, a.kind, a.site, a.layer, a.tensor, a.position, a.repeats + 1, a.message,
+        a.root_cause?.cause ?? null, a.root_cause?.weight ?? null])];
+  },
+};
+
+function gate(check) {
+  if (!check) return null;
+  const marks = { pass: ["✔", "good"], fail: ["✘", "bad"], skipped: ["–", ""], error: ["!", "bad"] };
+  return h("div", {},
+    h("p", { className: "answer " + (marks[check.verdict]?.[1] ?? "") }, "Gate: " + String(check.verdict).toUpperCase()),
+    table(["", "check", "what was found"], check.checks.filter((c) => c.verdict !== "skipped").map((c) => [
+      h("span", { className: marks[c.verdict]?.[1] ?? "" }, (marks[c.verdict]?.[0] ?? "?") + " " + c.verdict),
+      c.id, visible(c.message, 400)])));
+}
+
+function doctor(found) {
+  if (!found) return null;
+  return h("div", {},
+    h("p", { className: "answer" }, visible(found.answer, 600)),
+    found.suspects.map((suspect) => h("div", {}, h("h3", {}, visible(suspect.sentence, 400)),
+      h("ul", {}, [...suspect.evidence, ...suspect.advice.map((words) => "Try: " + words)].map((words) => h("li", {}, visible(words, 400)))))));
+}
+
+function anomalies(found) {
+  if (!found) return null;
+  if (!found.list.length) return h("p", { className: "answer good" }, "No anomalies");
+  const causes = new Map();
+  for (const anomaly of found.list.filter((a) => a.root_cause)) {
+    const name = anomaly.root_cause.weight ?? anomaly.root_cause.message;
+    causes.set(name, [...(causes.get(name) ?? []), anomaly]);
+  }
+  const worst = [...found.list].sort((a, b) =>
+    SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || a.id - b.id);
+  return h("div", {},
+    [...causes.values()].map((all) => cause(all, found.list)),
+    h("p", { className: causes.size ? "" : "answer warn" }, number(found.total) + (found.total === 1 ? " anomaly: " : " anomalies: ") +
+      Object.entries(found.by_severity).map(([severity, n]) => number(n) + " " + severity).join(", ")),
+    h("div", { className: "wide" }, table(["severity", "kind", "place", "position", "times", "what"], worst.slice(0, 50).map((a) => [
+      h("span", { className: a.severity === "critical" ? "bad" : a.severity === "warning" ? "warn" : "" }, a.severity),
+      a.kind, siteName(a.layer, a.site), a.position, a.repeats + 1, visible(a.message, 400)]))));
+}
+
+function cause(explained, all) {
+  const root = explained[0].root_cause;
+  return h("div", {},
+    h("p", { className: "answer bad" }, "Root cause: " + visible(root.message, 600)),
+    h("ol", { className: "path", "aria-label": "From the cause to the logits" },
+      pathOf(root, explained[0], all).map((step) => h("li", {}, visible(step, 120)))),
+    root.notes.map((note) => h("p", { className: "hint" }, visible(note, 400))));
+}
+
+/** Places in the order of the graph: the weight, the operation, and all behind it that went bad. */
+export function pathOf(root, first, all) {
+  const steps = root.weight ? [root.weight] : [];
+  steps.push(root.node + " (" + root.op + ")");
+  const from = order(first.layer, first.site);
+  const places = new Map();
+  for (const anomaly of all) {
+    const at = order(anomaly.layer, anomaly.site);
+    if (anomaly.site && at > from && anomaly.forward >= first.forward) places.set(at, siteName(anomaly.layer, anomaly.site));
+  }
+  return [...steps, ...[...places].sort(([a], [b]) => a - b).map(([, name]) => name)];
+}
+
+function difference(diff) {
+  if (!diff) return null;
+  const l = diff.logits;
+  return h("div", {},
+    h("p", { className: "answer" }, visible(diff.model.file) + " against " + visible(diff.reference.file)),
+    l && h("p", {}, "mean KL " + number(l.kl_mean) + " nats (99 %: " + number(l.kl_p99) + "), same first token at " +
+      number(100 * l.same_top1) + " % of " + number(l.positions) + " positions, perplexity " + number(l.perplexity, 4) +
+      " against " + number(l.perplexity_reference, 4)),
+    diff.first_divergence && h("p", {}, "First divergence: " + visible(diff.first_divergence.tensor) + " at position " + diff.first_divergence.position));
+}
+
+function language(found) {
+  if (!found) return null;
+  return h("p", {}, "Perplexity " + number(found.perplexity, 4) + " on " + number(found.positions) + " positions; " +
+    number(found.unigram_perplexity, 4) + " from the counts of tokens alone, " + number(found.chance_perplexity, 4) + " by chance");
+}
+
+function insights(attention) {
+  const found = attention?.attention_stats.insights ?? [];
+  if (!found.length) return null;
+  return h("div", {}, h("h3", {}, "What stands out in the attention"),
+    h("ul", {}, found.map((insight) => h("li", { tip: insight.confidence_means + (insight.correlational ? "\ncorrelational" : "") },
+      visible(insight.description, 400)))));
+}

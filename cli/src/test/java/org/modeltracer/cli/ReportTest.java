@@ -1,0 +1,472 @@
+package org.modeltracer.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.regex.Pattern;
+import java.util.zip.GZIPInputStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.modeltracer.gate.Gguf;
+import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.trace.Json;
+import tools.jackson.databind.JsonNode;
+
+/** Pages of real runs in a real browser: every view, against the JSON that it shows. */
+class ReportTest {
+  private static final String PROMPT = "When you run the program, the compiler checks that";
+
+  /** Where pictures of the page are left for people. */
+  private static final Path SCREENS = Path.of("cli", "target", "report");
+
+  @TempDir static Path folder;
+
+  private static Browser browser;
+
+  @BeforeAll
+  static void start() throws Exception {
+    browser = Browser.start();
+    browser.window(1280, false);
+    Files.createDirectories(SCREENS);
+  }
+
+  @AfterAll
+  static void stop() throws IOException {
+    if (browser != null) {
+      browser.close();
+    }
+  }
+
+  private static JsonNode json(Path file) throws IOException {
+    return Json.mapper().readTree(Files.readAllBytes(file));
+  }
+
+  /** No request, no error, no violation of the policy. */
+  private static void assertQuiet() {
+    assertThat(browser.requests()).isEmpty();
+    assertThat(browser.complaints()).isEmpty();
+  }
+
+  private static List<String> views() throws Exception {
+    var views = new ArrayList<String>();
+    browser
+        .eval("[...document.querySelectorAll('main section')].map((section) => section.id)")
+        .forEach(view -> views.add(view.asString()));
+    return views;
+  }
+
+  private static List<List<String>> csv(String view) throws Exception {
+    String text =
+        browser
+            .eval(
+                """
+                (async () => {
+                  const made = [];
+                  const original = URL.createObjectURL;
+                  URL.createObjectURL = (blob) => { made.push(blob); return original(blob); };
+                  [...document.querySelectorAll('#%s .save button')].find((b) => b.textContent === 'CSV').click();
+                  URL.createObjectURL = original;
+                  return made[0].text();
+                })()\
+                """
+                    .formatted(view))
+            .asString();
+    return text.lines().map(line -> List.of(line.split(",", -1))).toList();
+  }
+
+  private static void choose(String selector, String value) throws Exception {
+    browser.eval(
+        "{ const s = document.querySelector('%s'); s.value = '%s'; s.dispatchEvent(new Event('change')); }"
+            .formatted(selector, value));
+  }
+
+  @Test
+  void everyViewOfARun() throws Exception {
+    Path out = folder.resolve("run");
+    Path page = folder.resolve("run.html");
+    Cli run =
+        Cli.run(
+            "run",
+            Cli.MODEL,
+            "-p",
+            PROMPT,
+            "-n",
+            24,
+            "-t",
+            1,
+            "--temp",
+            0,
+            "--kv-stats",
+            "--out",
+            out,
+            "--html",
+            page);
+    assertThat(run.code()).as(run.err()).isZero();
+    assertThat(run.err()).contains("wrote " + page);
+    browser.open(page);
+    assertThat(views())
+        .containsExactly(
+            "verdict",
+            "map",
+            "text",
+            "heads",
+            "patterns",
+            "flow",
+            "cache",
+            "activations",
+            "settings");
+    JsonNode summary = json(out.resolve("summary.json"));
+    JsonNode attention = json(out.resolve("attention.json"));
+
+    assertThat(browser.text("#verdict .answer")).isEqualTo("No anomalies");
+    // The map: each cell's number is that of the summary.
+    choose("#map select", "headroom");
+    for (JsonNode place : summary.path("activations").path("places")) {
+      String key = "place " + place.path("layer").asString() + " " + place.path("site").asString();
+      if (place.path("layer").isNull()) {
+        key = "place null " + place.path("site").asString();
+      }
+      double shown =
+          Double.parseDouble(browser.text("#map td[data-key=\"" + key + "\"]").replace(",", ""));
+      double told = place.path("stats").path("headroom_bits").asDouble();
+      assertThat(shown).as(key).isCloseTo(told, within(0.05 * Math.abs(told)));
+    }
+    // A click on a cell opens its numbers.
+    browser.eval("document.querySelector('#map td[data-key=\"place 2 ffn_out\"]').click(); 1");
+    assertThat(browser.text("#map .detail h3")).isEqualTo("ffn_out-2");
+
+    // The text: every token, and what the model gave the generated ones.
+    JsonNode tokens = json(out.resolve("pictures.json")).path("tokens");
+    assertThat(browser.eval("document.querySelectorAll('#text [role=listitem]').length").asInt())
+        .isEqualTo(tokens.size())
+        .isEqualTo(attention.path("rollout").path("tokens").size() + 1);
+    int generated = 0;
+    for (JsonNode position : summary.path("logits").path("last_positions")) {
+      JsonNode token = at(tokens, position.path("position").asInt() + 1);
+      assertThat(token.path("id").asInt()).isEqualTo(position.path("chosen").asInt());
+      assertThat(token.path("entropy").asDouble())
+          .isCloseTo(position.path("entropy").asDouble(), within(1e-9));
+      assertThat(token.path("probability").asDouble())
+          .isCloseTo(
+              position.path("tokens").get(0).path("final_probability").asDouble(), within(1e-9));
+      generated++;
+    }
+    assertThat(generated).isEqualTo(24);
+
+    // A head opens: its matrix holds what the head's measures say.
+    browser.eval("document.querySelector('#heads [data-head=\"0.1\"]').click(); 1");
+    assertThat(browser.text("#heads .detail h3")).startsWith("Layer 0, head 1: ");
+    browser.eval("document.querySelector('#heads canvas.matrix').focus(); 1");
+    assertThat(browser.eval("document.querySelectorAll('#heads svg.arcs path').length").asInt())
+        .isPositive();
+    List<List<String>> heads = csv("heads");
+    assertThat(heads).hasSize(1 + 16);
+    int entropy = heads.getFirst().indexOf("entropy");
+    for (List<String> head : heads.subList(1, heads.size())) {
+      double told =
+          attention
+              .path("attention_weights")
+              .path(head.get(0))
+              .path("heads")
+              .path(head.get(1))
+              .path("measures")
+              .path("entropy")
+              .path("mean")
+              .asDouble();
+      assertThat(Double.parseDouble(head.get(entropy))).isEqualTo(told);
+    }
+    // Rollout: each bar is its token's share.
+    JsonNode rollout = attention.path("rollout").path("tokens");
+    JsonNode bars =
+        browser.eval(
+            "[...document.querySelectorAll('#flow rect[data-value]')].map((bar) =>"
+                + " Number(bar.dataset.value))");
+    assertThat(bars.size()).isEqualTo(rollout.size());
+    for (int i = 0; i < bars.size(); i++) {
+      assertThat(bars.get(i).asDouble()).isEqualTo(rollout.get(i).path("attribution").asDouble());
+    }
+    assertThat(csv("cache")).hasSize(1 + summary.path("kv_cache").path("last_steps").size());
+    assertThat(browser.text("#settings")).contains(summary.path("model").path("sha256").asString());
+    Files.write(SCREENS.resolve("run.png"), browser.picture(true));
+    assertQuiet();
+  }
+
+  private static JsonNode at(JsonNode tokens, int position) {
+    for (JsonNode token : tokens) {
+      if (token.path("position").asInt() == position) {
+        return token;
+      }
+    }
+    throw new AssertionError("no token at position " + position);
+  }
+
+  /** The picture's weights are those of the matrix, as far as a byte can tell. */
+  @Test
+  void matricesAreThoseOfTheAnalysis() throws Exception {
+    Path out = folder.resolve("attention");
+    assertThat(
+            Cli.run("attention", Cli.MODEL, "-p", PROMPT, "-t", 1, "--matrix", "--out", out).code())
+        .isZero();
+    JsonNode layers = json(out.resolve("attention.json")).path("attention_weights");
+    // From the analysis alone, and from what was made for pictures.
+    for (String name : List.of("attention.json", "pictures.json")) {
+      Path page = folder.resolve(name + ".html");
+      assertThat(Cli.run("report", out.resolve(name), "--html", page).code()).isZero();
+      browser.open(page);
+      String packed = embedded(page);
+      JsonNode drawn = null;
+      for (JsonNode document :
+          Json.mapper().readTree(packed).path("runs").get(0).path("documents")) {
+        if (document.path("form").asString().equals("pictures")) {
+          drawn = document.path("json").path("attention");
+        }
+      }
+      assertThat(drawn).isNotNull();
+      assertThat(drawn.path("pool").asInt()).isEqualTo(1);
+      for (JsonNode head : drawn.path("heads")) {
+        byte[] bytes = head.path("weights").binaryValue();
+        JsonNode rows =
+            layers
+                .path(head.path("layer").asString())
+                .path("heads")
+                .path(head.path("head").asString())
+                .path("attention_matrix");
+        int cell = 0;
+        for (JsonNode row : rows) {
+          for (JsonNode weight : row) {
+            double shown = Math.pow((bytes[cell++] & 0xff) / 255.0, 2);
+            assertThat(shown)
+                .isCloseTo(weight.asDouble(), within(Math.sqrt(weight.asDouble()) / 255 + 4e-6));
+          }
+        }
+        assertThat(cell).isEqualTo(bytes.length);
+      }
+      assertQuiet();
+    }
+  }
+
+  private static String embedded(Path page) throws IOException {
+    var data =
+        Pattern.compile("<script id=\"data\"[^>]*>([^<]*)</script>")
+            .matcher(Files.readString(page));
+    assertThat(data.find()).isTrue();
+    var bytes = Base64.getDecoder().decode(data.group(1));
+    try (var in = new GZIPInputStream(new ByteArrayInputStream(bytes))) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    }
+  }
+
+  @Test
+  void thePathFromABadWeight() throws Exception {
+    byte[] bytes = Files.readAllBytes(Path.of(Cli.MODEL));
+    long offset =
+        GgufFile.read(Path.of(Cli.MODEL)).tensor("blk.2.ffn_down.weight").orElseThrow().offset();
+    ByteBuffer.wrap(bytes)
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .putFloat(Math.toIntExact(offset) + 4 * 101, Float.NaN);
+    Path model = Files.write(folder.resolve("poisoned.gguf"), bytes);
+    Path page = folder.resolve("poisoned.html");
+    assertThat(
+            Cli.run(
+                    "run",
+                    model,
+                    "-p",
+                    PROMPT,
+                    "-n",
+                    4,
+                    "-t",
+                    1,
+                    "--out",
+                    folder.resolve("poisoned"),
+                    "--html",
+                    page)
+                .code())
+        .isEqualTo(1);
+    browser.open(page);
+    assertThat(browser.text("#verdict .answer"))
+        .startsWith(
+            "Root cause: ffn_out-2 (MUL_MAT) at position 0: blk.2.ffn_down.weight has 1 bad")
+        .contains("value (1 NaN, 0 Inf), the first at [101, 0]");
+    JsonNode path =
+        browser.eval(
+            "[...document.querySelectorAll('#verdict ol.path li')].map((li) => li.textContent)");
+    var steps = new ArrayList<String>();
+    path.forEach(step -> steps.add(step.asString()));
+    assertThat(steps).startsWith("blk.2.ffn_down.weight", "ffn_out-2 (MUL_MAT)", "layer_out-2");
+    assertThat(steps).endsWith("logits");
+    assertThat(browser.text("#map td[data-key=\"place 2 ffn_out\"]")).isNotEqualTo("0");
+    assertThat(browser.text("#map td[data-key=\"place 1 ffn_out\"]")).isEqualTo("0");
+    Files.write(SCREENS.resolve("poisoned.png"), browser.picture(true));
+    assertQuiet();
+  }
+
+  @Test
+  void twoQuantizationsSideBySide() throws Exception {
+    for (String type : List.of("Q4_0", "Q8_0")) {
+      assertThat(
+              Cli.run(
+                      "diff",
+                      "models/tinyllama-mha-" + type + ".gguf",
+                      Cli.MODEL,
+                      "-t",
+                      1,
+                      "--chunks",
+                      1,
+                      "--out",
+                      folder.resolve("diffs").resolve(type))
+                  .err())
+          .isEmpty();
+    }
+    Path page = folder.resolve("diffs.html");
+    assertThat(Cli.run("report", folder.resolve("diffs"), "--html", page).out())
+        .contains("with 2 runs");
+    browser.open(page);
+    choose("#runs label:nth-of-type(2) select", "1");
+    browser.await("document.querySelectorAll('#quantization figure').length === 2");
+    // Divergence against size has a point for each.
+    assertThat(browser.text("#quantization")).contains("Divergence against size");
+    JsonNode diff = json(folder.resolve("diffs/Q4_0/diff.json"));
+    for (List<String> row : csv("quantization").subList(1, 5)) {
+      JsonNode node =
+          diff.path("nodes")
+              .valueStream()
+              .filter(n -> n.path("tensor").asString().equals(row.get(2)))
+              .filter(n -> n.path("site").asString("").equals(row.get(1)))
+              .findFirst()
+              .orElseThrow();
+      assertThat(Double.parseDouble(row.get(6)))
+          .isEqualTo(node.path("accumulated").path("relative_l2").asDouble());
+    }
+    // What is pointed at in one is marked in the other.
+    browser.eval(
+        "document.querySelector('#map td[data-key=\"place 1 ffn_out\"]').dispatchEvent(new"
+            + " PointerEvent('pointerover', {bubbles: true})); 1");
+    assertThat(browser.eval("document.querySelectorAll('#map td.linked').length").asInt())
+        .isEqualTo(1);
+    Files.write(SCREENS.resolve("diffs.png"), browser.picture(true));
+    assertQuiet();
+  }
+
+  private static final String MARKUP =
+      "</script><img src=x onerror=\"window.pwned=1\"><svg"
+          + " onload=\"window.pwned=1\">\u202e\u0000\u001b[2J";
+
+  /** A vocabulary and metadata that attack whoever shows them. */
+  @Test
+  void aHostileModel() throws Exception {
+    var gguf = new Gguf(Path.of(Cli.MODEL));
+    List<String> tokens = new ArrayList<>(gguf.texts("tokenizer.ggml.tokens"));
+    tokens.set(300, "<script>window.pwned=1</script>");
+    tokens.set(301, "\"><img/src=x/onerror=window.pwned=1>");
+    tokens.set(302, "x".repeat(10_000));
+    tokens.set(303, "\u202eevil\u2066");
+    Path model =
+        gguf.texts("tokenizer.ggml.tokens", tokens)
+            .text("general.name", MARKUP)
+            .write(folder.resolve("<img src=x onerror=window.pwned=1>.gguf"));
+    Path page = folder.resolve("hostile.html");
+    Cli run =
+        Cli.run(
+            "run",
+            model,
+            "--tokens",
+            "0,300,301,302,303,300,301,302,303",
+            "-n",
+            8,
+            "-t",
+            1,
+            "--out",
+            folder.resolve("hostile"),
+            "--html",
+            page);
+    assertThat(run.code()).as(run.err()).isLessThan(2);
+    browser.open(page);
+    assertThat(browser.text("#text"))
+        .contains("<script>window.pwned=1</script>", "x".repeat(60) + "…")
+        .doesNotContain("x".repeat(61));
+    assertHarmless();
+    assertThat(Files.readString(page)).doesNotContain("pwned");
+  }
+
+  /** Every text of every document attacks. */
+  @Test
+  void hostileDocuments() throws Exception {
+    Path source = folder.resolve("sound");
+    Path model = Path.of("models/tinyllama-mha-Q4_0.gguf");
+    Cli.run("run", model, "-p", PROMPT, "-n", 4, "-t", 1, "--out", source);
+    Cli.run("lens", model, "-p", PROMPT, "-n", 1, "-t", 1, "--out", source.resolve("lens"));
+    Cli.run("diff", model, Cli.MODEL, "-t", 1, "--chunks", 1, "--out", source.resolve("diff"));
+    Files.writeString(
+        source.resolve("heads.json"),
+        Cli.run("heads", model, "--sequences", 1, "-t", 1, "--json").out());
+    Files.writeString(
+        source.resolve("check.json"),
+        Cli.run("check", model, "--only", "file", "--no-summary", "--json").out());
+    Files.writeString(source.resolve("doctor.json"), Cli.run("doctor", model, "--json").out());
+    try (var files = Files.walk(source)) {
+      for (Path file : files.filter(each -> each.toString().endsWith(".json")).toList()) {
+        Files.writeString(file, Json.line(hostile(json(file), "")));
+      }
+    }
+    Path page = folder.resolve("documents.html");
+    Cli report = Cli.run("report", source, "--html", page);
+    assertThat(report.out()).contains("with 3 runs");
+    browser.open(page);
+    for (int run = 0; run < 3; run++) {
+      browser.eval("delete document.documentElement.dataset.drawn");
+      choose("#runs select", String.valueOf(run));
+      browser.await("document.documentElement.dataset.drawn === 'yes'");
+      // Whatever opens is opened, whatever is told is told.
+      browser.eval(
+          """
+          for (const each of document.querySelectorAll('#map td, #heads [data-head]')) { if (each.isConnected) each.click(); }
+          for (const each of document.querySelectorAll('main *')) each.dispatchEvent(new PointerEvent('pointerover', {bubbles: true}));
+          1\
+          """);
+      assertHarmless();
+    }
+  }
+
+  private static Object hostile(JsonNode json, String name) {
+    if (json.isObject()) {
+      var all = new LinkedHashMap<String, Object>();
+      json.properties()
+          .forEach(each -> all.put(each.getKey(), hostile(each.getValue(), each.getKey())));
+      return all;
+    }
+    if (json.isArray()) {
+      return json.valueStream().map(each -> hostile(each, name)).toList();
+    }
+    // Of pictures only the texts: their bytes are no text.
+    return json.isString() && !name.equals("weights") ? json.asString() + MARKUP : json;
+  }
+
+  private static void assertHarmless() throws Exception {
+    Thread.sleep(50);
+    assertThat(browser.eval("window.pwned === undefined").asBoolean()).isTrue();
+    assertThat(
+            browser
+                .eval(
+                    "document.querySelectorAll('img, iframe, object, [onload], [onerror]').length")
+                .asInt())
+        .isZero();
+    assertThat(browser.eval("document.documentElement.innerText").asString())
+        .doesNotContain("\u202e")
+        .doesNotContain("\u0000")
+        .doesNotContain("\u001b");
+    assertQuiet();
+  }
+}

@@ -598,7 +598,7 @@ public final class RemoteContext {
                       && group.writtenBy(write.viewSource())
                       && position < group.cells().cells()
                       && graph.integer(write, 0, -1) == position;
-              for (int p = 0; inPlace && p < position; p++) {
+              for (int p = 0; group != null && inPlace && p < position; p++) {
                 group.cells().write(p, p, told.sequence(0));
               }
               assumed |= inPlace && position > 0;

@@ -30,7 +30,8 @@ final class PassNorms {
       stride *= 2;
       layers.replaceAll((l, all) -> halved(all));
     }
-    norms = layers.getOrDefault(layer, norms);
+    List<@Nullable Double> own = layers.get(layer);
+    norms = own == null ? norms : own;
     while (norms.size() <= pass / stride) {
       norms.add(null);
     }

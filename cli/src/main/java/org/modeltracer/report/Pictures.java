@@ -53,7 +53,7 @@ public final class Pictures implements TraceListener, SessionListener {
       @Nullable Double entropy,
       List<Alternative> alternatives) {
 
-    Token expected(Prediction prediction) {
+    private Token expected(Prediction prediction) {
       return new Token(
           position,
           id,

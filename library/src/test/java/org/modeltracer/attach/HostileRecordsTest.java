@@ -163,7 +163,7 @@ class HostileRecordsTest {
         memory.set(
             ValueLayout.JAVA_LONG,
             64,
-            random.nextBoolean() ? random.nextLong() : 8 * random.nextInt(600));
+            random.nextBoolean() ? random.nextLong() : 8L * random.nextInt(600));
         long data = Channel.PAGE + Channel.PLANS;
         for (int i = 0; i < ring / 8; i++) {
           int bytes = random.nextInt(4) == 0 ? random.nextInt() : 8 * random.nextInt(20);

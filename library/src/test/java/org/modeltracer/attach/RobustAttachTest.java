@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -136,7 +137,9 @@ class RobustAttachTest {
   }
 
   private static long pid(Process tracer) throws IOException {
-    try (var in = new BufferedReader(new InputStreamReader(tracer.getInputStream()))) {
+    try (var in =
+        new BufferedReader(
+            new InputStreamReader(tracer.getInputStream(), StandardCharsets.UTF_8))) {
       return Long.parseLong(in.readLine());
     }
   }

@@ -25,7 +25,8 @@ final class PassNorms {
   private int stride = 1;
 
   void add(int pass, int layer, ResidualChange change) {
-    List<@Nullable Double> norms = layers.computeIfAbsent(layer, l -> new ArrayList<>());
+    List<@Nullable Double> norms =
+        layers.computeIfAbsent(layer, l -> new ArrayList<@Nullable Double>());
     while (pass / stride >= COLUMNS) {
       stride *= 2;
       layers.replaceAll((l, all) -> halved(all));

@@ -25,14 +25,15 @@ final class PassNorms {
   private int stride = 1;
 
   void add(int pass, int layer, ResidualChange change) {
-    List<@Nullable Double> norms =
-        layers.computeIfAbsent(layer, l -> new ArrayList<@Nullable Double>());
     while (pass / stride >= COLUMNS) {
       stride *= 2;
       layers.replaceAll((l, all) -> halved(all));
     }
-    List<@Nullable Double> own = layers.get(layer);
-    norms = own == null ? norms : own;
+    List<@Nullable Double> norms = layers.get(layer);
+    if (norms == null) {
+      norms = new ArrayList<>();
+      layers.put(layer, norms);
+    }
     while (norms.size() <= pass / stride) {
       norms.add(null);
     }

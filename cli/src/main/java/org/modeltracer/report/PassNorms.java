@@ -21,7 +21,9 @@ final class PassNorms {
   /** Mean over a pass's tokens of ‖x_out‖, null where it is not finite. */
   record Layer(int layer, List<@Nullable Double> norms) {}
 
-  private final NavigableMap<Integer, List<@Nullable Double>> layers = new TreeMap<>();
+  /** NaN where a layer has none. */
+  private final NavigableMap<Integer, List<Double>> layers = new TreeMap<>();
+
   private int stride = 1;
 
   void add(int pass, int layer, ResidualChange change) {
@@ -29,24 +31,20 @@ final class PassNorms {
       stride *= 2;
       layers.replaceAll((l, all) -> halved(all));
     }
-    List<@Nullable Double> norms = layers.get(layer);
-    if (norms == null) {
-      norms = new ArrayList<>();
-      layers.put(layer, norms);
-    }
+    List<Double> norms = layers.computeIfAbsent(layer, l -> new ArrayList<>());
     while (norms.size() <= pass / stride) {
-      norms.add(null);
+      norms.add(Double.NaN);
     }
     if (change.rows() > 0 && change.isFinite()) {
       norms.set(pass / stride, change.normOut() / change.rows());
     }
   }
 
-  private static List<@Nullable Double> halved(List<@Nullable Double> norms) {
-    var half = new ArrayList<@Nullable Double>();
+  private static List<Double> halved(List<Double> norms) {
+    var half = new ArrayList<Double>();
     for (int i = 0; i < norms.size(); i += 2) {
-      Double later = i + 1 < norms.size() ? norms.get(i + 1) : null;
-      half.add(later != null ? later : norms.get(i));
+      double later = i + 1 < norms.size() ? norms.get(i + 1) : Double.NaN;
+      half.add(later == later ? Double.valueOf(later) : norms.get(i));
     }
     return half;
   }
@@ -55,7 +53,15 @@ final class PassNorms {
     return new Picture(
         stride,
         layers.entrySet().stream()
-            .map(entry -> new Layer(entry.getKey(), new ArrayList<>(entry.getValue())))
+            .map(entry -> new Layer(entry.getKey(), shown(entry.getValue())))
             .toList());
+  }
+
+  private static List<@Nullable Double> shown(List<Double> norms) {
+    var shown = new ArrayList<@Nullable Double>();
+    for (double norm : norms) {
+      shown.add(norm == norm ? norm : null);
+    }
+    return shown;
   }
 }

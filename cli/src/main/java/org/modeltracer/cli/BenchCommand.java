@@ -66,7 +66,7 @@ final class BenchCommand implements Callable<Integer> {
       paramLabel = "MODE,…",
       split = ",",
       description = "Compare only these modes with untraced: ${COMPLETION-CANDIDATES}.")
-  private EnumSet<TracedMode> only = EnumSet.allOf(TracedMode.class);
+  private @Nullable EnumSet<TracedMode> only;
 
   @Option(
       names = "--piece",
@@ -182,7 +182,8 @@ final class BenchCommand implements Callable<Integer> {
     var contenders = new ArrayList<Contender>();
     try {
       contenders.add(new Contender("untraced", loaded.model(), options));
-      only.forEach(mode -> contenders.add(mode.contender(loaded, options)));
+      EnumSet<TracedMode> modes = only == null ? TracedMode.possible() : only;
+      modes.forEach(mode -> contenders.add(mode.contender(loaded, options)));
       int most = Math.min(piece, Math.min(options.size().batch(), options.size().microBatch()));
       var contest = new Contest(contenders, tokens, prompt, most);
       contest.warmUp();

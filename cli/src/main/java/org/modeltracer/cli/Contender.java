@@ -8,6 +8,7 @@ import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.llama.SilentCallback;
 import org.modeltracer.probe.ProbeCost;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
@@ -49,6 +50,7 @@ final class Contender implements AutoCloseable {
 
   private final String name;
   private final LlamaContext context;
+  private final @Nullable SilentCallback silent;
   private final @Nullable ModelTracer tracer;
   private final @Nullable TracedSession session;
   private final @Nullable Watcher watcher;
@@ -68,7 +70,18 @@ final class Contender implements AutoCloseable {
   /** The model as it is, without a hook. */
   Contender(String name, LlamaModel model, ContextOptions options) {
     this.name = name;
+    silent = null;
     context = model.context(options.withHook(false));
+    tracer = null;
+    session = null;
+    watcher = null;
+  }
+
+  /** The model with a callback in C that has the same nodes shown as a tracer, and looks away. */
+  Contender(String name, LlamaModel model, ContextOptions options, SilentCallback callback) {
+    this.name = name;
+    silent = callback;
+    context = model.context(options, callback);
     tracer = null;
     session = null;
     watcher = null;
@@ -82,6 +95,7 @@ final class Contender implements AutoCloseable {
       TracerConfig config,
       @Nullable Attachment attachment) {
     this.name = name;
+    silent = null;
     // Findings are not what is measured.
     tracer = ModelTracer.quiet(config);
     session = TracedSession.open(model, SessionOptions.defaults().withContext(options), tracer);
@@ -164,6 +178,9 @@ final class Contender implements AutoCloseable {
   }
 
   private ProbeCost cost() {
+    if (silent != null) {
+      return new ProbeCost(0, 0, silent.delivered(), 0, 0);
+    }
     return session == null ? NOTHING : session.cost();
   }
 
@@ -179,6 +196,9 @@ final class Contender implements AutoCloseable {
     }
     if (tracer != null) {
       tracer.close();
+    }
+    if (silent != null) {
+      silent.close();
     }
   }
 }

@@ -1,23 +1,31 @@
 package org.modeltracer.cli;
 
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.modeltracer.attention.AttentionOptions;
+import org.modeltracer.graph.FoundSite;
 import org.modeltracer.graph.NodeInfo;
 import org.modeltracer.heads.AttentionTrace;
 import org.modeltracer.lens.LensOptions;
 import org.modeltracer.lens.LensTrace;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaModel;
+import org.modeltracer.llama.SilentCallback;
+import org.modeltracer.model.Site;
 import org.modeltracer.probe.NodeValues;
 import org.modeltracer.session.SessionListener;
+import org.modeltracer.session.SessionOptions;
+import org.modeltracer.session.TracedSession;
+import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
 
 /** What observes a model in a measurement, beside the one that nothing does. */
 enum TracedMode {
   IDLE("idle"),
   LIGHTWEIGHT("lightweight"),
+  C_CALLBACK("c-callback"),
   FULL("full"),
   LENS("lens"),
   EVERY_NODE("every-node");
@@ -38,11 +46,36 @@ enum TracedMode {
     return switch (this) {
       case IDLE -> new Contender(id, llama, options, TracerConfig.disabled(), null);
       case LIGHTWEIGHT -> new Contender(id, llama, options, TracerConfig.lightweight(), null);
+      case C_CALLBACK -> new Contender("C callback", llama, options, silent(llama, options));
       case FULL -> new Contender(id, llama, options, TracerConfig.full(), attention(loaded));
       case LENS -> new Contender("full, lens", llama, options, TracerConfig.full(), lens(loaded));
       case EVERY_NODE ->
           new Contender("every node", llama, options, TracerConfig.disabled(), everyNode());
     };
+  }
+
+  /** Those that can be measured here. */
+  static EnumSet<TracedMode> possible() {
+    var all = EnumSet.allOf(TracedMode.class);
+    if (!SilentCallback.isBuilt()) {
+      all.remove(C_CALLBACK);
+    }
+    return all;
+  }
+
+  /** Has the nodes shown that a full trace reads. */
+  private static SilentCallback silent(LlamaModel model, ContextOptions options) {
+    SessionOptions opened = SessionOptions.defaults().withContext(options);
+    var read = EnumSet.of(Site.CONTEXT, Site.VALUE);
+    read.addAll(opened.sites(TracerConfig.full()));
+    var tracer = ModelTracer.quiet(TracerConfig.disabled());
+    try (var session = TracedSession.open(model, opened, tracer)) {
+      return new SilentCallback(
+          session.sites().stream()
+              .filter(site -> read.contains(site.place().site()))
+              .map(FoundSite::tensor)
+              .toList());
+    }
   }
 
   /** All streaming analyses of attention, as {@code run} has them. */

@@ -21,6 +21,15 @@ public final class AgentFiles {
   }
 
   /**
+   * The library of {@link SilentCallback}.
+   *
+   * @throws LlamaException where it was not built, which says how to get it
+   */
+  static Path silent() {
+    return file("libmodeltracer-silent.so");
+  }
+
+  /**
    * The program that loads the library into one that runs already.
    *
    * @throws LlamaException where it was not built, which says how to get it

@@ -24,6 +24,7 @@ public final class LlamaContext implements AutoCloseable {
   private final ContextOptions options;
   private final Arena arena = Arena.ofShared();
   private final @Nullable EvalHook hook;
+  private final @Nullable SilentCallback silent;
   private final ThreadPool threadPool;
   private final Batch batch;
   private final KvCache cache;
@@ -36,13 +37,15 @@ public final class LlamaContext implements AutoCloseable {
   private volatile boolean computing;
   private boolean held;
 
-  LlamaContext(LlamaModel model, ContextOptions options) {
+  LlamaContext(LlamaModel model, ContextOptions options, @Nullable SilentCallback silent) {
+    this.silent = silent;
     this.model = model;
     this.runtime = model.runtime();
     this.options = options;
     llama = runtime.functions();
     refuseWhatAborts();
-    hook = options.hooked() ? new EvalHook(runtime, arena, () -> cancelled) : null;
+    hook =
+        options.hooked() && silent == null ? new EvalHook(runtime, arena, () -> cancelled) : null;
     runtime.log().clear();
     Trail.own().step("setting up a context for", model.file());
     address = create();
@@ -112,7 +115,8 @@ public final class LlamaContext implements AutoCloseable {
         .set("n_threads_batch", options.threads())
         .set("type_k", options.cache().keys().ggmlType())
         .set("type_v", options.cache().values().ggmlType())
-        .set("cb_eval", hook == null ? 0L : hook.address());
+        .set("cb_eval", hook != null ? hook.address() : silent != null ? silent.function() : 0L)
+        .set("cb_eval_user_data", silent != null ? silent.data() : 0L);
     if (params.has("flash_attn_type")) {
       params.set(
           "flash_attn_type",

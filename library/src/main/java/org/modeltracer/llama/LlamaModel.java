@@ -213,10 +213,19 @@ public final class LlamaModel implements AutoCloseable {
    * @throws LlamaException when the options do not suit the model or memory is short
    */
   public LlamaContext context(ContextOptions options) {
+    return context(options, null);
+  }
+
+  /**
+   * Sets the model up for work, with a callback in C in place of a hook.
+   *
+   * @param silent null for none
+   */
+  public LlamaContext context(ContextOptions options, @Nullable SilentCallback silent) {
     return runtime.call(
         () -> {
           address();
-          LlamaContext context = new LlamaContext(this, options);
+          var context = new LlamaContext(this, options, silent);
           contexts.add(context);
           return context;
         });

@@ -16,6 +16,11 @@ enum RecordType {
 
   private static final int FIRST = 2;
 
+  /** Its number. */
+  int number() {
+    return FIRST + ordinal();
+  }
+
   /** The type of a number, or null. */
   static @Nullable RecordType of(int number) {
     RecordType[] all = values();

@@ -80,7 +80,7 @@ public final class RemoteContext {
 
   private final LlamaRuntime runtime;
   private final ModelTracer tracer;
-  private final Slot slot;
+  private final Plans plans;
   private final Set<Site> sites;
   private final Function<RemoteContext, Optional<GgufFile>> models;
   private final LaterPassWatch later;
@@ -187,16 +187,16 @@ public final class RemoteContext {
   RemoteContext(
       LlamaRuntime runtime,
       ModelTracer tracer,
-      Slot slot,
+      Plans plans,
       Set<Site> sites,
       Function<RemoteContext, Optional<GgufFile>> models) {
     this.runtime = runtime;
     this.tracer = tracer;
-    this.slot = slot;
+    this.plans = plans;
     this.sites = sites;
     this.models = models;
     later = new LaterPassWatch(runtime, tracer);
-    slot.heads(tracer.config()::wantsHead);
+    plans.heads(tracer.config()::wantsHead);
   }
 
   /** Takes a record; what it cannot be ends the tracing of this context, not of the program. */
@@ -258,7 +258,7 @@ public final class RemoteContext {
 
   private void answer() {
     surveys++;
-    slot.answered(surveys);
+    plans.answered(surveys);
   }
 
   // ---- graphs
@@ -340,7 +340,7 @@ public final class RemoteContext {
 
   /** Tells what is wanted of each graph. */
   private void plan() {
-    graphs.forEach((topology, graph) -> slot.plan(topology, plan(graph, maps.get(graph.graph()))));
+    graphs.forEach((topology, graph) -> plans.plan(topology, plan(graph, maps.get(graph.graph()))));
   }
 
   /** Whether a graph is a forward pass, and not one that shifts a cache. */
@@ -526,7 +526,7 @@ public final class RemoteContext {
       Anomaly worst = tracer.endForward().orElse(null);
       if (later.end(worst, later.wide() ? models.apply(this).orElse(null) : null)) {
         plan();
-        later.planned(slot.version());
+        later.planned(plans.version());
       }
     }
     warmup = false;
@@ -729,6 +729,22 @@ public final class RemoteContext {
     }
     stagedPart = 0;
     stagedBytes = 0;
+  }
+
+  /** Takes values of a node that lie in this process, and stay during the call. */
+  void values(int node, Map<Integer, MemorySegment> values) {
+    RemoteGraph graph = running;
+    if (failure != null || graph == null || node < cursor) {
+      return;
+    }
+    try {
+      reduced.clear();
+      values.forEach(graph.images()::data);
+      observe(graph, node);
+      values.keySet().forEach(graph.images()::clear);
+    } catch (RuntimeException | OutOfMemoryError e) {
+      fail(e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage());
+    }
   }
 
   private void give(

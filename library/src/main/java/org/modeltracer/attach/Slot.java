@@ -7,7 +7,7 @@ import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
 /** The consumer's side of one context: its records, and what is wanted of it. */
-final class Slot {
+final class Slot implements Plans {
   static final int FREE = 0;
   static final int LIVE = 1;
   static final int DONE = 2;
@@ -128,25 +128,21 @@ final class Slot {
     LONG.setRelease(page, TAIL_AT, tail);
   }
 
-  /**
-   * Sets what is wanted of the nodes of one structure of graphs.
-   *
-   * @param wants a byte of flags for each node
-   */
-  void plan(int topology, byte[] wants) {
+  @Override
+  public void plan(int topology, byte[] wants) {
     long at = (long) topology * Channel.MOST_NODES;
     MemorySegment.copy(wants, 0, plans, ValueLayout.JAVA_BYTE, at, wants.length);
     version++;
     INT.setRelease(page, VERSION_AT, version);
   }
 
-  /** Version of the plans, which every change counts up. */
-  int version() {
+  @Override
+  public int version() {
     return version;
   }
 
-  /** Sets the heads whose rows are wanted. */
-  void heads(IntPredicate wanted) {
+  @Override
+  public void heads(IntPredicate wanted) {
     for (int i = 0; i < Channel.MOST_HEADS / 8; i++) {
       int bits = 0;
       for (int b = 0; b < 8; b++) {
@@ -156,8 +152,8 @@ final class Slot {
     }
   }
 
-  /** Tells that so many surveys have been answered by a plan. */
-  void answered(int surveys) {
+  @Override
+  public void answered(int surveys) {
     INT.setRelease(page, ANSWERED_AT, surveys);
   }
 }

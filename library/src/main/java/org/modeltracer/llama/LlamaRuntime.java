@@ -4,9 +4,11 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.function.Consumer;
@@ -30,6 +32,7 @@ import org.modeltracer.weights.Dequantizer;
  */
 public final class LlamaRuntime implements AutoCloseable, Dequantizer {
   private static final Map<Path, LlamaRuntime> LOADED = new HashMap<>();
+  private static final Set<Path> ATTACHED = new HashSet<>();
 
   private final NativeLibrary library;
   private final LlamaFunctions functions;
@@ -121,6 +124,29 @@ public final class LlamaRuntime implements AutoCloseable, Dequantizer {
       LOADED.put(located.file(), known);
     }
     return known;
+  }
+
+  /**
+   * The llama.cpp that other code of this process has loaded, such as another binding: its contexts
+   * can be followed. It takes Linux on x86-64 or arm64.
+   *
+   * @throws LlamaException when there is none
+   */
+  public static LoadedLlama attachLoaded() {
+    return LoadedLlama.find();
+  }
+
+  /** Whether a library is one that a runtime of ours has loaded by itself. */
+  static synchronized boolean isOurs(Path file) {
+    return LOADED.containsKey(file) && !ATTACHED.contains(file);
+  }
+
+  /** A runtime on a library that other code has loaded. */
+  static synchronized LlamaRuntime ofLoaded(Path file) {
+    if (!LOADED.containsKey(file)) {
+      ATTACHED.add(file);
+    }
+    return load(file);
   }
 
   private String readVersion() {

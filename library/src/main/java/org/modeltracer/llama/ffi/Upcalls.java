@@ -2,6 +2,7 @@ package org.modeltracer.llama.ffi;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 
@@ -47,6 +48,50 @@ public final class Upcalls {
   /** The address of a callback. */
   public static long evaluation(Evaluation callback, Arena arena) {
     return stub(Evaluation.class, "evaluated", callback, "pbp:b", arena);
+  }
+
+  /** {@code ggml_backend_sched_set_eval_callback}, in place of the real one. */
+  public interface SetCallback {
+    /** Sets the callback of a scheduler. */
+    void set(long scheduler, long callback, long data);
+  }
+
+  /** {@code ggml_backend_sched_graph_compute_async}, in place of the real one. */
+  public interface Compute {
+    /** Computes a graph; returns a status. */
+    int compute(long scheduler, long graph);
+  }
+
+  /** {@code ggml_backend_sched_free}, in place of the real one. */
+  public interface Free {
+    /** Frees a scheduler. */
+    void free(long scheduler);
+  }
+
+  /** {@code llama_decode}, in place of the real one. */
+  public interface Decode {
+    /** Decodes a batch; returns a status. */
+    int decode(long context, MemorySegment batch);
+  }
+
+  /** The address of a callback. */
+  public static long setCallback(SetCallback callback, Arena arena) {
+    return stub(SetCallback.class, "set", callback, "ppp:v", arena);
+  }
+
+  /** The address of a callback. */
+  public static long compute(Compute callback, Arena arena) {
+    return stub(Compute.class, "compute", callback, "pp:i", arena);
+  }
+
+  /** The address of a callback. */
+  public static long free(Free callback, Arena arena) {
+    return stub(Free.class, "free", callback, "p:v", arena);
+  }
+
+  /** The address of a callback. */
+  public static long decode(Decode callback, Arena arena) {
+    return stub(Decode.class, "decode", callback, "pB:i", arena);
   }
 
   /** The address of a callback. */

@@ -1,0 +1,151 @@
+package org.modeltracer.llama.ffi;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Slots through which a loaded library calls functions of others, pointed elsewhere.
+ *
+ * <p>Found as the loader finds them: from the link map that a handle of glibc's is, by the dynamic
+ * section's table of jump slots. Linux on x86-64 and arm64.
+ */
+@SuppressWarnings("restricted")
+public final class JumpSlots {
+  private static final int LAZY = 1;
+  private static final int NOT_LOADED_ANEW = 4;
+  private static final int READ = 1;
+  private static final int READ_WRITE = 3;
+  private static final long KEEP = 0;
+  private static final long PAGE = 4096;
+  private static final long MOST_ENTRIES = 1 << 16;
+  private static final int SYMBOL_BYTES = 24;
+  private static final int RELOCATION_BYTES = 24;
+  private static final int X86_64_JUMP_SLOT = 7;
+  private static final int AARCH64_JUMP_SLOT = 1026;
+
+  /** A slot, what it held, and what it holds now. */
+  private record Slot(long address, long before, long after) {}
+
+  private final List<Slot> slots = new ArrayList<>();
+
+  /**
+   * Points a library's slots of the named functions at others.
+   *
+   * @param file a library that is loaded, as the loader knows it; nothing is done for any other
+   * @return how many slots there were
+   */
+  public int redirect(String file, Map<String, Long> functions) {
+    Linker linker = Linker.nativeLinker();
+    SymbolLookup system = linker.defaultLookup();
+    if (system.find("dlopen").isEmpty()) {
+      return 0;
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      MethodHandle open =
+          linker.downcallHandle(system.findOrThrow("dlopen"), NativeLibrary.descriptor("pi:p"));
+      MethodHandle close =
+          linker.downcallHandle(system.findOrThrow("dlclose"), NativeLibrary.descriptor("p:i"));
+      long name = arena.allocateFrom(file).address();
+      long map = (long) open.invokeExact(name, LAZY | NOT_LOADED_ANEW);
+      if (map == 0) {
+        return 0;
+      }
+      int found = patch(map, functions);
+      int ignored = (int) close.invokeExact(map);
+      return found;
+    } catch (Throwable failure) {
+      throw NativeLibrary.unexpected(failure);
+    }
+  }
+
+  /** Whether a loaded library calls a function by a slot. */
+  public static boolean has(String file, String function) {
+    return new JumpSlots().redirect(file, Map.of(function, KEEP)) > 0;
+  }
+
+  private int patch(long map, Map<String, Long> functions) throws Throwable {
+    MemorySegment head = NativeMemory.at(map, 24);
+    long base = head.get(ValueLayout.JAVA_LONG, 0);
+    MemorySegment dynamic = NativeMemory.at(head.get(ValueLayout.JAVA_LONG, 16), 16 * MOST_ENTRIES);
+    long strings = 0;
+    long symbols = 0;
+    long relocations = 0;
+    long bytes = 0;
+    for (long at = 0; dynamic.get(ValueLayout.JAVA_LONG, at) != 0; at += 16) {
+      long value = dynamic.get(ValueLayout.JAVA_LONG, at + 8);
+      switch ((int) dynamic.get(ValueLayout.JAVA_LONG, at)) {
+        case 5 -> strings = value;
+        case 6 -> symbols = value;
+        case 23 -> relocations = value;
+        case 2 -> bytes = value;
+        default -> {}
+      }
+    }
+    if (strings == 0 || symbols == 0 || relocations == 0) {
+      return 0;
+    }
+    MemorySegment table = NativeMemory.at(relocations, bytes);
+    int found = 0;
+    for (long at = 0; at + RELOCATION_BYTES <= bytes; at += RELOCATION_BYTES) {
+      long info = table.get(ValueLayout.JAVA_LONG, at + 8);
+      int type = (int) info;
+      if (type != X86_64_JUMP_SLOT && type != AARCH64_JUMP_SLOT) {
+        continue;
+      }
+      long symbol = symbols + (info >>> 32) * SYMBOL_BYTES;
+      int name = NativeMemory.at(symbol, SYMBOL_BYTES).get(ValueLayout.JAVA_INT, 0);
+      Long function = functions.get(NativeMemory.text(strings + Integer.toUnsignedLong(name)));
+      if (function != null && function == KEEP) {
+        found++;
+      } else if (function != null) {
+        replace(base + table.get(ValueLayout.JAVA_LONG, at), function);
+        found++;
+      }
+    }
+    return found;
+  }
+
+  private void replace(long address, long function) throws Throwable {
+    long before = NativeMemory.at(address, 8).get(ValueLayout.JAVA_LONG, 0);
+    write(address, function);
+    slots.add(new Slot(address, before, function));
+  }
+
+  /** Where slots are read-only once they are bound, they become so again. */
+  private static void write(long address, long function) throws Throwable {
+    Linker linker = Linker.nativeLinker();
+    MethodHandle protect =
+        linker.downcallHandle(
+            linker.defaultLookup().findOrThrow("mprotect"), NativeLibrary.descriptor("pli:i"));
+    boolean sealed = Mappings.readOnly(address);
+    long page = address & -PAGE;
+    if (sealed && (int) protect.invokeExact(page, PAGE, READ_WRITE) != 0) {
+      throw new LinkException("the system does not let memory of a library be changed");
+    }
+    ValueLayout.JAVA_LONG.varHandle().setVolatile(NativeMemory.at(address, 8), 0L, function);
+    if (sealed) {
+      int ignored = (int) protect.invokeExact(page, PAGE, READ);
+    }
+  }
+
+  /** Puts back what was there; slots that others have pointed elsewhere since stay as they are. */
+  public void undo() {
+    for (Slot slot : slots) {
+      try {
+        if (NativeMemory.at(slot.address, 8).get(ValueLayout.JAVA_LONG, 0) == slot.after) {
+          write(slot.address, slot.before);
+        }
+      } catch (Throwable failure) {
+        throw NativeLibrary.unexpected(failure);
+      }
+    }
+    slots.clear();
+  }
+}

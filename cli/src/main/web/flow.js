@@ -1,7 +1,7 @@
 // How attention carries tokens to the last position: strongest paths and rollout.
 import { h, number, percent, s, tokenLabel, visible } from "./dom.js";
 
-const tokenAt = (run, position) => tokenLabel(run.tokens.find((token) => token.position === position)?.text ?? String(position), 18);
+const tokenAt = (run, position) => tokenLabel(run.of("attention").rollout.tokens.find((token) => token.position === position)?.token ?? String(position), 18);
 
 export const flow = {
   id: "flow",

@@ -209,6 +209,11 @@ public final class Pictures implements TraceListener, SessionListener {
     moved |= sequence == 0;
   }
 
+  /** The attention matrices, to be read when nothing runs. */
+  public PooledAttention attention() {
+    return attention;
+  }
+
   /** What was seen so far, as {@code pictures.json} has it behind its head. */
   public synchronized Record picture() {
     return new Picture(

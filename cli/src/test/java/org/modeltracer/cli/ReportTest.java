@@ -469,4 +469,23 @@ class ReportTest {
         .doesNotContain("\u001b");
     assertQuiet();
   }
+
+  /** What a measure is called is told in the words of its definition. */
+  @Test
+  void definitionsAreThoseOfTheDocumentation() throws Exception {
+    String page = Files.readString(Path.of("cli/src/main/web/definitions.js"));
+    var table =
+        Pattern.compile("(?m)^\\| ((?:`\\w+`(?:, )?)+) \\| ([^|]*) \\| (.*?) \\|$")
+            .matcher(Files.readString(Path.of("docs/definitions/heads.md")));
+    int told = 0;
+    while (table.find()) {
+      String name = table.group(1).replaceAll("`,.*|`", "");
+      String words = table.group(3) + " (rows: " + table.group(2) + ")";
+      if (page.contains("  " + name + ": ")) {
+        assertThat(page).contains("  " + name + ": \"" + words + "\",");
+        told++;
+      }
+    }
+    assertThat(told).isGreaterThan(20);
+  }
 }

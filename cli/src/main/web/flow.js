@@ -50,7 +50,7 @@ function bands(run, found) {
   });
   for (const [column, layer] of used) parts.push(s("text", { class: "axis", x: (x(column - 1) + x(column)) / 2, y: 12, "text-anchor": "middle" }, "layer " + layer));
   const height = top + positions.length * row + 8;
-  return h("div", { className: "wide" }, s("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": "Strongest paths of attention to the last position" }, ...parts));
+  return h("div", { className: "wide" }, s("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": "Strongest paths of attention to the last position" }, ...parts));
 }
 
 function rollout(found) {

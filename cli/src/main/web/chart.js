@@ -53,15 +53,23 @@ export function lines(series, { x: across, y: up, log = false, height = 220, wid
       cx: px(x), cy: py(y), r: line.points.length > 80 ? 2 : 3.5, fill: COLOURS[i % 5], "data-key": across + " " + x,
       tip: line.name + "\n" + across + " " + x + ": " + number(y, 4),
     })));
+  let next = left;
+  let row = 0;
   const legend = series.map((line, i) => {
-    const x = left + (i % 4) * ((width - left) / 4), y = height - bottom + 46 + 18 * Math.floor(i / 4);
+    const wide = 50 + 6.6 * line.name.length;
+    if (next + wide > width) {
+      next = left;
+      row++;
+    }
+    const x = next, y = height - bottom + 46 + 18 * row;
+    next += wide;
     return s("g", {},
       s("line", { x1: x, x2: x + 22, y1: y - 4, y2: y - 4, stroke: COLOURS[i % 5], "stroke-width": 2, "stroke-dasharray": DASHES[i % 5] }),
       s("text", { x: x + 27, y }, line.name));
   });
   const said = series.map((line) => line.name).join(", ") + " by " + across;
-  return s("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": said },
-    ...axis, ...drawn, ...dots, ...legend);
+  return h("div", { className: "wide" }, s("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": said },
+    ...axis, ...drawn, ...dots, ...legend));
 }
 
 function usable(y, log) {
@@ -109,9 +117,9 @@ export function key(name, scale, shown = number) {
 }
 
 /** A plain table; numbers are aligned. */
-export function table(names, rows) {
-  return h("table", { className: "plain" },
+export function table(names, rows, kind = "") {
+  return h("table", { className: "plain " + kind },
     h("thead", {}, h("tr", {}, names.map((name) => h("th", { scope: "col" }, name)))),
     h("tbody", {}, rows.map((row) => h("tr", {}, row.map((x) =>
-      h("td", { className: typeof x === "number" ? "number" : "" }, x instanceof Node ? x : typeof x === "number" ? number(x, 4) : x ?? "–"))))));
+      h("td", { className: typeof x === "number" ? "number" : typeof x === "string" && x.length > 40 ? "words" : "" }, x instanceof Node ? x : typeof x === "number" ? number(x, 4) : x ?? "–"))))));
 }

@@ -16,6 +16,8 @@ export function run({ name, documents }) {
     documents,
     of,
     model: documents.map((document) => document.json.model).find((model) => model) ?? null,
+    // Pictures are of the first text, an analysis of many may be of another.
+    together: !pictures?.tokens?.length || (of("attention")?.example_prompt ?? 0) === 0,
     tokens: pictures?.tokens ?? tokensOf(of("attention"), of("lens")),
     matrices: pictures?.attention ? matrices(pictures.attention) : new Map(),
     pooled: pictures?.attention ?? null,

@@ -151,7 +151,7 @@ export function say(text) {
 /** A choice among names; `of` is an array of [value, label]. */
 export function choice(label, of, value, onchange) {
   return h("label", {}, label + " ",
-    h("select", { onchange: (event) => onchange(event.target.value) },
+    h("select", { data: { key: "choice " + label }, onchange: (event) => onchange(event.target.value) },
       of.map(([name, text]) => h("option", { value: name, selected: name === value }, text))));
 }
 

@@ -1,7 +1,7 @@
 // How attention carries tokens to the last position: strongest paths and rollout.
 import { h, number, percent, s, tokenLabel, visible } from "./dom.js";
 
-const tokenAt = (run, position) => tokenLabel(run.tokens.find((token) => token.position === position)?.text ?? String(position), 18);
+const tokenAt = (run, position) => tokenLabel(run.of("attention").rollout.tokens.find((token) => token.position === position)?.token ?? String(position), 18);
 
 export const flow = {
   id: "flow",
@@ -50,7 +50,7 @@ function bands(run, found) {
   });
   for (const [column, layer] of used) parts.push(s("text", { class: "axis", x: (x(column - 1) + x(column)) / 2, y: 12, "text-anchor": "middle" }, "layer " + layer));
   const height = top + positions.length * row + 8;
-  return h("div", { className: "wide" }, s("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": "Strongest paths of attention to the last position" }, ...parts));
+  return h("div", { className: "wide" }, s("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": "Strongest paths of attention to the last position" }, ...parts));
 }
 
 function rollout(found) {

@@ -59,7 +59,7 @@ function button(run, head, name, miniatures, state, colours, redraw) {
     style: { borderColor: border }, data: { key: "head " + name, head: name }, className: state.open === name ? "chosen" : "",
     tip: () => "L" + head.layer + "H" + head.head + "  " + words + (head.probe ? "\non the probe: " + label(head.probe)[1] : "") + "\n" +
       Object.entries(head.measures).filter(([, v]) => v !== null).slice(0, 14).map(([n, v]) => n.replaceAll("_", " ") + ": " + number(v)).join("\n"),
-    onclick: () => { state.open = state.open === name ? null : name; redraw("heads"); },
+    onclick: () => { state.open = state.open === name ? null : name; redraw(true); },
   }, miniatures && matrix ? miniature(matrix) : null, h("span", {}, state.measure === "label" ? letter : number(x, 2)));
 }
 

@@ -87,7 +87,7 @@ export const map = {
           const name = place.layer + " " + place.site;
           return {
             text: number(x, 2), share: x === null || x === undefined ? null : colours.share(x), key: "place " + name, chosen: state.open === name,
-            tip: siteName(place.layer, place.site) + "\n" + told(place), act: () => { state.open = name; redraw(); },
+            tip: siteName(place.layer, place.site) + "\n" + told(place), act: () => { state.open = name; redraw(true); },
           };
         },
       })),

@@ -49,12 +49,13 @@ class Page {
 
   view(view, section) {
     const state = this.#states.get(view);
-    const redraw = (focused) => {
-      const place = document.activeElement?.dataset?.head ?? null;
+    const redraw = (opened = false) => {
+      const focused = document.activeElement?.dataset?.key;
       this.view(view, section);
-      if (focused && place) section.querySelector(`[data-head="${CSS.escape(place)}"]`)?.focus({ preventScroll: true });
+      if (focused) section.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+      if (opened) section.querySelector(".detail")?.scrollIntoView({ block: "nearest" });
     };
-    const controls = view.controls?.(state, this.shown, () => redraw(false)) ?? [];
+    const controls = view.controls?.(state, this.shown, () => redraw()) ?? [];
     const shown = this.shown.filter((run) => view.has(run));
     section.replaceChildren(
       h("h2", { id: view.id + "-title" }, view.title),

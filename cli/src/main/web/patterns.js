@@ -77,7 +77,7 @@ function tree(found, groups) {
   place(nodes.at(-1));
   parts.push(s("text", { class: "axis", x: width - 20, y: y + 12, "text-anchor": "end" }, "Jensen–Shannon divergence, up to " + number(most) + " nats"));
   return h("div", {}, h("h3", {}, "Heads that attend alike"), h("div", { className: "wide" },
-    s("svg", { viewBox: `0 0 ${width} ${y + 20}`, width, height: y + 20, role: "img", "aria-label": "Dendrogram of " + n + " heads" }, ...parts)));
+    s("svg", { class: "chart", viewBox: `0 0 ${width} ${y + 20}`, width, height: y + 20, role: "img", "aria-label": "Dendrogram of " + n + " heads" }, ...parts)));
 }
 
 function pairs(redundancy) {

@@ -37,7 +37,7 @@ function several(runs) {
   if (points.length < 2) return null;
   const width = 720, height = 240, left = 70, bottom = 36;
   const most = Math.max(...points.map((p) => p.bytes)), high = Math.max(...points.map((p) => p.kl)) || 1;
-  return h("div", {}, h("h3", {}, "Divergence against size"), s("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": "Mean KL divergence against bytes" },
+  return h("div", {}, h("h3", {}, "Divergence against size"), h("div", { className: "wide" }, s("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": "Mean KL divergence against bytes" },
     s("line", { class: "rule", x1: left, x2: width - 10, y1: height - bottom, y2: height - bottom }),
     s("line", { class: "rule", x1: left, x2: left, y1: 10, y2: height - bottom }),
     s("text", { class: "axis", x: width - 10, y: height - 8, "text-anchor": "end" }, "bytes, up to " + number(most)),
@@ -46,7 +46,7 @@ function several(runs) {
       const x = left + (p.bytes / most) * (width - left - 140), y = height - bottom - (p.kl / high) * (height - bottom - 30);
       return [s("circle", { cx: x, cy: y, r: 5, fill: "var(--one)", tip: visible(p.name) + "\n" + number(p.bytes) + " bytes\nmean KL " + number(p.kl) + " nats" }),
         s("text", { x: x + 9, y: y + 4 }, visible(p.name, 28))];
-    })));
+    }))));
 }
 
 function headGrid(heads, shown) {

@@ -9,7 +9,7 @@ export const settings = {
   hint: "Everything needed to run it again: files with their hashes, llama.cpp, options. Numbers are defined in the tool's documentation; the short form is here.",
   has: () => true,
   draw(run) {
-    return h("div", {}, h("div", { className: "wide" }, table(["setting", "value"], listed(run).map(([name, x]) => [name, visible(x, 300)]))),
+    return h("div", {}, h("div", { className: "wide" }, table(["setting", "value"], listed(run).map(([name, x]) => [name, visible(x, 300)]), "settings")),
       h("details", {}, h("summary", {}, "Definitions"), table(["name", "definition"], Object.entries(DEFINITIONS).map(([name, words]) => [name.replaceAll("_", " "), words]))));
   },
   rows: (run) => [["setting", "value"], ...listed(run)],

@@ -10,6 +10,7 @@ const MEASURES = {
   uncertainty: (run) => (p) => run.tokens[p].entropy ?? null,
   attention: received,
   rollout: (run) => {
+    if (!run.together) return () => null;
     const of = new Map((run.of("attention")?.rollout.tokens ?? []).map((t) => [t.position, t.attribution]));
     return (p) => of.get(run.tokens[p].position) ?? null;
   },
@@ -23,7 +24,7 @@ const MEASURES = {
 function received(run) {
   const all = [...run.matrices.values()];
   const scores = Object.values(run.of("attention")?.attention_weights ?? {}).flatMap((layer) => Object.values(layer.heads)).filter((head) => head.token_scores);
-  if (scores.length) {
+  if (scores.length && run.together) {
     return (p) => {
       const later = scores[0].token_scores.length - 1 - p;
       return later > 0 ? mean(scores.map((head) => head.token_scores[p]?.attention_received ?? 0)) / later : null;

@@ -19,6 +19,8 @@ import org.modeltracer.attention.report.AttentionAnalysis;
 import org.modeltracer.cli.terminal.AnomalyPrinter;
 import org.modeltracer.cli.terminal.CacheReport;
 import org.modeltracer.cli.terminal.HeadMap;
+import org.modeltracer.cli.terminal.HeadPictures;
+import org.modeltracer.cli.terminal.Sparkline;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.Quantization;
@@ -90,6 +92,7 @@ final class RunReport {
     if (attention != null && !attention.attentionWeights().isEmpty()) {
       terminal.println("");
       HeadMap.of(attention, terminal).print();
+      new HeadPictures(terminal).print(run.matrices());
     }
     lens(run.decided());
     terminal.println("");
@@ -179,6 +182,9 @@ final class RunReport {
                   ? ""
                   : "  ffn and out of %d of %d tokens".formatted(layer.tokens(), all)));
     }
+    if (terminal.interactive()) {
+      terminal.println("rms out  " + Sparkline.of(layers.stream().map(RunReport::norm).toList()));
+    }
     terminal.println(
         terminal.styled(
             "@|faint kept: share of the residual stream's norm that the layer left as it was;"
@@ -196,6 +202,17 @@ final class RunReport {
     }
     long finite = place.aggregate().count() - place.aggregate().nan() - place.aggregate().inf();
     return finite == 0 ? "NaN" : number(place.aggregate().l2() / Math.sqrt((double) finite));
+  }
+
+  /** Root mean square of what leaves a layer, NaN where a value is not finite. */
+  private static @Nullable Double norm(LayerActivationTrace layer) {
+    PlaceTrace out = layer.output();
+    if (out == null) {
+      return null;
+    }
+    return out.aggregate().nan() + out.aggregate().inf() > 0
+        ? Double.NaN
+        : Math.sqrt(out.aggregate().l2() * out.aggregate().l2() / out.aggregate().count());
   }
 
   private static double max(PlaceTrace place) {

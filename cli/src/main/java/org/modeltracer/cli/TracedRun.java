@@ -6,6 +6,7 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.attention.AttentionOptions;
+import org.modeltracer.attention.PooledAttention;
 import org.modeltracer.attention.report.AttentionAnalysis;
 import org.modeltracer.attention.report.AttentionSection;
 import org.modeltracer.cache.CacheStatistics;
@@ -162,6 +163,11 @@ final class TracedRun implements AutoCloseable {
   /** What only pictures need of the first prompt. */
   Record pictures() {
     return pictures.picture();
+  }
+
+  /** Attention matrices of the first prompt, to be read when nothing runs. */
+  PooledAttention matrices() {
+    return pictures.attention();
   }
 
   /** Whether an anomaly of at least that severity was found; never for null. */

@@ -26,7 +26,7 @@ import org.modeltracer.trace.TraceListener;
  */
 public final class Pictures implements TraceListener, SessionListener {
   /** Bytes of all matrices in a page; beside them there is room for everything else in 5 MB. */
-  static final long CELLS = 2_500_000;
+  static final long CELLS = 2_800_000;
 
   /** Tokens of a text that are listed, at most. */
   private static final int TOKENS = 4096;
@@ -207,6 +207,11 @@ public final class Pictures implements TraceListener, SessionListener {
   @Override
   public synchronized void onShift(int sequence, int from, int to, int delta) {
     moved |= sequence == 0;
+  }
+
+  /** The attention matrices, to be read when nothing runs. */
+  public PooledAttention attention() {
+    return attention;
   }
 
   /** What was seen so far, as {@code pictures.json} has it behind its head. */

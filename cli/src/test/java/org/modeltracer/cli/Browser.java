@@ -153,6 +153,13 @@ final class Browser implements AutoCloseable {
     return result.path("result").path("value");
   }
 
+  /** Presses a key. */
+  void key(String name) throws Exception {
+    for (String type : List.of("keyDown", "keyUp")) {
+      call("Input.dispatchKeyEvent", Map.of("type", type, "key", name));
+    }
+  }
+
   String text(String selector) throws Exception {
     return eval("document.querySelector(" + Json.line(selector) + ")?.innerText ?? ''").asString();
   }
@@ -174,6 +181,21 @@ final class Browser implements AutoCloseable {
     return Base64.getDecoder()
         .decode(
             call("Page.captureScreenshot", Map.of("format", "png", "captureBeyondViewport", whole))
+                .path("data")
+                .asString());
+  }
+
+  /** A picture of the page from the top of one element to the bottom of another, as PNG. */
+  byte[] picture(String from, String to) throws Exception {
+    JsonNode clip =
+        eval(
+            "(() => { const a = document.querySelector(%s).getBoundingClientRect(), b = document.querySelector(%s).getBoundingClientRect(); return { x: 0, y: a.top + scrollY, width: innerWidth, height: b.bottom - a.top + 12, scale: 1 }; })()"
+                .formatted(Json.line(from), Json.line(to)));
+    return Base64.getDecoder()
+        .decode(
+            call(
+                    "Page.captureScreenshot",
+                    Map.of("format", "png", "captureBeyondViewport", true, "clip", clip))
                 .path("data")
                 .asString());
   }

@@ -20,6 +20,7 @@ import org.modeltracer.gate.output.Overview;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.lens.LensTrace;
 import org.modeltracer.quant.Comparison;
+import org.modeltracer.report.ReportPage;
 import org.modeltracer.testing.Architectures;
 import org.modeltracer.testing.SummarySchema;
 import org.modeltracer.testing.TinyModels;
@@ -42,6 +43,7 @@ class JsonOutputsTest {
   private static final Schema LENS = Schemas.of(LensTrace.class, "lens.schema.json");
   private static final Schema OVERVIEW = Schemas.of(Overview.class, "overview.schema.json");
   private static final Schema PERPLEXITY = Schemas.of(Terminal.class, "perplexity.schema.json");
+  private static final Schema PICTURES = Schemas.of(ReportPage.class, "pictures.schema.json");
   private static final Schema WEIGHTS = Schemas.of(Terminal.class, "weights.schema.json");
 
   @TempDir private Path folder;
@@ -110,6 +112,7 @@ class JsonOutputsTest {
     Object[] words = Stream.concat(Stream.of(command), Stream.of(more)).toArray();
     String text = json(model, words);
     assertThat(Files.readString(out.resolve("attention.json"))).isEqualTo(text);
+    valid(PICTURES, model, Files.readString(out.resolve("pictures.json")));
     return valid(ATTENTION, model, text);
   }
 
@@ -118,6 +121,7 @@ class JsonOutputsTest {
     Path out = folder.resolve("run");
     Cli.run("run", "-m", model, "-p", TEXT, "-n", 2, "-t", 1, "--trace", "full", "--out", out);
     valid(ATTENTION, model, Files.readString(out.resolve("attention.json")));
+    valid(PICTURES, model, Files.readString(out.resolve("pictures.json")));
     String summary = Files.readString(out.resolve("summary.json"));
     assertThat(SummarySchema.errors(summary)).isEmpty();
     head(Json.mapper().readTree(summary));

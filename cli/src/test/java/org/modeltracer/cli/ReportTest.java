@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -132,6 +134,10 @@ class ReportTest {
     JsonNode attention = json(out.resolve("attention.json"));
 
     assertThat(browser.text("#verdict .answer")).isEqualTo("No anomalies");
+    // docs/report.png, which the README opens with, is this one.
+    browser.window(1000, false);
+    Files.write(SCREENS.resolve("readme.png"), browser.picture("#map", "#heads table.heads"));
+    browser.window(1280, false);
     // The map: each cell's number is that of the summary.
     choose("#map select", "headroom");
     for (JsonNode place : summary.path("activations").path("places")) {
@@ -147,6 +153,17 @@ class ReportTest {
     // A click on a cell opens its numbers.
     browser.eval("document.querySelector('#map td[data-key=\"place 2 ffn_out\"]').click(); 1");
     assertThat(browser.text("#map .detail h3")).isEqualTo("ffn_out-2");
+
+    // By keyboard: arrows walk, Enter opens, and the focus stays.
+    browser.eval("document.querySelector('#map td[data-key=\"place 1 ffn_norm\"]').focus()");
+    browser.key("ArrowDown");
+    assertThat(browser.eval("document.activeElement.dataset.key").asString())
+        .isEqualTo("place 2 ffn_norm");
+    browser.key("Enter");
+    assertThat(browser.text("#map .detail h3")).isEqualTo("ffn_norm-2");
+    assertThat(browser.eval("document.activeElement.dataset.key").asString())
+        .isEqualTo("place 2 ffn_norm");
+    assertThat(browser.text("#tip")).contains("ffn_norm-2", "headroom");
 
     // The text: every token, and what the model gave the generated ones.
     JsonNode tokens = json(out.resolve("pictures.json")).path("tokens");
@@ -169,7 +186,11 @@ class ReportTest {
     // A head opens: its matrix holds what the head's measures say.
     browser.eval("document.querySelector('#heads [data-head=\"0.1\"]').click(); 1");
     assertThat(browser.text("#heads .detail h3")).startsWith("Layer 0, head 1: ");
-    browser.eval("document.querySelector('#heads canvas.matrix').focus(); 1");
+    browser.eval("document.querySelector('#heads canvas.matrix').focus()");
+    browser.key("ArrowDown");
+    browser.key("ArrowRight");
+    assertThat(browser.text("#heads canvas.matrix + [role=status]"))
+        .isEqualTo("W (1) → W (1): " + weight(out, 0, 1, 1, 1));
     assertThat(browser.eval("document.querySelectorAll('#heads svg.arcs path').length").asInt())
         .isPositive();
     List<List<String>> heads = csv("heads");
@@ -200,8 +221,29 @@ class ReportTest {
     }
     assertThat(csv("cache")).hasSize(1 + summary.path("kv_cache").path("last_steps").size());
     assertThat(browser.text("#settings")).contains(summary.path("model").path("sha256").asString());
-    Files.write(SCREENS.resolve("run.png"), browser.picture(true));
+    for (int width : new int[] {1280, 400}) {
+      for (boolean dark : new boolean[] {false, true}) {
+        browser.window(width, dark);
+        // Nothing is wider than the window.
+        assertThat(browser.eval("document.documentElement.scrollWidth").asInt()).isEqualTo(width);
+        Files.write(
+            SCREENS.resolve("run-" + width + (dark ? "-dark.png" : ".png")), browser.picture(true));
+      }
+    }
+    browser.window(1280, false);
     assertQuiet();
+  }
+
+  /** A weight as the page shows it, by the bytes that it was given. */
+  private static String weight(Path out, int layer, int head, int query, int key)
+      throws IOException {
+    for (JsonNode each : json(out.resolve("pictures.json")).path("attention").path("heads")) {
+      if (each.path("layer").asInt() == layer && each.path("head").asInt() == head) {
+        int b = each.path("weights").binaryValue()[query * (query + 1) / 2 + key] & 0xff;
+        return String.valueOf(new BigDecimal(Math.pow(b / 255.0, 2)).round(new MathContext(3)));
+      }
+    }
+    throw new AssertionError("no such head");
   }
 
   private static JsonNode at(JsonNode tokens, int position) {
@@ -468,5 +510,24 @@ class ReportTest {
         .doesNotContain("\u0000")
         .doesNotContain("\u001b");
     assertQuiet();
+  }
+
+  /** What a measure is called is told in the words of its definition. */
+  @Test
+  void definitionsAreThoseOfTheDocumentation() throws Exception {
+    String page = Files.readString(Path.of("cli/src/main/web/definitions.js"));
+    var table =
+        Pattern.compile("(?m)^\\| ((?:`\\w+`(?:, )?)+) \\| ([^|]*) \\| (.*?) \\|$")
+            .matcher(Files.readString(Path.of("docs/definitions/heads.md")));
+    int told = 0;
+    while (table.find()) {
+      String name = table.group(1).replaceAll("`,.*|`", "");
+      String words = table.group(3) + " (rows: " + table.group(2) + ")";
+      if (page.contains("  " + name + ": ")) {
+        assertThat(page).contains("  " + name + ": \"" + words + "\",");
+        told++;
+      }
+    }
+    assertThat(told).isGreaterThan(20);
   }
 }

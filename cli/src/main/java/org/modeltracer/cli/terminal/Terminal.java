@@ -105,6 +105,16 @@ public final class Terminal {
         .replace(ESCAPE, MARK);
   }
 
+  /** Whether people look, so that what is drawn is seen. */
+  public boolean interactive() {
+    return interactive;
+  }
+
+  /** Whether they see colours. */
+  boolean coloured() {
+    return ansi.enabled();
+  }
+
   /** Columns of a line. */
   int width() {
     if (!interactive) {

@@ -50,12 +50,14 @@ public record AttentionAnalysis(
    *
    * @param layerSpecialization labels of a layer's heads, in order; null where rows are too few
    * @param headClusters heads that attend alike
+   * @param headTree how they are joined, from the most alike on
    * @param specializationEvolution how labels change with depth
    * @param redundancyAnalysis heads that do what others do
    */
   public record Specialization(
       Map<Integer, List<@Nullable HeadSpecializationType>> layerSpecialization,
       List<HeadCluster> headClusters,
+      HeadTree headTree,
       SpecializationEvolution specializationEvolution,
       HeadRedundancy redundancyAnalysis) {}
 
@@ -99,7 +101,8 @@ public record AttentionAnalysis(
         AttentionLayer.of(layers, totals, distances, collected),
         TwoWayHead.of(collected.twoWay()),
         patterns,
-        new Specialization(labels(layers), clusters, evolution, redundancy),
+        new Specialization(
+            labels(layers), clusters, HeadTree.of(heads, distances), evolution, redundancy),
         flow,
         AttentionStatistics.of(
             collected, totals, Insights.of(layers, collected.copies(), patterns, redundancy, flow)),

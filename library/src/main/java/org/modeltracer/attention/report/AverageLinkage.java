@@ -53,6 +53,32 @@ final class AverageLinkage {
     return cuts;
   }
 
+  /**
+   * All merges in order of height: {@code [first, second, height]}. Items are 0 to n − 1, and what
+   * merge i makes is n + i.
+   */
+  static List<double[]> merges(PairValues distances) {
+    int n = distances.items();
+    if (n < 2) {
+      return List.of();
+    }
+    var tree = new AverageLinkage(distances);
+    tree.grow();
+    int[] cluster = new int[n];
+    int[] name = new int[n];
+    Arrays.setAll(cluster, i -> i);
+    Arrays.setAll(name, i -> i);
+    var named = new ArrayList<double[]>();
+    for (Merge merge : tree.merges) {
+      int a = root(cluster, merge.a);
+      int b = root(cluster, merge.b);
+      named.add(new double[] {name[a], name[b], merge.height});
+      cluster[b] = a;
+      name[a] = n + named.size() - 1;
+    }
+    return List.copyOf(named);
+  }
+
   private void grow() {
     int n = size.length;
     int[] chain = new int[n];

@@ -73,6 +73,7 @@ class AnalysisJsonTest {
         .containsExactlyInAnyOrder(
             "layer_specialization",
             "head_clusters",
+            "head_tree",
             "specialization_evolution",
             "redundancy_analysis");
     assertThat(json.get("attention_flow").propertyNames())

@@ -3,7 +3,9 @@ package org.modeltracer.attention.report;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.modeltracer.attention.Matrices;
@@ -97,7 +99,38 @@ class ClustersTest {
       for (int k = n; k > 1; k--) {
         assertThat(merged(d, cuts[k - 1])).isEqualTo(cuts[k - 2]);
       }
+      heights(d, AverageLinkage.merges(distances));
     }
+  }
+
+  /** Each merge joins two that are there, at the mean distance between their members. */
+  private static void heights(double[][] d, List<double[]> merges) {
+    assertThat(merges).hasSize(d.length - 1);
+    var members = new ArrayList<List<Integer>>();
+    for (int i = 0; i < d.length; i++) {
+      members.add(List.of(i));
+    }
+    double before = 0;
+    for (double[] merge : merges) {
+      List<Integer> one = members.set((int) merge[0], List.of());
+      List<Integer> two = members.set((int) merge[1], List.of());
+      assertThat(one).isNotEmpty();
+      assertThat(two).isNotEmpty();
+      double sum = 0;
+      for (int a : one) {
+        for (int b : two) {
+          sum += d[a][b];
+        }
+      }
+      assertThat(merge[2])
+          .isEqualTo(sum / (one.size() * two.size()), within(1e-6))
+          .isGreaterThanOrEqualTo(before);
+      before = merge[2];
+      var both = new ArrayList<>(one);
+      both.addAll(two);
+      members.add(both);
+    }
+    assertThat(members.getLast()).hasSize(d.length);
   }
 
   private static int[] merged(double[][] d, int[] labels) {

@@ -73,7 +73,8 @@ class ArchitectureTest {
               room("heads"),
               room("lens"),
               room("language"),
-              room("quant", "language")),
+              room("quant", "language"),
+              room("sparse")),
           new Floor(
               "answers",
               "what people and CI read",

@@ -62,7 +62,7 @@ public record GraphNode(
   }
 
   /** The tensor whose values these are, before any rearranging; a slice is an origin itself. */
-  GraphNode origin() {
+  public GraphNode origin() {
     GraphNode n = this;
     while (n.moves() && !n.sources.isEmpty() && n.elements() == n.sources.getFirst().elements()) {
       n = n.sources.getFirst();

@@ -202,7 +202,7 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
   }
 
   /** How many graphs have begun so far. */
-  long graphs() {
+  public long graphs() {
     return graphs;
   }
 

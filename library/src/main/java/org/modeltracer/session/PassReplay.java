@@ -159,6 +159,11 @@ final class PassReplay implements Replay {
   }
 
   @Override
+  public long graph() {
+    return probe.graphs();
+  }
+
+  @Override
   public int firstLayer() {
     return probe.firstLayer();
   }

@@ -1,7 +1,9 @@
 package org.modeltracer.session;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.anomaly.AnomalyKind;
@@ -9,7 +11,9 @@ import org.modeltracer.graph.ModelSurvey;
 import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaException;
+import org.modeltracer.llama.TensorObserver;
 import org.modeltracer.model.Place;
+import org.modeltracer.model.Subscription;
 import org.modeltracer.probe.ForwardProbe;
 import org.modeltracer.probe.NodeTap;
 import org.modeltracer.trace.ModelTracer;
@@ -22,6 +26,7 @@ final class PassRunner {
   private final ForwardProbe probe;
   private final TracedCache cache;
   private final Choice choice;
+  private final List<TensorObserver> followers = new CopyOnWriteArrayList<>();
   private @Nullable NodeTap tap;
   private final boolean hasLogits;
   private final boolean whole;
@@ -49,6 +54,26 @@ final class PassRunner {
     tap = observer;
   }
 
+  /** What is known of the pass at hand. */
+  RunningPass running() {
+    return new PassReplay(context, probe, cache, 0);
+  }
+
+  /** Has an observer see every node from the next pass on, beside the probe. */
+  Subscription follow(TensorObserver follower) {
+    followers.add(follower);
+    return () -> followers.remove(follower);
+  }
+
+  private @Nullable TensorObserver observer() {
+    boolean watches = tracer.isEnabled() || !listeners.sites().isEmpty() || !followers.isEmpty();
+    TensorObserver all = tap != null ? tap : watches ? probe : null;
+    for (TensorObserver follower : followers) {
+      all = all == null ? follower : new Beside(all, follower);
+    }
+    return all;
+  }
+
   /** Refuses a text that is read in both directions, but not in one graph. */
   void check(int tokens) {
     if (whole) {
@@ -65,8 +90,7 @@ final class PassRunner {
     check(batch.size());
     int forward = tracer.beginForward(batch.position(0), batch.size());
     probe.begin(batch, forward);
-    boolean watches = tracer.isEnabled() || !listeners.sites().isEmpty();
-    context.observe(tap != null ? tap : watches ? probe : null);
+    context.observe(observer());
     int chosen;
     Optional<Anomaly> worst = Optional.empty();
     try {

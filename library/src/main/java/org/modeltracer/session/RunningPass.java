@@ -15,6 +15,9 @@ public interface RunningPass {
    */
   record Cell(int position, int forward) {}
 
+  /** How many graphs have begun so far, this one among them. */
+  long graph();
+
   /** What is added to the layer number in a node's name: not 0 in an encoder beside a decoder. */
   int firstLayer();
 

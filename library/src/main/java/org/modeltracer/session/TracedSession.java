@@ -6,6 +6,7 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
@@ -21,6 +22,7 @@ import org.modeltracer.llama.LlamaContext;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.Setting;
+import org.modeltracer.llama.TensorObserver;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Subscription;
 import org.modeltracer.probe.ForwardProbe;
@@ -119,6 +121,22 @@ public final class TracedSession implements AutoCloseable {
       tap();
     }
     return listeners.add(listener);
+  }
+
+  /**
+   * Has an observer see every node of the passes from the next one on, after the session's own
+   * probe: for what no listener gets, such as what a node takes. The encoder's before a decoder are
+   * left out. Closing what is returned takes it off.
+   *
+   * @param observer is made of what is known of the pass at hand
+   */
+  public Subscription follow(Function<RunningPass, TensorObserver> observer) {
+    return passes.follow(observer.apply(passes.running()));
+  }
+
+  /** The graphs that were learnt when the session was opened. */
+  public ModelSurvey survey() {
+    return survey;
   }
 
   /** Number of this session among all that this process has opened, from 1. */

@@ -174,6 +174,11 @@ class ExplanationTest {
   /** Twelve tokens in order, in cells of the same numbers, written by pass 0. */
   private record OneBatch(NodeTable<TokenAxis> axes) implements RunningPass {
     @Override
+    public long graph() {
+      return 1;
+    }
+
+    @Override
     public int firstLayer() {
       return 0;
     }

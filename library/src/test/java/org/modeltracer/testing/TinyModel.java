@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.modeltracer.gguf.GgufBytes;
 
 /**
@@ -105,18 +106,17 @@ public final class TinyModel {
 
   /** Random numbers of a mean and a deviation. */
   public TinyModel tensor(String name, double mean, double deviation, int... shape) {
-    long[] sizes = new long[shape.length];
-    int n = 1;
-    for (int d = 0; d < shape.length; d++) {
-      sizes[d] = shape[d];
-      n *= shape[d];
-    }
-    gguf.tensor(name, sizes);
-    float[] values = new float[n];
-    for (int i = 0; i < n; i++) {
+    float[] values = new float[IntStream.of(shape).reduce(1, (a, b) -> a * b)];
+    for (int i = 0; i < values.length; i++) {
       values[i] = (float) (mean + deviation * random.nextGaussian());
     }
-    data.add(values);
+    return tensor(name, values, shape);
+  }
+
+  /** Numbers that are known, the fastest dimension first. */
+  public TinyModel tensor(String name, float[] values, int... shape) {
+    gguf.tensor(name, IntStream.of(shape).asLongStream().toArray());
+    data.add(values.clone());
     return this;
   }
 

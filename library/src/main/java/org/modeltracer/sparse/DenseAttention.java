@@ -1,0 +1,82 @@
+package org.modeltracer.sparse;
+
+import java.util.Arrays;
+import org.modeltracer.graph.TensorData;
+import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.Op;
+import org.modeltracer.llama.Tensor;
+
+/**
+ * Attention as it would be if every visible key were seen: softmax of the layer's own queries and
+ * keys, mean over the heads.
+ *
+ * <p>Learned sinks take a share that belongs to no key and are left out: weights sum to 1.
+ */
+final class DenseAttention {
+  private final TensorData data;
+  private final Tensor keyTensor;
+  private final Vectors keys = new Vectors();
+  private Vectors queries = new Vectors();
+  private float[] line = {};
+  private float[] mean = {};
+  private float scale;
+  private float softcap;
+
+  DenseAttention(LlamaRuntime runtime) {
+    data = new TensorData(runtime, false);
+    keyTensor = new Tensor(runtime);
+  }
+
+  /** Begins with a layer whose attention node has just been computed. */
+  void open(Tensor attention, Vectors of, long keysAt) {
+    queries = of;
+    softcap = attention.op() == Op.FLASH_ATTN_EXT ? attention.floatParam(2) : 0;
+    scale = softcap == 0 ? attention.floatParam(0) : attention.floatParam(0) / softcap;
+    keys.read(keyTensor.at(keysAt), 2, data);
+  }
+
+  /** Weights of a query's keys, in the order of {@code cells}; valid until the next call. */
+  float[] mean(int row, int[] cells, int n) {
+    if (mean.length < n) {
+      mean = new float[cells.length];
+      line = new float[cells.length];
+    }
+    Arrays.fill(mean, 0, n, 0);
+    int group = queries.heads() / keys.heads();
+    for (int h = 0; h < queries.heads(); h++) {
+      weights(row, h, h / group, cells, n);
+      for (int i = 0; i < n; i++) {
+        mean[i] += line[i] / queries.heads();
+      }
+    }
+    return mean;
+  }
+
+  private void weights(int row, int head, int keyHead, int[] cells, int n) {
+    double top = Double.NEGATIVE_INFINITY;
+    for (int i = 0; i < n; i++) {
+      double score =
+          scale
+              * Vectors.dot(
+                  queries.values(),
+                  queries.at(row, head),
+                  keys.values(),
+                  keys.at(cells[i], keyHead),
+                  queries.width());
+      line[i] = (float) (softcap == 0 ? score : softcap * Math.tanh(score));
+      top = Math.max(top, line[i]);
+    }
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+      line[i] = (float) Math.exp(line[i] - top);
+      sum += line[i];
+    }
+    for (int i = 0; i < n; i++) {
+      line[i] = (float) (line[i] / sum);
+    }
+  }
+
+  void close() {
+    data.close();
+  }
+}

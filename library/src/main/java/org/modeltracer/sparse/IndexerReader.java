@@ -1,0 +1,281 @@
+package org.modeltracer.sparse;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.graph.GraphNode;
+import org.modeltracer.graph.ModelSurvey;
+import org.modeltracer.graph.NodeIdentity;
+import org.modeltracer.graph.NodeTable;
+import org.modeltracer.graph.SiteMap;
+import org.modeltracer.graph.TensorData;
+import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.Op;
+import org.modeltracer.llama.Tensor;
+import org.modeltracer.llama.TensorObserver;
+import org.modeltracer.session.RunningPass;
+
+/**
+ * Reads index scores, selections and attention over all keys out of the graphs of a sequence.
+ *
+ * <p>Everything is copied in the data phase of the node that makes it; the attention over all keys
+ * is computed when the attention over the selected ones has been.
+ */
+final class IndexerReader implements TensorObserver {
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+  private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
+
+  /** Takes queries as they are read. */
+  interface Sink {
+    /** All layers of a graph's queries follow. */
+    void beginGraph(int queries);
+
+    /** A layer's queries follow. */
+    void beginLayer(SparseLayer layer, @Nullable IndexVectors vectors, int[] cellPositions);
+
+    /** A query; to be read during the call only. */
+    void onQuery(IndexedQuery query);
+  }
+
+  /** What a node is there for. */
+  private sealed interface Role {
+    record Index(Selector selector) implements Role {}
+
+    record Turn(Selector selector) implements Role {}
+
+    record Score(Selector selector) implements Role {}
+
+    record Chosen(Selector selector) implements Role {}
+
+    record Products(Attended layer) implements Role {}
+
+    record Attention(Attended layer) implements Role {}
+  }
+
+  /** A selection in the graph at hand. */
+  private static final class Selector {
+    private final IndexVectors vectors = new IndexVectors();
+    private float[] scores = {};
+    private int[] chosen = {};
+    private int cells;
+    private int queries;
+    private int k;
+    private boolean scored;
+    private boolean indexed;
+  }
+
+  /** A layer's queries in the graph at hand. */
+  private static final class Attended {
+    private final SparseLayer layer;
+    private final Selector selector;
+    private final Vectors queries = new Vectors();
+
+    Attended(SparseLayer layer, Selector selector) {
+      this.layer = layer;
+      this.selector = selector;
+    }
+  }
+
+  private final RunningPass pass;
+  private final Sink sink;
+  private final NodeIdentity identity;
+  private final NodeTable<List<Role>> table = new NodeTable<>();
+  private final TensorData data;
+  private final Tensor source;
+  private final DenseAttention dense;
+  private final IndexedQuery query = new IndexedQuery();
+  private final List<SparseLayer> layers;
+  private int[] cellPositions = {};
+  private List<Role> current = List.of();
+  private long graph = -1;
+  private boolean begun;
+
+  IndexerReader(LlamaRuntime runtime, ModelSurvey survey, RunningPass pass, Sink sink) {
+    this.pass = pass;
+    this.sink = sink;
+    identity = new NodeIdentity(runtime);
+    data = new TensorData(runtime, false);
+    source = new Tensor(runtime);
+    dense = new DenseAttention(runtime);
+    layers = SparseLayer.of(survey.prompt());
+    for (SiteMap map : survey.maps()) {
+      enter(SparseLayer.of(map));
+    }
+  }
+
+  private void enter(List<SparseLayer> found) {
+    Map<GraphNode, List<Role>> roles = new HashMap<>();
+    Map<GraphNode, Selector> selectors = new HashMap<>();
+    for (SparseLayer layer : found) {
+      Selector selector = selectors.get(layer.topK());
+      if (selector == null) {
+        selector = new Selector();
+        selectors.put(layer.topK(), selector);
+        add(roles, layer.topK(), new Role.Chosen(selector));
+        add(roles, layer.score(), new Role.Score(selector));
+        if (layer.index() != null) {
+          add(roles, layer.index(), new Role.Index(selector));
+        }
+        if (layer.turned() != null) {
+          add(roles, layer.turned(), new Role.Turn(selector));
+        }
+      }
+      var attended = new Attended(layer, selector);
+      if (layer.products() != null && layer.unreadable() == null) {
+        add(roles, layer.products(), new Role.Products(attended));
+      }
+      add(roles, layer.attention(), new Role.Attention(attended));
+    }
+    roles.forEach(table::put);
+  }
+
+  private static void add(Map<GraphNode, List<Role>> roles, GraphNode node, Role role) {
+    roles.computeIfAbsent(node, n -> new ArrayList<>()).add(role);
+  }
+
+  /** Layers that attend to selected keys, ascending. */
+  List<SparseLayer> layers() {
+    return layers;
+  }
+
+  @Override
+  public boolean wants(Tensor node) {
+    if (pass.graph() != graph) {
+      graph = pass.graph();
+      table.restart();
+      begun = false;
+    }
+    List<Role> roles = table.next(identity.of(node));
+    current = roles == null || !pass.computes(node) ? List.of() : roles;
+    return !current.isEmpty();
+  }
+
+  @Override
+  public void observe(Tensor node) {
+    for (Role role : current) {
+      switch (role) {
+        case Role.Index(Selector selector) -> {
+          selector.vectors.read(node, source, data);
+          selector.indexed = true;
+        }
+        case Role.Turn(Selector selector) -> selector.vectors.readTurn(node, source, data);
+        case Role.Score(Selector selector) -> score(selector, node);
+        case Role.Chosen(Selector selector) -> chosen(selector, node);
+        case Role.Products(Attended layer) ->
+            layer.queries.read(source.at(node.source(1)), 2, data);
+        case Role.Attention(Attended layer) -> attention(layer, node);
+      }
+    }
+  }
+
+  private void score(Selector to, Tensor node) {
+    to.cells = (int) node.ne(0);
+    to.queries = (int) node.ne(1);
+    to.scored = node.ne(2) == 1 && node.ne(3) == 1;
+    int size = to.cells * to.queries;
+    if (to.scores.length < size) {
+      to.scores = new float[size];
+    }
+    data.open(node);
+    for (int q = 0; q < to.queries; q++) {
+      MemorySegment row = data.floats(q * node.nb(1), to.cells);
+      MemorySegment.copy(row, FLOAT, data.rowOffset(), to.scores, q * to.cells, to.cells);
+    }
+  }
+
+  private void chosen(Selector to, Tensor node) {
+    to.k = (int) node.ne(0);
+    int size = to.k * (int) node.ne(1);
+    if (to.chosen.length < size) {
+      to.chosen = new int[size];
+    }
+    MemorySegment values = data.open(node);
+    for (int q = 0; q < node.ne(1); q++) {
+      MemorySegment.copy(values, INT, q * node.nb(1), to.chosen, q * to.k, to.k);
+    }
+  }
+
+  private void attention(Attended of, Tensor node) {
+    Selector selector = of.selector;
+    if (!selector.scored || selector.queries != pass.tokensOfGraph()) {
+      return;
+    }
+    if (!begun) {
+      sink.beginGraph(selector.queries);
+      begun = true;
+    }
+    boolean readable = of.layer.unreadable() == null;
+    boolean fused = node.op() == Op.FLASH_ATTN_EXT;
+    if (readable) {
+      if (fused) {
+        of.queries.read(source.at(node.source(0)), 2, data);
+      }
+      dense.open(node, of.queries, fused ? node.source(1) : keys(node));
+    }
+    positions(of.layer.layer(), selector.cells);
+    IndexVectors vectors = selector.indexed ? selector.vectors : null;
+    sink.beginLayer(of.layer, vectors, cellPositions);
+    query.reserve(selector.cells, vectors == null ? 0 : vectors.heads());
+    for (int q = 0; q < selector.queries; q++) {
+      int position = pass.position(q, false);
+      if (position >= 0 && fill(of.layer.layer(), selector, q, position)) {
+        query.attention = readable ? dense.mean(q, query.cells, query.keys) : null;
+        if (vectors != null) {
+          vectors.headScores(q, query.cells, query.keys, query.headScores);
+        }
+        sink.onQuery(query);
+      }
+    }
+  }
+
+  private long keys(Tensor softmax) {
+    source.at(softmax.source(0));
+    return source.source(0);
+  }
+
+  private void positions(int layer, int cells) {
+    if (cellPositions.length != cells) {
+      cellPositions = new int[cells];
+    }
+    for (int c = 0; c < cells; c++) {
+      RunningPass.Cell cell = pass.cell(layer, c);
+      cellPositions[c] = cell == null ? -1 : cell.position();
+    }
+  }
+
+  /** Moves the window to a query; false when a key it sees is at no known position. */
+  private boolean fill(int layer, Selector selector, int q, int position) {
+    query.layer = layer;
+    query.position = position;
+    query.row = q;
+    query.k = selector.k;
+    int n = 0;
+    for (int c = 0; c < selector.cells; c++) {
+      if (selector.scores[q * selector.cells + c] == Float.NEGATIVE_INFINITY) {
+        continue;
+      }
+      if (cellPositions[c] < 0) {
+        return false;
+      }
+      query.cells[n++] = c;
+    }
+    query.keys = n;
+    query.sort(cellPositions);
+    for (int i = 0; i < n; i++) {
+      query.positions[i] = cellPositions[query.cells[i]];
+      query.scores[i] = selector.scores[q * selector.cells + query.cells[i]];
+      query.selected[i] = false;
+    }
+    query.select(selector.chosen, q * selector.k, selector.k);
+    return n > 0;
+  }
+
+  void close() {
+    data.close();
+    dense.close();
+  }
+}

@@ -1,0 +1,131 @@
+package org.modeltracer.sparse;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.modeltracer.graph.GraphNode;
+import org.modeltracer.graph.SiteMap;
+import org.modeltracer.llama.Op;
+import org.modeltracer.model.Place;
+import org.modeltracer.model.Site;
+
+/**
+ * A layer whose attention sees selected keys only, and the nodes that select them.
+ *
+ * <p>Found by structure: a selection is a {@code TOP_K} that the mask of an attention is made of.
+ * Layers that share a selection have the same {@code topK}.
+ *
+ * @param layer layer index
+ * @param attention the softmax, or the fused operation
+ * @param products queries times keys, where they are a node of their own; null in the fused one
+ * @param topK cells by query, {@code [k, query]}
+ * @param score what they are the largest of, {@code [cell, query]}; masked cells are −∞
+ * @param index the fused indexer that makes the scores; null where they come about otherwise
+ * @param turned its queries, just multiplied by a Hadamard matrix as its keys are; null where
+ *     either is not
+ * @param rotary the rotary positions of its queries; null where they are of no known kind
+ */
+record SparseLayer(
+    int layer,
+    GraphNode attention,
+    @Nullable GraphNode products,
+    GraphNode topK,
+    GraphNode score,
+    @Nullable GraphNode index,
+    @Nullable GraphNode turned,
+    @Nullable Rotary rotary) {
+
+  private static final int FUSED_MASK = 3;
+
+  /** All such layers of a graph, ascending. */
+  static List<SparseLayer> of(SiteMap map) {
+    var layers = new ArrayList<SparseLayer>();
+    for (Map.Entry<GraphNode, Place> entry : map.places().entrySet()) {
+      GraphNode attention = entry.getKey();
+      if (entry.getValue().site() != Site.ATTENTION) {
+        continue;
+      }
+      boolean fused = attention.is(Op.FLASH_ATTN_EXT);
+      GraphNode mask = attention.source(fused ? FUSED_MASK : 1);
+      GraphNode topK = mask == null ? null : ancestor(mask, Op.TOP_K);
+      if (topK == null) {
+        continue;
+      }
+      GraphNode score = topK.sources().getFirst();
+      GraphNode products = fused ? null : attention.sources().getFirst();
+      GraphNode index = ancestor(score, Op.LIGHTNING_INDEXER);
+      GraphNode queries = index == null ? null : index.sources().get(0).origin();
+      GraphNode keys = index == null ? null : written(map, index.sources().get(1));
+      GraphNode turned = isTurned(queries) && isTurned(keys) ? queries : null;
+      GraphNode placed = turned != null ? turned.sources().get(1) : queries;
+      boolean alike = isTurned(queries) == isTurned(keys);
+      layers.add(
+          new SparseLayer(
+              entry.getValue().layer(),
+              attention,
+              products,
+              topK,
+              score,
+              index,
+              turned,
+              placed == null || !alike ? null : Rotary.of(placed)));
+    }
+    layers.sort(Comparator.comparingInt(SparseLayer::layer));
+    return List.copyOf(layers);
+  }
+
+  /** What is written into the cache that a tensor is read from. */
+  private static @Nullable GraphNode written(SiteMap map, GraphNode cached) {
+    GraphNode cache = cached.cacheRoot();
+    return map.graph().nodes().stream()
+        .filter(node -> node.is(Op.SET_ROWS) && node.root() == cache)
+        .findFirst()
+        .map(node -> node.sources().getFirst().origin())
+        .orElse(null);
+  }
+
+  /** Whether vectors are multiplied by a matrix that is an input, as Hadamard matrices are. */
+  private static boolean isTurned(@Nullable GraphNode vectors) {
+    if (vectors == null || !vectors.is(Op.MUL_MAT)) {
+      return false;
+    }
+    GraphNode matrix = vectors.sources().getFirst();
+    return matrix.isLeaf()
+        && !matrix.isWeight()
+        && matrix.ne().get(0).equals(vectors.ne().getFirst())
+        && matrix.ne().get(1).equals(vectors.ne().getFirst());
+  }
+
+  /** The nearest node of an operation behind a tensor, not looked for behind a product. */
+  private static @Nullable GraphNode ancestor(GraphNode tensor, Op wanted) {
+    Set<GraphNode> seen = new HashSet<>();
+    var open = new ArrayList<GraphNode>(List.of(tensor));
+    for (int i = 0; i < open.size(); i++) {
+      GraphNode node = open.get(i);
+      if (node.is(wanted)) {
+        return node;
+      }
+      if (seen.add(node) && !node.is(Op.MUL_MAT)) {
+        open.addAll(node.sources());
+      }
+    }
+    return null;
+  }
+
+  /** Why the attention of this layer cannot be computed over all keys; null when it can. */
+  @Nullable String unreadable() {
+    if (products != null && !products.is(Op.MUL_MAT)) {
+      return "its scores pass through " + products.opName() + " before the softmax";
+    }
+    GraphNode keys = products == null ? attention.source(1) : products.source(0);
+    long cells = keys == null ? 0 : keys.ne().get(1);
+    return cells == score.ne().getFirst()
+        ? null
+        : "its indexer scores %d places where attention sees %d keys"
+            .formatted(score.ne().getFirst(), cells);
+  }
+}

@@ -24,6 +24,30 @@ export function run({ name, documents }) {
   };
 }
 
+/**
+ * Readings of a lens as lens.json has them; of a run that was traced with one, as far as the tracked
+ * tokens tell: what a layer puts first is known where it is one of them.
+ */
+export function lensOf(run) {
+  const lens = run.of("lens");
+  if (lens) return lens.positions;
+  const found = run.of("summary")?.logits?.last_evolutions ?? [];
+  const texts = new Map(run.tokens.flatMap((token) => [[token.id, token.text], ...(token.alternatives ?? []).map((other) => [other.id, other.text])]));
+  const name = (id) => texts.get(id) ?? "token " + id;
+  const byPosition = Map.groupBy(found.filter((trace) => trace.layer_ranks), (trace) => trace.position);
+  return [...byPosition].map(([position, traces]) => {
+    const final = traces.find((trace) => trace.final_rank === 0) ?? traces[0];
+    const token = run.tokens.find((each) => each.position === position);
+    return {
+      position, text: token?.text ?? String(position), decisive_layer: final.decisive_layer,
+      layers: final.layer_ranks.map((rank, i) => ({
+        layer: i - 1, rank_of_final: rank, probability_of_final: final.layer_probabilities[i], entropy: null, kl_to_final: null,
+        top: traces.filter((trace) => trace.layer_ranks[i] === 0).map((trace) => ({ id: trace.token, token: name(trace.token), logit: trace.layer_logits[i], probability: trace.layer_probabilities[i] })),
+      })),
+    };
+  });
+}
+
 /** Texts by position, where nothing but their text is known. */
 function tokensOf(attention, lens) {
   const texts = attention?.rollout?.tokens?.map((t) => ({ position: t.position, text: t.token }))

@@ -2,12 +2,13 @@
 import { choice, h, number, percent, tokenLabel, visible } from "./dom.js";
 import { scale } from "./colour.js";
 import { cells, key } from "./chart.js";
+import { lensOf } from "./data.js";
 import { DEFINITIONS } from "./definitions.js";
 
 const MEASURES = {
   rank: (reading) => reading.rank_of_final,
   "kl to final": (reading) => reading.kl_to_final,
-  probability: (reading) => reading.top[0]?.probability,
+  probability: (reading) => reading.top[0]?.probability ?? null,
   uncertainty: (reading) => reading.entropy,
 };
 const WINDOW = 48;
@@ -16,11 +17,11 @@ export const lens = {
   id: "lens",
   title: "Logit lens",
   hint: "A column is a position of the text, a row a layer, the cell the token that the model would say if it ended there. From the framed layer on the answer stays what it is at the end.",
-  has: (run) => (run.of("lens")?.positions.length ?? 0) > 0,
+  has: (run) => lensOf(run).length > 0,
   controls(state, runs, redraw) {
     state.measure ??= "rank";
     state.from ??= 0;
-    const most = Math.max(...runs.map((run) => run.of("lens")?.positions.length ?? 0));
+    const most = Math.max(...runs.map((run) => lensOf(run).length));
     return [
       choice("Colour", Object.keys(MEASURES).map((name) => [name, name]), state.measure, (name) => { state.measure = name; redraw(); }),
       most <= WINDOW ? null : h("label", {}, "Positions from ", h("input", {
@@ -30,10 +31,10 @@ export const lens = {
       h("span", { className: "hint" }, DEFINITIONS[state.measure])].filter((part) => part);
   },
   draw(run, state, redraw, { shown }) {
-    const all = run.of("lens").positions;
+    const all = lensOf(run);
     const positions = all.slice(state.from, state.from + WINDOW);
     const value = MEASURES[state.measure];
-    const colours = scale(shown.flatMap((each) => each.of("lens").positions).flatMap((position) => position.layers.map((l) => (state.measure === "rank" ? value(l) + 1 : value(l)))), { log: state.measure === "rank" });
+    const colours = scale(shown.flatMap((each) => lensOf(each)).flatMap((position) => position.layers.map((l) => (state.measure === "rank" ? value(l) + 1 : value(l)))), { log: state.measure === "rank" });
     const layers = all[0].layers.map((reading) => reading.layer);
     return h("div", {},
       key(state.measure, { ...colours, least: state.measure === "rank" ? colours.least - 1 : colours.least, largest: state.measure === "rank" ? colours.largest - 1 : colours.largest }),
@@ -45,7 +46,7 @@ export const lens = {
           if (!reading) return null;
           const x = value(reading);
           return {
-            text: tokenLabel(reading.top[0]?.token ?? "–", 14), share: x === null ? null : colours.share(state.measure === "rank" ? x + 1 : x),
+            text: tokenLabel(reading.top[0]?.token ?? "·", 14), share: x === null || x === undefined ? null : colours.share(state.measure === "rank" ? x + 1 : x),
             key: "position " + positions[c].position + " layer " + reading.layer, chosen: positions[c].decisive_layer === reading.layer,
             tip: () => told(positions[c], reading),
           };
@@ -55,13 +56,13 @@ export const lens = {
   },
   rows(run) {
     return [["position", "text", "layer", "token", "probability", "rank_of_final", "entropy", "kl_to_final", "decisive_layer"],
-      ...run.of("lens").positions.flatMap((p) => p.layers.map((l) => [p.position, p.text, l.layer, l.top[0]?.token, l.top[0]?.probability, l.rank_of_final, l.entropy, l.kl_to_final, p.decisive_layer]))];
+      ...lensOf(run).flatMap((p) => p.layers.map((l) => [p.position, p.text, l.layer, l.top[0]?.token, l.top[0]?.probability, l.rank_of_final, l.entropy, l.kl_to_final, p.decisive_layer]))];
   },
 };
 
 function told(position, reading) {
   return ["after “" + visible(position.text, 40) + "” (position " + position.position + "), layer " + reading.layer,
     "rank of the final token: " + number(reading.rank_of_final) + "   its probability: " + percent(reading.probability_of_final),
-    "KL to final: " + number(reading.kl_to_final) + " nats   entropy: " + number(reading.entropy) + " nats", "",
+    ...(reading.kl_to_final === null ? [] : ["KL to final: " + number(reading.kl_to_final) + " nats   entropy: " + number(reading.entropy) + " nats"]), "",
     ...reading.top.map((token) => percent(token.probability).padStart(8) + "  " + visible(token.token, 40))].join("\n");
 }

@@ -62,19 +62,35 @@ export function picture(figure) {
   const text = (node) => {
     if (!node.data.trim()) return;
     const style = getComputedStyle(node.parentElement);
-    const range = document.createRange();
-    range.selectNodeContents(node);
-    const box = range.getClientRects()[0];
-    if (!box) return;
-    const [x, y] = at(box);
     const size = parseFloat(style.fontSize);
-    parts.push(`<text x="${x}" y="${round(y + (box.height + size * 0.7) / 2)}" fill="${style.color}" font-size="${size}" ` +
-      `font-family="${escape(style.fontFamily)}" font-weight="${style.fontWeight}" xml:space="preserve">${escape(node.data)}</text>`);
+    for (const [words, box] of linesOf(node)) {
+      const [x, y] = at(box);
+      parts.push(`<text x="${x}" y="${round(y + (box.height + size * 0.7) / 2)}" fill="${style.color}" font-size="${size}" ` +
+      `font-family="${escape(style.fontFamily)}" font-weight="${style.fontWeight}" xml:space="preserve">${escape(words)}</text>`);
+    }
   };
   walk(figure);
   const back = getComputedStyle(document.body).backgroundColor;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">` +
     `<rect width="100%" height="100%" fill="${back}"/>${parts.join("\n")}</svg>`;
+}
+
+/** The lines that a text is broken into, each with its box. */
+function linesOf(node) {
+  const range = document.createRange();
+  range.selectNodeContents(node);
+  const boxes = range.getClientRects();
+  if (boxes.length < 2) return boxes.length ? [[node.data, boxes[0]]] : [];
+  const lines = [];
+  for (const { 0: word, index } of node.data.matchAll(/\S+\s*/g)) {
+    range.setStart(node, index);
+    range.setEnd(node, index + word.length);
+    const box = range.getClientRects()[0];
+    const last = lines.at(-1);
+    if (last && box && Math.abs(last[1].top - box.top) < 2) last[0] += word;
+    else if (box) lines.push([word, box]);
+  }
+  return lines;
 }
 
 const PAINT = ["fill", "stroke", "stroke-width", "stroke-opacity", "fill-opacity", "font-size", "font-family", "text-anchor", "opacity"];

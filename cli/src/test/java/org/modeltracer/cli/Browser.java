@@ -252,8 +252,11 @@ final class Browser implements AutoCloseable {
       synchronized (requests) {
         switch (json.path("method").asString("")) {
           case "Network.requestWillBeSent" -> {
-            if (!told.path("type").asString("").equals("Document")) {
-              requests.add(told.path("request").path("url").asString());
+            String url = told.path("request").path("url").asString();
+            // What is spelled out in its own address asks nobody.
+            boolean local = url.startsWith("data:") || url.startsWith("blob:");
+            if (!local && !told.path("type").asString("").equals("Document")) {
+              requests.add(url);
             }
           }
           case "Runtime.exceptionThrown" ->

@@ -107,6 +107,8 @@ class ReportTest {
             PROMPT,
             "-n",
             24,
+            "--trace",
+            "full,lens",
             "-t",
             1,
             "--temp",
@@ -124,6 +126,7 @@ class ReportTest {
             "verdict",
             "map",
             "text",
+            "lens",
             "heads",
             "patterns",
             "flow",
@@ -219,6 +222,9 @@ class ReportTest {
     for (int i = 0; i < bars.size(); i++) {
       assertThat(bars.get(i).asDouble()).isEqualTo(rollout.get(i).path("attribution").asDouble());
     }
+    for (String view : views()) {
+      assertSaves(view);
+    }
     assertThat(csv("cache")).hasSize(1 + summary.path("kv_cache").path("last_steps").size());
     assertThat(browser.text("#settings")).contains(summary.path("model").path("sha256").asString());
     for (int width : new int[] {1280, 400}) {
@@ -226,12 +232,46 @@ class ReportTest {
         browser.window(width, dark);
         // Nothing is wider than the window.
         assertThat(browser.eval("document.documentElement.scrollWidth").asInt()).isEqualTo(width);
+        assertContrast();
         Files.write(
             SCREENS.resolve("run-" + width + (dark ? "-dark.png" : ".png")), browser.picture(true));
       }
     }
     browser.window(1280, false);
     assertQuiet();
+  }
+
+  /** All text is read by those who see little contrast: WCAG 2.2, 1.4.3, level AA. */
+  private static void assertContrast() throws Exception {
+    JsonNode faint =
+        browser.eval(
+            """
+            (() => {
+              const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+              const luminance = (c) => c.slice(0, 3).map((x) => x / 255)
+                .map((x) => (x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4))
+                .reduce((sum, x, i) => sum + x * [0.2126, 0.7152, 0.0722][i], 0);
+              const back = (element) => {
+                for (let at = element; at; at = at.parentElement) {
+                  const colour = parts(getComputedStyle(at).backgroundColor);
+                  if (colour.length < 4 || colour[3] > 0) return colour;
+                }
+                return [255, 255, 255];
+              };
+              const faint = [];
+              for (const element of document.querySelectorAll('body *')) {
+                if (![...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim())) continue;
+                if (!element.checkVisibility() || element.closest('script, style, option')) continue;
+                const style = getComputedStyle(element);
+                const drawn = element.closest('svg');
+                const a = luminance(parts(drawn ? style.fill : style.color)), b = luminance(back(drawn ?? element));
+                const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+                if (contrast < 4.5) faint.push(element.textContent.slice(0, 40) + ' ' + contrast.toFixed(2));
+              }
+              return faint;
+            })()\
+            """);
+    assertThat(faint).isEmpty();
   }
 
   /** A weight as the page shows it, by the bytes that it was given. */
@@ -253,6 +293,34 @@ class ReportTest {
       }
     }
     throw new AssertionError("no token at position " + position);
+  }
+
+  /** What is saved is a picture, whatever the texts in it are. */
+  private static void assertSaves(String view) throws Exception {
+    JsonNode saved =
+        browser.eval(
+            """
+            (async () => {
+              const made = [];
+              const original = URL.createObjectURL;
+              URL.createObjectURL = (blob) => { made.push(blob); return original(blob); };
+              for (const kind of ['SVG', 'PNG']) {
+                [...document.querySelectorAll('#%s .save button')].find((b) => b.textContent === kind).click();
+                for (let i = 0; i < 500 && made.length < (kind === 'SVG' ? 1 : 2); i++) await new Promise((r) => setTimeout(r, 10));
+              }
+              URL.createObjectURL = original;
+              const drawn = new DOMParser().parseFromString(await made[0].text(), 'image/svg+xml');
+              const bits = await createImageBitmap(made[1]);
+              return { error: drawn.querySelector('parsererror')?.textContent ?? '', texts: drawn.querySelectorAll('text').length,
+                scripts: drawn.querySelectorAll('script, foreignObject, [onload], [onerror]').length, width: bits.width, height: bits.height };
+            })()\
+            """
+                .formatted(view));
+    assertThat(saved.path("error").asString()).as(view).isEmpty();
+    assertThat(saved.path("texts").asInt()).as(view).isPositive();
+    assertThat(saved.path("scripts").asInt()).as(view).isZero();
+    assertThat(saved.path("width").asInt()).as(view).isGreaterThan(300);
+    assertThat(saved.path("height").asInt()).as(view).isGreaterThan(30);
   }
 
   /** The picture's weights are those of the matrix, as far as a byte can tell. */
@@ -475,9 +543,11 @@ class ReportTest {
       browser.eval(
           """
           for (const each of document.querySelectorAll('#map td, #heads [data-head]')) { if (each.isConnected) each.click(); }
-          for (const each of document.querySelectorAll('main *')) each.dispatchEvent(new PointerEvent('pointerover', {bubbles: true}));
+          for (const each of document.querySelectorAll('main [data-key], main li, main path')) each.dispatchEvent(new PointerEvent('pointerover', {bubbles: true}));
           1\
           """);
+      assertSaves("verdict");
+      assertSaves("settings");
       assertHarmless();
     }
   }

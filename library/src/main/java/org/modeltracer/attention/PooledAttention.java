@@ -23,7 +23,10 @@ public final class PooledAttention {
 
   private final int blocks;
   private final NavigableMap<HeadId, Sums> heads = new TreeMap<>();
-  private int pool = 1;
+
+  /** Logarithm to base 2 of the positions that a block takes together. */
+  private int shift;
+
   private int positions;
 
   /** Sums of weights by block of queries and of keys, lower triangle by rows; rows by block. */
@@ -78,10 +81,10 @@ public final class PooledAttention {
   public void row(int layer, int head, int query, float[] weights) {
     Sums sums = sums(layer, head, query);
     if (finite(weights, weights.length)) {
-      int base = cell(query / pool, 0);
-      sums.rows[query / pool]++;
+      int base = cell(query >> shift, 0);
+      sums.rows[query >> shift]++;
       for (int k = 0; k < Math.min(weights.length, query + 1); k++) {
-        sums.cells[base + k / pool] += weights[k];
+        sums.cells[base + (k >> shift)] += weights[k];
       }
     }
   }
@@ -90,10 +93,10 @@ public final class PooledAttention {
     Sums sums = sums(layer, head, query);
     float[] weights = row.weights();
     if (finite(weights, row.size())) {
-      int base = cell(query / pool, 0);
-      sums.rows[query / pool]++;
+      int base = cell(query >> shift, 0);
+      sums.rows[query >> shift]++;
       for (int i = 0; i < row.size(); i++) {
-        sums.cells[base + row.key(i) / pool] += weights[i];
+        sums.cells[base + (row.key(i) >> shift)] += weights[i];
       }
     }
   }
@@ -109,12 +112,12 @@ public final class PooledAttention {
 
   private Sums sums(int layer, int head, int query) {
     positions = Math.max(positions, query + 1);
-    while (query / pool >= blocks) {
-      pool *= 2;
+    while (query >> shift >= blocks) {
+      shift++;
       heads.values().forEach(Sums::halve);
     }
     Sums sums = heads.computeIfAbsent(new HeadId(layer, head), id -> new Sums());
-    sums.room(query / pool + 1);
+    sums.room((query >> shift) + 1);
     return sums;
   }
 
@@ -124,7 +127,7 @@ public final class PooledAttention {
 
   /** Positions that are taken together, a power of two. */
   public int pool() {
-    return pool;
+    return 1 << shift;
   }
 
   /** Positions from 0 to that of the last query. */
@@ -134,7 +137,7 @@ public final class PooledAttention {
 
   /** Blocks along a side. */
   public int side() {
-    return (positions + pool - 1) / pool;
+    return (positions + pool() - 1) >> shift;
   }
 
   /** Heads that have a picture, ascending. */

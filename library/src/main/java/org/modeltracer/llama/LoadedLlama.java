@@ -105,8 +105,14 @@ public final class LoadedLlama implements AutoCloseable {
   private final List<String> files;
   private final JumpSlots slots = new JumpSlots();
   private final Map<Long, Hooked> schedulers = new ConcurrentHashMap<>();
+
+  // Of this follower alone: there is one for a library, and threads know both for as long.
+  @SuppressWarnings("ThreadLocalUsage")
   private final ThreadLocal<@Nullable Decoding> decoding = new ThreadLocal<>();
+
+  @SuppressWarnings("ThreadLocalUsage")
   private final ThreadLocal<Set<Long>> computed = ThreadLocal.withInitial(HashSet::new);
+
   private volatile @Nullable Follower follower;
 
   private LoadedLlama(LlamaRuntime runtime, List<String> files) {

@@ -6,6 +6,7 @@ import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Computes the scores of some queries again, each time without one of the usual mistakes. */
@@ -187,7 +188,10 @@ final class PortTrial {
         (mistake, gain) ->
             trials.add(
                 new PortDiagnosis.Trial(
-                    mistake, recalls.get(mistake).orZero(), gain.orZero(), gain.significance())));
+                    mistake,
+                    Objects.requireNonNull(recalls.get(mistake)).orZero(),
+                    gain.orZero(),
+                    gain.significance())));
     double least = Math.max(LEAST_GAIN, LEAST_CLOSED * (best.orZero() - now));
     PortDiagnosis.Trial found =
         trials.stream()

@@ -6,6 +6,7 @@ import static java.util.stream.Collectors.groupingBy;
 import static java.util.stream.Collectors.toList;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -183,7 +184,9 @@ final class RunReport {
                   : "  ffn and out of %d of %d tokens".formatted(layer.tokens(), all)));
     }
     if (terminal.interactive()) {
-      terminal.println("rms out  " + Sparkline.of(layers.stream().map(RunReport::norm).toList()));
+      var sizes = new ArrayList<@Nullable Double>();
+      layers.forEach(layer -> sizes.add(norm(layer)));
+      terminal.println("rms out  " + Sparkline.of(sizes));
     }
     terminal.println(
         terminal.styled(

@@ -6,6 +6,7 @@ import static java.util.stream.Collectors.groupingBy;
 import static java.util.stream.Collectors.toList;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -183,7 +184,9 @@ final class RunReport {
                   : "  ffn and out of %d of %d tokens".formatted(layer.tokens(), all)));
     }
     if (terminal.interactive()) {
-      terminal.println("rms out  " + Sparkline.of(layers.stream().map(RunReport::norm).toList()));
+      var sizes = new ArrayList<@Nullable Double>();
+      layers.forEach(layer -> sizes.add(size(layer.output())));
+      terminal.println("rms out  " + Sparkline.of(sizes));
     }
     terminal.println(
         terminal.styled(
@@ -197,22 +200,17 @@ final class RunReport {
   }
 
   private static String rms(@Nullable PlaceTrace place) {
-    if (place == null) {
-      return "";
-    }
-    long finite = place.aggregate().count() - place.aggregate().nan() - place.aggregate().inf();
-    return finite == 0 ? "NaN" : number(place.aggregate().l2() / Math.sqrt((double) finite));
+    Double size = size(place);
+    return size == null ? "" : size.isNaN() ? "NaN" : number(size);
   }
 
-  /** Root mean square of what leaves a layer, NaN where a value is not finite. */
-  private static @Nullable Double norm(LayerActivationTrace layer) {
-    PlaceTrace out = layer.output();
-    if (out == null) {
+  /** Root mean square of the finite values, NaN where there are none; null of no place. */
+  private static @Nullable Double size(@Nullable PlaceTrace place) {
+    if (place == null) {
       return null;
     }
-    return out.aggregate().nan() + out.aggregate().inf() > 0
-        ? Double.NaN
-        : Math.sqrt(out.aggregate().l2() * out.aggregate().l2() / out.aggregate().count());
+    long finite = place.aggregate().count() - place.aggregate().nan() - place.aggregate().inf();
+    return finite == 0 ? Double.NaN : place.aggregate().l2() / Math.sqrt((double) finite);
   }
 
   private static double max(PlaceTrace place) {

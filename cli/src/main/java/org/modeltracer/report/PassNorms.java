@@ -25,7 +25,8 @@ final class PassNorms {
   private int stride = 1;
 
   void add(int pass, int layer, ResidualChange change) {
-    List<@Nullable Double> norms = layers.computeIfAbsent(layer, l -> new ArrayList<>());
+    List<@Nullable Double> norms =
+        layers.computeIfAbsent(layer, l -> new ArrayList<@Nullable Double>());
     while (pass / stride >= COLUMNS) {
       stride *= 2;
       layers.replaceAll((l, all) -> halved(all));
@@ -52,7 +53,9 @@ final class PassNorms {
     return new Picture(
         stride,
         layers.entrySet().stream()
-            .map(entry -> new Layer(entry.getKey(), new ArrayList<>(entry.getValue())))
+            .map(
+                entry ->
+                    new Layer(entry.getKey(), new ArrayList<@Nullable Double>(entry.getValue())))
             .toList());
   }
 }

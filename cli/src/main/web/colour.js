@@ -18,7 +18,7 @@ export function colour(share) {
 }
 
 /** Black or white, whichever is read better on the colour of a share. */
-export function ink(share) {
+function ink(share) {
   const [r, g, b] = rgb(share).map((c) => {
     const x = c / 255;
     return x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
@@ -35,7 +35,7 @@ export function painted(share) {
 }
 
 /** Label, letter and colour of what heads do; the letter tells it without the colour. */
-export const LABELS = new Map([
+const LABELS = new Map([
   ["positional", ["F", "fixed offset", "#0072b2"]],
   ["previous_token", ["P", "previous token", "#0072b2"]],
   ["semantic", ["C", "content", "#cc79a7"]],

@@ -64,7 +64,7 @@ function matrices(attention) {
  * Weights of one head, a byte each: lower triangle of blocks of `pool` positions, by rows. A byte b
  * stands for the weight (b / 255)², so that small weights keep their size.
  */
-export class Matrix {
+class Matrix {
   #packed;
   #bytes = null;
 

@@ -1,5 +1,5 @@
 // All heads at a glance, and one of them in full: matrix, and arcs between tokens.
-import { choice, h, number, tip, tokenLabel, visible } from "./dom.js";
+import { choice, h, number, tip, tokenLabel } from "./dom.js";
 import { colour, label, rgb, scale } from "./colour.js";
 import { cells, key, table } from "./chart.js";
 import { blockName, headsOf } from "./data.js";
@@ -64,7 +64,7 @@ function button(run, head, name, miniatures, state, colours, redraw) {
 }
 
 /** A picture of a matrix, a pixel a block. */
-export function bitmap(matrix) {
+function bitmap(matrix) {
   const n = matrix.side;
   const canvas = h("canvas", { width: n, height: n });
   const paint = canvas.getContext("2d");

@@ -27,7 +27,7 @@ export function rms(stats) {
 }
 
 /** Places of a run by layer and site, with all that is known of each. */
-export function placesOf(run) {
+function placesOf(run) {
   const places = new Map();
   const at = (layer, site) => {
     const name = layer + " " + site;

@@ -1,6 +1,6 @@
 // What quantization costs: by layer, by tensor, by head, and in predictions.
 import { h, number, percent, s, visible } from "./dom.js";
-import { scale, colour } from "./colour.js";
+import { scale } from "./colour.js";
 import { cells, key, lines, table } from "./chart.js";
 
 export const quantization = {

@@ -19,7 +19,7 @@ function offer(name, blob) {
 }
 
 /** Numbers as RFC 4180 has them; a text that a spreadsheet takes for a formula begins with '. */
-export function csv(rows) {
+function csv(rows) {
   const field = (x) => {
     if (x === null || x === undefined) return "";
     if (typeof x === "number") return String(x);

@@ -78,7 +78,7 @@ function cause(explained, all) {
 }
 
 /** Places in the order of the graph: the weight, the operation, and all behind it that went bad. */
-export function pathOf(root, first, all) {
+function pathOf(root, first, all) {
   const steps = root.weight ? [root.weight] : [];
   steps.push(root.node + " (" + root.op + ")");
   const from = order(first.layer, first.site);

@@ -185,7 +185,7 @@ final class RunReport {
     }
     if (terminal.interactive()) {
       var sizes = new ArrayList<@Nullable Double>();
-      layers.forEach(layer -> sizes.add(norm(layer)));
+      layers.forEach(layer -> sizes.add(size(layer.output())));
       terminal.println("rms out  " + Sparkline.of(sizes));
     }
     terminal.println(
@@ -200,22 +200,17 @@ final class RunReport {
   }
 
   private static String rms(@Nullable PlaceTrace place) {
-    if (place == null) {
-      return "";
-    }
-    long finite = place.aggregate().count() - place.aggregate().nan() - place.aggregate().inf();
-    return finite == 0 ? "NaN" : number(place.aggregate().l2() / Math.sqrt((double) finite));
+    Double size = size(place);
+    return size == null ? "" : size.isNaN() ? "NaN" : number(size);
   }
 
-  /** Root mean square of what leaves a layer, NaN where a value is not finite. */
-  private static @Nullable Double norm(LayerActivationTrace layer) {
-    PlaceTrace out = layer.output();
-    if (out == null) {
+  /** Root mean square of the finite values, NaN where there are none; null of no place. */
+  private static @Nullable Double size(@Nullable PlaceTrace place) {
+    if (place == null) {
       return null;
     }
-    return out.aggregate().nan() + out.aggregate().inf() > 0
-        ? Double.NaN
-        : Math.sqrt(out.aggregate().l2() * out.aggregate().l2() / out.aggregate().count());
+    long finite = place.aggregate().count() - place.aggregate().nan() - place.aggregate().inf();
+    return finite == 0 ? Double.NaN : place.aggregate().l2() / Math.sqrt((double) finite);
   }
 
   private static double max(PlaceTrace place) {

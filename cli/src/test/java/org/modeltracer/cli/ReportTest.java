@@ -22,6 +22,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.modeltracer.gate.Gguf;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.trace.Json;
@@ -525,7 +527,11 @@ class ReportTest {
     Files.writeString(
         source.resolve("check.json"),
         Cli.run("check", model, "--only", "file", "--no-summary", "--json").out());
-    Files.writeString(source.resolve("doctor.json"), Cli.run("doctor", model, "--json").out());
+    Files.writeString(
+        source.resolve("doctor.json"),
+        """
+        {"answer":"a","suspects":[{"illness":"other","sentence":"s","evidence":["e"],"advice":["x"]}]}\
+        """);
     try (var files = Files.walk(source)) {
       for (Path file : files.filter(each -> each.toString().endsWith(".json")).toList()) {
         Files.writeString(file, Json.line(hostile(json(file), "")));
@@ -599,5 +605,30 @@ class ReportTest {
       }
     }
     assertThat(told).isGreaterThan(20);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "attention -p text -t 1, verdict text heads patterns flow settings",
+    "heads --sequences 1 -t 1, verdict heads settings",
+    "lens -p text -t 1, verdict text lens settings",
+    "diff --reference models/tinyllama-mha-Q8_0.gguf -p text -t 1, verdict map quantization"
+        + " settings",
+    "check --only file --no-summary, verdict settings",
+  })
+  void everyCommandWritesItsPage(String words, String views) throws Exception {
+    Path page = folder.resolve("of-" + words.split(" ", 2)[0] + ".html");
+    var line =
+        new ArrayList<Object>(
+            List.of(words.replace("text", "The-function-returns").split(" ", -1)));
+    line.addAll(List.of("-m", Cli.MODEL, "--html", page));
+    if (words.startsWith("attention")) {
+      line.addAll(List.of("--out", folder.resolve("of-attention")));
+    }
+    Cli cli = Cli.run(line.toArray());
+    assertThat(cli.code()).as(cli.err()).isLessThan(2);
+    browser.open(page);
+    assertThat(views()).isEqualTo(List.of(views.split(" ", -1)));
+    assertQuiet();
   }
 }

@@ -1,5 +1,6 @@
 package org.modeltracer.attention;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.NavigableMap;
 import java.util.NavigableSet;
@@ -72,33 +73,23 @@ public final class PooledAttention {
 
   /** Adds a row; one that sees later keys, or whose weights are not finite, has no picture. */
   public void row(AttentionRow row) {
-    if (row.causal()) {
-      row(row.layer(), row.head(), row.query(), row);
+    float[] weights = row.weights();
+    if (!row.causal() || !finite(weights, row.size())) {
+      return;
+    }
+    Sums sums = sums(row.layer(), row.head(), row.query());
+    int base = cell(row.query() >> shift, 0);
+    sums.rows[row.query() >> shift]++;
+    for (int i = 0; i < row.size(); i++) {
+      sums.cells[base + (row.key(i) >> shift)] += weights[i];
     }
   }
 
   /** Adds the weights of a query on keys 0 to {@code weights.length - 1}. */
   public void row(int layer, int head, int query, float[] weights) {
-    Sums sums = sums(layer, head, query);
-    if (finite(weights, weights.length)) {
-      int base = cell(query >> shift, 0);
-      sums.rows[query >> shift]++;
-      for (int k = 0; k < Math.min(weights.length, query + 1); k++) {
-        sums.cells[base + (k >> shift)] += weights[k];
-      }
-    }
-  }
-
-  private void row(int layer, int head, int query, AttentionRow row) {
-    Sums sums = sums(layer, head, query);
-    float[] weights = row.weights();
-    if (finite(weights, row.size())) {
-      int base = cell(query >> shift, 0);
-      sums.rows[query >> shift]++;
-      for (int i = 0; i < row.size(); i++) {
-        sums.cells[base + (row.key(i) >> shift)] += weights[i];
-      }
-    }
+    row(
+        new AttentionRow()
+            .at(layer, head, 0, query, 0, weights.length, MemorySegment.ofArray(weights), 0));
   }
 
   private static boolean finite(float[] weights, int size) {
@@ -112,7 +103,7 @@ public final class PooledAttention {
 
   private Sums sums(int layer, int head, int query) {
     positions = Math.max(positions, query + 1);
-    while (query >> shift >= blocks) {
+    while ((query >> shift) >= blocks) {
       shift++;
       heads.values().forEach(Sums::halve);
     }

@@ -21,8 +21,8 @@ public final class Launch {
   private static final int FAILURE = 5;
 
   /**
-   * {@code check} and {@code doctor} have workers of their own, and a word that is no command loads
-   * nothing.
+   * {@code check} and {@code doctor} have workers of their own, {@code attach} loads no model, and
+   * a word that is no command loads nothing.
    */
   static final Set<String> LOADING =
       Set.of(

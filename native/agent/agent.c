@@ -46,6 +46,11 @@ struct topology {
   struct changed_tensor *shown;
 };
 
+struct staging {
+  char *bytes;
+  size_t capacity;
+};
+
 /* A scheduler of ggml: one context of llama.cpp. */
 struct context {
   void *scheduler;
@@ -59,6 +64,8 @@ struct context {
   bool rebuilt; /* a graph may be another at the same addresses */
   bool silent;  /* the layout does not hold, or there is no slot */
   bool checked;
+  bool unchanged; /* the graph is the one before, used again: its sizes are known to the tracer */
+  const void *last_graph;
   struct slot *slot;
   struct ring ring;
   struct graph graph;
@@ -75,8 +82,9 @@ struct context {
   bool mine;
   bool theirs;
   struct rows rows;
-  char *staging;
-  size_t staging_bytes;
+  struct staging node_copy; /* of values in a device's memory */
+  struct staging mask_copy;
+  void *memory; /* llama_memory, where this generation has one */
 };
 
 /* What the thread decodes at the moment. */
@@ -184,6 +192,7 @@ static const char COMPUTE[] = "ggml_backend_sched_graph_compute_async";
 static const char FREE[] = "ggml_backend_sched_free";
 static const char DECODE[] = "llama_decode";
 static const char WARMUP[] = "llama_set_warmup";
+static const char GET_MEMORY[] = "llama_get_memory";
 
 #define TAKE(field, name)                        \
   do {                                           \
@@ -283,7 +292,8 @@ static void context_free(void *scheduler) {
   forget_topologies(c);
   graph_free(&c->graph);
   rows_free(&c->rows);
-  free(c->staging);
+  free(c->node_copy.bytes);
+  free(c->mask_copy.bytes);
   free(c);
 }
 
@@ -480,7 +490,7 @@ static bool tell_pass(struct context *c) {
   struct topology *t = &c->topologies[c->topology];
   uint32_t changed = 0;
   uint64_t bytes = sizeof(struct pass_record);
-  for (uint32_t i = 0; i < g->count; i++) {
+  for (uint32_t i = 0; i < g->count && !c->unchanged; i++) {
     struct changed_tensor now;
     graph_sizes(g->entries[i].tensor, i, &now);
     changed += memcmp(&now, &t->shown[i], sizeof now) != 0;
@@ -503,7 +513,7 @@ static bool tell_pass(struct context *c) {
   p->parts = parts;
   p->known = c->plan_version << 1 | (decoding.told == c);
   struct changed_tensor *out = (struct changed_tensor *)(p + 1);
-  for (uint32_t i = 0; i < g->count; i++) {
+  for (uint32_t i = 0; i < g->count && changed > 0; i++) {
     struct changed_tensor now;
     graph_sizes(g->entries[i].tensor, i, &now);
     if (memcmp(&now, &t->shown[i], sizeof now) != 0) {
@@ -537,7 +547,7 @@ struct source_of_part {
   uint32_t tensor;
   uint32_t kind;
   uint64_t bytes;
-  const char *memory; /* null for data that must be copied out of a device */
+  const char *memory;
 };
 
 static struct element element_of(const struct ggml *g, int32_t type) {
@@ -552,13 +562,17 @@ static struct element element_of(const struct ggml *g, int32_t type) {
   return e;
 }
 
-static bool stage(struct context *c, const struct tensor *t, size_t bytes) {
-  if (c->staging_bytes < bytes) {
-    free(c->staging);
-    c->staging = malloc(bytes);
-    c->staging_bytes = c->staging == NULL ? 0 : bytes;
+/* Values in this process's memory; those of a device are copied first. */
+static const char *values_of(struct context *c, struct staging *copy, const struct tensor *t, size_t bytes) {
+  if (tensor_on_host(c->ggml, t)) {
+    return t->data;
   }
-  return c->staging != NULL && tensor_copy(c->ggml, t, c->staging, bytes);
+  if (copy->capacity < bytes) {
+    free(copy->bytes);
+    copy->bytes = malloc(bytes);
+    copy->capacity = copy->bytes == NULL ? 0 : bytes;
+  }
+  return copy->bytes != NULL && tensor_copy(c->ggml, t, copy->bytes, bytes) ? copy->bytes : NULL;
 }
 
 static void send_chunks(struct context *c, const struct source_of_part *s) {
@@ -615,14 +629,6 @@ static void send_value(struct context *c, uint32_t node, const struct statistics
   }
 }
 
-/* Values in this process's memory; those of a device are staged, one tensor at a time. */
-static const char *values_of(struct context *c, const struct tensor *t, size_t bytes) {
-  if (tensor_on_host(c->ggml, t)) {
-    return t->data;
-  }
-  return stage(c, t, bytes) ? c->staging : NULL;
-}
-
 static void observe(struct context *c, const struct tensor *t) {
   uint32_t node = c->current;
   uint8_t want = c->plan[node];
@@ -636,13 +642,14 @@ static void observe(struct context *c, const struct tensor *t) {
     return;
   }
   if ((want & (WANT_STATISTICS | WANT_DATA)) != 0) {
-    const char *values = values_of(c, t, bytes);
+    const char *values = values_of(c, &c->node_copy, t, bytes);
     if (values == NULL) {
       return;
     }
     if ((want & WANT_STATISTICS) != 0 && tensor_dense(t)) {
       statistics_clear(&st);
-      statistics_add(&st, (const float *)values, tensor_elements(t));
+      statistics_add(&st, (const float *)values, tensor_elements(t),
+                     atomic_load_explicit(&c->slot->any_order, memory_order_relaxed) != 0);
       counted = true;
     }
     if ((want & WANT_DATA) != 0 || !counted) {
@@ -667,12 +674,7 @@ static void observe(struct context *c, const struct tensor *t) {
     if (mask != 0) {
       const struct tensor *m = c->graph.entries[mask - 1].tensor;
       size_t n = c->ggml->nbytes(m);
-      const char *values = tensor_on_host(c->ggml, m) ? m->data : NULL;
-      if (values == NULL && count > 0 && parts[0].memory == c->staging) {
-        /* One tensor is staged already: the mask takes the place of rows that are not needed. */
-        return;
-      }
-      values = values == NULL ? values_of(c, m, n) : values;
+      const char *values = values_of(c, &c->mask_copy, m, n);
       if (values == NULL) {
         return;
       }
@@ -741,7 +743,11 @@ static void begin_pass(struct context *c, void *graph) {
     return;
   }
   const struct ggml *g = c->ggml;
-  if (c->rebuilt || !graph_same(&c->graph, g, graph)) {
+  /* llama.cpp sets its callback whenever it builds a graph anew; looking at all of one costs. */
+  c->unchanged = !c->rebuilt && c->last_graph == graph && graph_looks_same(&c->graph, g, graph) &&
+                 c->plan_topology == c->topology && c->generation == channel_generation() && c->pid == getpid();
+  c->last_graph = graph;
+  if (!c->unchanged && (c->rebuilt || !graph_same(&c->graph, g, graph))) {
     c->rebuilt = false;
     if (!graph_read(&c->graph, g, graph)) {
       c->graph.count = 0;
@@ -768,6 +774,8 @@ static void begin_pass(struct context *c, void *graph) {
   read_plan(c);
   c->cursor = 0;
   c->watching = tell_pass(c);
+  /* What was not told must be, next time. */
+  c->rebuilt |= !c->watching;
 }
 
 static void end_pass(struct context *c, int code) {
@@ -854,6 +862,7 @@ int agent_decode(const char *name, void *llama, const struct llama_batch *batch,
   if (decode == NULL) {
     return -1;
   }
+  void *(*memory)(void *) = (void *(*)(void *))real(GET_MEMORY, caller);
   struct decoding before = decoding;
   decoding = (struct decoding){llama, batch, NULL, warming == llama};
   int32_t code = decode(llama, *batch);
@@ -861,6 +870,7 @@ int agent_decode(const char *name, void *llama, const struct llama_batch *batch,
   decoding = before;
   if (c != NULL && c->pid == getpid() && channel_live()) {
     int saved = errno;
+    c->memory = memory == NULL ? NULL : memory(llama);
     struct end_record *e = ring_begin(&c->ring, RECORD_DECODE_END, sizeof *e);
     if (e != NULL) {
       e->code = code;
@@ -871,6 +881,76 @@ int agent_decode(const char *name, void *llama, const struct llama_batch *batch,
   }
   return code;
 }
+
+/* ---- what the program does to its KV cache ---- */
+
+static void tell_memory(void *memory, struct memory_record what) {
+  struct context *c = NULL;
+  if (!channel_live()) {
+    return;
+  }
+  pthread_mutex_lock(&lock);
+  for (int i = 0; i < MOST_CONTEXTS; i++) {
+    if (contexts[i] != NULL && (contexts[i]->memory == memory || contexts[i]->llama == memory)) {
+      c = contexts[i];
+    }
+  }
+  pthread_mutex_unlock(&lock);
+  if (c == NULL || c->slot == NULL || c->pid != getpid() || c->generation != channel_generation()) {
+    return;
+  }
+  int saved = errno;
+  struct memory_record *m = ring_begin(&c->ring, RECORD_MEMORY, sizeof *m);
+  if (m != NULL) {
+    what.r = m->r;
+    *m = what;
+    ring_commit(&c->ring);
+  }
+  errno = saved;
+}
+
+/* llama_memory_* of today, and llama_kv_self_* of before, which takes the context. */
+#define MEMORY_FUNCTIONS(prefix)                                                                       \
+  EXPORT void prefix##_clear(void *memory, bool data) {                                                \
+    static const char name[] = #prefix "_clear";                                                       \
+    void (*f)(void *, bool) = (void (*)(void *, bool))real(name, CALLER);                              \
+    if (f == NULL) return;                                                                             \
+    f(memory, data);                                                                                   \
+    tell_memory(memory, (struct memory_record){.what = MEMORY_CLEAR});                                 \
+  }                                                                                                    \
+  EXPORT bool prefix##_seq_rm(void *memory, int32_t s, int32_t from, int32_t to) {                     \
+    static const char name[] = #prefix "_seq_rm";                                                      \
+    bool (*f)(void *, int32_t, int32_t, int32_t) =                                                     \
+        (bool (*)(void *, int32_t, int32_t, int32_t))real(name, CALLER);                               \
+    if (f == NULL || !f(memory, s, from, to)) return false;                                            \
+    tell_memory(memory, (struct memory_record){.what = MEMORY_REMOVE, .sequence = s, .from = from, .to = to}); \
+    return true;                                                                                       \
+  }                                                                                                    \
+  EXPORT void prefix##_seq_cp(void *memory, int32_t s, int32_t other, int32_t from, int32_t to) {      \
+    static const char name[] = #prefix "_seq_cp";                                                      \
+    void (*f)(void *, int32_t, int32_t, int32_t, int32_t) =                                            \
+        (void (*)(void *, int32_t, int32_t, int32_t, int32_t))real(name, CALLER);                      \
+    if (f == NULL) return;                                                                             \
+    f(memory, s, other, from, to);                                                                     \
+    tell_memory(memory, (struct memory_record){                                                        \
+                            .what = MEMORY_COPY, .sequence = s, .other = other, .from = from, .to = to}); \
+  }                                                                                                    \
+  EXPORT void prefix##_seq_keep(void *memory, int32_t s) {                                             \
+    static const char name[] = #prefix "_seq_keep";                                                    \
+    void (*f)(void *, int32_t) = (void (*)(void *, int32_t))real(name, CALLER);                        \
+    if (f == NULL) return;                                                                             \
+    f(memory, s);                                                                                      \
+    tell_memory(memory, (struct memory_record){.what = MEMORY_KEEP, .sequence = s});                   \
+  }                                                                                                    \
+  EXPORT void prefix##_seq_add(void *memory, int32_t s, int32_t from, int32_t to, int32_t delta) {     \
+    static const char name[] = #prefix "_seq_add";                                                     \
+    void (*f)(void *, int32_t, int32_t, int32_t, int32_t) =                                            \
+        (void (*)(void *, int32_t, int32_t, int32_t, int32_t))real(name, CALLER);                      \
+    if (f == NULL) return;                                                                             \
+    f(memory, s, from, to, delta);                                                                     \
+    tell_memory(memory, (struct memory_record){                                                        \
+                            .what = MEMORY_SHIFT, .sequence = s, .from = from, .to = to, .delta = delta}); \
+  }
 
 #define CALLER __builtin_extract_return_addr(__builtin_return_address(0))
 
@@ -896,6 +976,9 @@ EXPORT void llama_set_warmup(void *llama, bool on) {
   }
 }
 
+MEMORY_FUNCTIONS(llama_memory)
+MEMORY_FUNCTIONS(llama_kv_self)
+
 /*
  * Begins in a process that runs already; called by the thread that was made to load this library.
  * Returns 0, 1 where the tracer's memory cannot be opened, 2 where nothing here calls llama.cpp.
@@ -907,6 +990,16 @@ EXPORT int modeltracer_attach(const char *path) {
       {FREE, (void *)ggml_backend_sched_free},
       {DECODE, (void *)llama_decode},
       {WARMUP, (void *)llama_set_warmup},
+      {"llama_memory_clear", (void *)llama_memory_clear},
+      {"llama_memory_seq_rm", (void *)llama_memory_seq_rm},
+      {"llama_memory_seq_cp", (void *)llama_memory_seq_cp},
+      {"llama_memory_seq_keep", (void *)llama_memory_seq_keep},
+      {"llama_memory_seq_add", (void *)llama_memory_seq_add},
+      {"llama_kv_self_clear", (void *)llama_kv_self_clear},
+      {"llama_kv_self_seq_rm", (void *)llama_kv_self_seq_rm},
+      {"llama_kv_self_seq_cp", (void *)llama_kv_self_seq_cp},
+      {"llama_kv_self_seq_keep", (void *)llama_kv_self_seq_keep},
+      {"llama_kv_self_seq_add", (void *)llama_kv_self_seq_add},
   };
   if (!channel_open(path)) {
     return 1;

@@ -45,7 +45,8 @@ struct slot {
   char pad2[56];
   _Atomic uint32_t answered; /* surveys for which there is a plan */
   _Atomic uint32_t plan_version;
-  char pad3[56];
+  _Atomic uint32_t any_order; /* sums may be taken in whatever order is fast */
+  char pad3[52];
   uint8_t heads[MAX_HEADS / 8]; /* heads whose rows are wanted */
 };
 

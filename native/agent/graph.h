@@ -31,6 +31,9 @@ bool graph_read(struct graph *g, const struct ggml *ggml, void *cgraph);
 /* Whether the table still describes a graph: same tensors, same operations, same sources. */
 bool graph_same(const struct graph *g, const struct ggml *ggml, void *cgraph);
 
+/* The same by a few of its nodes alone. */
+bool graph_looks_same(const struct graph *g, const struct ggml *ggml, void *cgraph);
+
 void graph_free(struct graph *g);
 
 /* Sizes of a tensor as they are now. */

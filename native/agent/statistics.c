@@ -99,36 +99,84 @@ static void with_bad(struct statistics *s, const float *v, int n) {
   }
 }
 
-static void add_block(struct statistics *s, const float *v, int n) {
-  float center = center_of(v, n);
-  double sum = 0;
-  double squares = 0;
-  double raw = 0;
-  int32_t low = INT32_MAX;
-  int32_t high = INT32_MIN;
-  int zeros = 0;
+/* What one pass over a block finds; all of it finite where raw is. */
+struct sums {
+  double sum, squares, raw;
+  int32_t low, high;
+  int zeros;
+};
+
+static void sums_in_order(struct sums *out, const float *v, int n, float center) {
+  struct sums s = {0, 0, 0, INT32_MAX, INT32_MIN, 0};
   for (int i = 0; i < n; i++) {
     float x = v[i];
     double d = (double)x - (double)center;
-    sum += d;
-    squares += d * d;
-    raw += (double)x * (double)x;
+    s.sum += d;
+    s.squares += d * d;
+    s.raw += (double)x * (double)x;
     int32_t o = ordered(x);
-    low = o < low ? o : low;
-    high = o > high ? o : high;
-    zeros += x == 0.0f;
+    s.low = o < s.low ? o : s.low;
+    s.high = o > s.high ? o : s.high;
+    s.zeros += x == 0.0f;
   }
-  if (!(raw - raw == 0)) {
+  *out = s;
+}
+
+/* Independent sums, which a compiler can put into vectors. */
+static void sums_in_lanes(struct sums *out, const float *v, int n, float center) {
+  enum { LANES = 8 };
+  double sum[LANES] = {0}, squares[LANES] = {0}, raw[LANES] = {0};
+  int32_t low[LANES], high[LANES], zeros[LANES] = {0};
+  for (int l = 0; l < LANES; l++) {
+    low[l] = INT32_MAX;
+    high[l] = INT32_MIN;
+  }
+  int i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    for (int l = 0; l < LANES; l++) {
+      double x = (double)v[i + l];
+      double d = x - (double)center;
+      sum[l] += d;
+      squares[l] += d * d;
+      raw[l] += x * x;
+    }
+    for (int l = 0; l < LANES; l++) {
+      int32_t o = ordered(v[i + l]);
+      low[l] = o < low[l] ? o : low[l];
+      high[l] = o > high[l] ? o : high[l];
+      zeros[l] += v[i + l] == 0.0f;
+    }
+  }
+  sums_in_order(out, v + i, n - i, center);
+  for (int l = 0; l < LANES; l++) {
+    out->sum += sum[l];
+    out->squares += squares[l];
+    out->raw += raw[l];
+    out->low = low[l] < out->low ? low[l] : out->low;
+    out->high = high[l] > out->high ? high[l] : out->high;
+    out->zeros += zeros[l];
+  }
+}
+
+static void add_block(struct statistics *s, const float *v, int n, bool any_order) {
+  float center = center_of(v, n);
+  struct sums b;
+  if (any_order) {
+    sums_in_lanes(&b, v, n, center);
+  } else {
+    sums_in_order(&b, v, n, center);
+  }
+  if (!(b.raw - b.raw == 0)) {
     with_bad(s, v, n);
     return;
   }
   s->count += n;
-  s->zero += zeros;
-  s->min = smaller(s->min, (double)unordered(low));
-  s->max = larger(s->max, (double)unordered(high));
-  double shift = sum / n;
-  double m2 = squares - sum * shift;
-  merge(s, n, (double)center + shift, m2 > 0 ? m2 : 0, raw);
+  s->zero += b.zeros;
+  s->min = smaller(s->min, (double)unordered(b.low));
+  s->max = larger(s->max, (double)unordered(b.high));
+  double shift = b.sum / n;
+  double m2 = b.squares - b.sum * shift;
+  merge(s, n, (double)center + shift, m2 > 0 ? m2 : 0, b.raw);
 }
 
 void statistics_clear(struct statistics *s) {
@@ -138,9 +186,9 @@ void statistics_clear(struct statistics *s) {
   s->max = -INFINITY;
 }
 
-void statistics_add(struct statistics *s, const float *values, int64_t n) {
+void statistics_add(struct statistics *s, const float *values, int64_t n, bool any_order) {
   for (int64_t start = 0; start < n; start += BLOCK) {
     int size = (int)(n - start < BLOCK ? n - start : BLOCK);
-    add_block(s, values + start, size);
+    add_block(s, values + start, size, any_order);
   }
 }

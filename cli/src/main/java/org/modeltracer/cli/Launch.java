@@ -23,8 +23,8 @@ public final class Launch {
   private static final int FAILURE = 5;
 
   /**
-   * {@code check} and {@code doctor} have workers of their own; {@code report}, and a word that is
-   * no command, load nothing.
+   * {@code check} and {@code doctor} have workers of their own, {@code attach} and {@code report}
+   * load no model, and a word that is no command loads nothing.
    */
   static final Set<String> LOADING =
       Set.of(

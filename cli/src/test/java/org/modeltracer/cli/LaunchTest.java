@@ -9,6 +9,7 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -18,13 +19,15 @@ class LaunchTest {
   private static final Pattern IN_LAUNCHER =
       Pattern.compile("(?m)^ *(\\w+(?: \\| \\w+)+)\\) waits=");
 
-  /** Those of the program but {@code check} and {@code doctor}, which have workers. */
+  /**
+   * But {@code check} and {@code doctor}, which have workers, and {@code attach}, which has none.
+   */
   private static List<String> loading() {
     var nowhere = new PrintWriter(new StringWriter());
     var commands = Main.commandLine(nowhere, nowhere).getSubcommands();
     assertThat(commands).allSatisfy((name, it) -> assertThat(it.getCommandName()).isEqualTo(name));
     return commands.keySet().stream()
-        .filter(name -> !List.of("check", "doctor", "report").contains(name))
+        .filter(name -> !Set.of("check", "doctor", "report", "attach").contains(name))
         .toList();
   }
 

@@ -17,6 +17,9 @@ interface Plans {
   /** Sets the heads whose rows are wanted. */
   void heads(IntPredicate wanted);
 
+  /** Sets whether sums may be taken in any order, as the kernels of large models take them. */
+  void anyOrder(boolean any);
+
   /** Tells that so many surveys have been answered by a plan. */
   void answered(int surveys);
 }

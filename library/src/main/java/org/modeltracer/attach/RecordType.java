@@ -12,7 +12,8 @@ enum RecordType {
   CHUNK,
   PASS_END,
   DECODE_END,
-  NOTE;
+  NOTE,
+  MEMORY;
 
   private static final int FIRST = 2;
 

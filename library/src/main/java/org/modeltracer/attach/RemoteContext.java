@@ -13,11 +13,13 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.IntFunction;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.cache.CacheGroup;
 import org.modeltracer.cache.CacheLayout;
 import org.modeltracer.cache.CacheSteps;
+import org.modeltracer.cache.CellMap;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.graph.Graph;
 import org.modeltracer.graph.GraphNode;
@@ -25,6 +27,7 @@ import org.modeltracer.graph.ModelSurvey;
 import org.modeltracer.graph.NodeTable;
 import org.modeltracer.graph.SiteMap;
 import org.modeltracer.graph.TokenAxis;
+import org.modeltracer.kernels.Kernels;
 import org.modeltracer.llama.Batch;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Op;
@@ -228,6 +231,7 @@ public final class RemoteContext {
       case CHUNK -> chunk(record);
       case PASS_END -> passEnd();
       case DECODE_END -> decodeEnd();
+      case MEMORY -> memory(record);
       case HELLO, NOTE -> {}
     }
   }
@@ -277,8 +281,21 @@ public final class RemoteContext {
     if (before != null) {
       retired.add(before);
     }
+    long parameters = parameters(fresh);
+    Kernels.expect(parameters);
+    plans.anyOrder(Kernels.large(parameters));
     resurvey();
     answer();
+  }
+
+  /** Parameters of the weights that a graph uses. */
+  private static long parameters(RemoteGraph graph) {
+    return graph.graph().nodes().stream()
+        .flatMap(node -> node.sources().stream())
+        .filter(GraphNode::isWeight)
+        .distinct()
+        .mapToLong(weight -> weight.ne().stream().reduce(1L, (a, b) -> a * b))
+        .sum();
   }
 
   private long memory(long remote) {
@@ -530,6 +547,52 @@ public final class RemoteContext {
       }
     }
     warmup = false;
+  }
+
+  /** What the program has done to its KV cache, in the order of {@code enum memory_op}. */
+  private void memory(MemorySegment record) {
+    decodeEnd();
+    int of = record.get(INT, 20);
+    int other = Math.clamp(record.get(INT, 24), 0, SEQUENCES - 1);
+    int from = Math.clamp(record.get(INT, 28), 0, MOST_POSITION);
+    int to = record.get(INT, 32);
+    int end = to < 0 || to > MOST_POSITION ? CellMap.END : to;
+    int delta = Math.clamp(record.get(INT, 36), -MOST_POSITION, MOST_POSITION);
+    CacheLayout caches = layout;
+    for (CacheGroup group : caches == null ? List.<CacheGroup>of() : caches.all()) {
+      CellMap cells = group.cells();
+      switch (record.get(INT, 16)) {
+        case 0 -> {
+          group.evict(cells.used());
+          cells.clear();
+        }
+        case 1 -> sequences(of).forEach(s -> group.evict(cells.remove(s, from, end)));
+        case 2 -> {
+          if (group.streams() > 1) {
+            group.evict(
+                cells.copyStream(Math.clamp(of, 0, SEQUENCES - 1), other, group.streamCells()));
+          } else {
+            cells.copy(Math.clamp(of, 0, SEQUENCES - 1), other, from, end);
+          }
+        }
+        case 3 ->
+            sequences(-1)
+                .filter(s -> s != of)
+                .forEach(s -> group.evict(cells.remove(s, 0, CellMap.END)));
+        case 4 -> sequences(of).forEach(s -> group.evict(cells.shift(s, from, end, delta)));
+        default -> throw new IllegalArgumentException("no such operation on a cache");
+      }
+    }
+    if (record.get(INT, 16) == 1 && end == CellMap.END) {
+      sequences(of).forEach(s -> positions.computeIfPresent(s, (k, p) -> Math.min(p, from)));
+    } else if (record.get(INT, 16) == 4 && end == CellMap.END) {
+      sequences(of).forEach(s -> positions.computeIfPresent(s, (k, p) -> p + delta));
+    }
+  }
+
+  /** The sequence of a number, all where it is negative. */
+  private static IntStream sequences(int of) {
+    return of < 0 ? IntStream.range(0, SEQUENCES) : IntStream.of(Math.min(of, SEQUENCES - 1));
   }
 
   // ---- passes

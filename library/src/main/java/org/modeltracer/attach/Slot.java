@@ -22,6 +22,7 @@ final class Slot implements Plans {
   private static final long TAIL_AT = 128;
   private static final long ANSWERED_AT = 192;
   private static final long VERSION_AT = 196;
+  private static final long ANY_ORDER_AT = 200;
   private static final long HEADS_AT = 256;
   private static final int HEADER = 16;
 
@@ -65,6 +66,7 @@ final class Slot implements Plans {
     LONG.setRelease(page, HEAD_AT, 0L);
     LONG.setRelease(page, TAIL_AT, 0L);
     INT.setRelease(page, ANSWERED_AT, 0);
+    INT.setRelease(page, ANY_ORDER_AT, 0);
     INT.setRelease(page, STATE_AT, FREE);
     page.set(ValueLayout.JAVA_INT, PID_AT, 0);
   }
@@ -150,6 +152,11 @@ final class Slot implements Plans {
       }
       page.set(ValueLayout.JAVA_BYTE, HEADS_AT + i, (byte) bits);
     }
+  }
+
+  @Override
+  public void anyOrder(boolean any) {
+    INT.setRelease(page, ANY_ORDER_AT, any ? 1 : 0);
   }
 
   @Override

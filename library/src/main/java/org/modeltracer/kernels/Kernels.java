@@ -19,6 +19,11 @@ public interface Kernels {
     return Provider.chosen();
   }
 
+  /** Whether vectors pay for a model of so many parameters. */
+  static boolean large(long parameters) {
+    return Provider.large(parameters);
+  }
+
   /** A model of so many parameters is about to be traced. */
   static void expect(long parameters) {
     Provider.expect(parameters);

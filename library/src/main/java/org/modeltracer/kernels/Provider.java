@@ -34,8 +34,12 @@ final class Provider {
     return chosen;
   }
 
+  static boolean large(long parameters) {
+    return parameters >= LARGE;
+  }
+
   static void expect(long parameters) {
-    if (VECTORS && parameters >= LARGE) {
+    if (VECTORS && large(parameters)) {
       chosen = Vectors.KERNELS;
     }
   }

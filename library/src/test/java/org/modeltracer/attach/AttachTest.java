@@ -25,6 +25,7 @@ import org.modeltracer.llama.Runtimes;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.testing.Faults;
+import org.modeltracer.testing.SummarySchema;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
@@ -219,6 +220,7 @@ class AttachTest {
         .isEqualTo(Json.pretty(ours.get("activations")));
     assertThat(scores(tracer)).isEqualTo(scores(own.tracer));
     assertThat(theirs.get("anomalies_detected")).isEqualTo(ours.get("anomalies_detected"));
+    assertThat(SummarySchema.errors(tracer.summaryToJson())).isEmpty();
     rows(own.rows.rows, rows);
   }
 

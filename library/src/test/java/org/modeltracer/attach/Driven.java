@@ -42,6 +42,7 @@ final class Driven implements RemoteListener, AutoCloseable {
   String output = "";
   private final TracerConfig config;
   private final TraceListener beside;
+  private final GgufFile file;
 
   Driven(TracerConfig config, Path model, long ring, Attachment.Overflow overflow) {
     this(config, model, ring, overflow, new TraceListener() {});
@@ -55,7 +56,7 @@ final class Driven implements RemoteListener, AutoCloseable {
       TraceListener beside) {
     this.config = config;
     this.beside = beside;
-    var file = GgufFile.read(model);
+    file = GgufFile.read(model);
     attachment =
         new Attachment(
             LlamaRuntime.load(),
@@ -79,6 +80,7 @@ final class Driven implements RemoteListener, AutoCloseable {
 
   @Override
   public void onEnd(Origin origin, RemoteContext context) {
+    RemoteDescription.describe(origin, context, file, 1);
     ended.add(context);
   }
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 struct params { long words[64]; };
@@ -46,6 +47,12 @@ static int best(const float *logits) {
   return b;
 }
 
+static double milliseconds(clockid_t clock) {
+  struct timespec t;
+  clock_gettime(clock, &t);
+  return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
+}
+
 /* Prompts of all sequences in one batch, then a token of each in turn. */
 static void *work(void *context) {
   int n = count * sequences;
@@ -63,7 +70,9 @@ static void *work(void *context) {
       if (logits[k]) { last[s] = k; place[s] = count; }
     }
   struct llama_batch batch = {n, token, NULL, pos, one, ids, logits};
+  double wall = 0, cpu = 0;
   for (int step = 0; step <= generate; step++) {
+    if (step == 4) { wall = milliseconds(CLOCK_MONOTONIC); cpu = milliseconds(CLOCK_THREAD_CPUTIME_ID); }
     if (llama_decode(context, batch) != 0) { fprintf(stderr, "decode failed\n"); exit(3); }
     for (int s = 0; s < sequences; s++) {
       int chosen = best(llama_get_logits_ith(context, last[s]));
@@ -74,6 +83,9 @@ static void *work(void *context) {
     for (int s = 0; s < sequences; s++) last[s] = s;
     batch.n_tokens = sequences;
   }
+  if (getenv("DRIVER_TIME") != NULL && generate > 4)
+    fprintf(stderr, "ms/token: %.3f, cpu %.3f\n", (milliseconds(CLOCK_MONOTONIC) - wall) / (generate - 4),
+            (milliseconds(CLOCK_THREAD_CPUTIME_ID) - cpu) / (generate - 4));
   pthread_mutex_lock(&printing);
   printf("%s\n", out);
   fflush(stdout);

@@ -32,6 +32,7 @@ public final class Launch {
           "heads",
           "diff",
           "attention",
+          "sparse",
           "lens",
           "perplexity",
           "export",

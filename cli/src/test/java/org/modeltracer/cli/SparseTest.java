@@ -66,4 +66,36 @@ class SparseTest {
     assertThat(cli.json().at("/indexer/exercised").asBoolean()).isFalse();
     assertThat(cli.json().at("/indexer/layers/0/recall").isNull()).isTrue();
   }
+
+  @Test
+  void aDenseModelIsToldWhatSelectionsWouldCost() {
+    String text = "The function returns a value to the caller. ".repeat(8);
+    Object[] command = {
+      "sparse", Cli.MODEL, "-p", text, "-t", 1, "--budgets", "8,16", "--verify", "--out", folder
+    };
+    Cli table = Cli.run(command);
+    assertThat(table.code()).as(table.err()).isZero();
+    assertThat(table.out())
+        .contains("sliding window", "heavy hitters", "block top k", "layer 3: ", "Verified on 64");
+    Object[] words = Arrays.copyOf(command, command.length + 1);
+    words[command.length] = "--json";
+    Cli cli = Cli.run(words);
+    assertThat(Schemas.errors(SPARSE, cli.out())).isEmpty();
+    assertThat(cli.json().get("indexer").isNull()).isTrue();
+    JsonNode policies = cli.json().get("policies");
+    assertThat(policies.get("heads").size()).isEqualTo(16);
+    assertThat(policies.get("layers").size()).isEqualTo(4);
+    JsonNode head = policies.get("heads").get(0);
+    assertThat(head.get("kept").size()).isEqualTo(10);
+    assertThat(policies.at("/verification/kl_mean").asDouble()).isBetween(0.0, 5.0);
+  }
+
+  @Test
+  void budgetsThatNoPromptExceedsAreNoPass() {
+    Cli cli = Cli.run("sparse", Cli.MODEL, "-p", "hi", "-t", 1, "--out", folder);
+    assertThat(cli.code()).isEqualTo(4);
+    assertThat(cli.message()).contains("no prompt is longer than 32 tokens");
+    Cli wrong = Cli.run("sparse", Cli.MODEL, "-p", "hi", "--recall", "2", "--out", folder);
+    assertThat(wrong.code()).isEqualTo(2);
+  }
 }

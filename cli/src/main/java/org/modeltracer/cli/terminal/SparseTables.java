@@ -24,7 +24,15 @@ public final class SparseTables {
 
   /** Prints everything. */
   public void print() {
-    IndexerReport indexer = report.indexer();
+    if (report.indexer() != null) {
+      indexer(report.indexer());
+    }
+    if (report.policies() != null) {
+      new PolicyTables(report.policies(), terminal).print();
+    }
+  }
+
+  private void indexer(IndexerReport indexer) {
     terminal.println("");
     terminal.println(
         terminal.styled(

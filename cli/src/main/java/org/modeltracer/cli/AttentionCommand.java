@@ -50,29 +50,7 @@ final class AttentionCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private ModelArguments model;
 
-  @Heading(Heading.Topic.PROMPT)
-  @Option(
-      names = {"-p", "--prompt"},
-      paramLabel = "TEXT",
-      description = "The prompt.")
-  private @Nullable String text;
-
-  @Heading(Heading.Topic.PROMPT)
-  @Option(
-      names = {"-f", "--file"},
-      paramLabel = "FILE",
-      description = "File of prompts, one per line.")
-  private @Nullable Path file;
-
-  @Heading(Heading.Topic.PROMPT)
-  @Option(
-      names = "--tokens",
-      paramLabel = "ID,…",
-      split = ",",
-      hideParamSyntax = true,
-      description = "The prompt as token ids, for models without a usable vocabulary.")
-  private int @Nullable [] tokens;
-
+  @Mixin private SeveralPrompts given;
   @Mixin private ChatArguments chat;
   @Mixin private ContextArguments context;
 
@@ -113,7 +91,7 @@ final class AttentionCommand implements Callable<Integer> {
       collect = collect.withMatrices(budget());
     }
     try (var loaded = LoadedModel.open(model, context, terminal)) {
-      List<int[]> prompts = prompts(loaded.model());
+      List<int[]> prompts = given.tokens(loaded.model(), chat);
       loaded.remarks(prompts, terminal);
       analyse(loaded, prompts, collect, terminal);
       return ExitCode.PASS.code();
@@ -179,32 +157,6 @@ final class AttentionCommand implements Callable<Integer> {
   /** Whether all positions are scored: then the last layer's rows are whole, as the others' are. */
   private static boolean scored(LlamaModel loaded, int[] prompt) {
     return (long) Float.BYTES * prompt.length * loaded.vocabulary().size() <= MOST_SCORES;
-  }
-
-  private List<int[]> prompts(LlamaModel loaded) {
-    int given = (text != null ? 1 : 0) + (file != null ? 1 : 0) + (tokens != null ? 1 : 0);
-    if (given != 1) {
-      throw new CliException(
-          ExitCode.USAGE,
-          given == 0
-              ? "no prompt; give one with -p TEXT, -f FILE (one per line) or --tokens 1,2,3"
-              : "give prompts one way: -p, -f or --tokens");
-    }
-    chat.check(tokens);
-    if (tokens != null) {
-      return List.of(tokens);
-    }
-    List<String> texts = text != null ? List.of(text) : lines(file);
-    return texts.stream().map(prompt -> chat.tokens(loaded, prompt)).toList();
-  }
-
-  private static List<String> lines(@Nullable Path file) {
-    String text = file == null ? "" : PromptArguments.text(file);
-    List<String> prompts = text.lines().filter(line -> !line.isBlank()).toList();
-    if (prompts.isEmpty()) {
-      throw new CliException(ExitCode.USAGE, file + ": no prompt in it");
-    }
-    return prompts;
   }
 
   private long budget() {

@@ -34,6 +34,7 @@ public final class Launch {
           "heads",
           "diff",
           "attention",
+          "sparse",
           "lens",
           "perplexity",
           "export",

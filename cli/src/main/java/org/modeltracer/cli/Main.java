@@ -88,6 +88,7 @@ public final class Main implements Runnable {
     commands.put("heads", HeadsCommand::new);
     commands.put("diff", DiffCommand::new);
     commands.put("attention", AttentionCommand::new);
+    commands.put("sparse", SparseCommand::new);
     commands.put("check", CheckCommand::new);
     commands.put("doctor", DoctorCommand::new);
     commands.put("lens", LensCommand::new);

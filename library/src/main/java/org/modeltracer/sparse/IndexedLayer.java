@@ -39,8 +39,8 @@ import org.jspecify.annotations.Nullable;
  *     standardized
  * @param selectedByKey share of keys selected by tenth of the visible keys, oldest first
  * @param recallByLength by number of visible keys
- * @param fallsFrom number of visible keys from which on recall stays more than 0.1 below that of
- *     the shortest bin, null if it does not
+ * @param fallsFrom number of visible keys from which on recall, as a share of the best, stays more
+ *     than 0.1 below that of the shortest bin, null if it does not
  * @param distanceMean mean distance, query − key, of selected keys
  * @param distances share of selected keys by distance: 0, 1, 2–3, 4–7, …
  * @param recent share of selected keys that are among the {@code topK} most recent

@@ -327,7 +327,7 @@ final class LayerTotals {
   private static @Nullable Integer fallsFrom(List<LengthBin> bins) {
     Integer from = null;
     for (int i = bins.size() - 1; i > 0; i--) {
-      if (bins.get(i).recall() > bins.getFirst().recall() - FALL) {
+      if (bins.get(i).reached() > bins.getFirst().reached() - FALL) {
         break;
       }
       from = bins.get(i).from();

@@ -10,5 +10,9 @@ package org.modeltracer.sparse;
  * @param best mean of what the best selection would hold, 0 to 1
  * @param chance mean of what a selection by chance would hold, 0 to 1
  */
-public record LengthBin(
-    int from, int to, long queries, double recall, double best, double chance) {}
+public record LengthBin(int from, int to, long queries, double recall, double best, double chance) {
+  /** Recall as a share of the best, 0 to 1. */
+  double reached() {
+    return best == 0 ? 0 : recall / best;
+  }
+}

@@ -35,4 +35,14 @@ public record PortDiagnosis(
    * @param significance the gain in standard errors
    */
   public record Trial(PortMistake mistake, double recall, double gain, double significance) {}
+
+  /**
+   * The finding in words, such as {@code layer 3: recall 0.41; 0.97 with the other layout of rotary
+   * positions}; null when there is none.
+   */
+  public @Nullable String sentence(int layer) {
+    return mistake == null
+        ? null
+        : "layer %d: recall %.2f; %.2f %s".formatted(layer, recall, recallUndone, mistake.remedy());
+  }
 }

@@ -18,8 +18,9 @@ import org.modeltracer.testing.TinyModel;
  * the opposite weight, so that {@code ReLU(d) − ReLU(−d) = d}: index scores are attention scores.
  * Its weights hang on the last number of a token alone, which is 1.
  */
-final class IndexedModel {
-  static final int TOP_K = 32;
+public final class IndexedModel {
+  /** Keys that are selected. */
+  public static final int TOP_K = 32;
 
   private static final int WIDTH = 64;
   private static final int ROTATED = 32;
@@ -33,7 +34,7 @@ final class IndexedModel {
   private static final double SHIFT = 200;
 
   /** What is wrong with an indexer. */
-  enum Kind {
+  public enum Kind {
     IDEAL,
     SHUFFLED,
     ROTARY_LAYOUT,
@@ -58,7 +59,8 @@ final class IndexedModel {
     }
   }
 
-  static Path write(Kind kind, Path folder) {
+  /** Writes a model of two layers. */
+  public static Path write(Kind kind, Path folder) {
     return new IndexedModel(kind).model().write(folder);
   }
 
@@ -314,7 +316,7 @@ final class IndexedModel {
   }
 
   /** Tokens that do not repeat in order. */
-  static int[] prompt(int length) {
+  public static int[] prompt(int length) {
     var random = new Random(31);
     return random.ints(length, 0, VOCABULARY).toArray();
   }

@@ -1,0 +1,177 @@
+package org.modeltracer.cli;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.modeltracer.cli.export.OutputFile;
+import org.modeltracer.cli.export.OutputFolder;
+import org.modeltracer.cli.terminal.CliException;
+import org.modeltracer.cli.terminal.ExitCode;
+import org.modeltracer.cli.terminal.SparseTables;
+import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.gate.output.JsonHead;
+import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.FlashAttention;
+import org.modeltracer.session.SessionOptions;
+import org.modeltracer.session.TracedSession;
+import org.modeltracer.sparse.IndexerReport;
+import org.modeltracer.sparse.IndexerTrace;
+import org.modeltracer.sparse.PolicyCheck;
+import org.modeltracer.sparse.PolicyReport;
+import org.modeltracer.sparse.PolicyTrace;
+import org.modeltracer.sparse.SparseReport;
+import org.modeltracer.trace.Json;
+import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.TracerConfig;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Says what a sparse model's indexer selects, and what that is worth. */
+@Heading(Heading.Topic.ANALYSIS)
+@Command(
+    name = "sparse",
+    description = {
+      "Say what sparse attention selects, or would cost.",
+      "Whether a sparse model's indexer selects the right keys, and what selections of other kinds"
+          + " would cost a dense model.",
+    },
+    footer = {
+      "modeltracer sparse model.gguf -f prompts.txt",
+      "modeltracer sparse dense.gguf -f prompts.txt --budgets 64,256 --verify",
+    },
+    sortOptions = false)
+final class SparseCommand implements Callable<Integer> {
+  private static final List<Integer> USUAL = List.of(32, 64, 128, 256, 512, 1024, 2048, 4096);
+
+  @Spec private CommandSpec spec;
+  @Mixin private ModelArguments model;
+  @Mixin private SeveralPrompts given;
+  @Mixin private ChatArguments chat;
+  @Mixin private ContextArguments context;
+
+  @Option(
+      names = "--budgets",
+      paramLabel = "N,…",
+      split = ",",
+      description =
+          "Keys that a dense model may keep (default: 32, 64, … 4096, as the prompts are long).")
+  private List<Integer> budgets = List.of();
+
+  @Option(
+      names = "--recall",
+      paramLabel = "SHARE",
+      defaultValue = "0.95",
+      description =
+          "Attention mass that what is recommended must keep (default: ${DEFAULT-VALUE}).")
+  private double recall;
+
+  @Option(
+      names = "--verify",
+      description = "Repeat the run under what is recommended, and compare what is predicted.")
+  private boolean verify;
+
+  @Heading(Heading.Topic.OUTPUT)
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      defaultValue = "modeltracer-out/sparse",
+      description = "Folder for sparse.json (default: ${DEFAULT-VALUE}).")
+  private Path out;
+
+  @Heading(Heading.Topic.OUTPUT)
+  @Option(names = "--json", description = "Print the report to stdout, and nothing else.")
+  private boolean json;
+
+  @Override
+  public Integer call() {
+    if (!(recall > 0 && recall <= 1)) {
+      throw new CliException(ExitCode.USAGE, "--recall takes a share above 0, at most 1");
+    }
+    budgets.forEach(budget -> ContextArguments.atLeast("--budgets", budget, 1));
+    OutputFile.check("--out", out.resolve("sparse.json"));
+    var terminal = Terminal.of(spec);
+    try (var loaded = LoadedModel.open(model, context, terminal)) {
+      List<int[]> prompts = given.tokens(loaded.model(), chat);
+      loaded.remarks(prompts, terminal);
+      run(loaded, prompts, terminal);
+      return ExitCode.PASS.code();
+    }
+  }
+
+  private void run(LoadedModel loaded, List<int[]> prompts, Terminal terminal) {
+    ContextOptions of = context.options(loaded.file());
+    var options =
+        SessionOptions.defaults()
+            .withContext(verify ? of.withFlashAttention(FlashAttention.OFF) : of)
+            .withReusePrefix(false);
+    var config = TracerConfig.builder().attention(true).build();
+    try (var tracer = new ModelTracer(config);
+        var session = TracedSession.open(loaded.model(), options, tracer);
+        var broken = BrokenNumbers.watch(session, tracer, loaded.file());
+        var trace = IndexerTrace.attach(session)) {
+      int tokens = prompts.stream().mapToInt(p -> p.length).sum();
+      var policies = new PolicyTrace(trace.applies() ? List.of(1) : budgets(prompts), recall);
+      if (!trace.applies()) {
+        tracer.addListener(policies);
+      }
+      for (int i = 0; i < prompts.size(); i++) {
+        trace.begin();
+        session.evaluate(prompts.get(i), !trace.applies());
+        terminal.progress("prompts", i + 1, prompts.size());
+      }
+      SparseReport report =
+          trace.applies()
+              ? new SparseReport(prompts.size(), tokens, trace.report(), null)
+              : new SparseReport(
+                  prompts.size(), tokens, null, verified(session, policies.report(), prompts));
+      tell(loaded, report, terminal);
+      broken.complain();
+    }
+  }
+
+  private PolicyReport verified(TracedSession session, PolicyReport report, List<int[]> prompts) {
+    if (report.heads().isEmpty()) {
+      throw new CliException(
+          ExitCode.NOTHING, "this model showed no causal attention by softmax in any layer");
+    }
+    return verify ? report.verified(PolicyCheck.of(session, report, prompts)) : report;
+  }
+
+  /** Those that some query sees more keys than. */
+  private List<Integer> budgets(List<int[]> prompts) {
+    int longest = prompts.stream().mapToInt(p -> p.length).max().orElse(0);
+    List<Integer> all = budgets.isEmpty() ? USUAL : budgets.stream().sorted().distinct().toList();
+    List<Integer> exercised = all.stream().filter(b -> b > 0 && b < longest).toList();
+    if (exercised.isEmpty()) {
+      throw new CliException(
+          ExitCode.NOTHING,
+          "no prompt is longer than %d tokens, the smallest budget; a longer one tests it"
+              .formatted(all.getFirst()));
+    }
+    return exercised;
+  }
+
+  private void tell(LoadedModel loaded, SparseReport report, Terminal terminal) {
+    String all = Json.pretty(JsonHead.of(loaded.file()).before(report));
+    Path written = OutputFolder.claim(out).resolve("sparse.json");
+    OutputFile.write(written, all);
+    if (json) {
+      terminal.print(all);
+    } else {
+      terminal.println(
+          terminal.styled("bold", loaded.file().path().getFileName().toString())
+              + "  %d prompt%s, %d tokens"
+                  .formatted(report.prompts(), report.prompts() == 1 ? "" : "s", report.tokens()));
+      new SparseTables(report, terminal).print();
+      terminal.println("Wrote " + written);
+    }
+    IndexerReport indexer = report.indexer();
+    String why = indexer == null ? null : indexer.notExercised();
+    if (why != null) {
+      throw new CliException(ExitCode.NOTHING, why);
+    }
+  }
+}

@@ -1,0 +1,101 @@
+package org.modeltracer.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.networknt.schema.Schema;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.modeltracer.gate.Schemas;
+import org.modeltracer.sparse.IndexedModel;
+import org.modeltracer.sparse.IndexedModel.Kind;
+import org.modeltracer.sparse.SparseReport;
+import org.modeltracer.testing.Architectures;
+import tools.jackson.databind.JsonNode;
+
+class SparseTest {
+  private static final Schema SPARSE = Schemas.of(SparseReport.class, "sparse.schema.json");
+
+  @TempDir private Path folder;
+
+  private static String tokens(int n) {
+    return Arrays.stream(IndexedModel.prompt(n))
+        .mapToObj(String::valueOf)
+        .collect(Collectors.joining(","));
+  }
+
+  @Test
+  void aMistakeOfAPortIsNamed() {
+    Path file = IndexedModel.write(Kind.ROTARY_LAYOUT, folder);
+    Cli cli = Cli.run("sparse", file, "--tokens", tokens(128), "-t", 1, "--out", folder);
+    assertThat(cli.code()).as(cli.err()).isZero();
+    assertThat(cli.out())
+        .contains("1 prompt, 128 tokens", "old ‥ new")
+        .containsPattern(
+            "layer 1: recall 0\\.\\d\\d; 0\\.\\d\\d with the other layout of rotary positions");
+  }
+
+  @Test
+  void theJsonIsByItsSchemaAndWhatIsWritten() throws IOException {
+    Path file = IndexedModel.write(Kind.IDEAL, folder);
+    Cli cli = Cli.run("sparse", file, "--tokens", tokens(100), "-t", 1, "--out", folder, "--json");
+    assertThat(cli.code()).as(cli.err()).isZero();
+    assertThat(Files.readString(folder.resolve("sparse.json"))).isEqualTo(cli.out());
+    assertThat(Schemas.errors(SPARSE, cli.out())).isEmpty();
+    JsonNode layer = cli.json().at("/indexer/layers/1");
+    assertThat(layer.get("exercised").asInt()).isEqualTo(68);
+    assertThat(layer.get("recall").asDouble())
+        .isCloseTo(layer.get("best").asDouble(), within(1e-3));
+    assertThat(layer.at("/diagnosis/mistake").isNull()).isTrue();
+    assertThat(layer.get("heads").size()).isEqualTo(2);
+    assertThat(layer.get("selected_at").size()).isEqualTo(100);
+  }
+
+  @Test
+  void whatWasNotExercisedIsNoPass() {
+    Path file = Architectures.model("deepseek32-moe-f16");
+    Cli cli = Cli.run("sparse", file, "--tokens", tokens(8), "-t", 1, "--out", folder, "--json");
+    assertThat(cli.code()).isEqualTo(4);
+    assertThat(cli.message()).contains("not exercised: no query saw more keys than the 8");
+    assertThat(Schemas.errors(SPARSE, cli.out())).isEmpty();
+    assertThat(cli.json().at("/indexer/exercised").asBoolean()).isFalse();
+    assertThat(cli.json().at("/indexer/layers/0/recall").isNull()).isTrue();
+  }
+
+  @Test
+  void aDenseModelIsToldWhatSelectionsWouldCost() {
+    String text = "The function returns a value to the caller. ".repeat(8);
+    Object[] command = {
+      "sparse", Cli.MODEL, "-p", text, "-t", 1, "--budgets", "8,16", "--verify", "--out", folder
+    };
+    Cli table = Cli.run(command);
+    assertThat(table.code()).as(table.err()).isZero();
+    assertThat(table.out())
+        .contains("sliding window", "heavy hitters", "block top k", "layer 3: ", "Verified on 64");
+    Object[] words = Arrays.copyOf(command, command.length + 1);
+    words[command.length] = "--json";
+    Cli cli = Cli.run(words);
+    assertThat(Schemas.errors(SPARSE, cli.out())).isEmpty();
+    assertThat(cli.json().get("indexer").isNull()).isTrue();
+    JsonNode policies = cli.json().get("policies");
+    assertThat(policies.get("heads").size()).isEqualTo(16);
+    assertThat(policies.get("layers").size()).isEqualTo(4);
+    JsonNode head = policies.get("heads").get(0);
+    assertThat(head.get("kept").size()).isEqualTo(10);
+    assertThat(policies.at("/verification/kl_mean").asDouble()).isBetween(0.0, 5.0);
+  }
+
+  @Test
+  void budgetsThatNoPromptExceedsAreNoPass() {
+    Cli cli = Cli.run("sparse", Cli.MODEL, "-p", "hi", "-t", 1, "--out", folder);
+    assertThat(cli.code()).isEqualTo(4);
+    assertThat(cli.message()).contains("no prompt is longer than 32 tokens");
+    Cli wrong = Cli.run("sparse", Cli.MODEL, "-p", "hi", "--recall", "2", "--out", folder);
+    assertThat(wrong.code()).isEqualTo(2);
+  }
+}

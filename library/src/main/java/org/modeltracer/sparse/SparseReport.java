@@ -1,0 +1,14 @@
+package org.modeltracer.sparse;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What was found of a model's sparse attention.
+ *
+ * @param prompts texts that ran
+ * @param tokens their tokens together
+ * @param indexer what its indexers are worth; null where it has none
+ * @param policies what selections would cost; null where its indexers select
+ */
+public record SparseReport(
+    int prompts, int tokens, @Nullable IndexerReport indexer, @Nullable PolicyReport policies) {}

@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.gate.policy.PolicyFile;
 import org.modeltracer.testing.ModelsAtHand;
@@ -18,6 +20,8 @@ import org.modeltracer.testing.Shared;
 
 /** What GPUs keep in F16, foreseen from a run on a CPU. */
 class BackendHeadroomTest {
+  private static final String Q4 = "tinyllama-mha-Q4_0.gguf";
+
   @TempDir Path folder;
 
   private static CheckResult ask(String check, Path file) {
@@ -27,11 +31,12 @@ class BackendHeadroomTest {
   }
 
   /** All else that runs the model finds nothing: the values are finite, and fit in F16. */
-  @Test
-  void sumsThatOverflowOnlyOnGpusAreFound() {
-    Path model = OverflowingSums.write(4_000, folder.resolve("sums.gguf"));
+  @ParameterizedTest
+  @CsvSource({"tinyllama-mha-Q4_0, q4_0", "tinyllama-gqa-Q4_K_M, q4_K"})
+  void sumsThatOverflowOnlyOnGpusAreFound(String name, String type) {
+    Path model = OverflowingSums.write(name + ".gguf", 4_000, folder.resolve("sums.gguf"));
     CheckResult result = ask("backend.headroom", model);
-    assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
+    assertThat(result.verdict()).as(result.message()).isEqualTo(Verdict.FAIL);
     assertThat(result.evidence())
         .filteredOn(e -> e.rule().equals("block_sum_overflow"))
         .extracting(Evidence::tensor)
@@ -42,7 +47,8 @@ class BackendHeadroomTest {
               assertThat(e.severity()).isEqualTo(Severity.CRITICAL);
               assertThat(e.layer()).isEqualTo(1);
               assertThat(e.message())
-                  .contains("(q4_0): on CUDA and Vulkan a sum of 32 activations reaches");
+                  .contains(
+                      "(%s): on CUDA and Vulkan a sum of 32 activations reaches".formatted(type));
             });
     assertThat(ask("forward.finite", model).verdict()).isEqualTo(Verdict.PASS);
     assertThat(ask("forward.headroom", model).verdict()).isEqualTo(Verdict.PASS);
@@ -51,13 +57,13 @@ class BackendHeadroomTest {
   /** A sum grows as the values do, so the bits left are those of the size: closed form. */
   @Test
   void bitsAreThoseOfTheSize() {
-    double large = bits(OverflowingSums.write(4_000, folder.resolve("large.gguf")));
-    double small = bits(OverflowingSums.write(500, folder.resolve("small.gguf")));
+    double large = bits(OverflowingSums.write(Q4, 4_000, folder.resolve("large.gguf")));
+    double small = bits(OverflowingSums.write(Q4, 500, folder.resolve("small.gguf")));
     assertThat(large).isNegative();
     assertThat(small - large).isCloseTo(3, within(1e-3));
     CheckResult noted = ask("backend.headroom", folder.resolve("small.gguf"));
     assertThat(noted.verdict()).isEqualTo(Verdict.PASS);
-    Path near = OverflowingSums.write(1_000, folder.resolve("near.gguf"));
+    Path near = OverflowingSums.write(Q4, 1_000, folder.resolve("near.gguf"));
     assertThat(ask("backend.headroom", near))
         .satisfies(
             result -> {

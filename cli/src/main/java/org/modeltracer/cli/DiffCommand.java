@@ -154,7 +154,7 @@ final class DiffCommand implements Callable<Integer> {
       throw new CliException(
           ExitCode.USAGE,
           "nothing to compare with; name a REFERENCE, or what is different with"
-              + " --llama-lib-b, -fa-b, -ctk-b, -ctv-b or -t-b");
+              + " --llama-lib-b, --backend-b, -fa-b, -ctk-b, -ctv-b or -t-b");
     }
     Policy asked = PolicyFile.named(policy);
     GgufFile file = LoadChecks.read(against);

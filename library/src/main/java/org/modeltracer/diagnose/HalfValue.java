@@ -96,17 +96,24 @@ public enum HalfValue {
   RESULT("a number of the product") {
     @Override
     Set<Gpu> keeps(ProductRange product) {
-      if (product.exact()) {
-        return Set.of();
-      }
-      return product.type() == F16
-          ? EnumSet.of(CUDA, VULKAN)
-          : product.type().quantized() ? EnumSet.of(VULKAN) : Set.of();
+      return addingInHalf(product);
     }
 
     @Override
     public double largest(ProductRange product) {
       return product.result();
+    }
+  },
+  /** A sum on the way to a number of the product: what leaves F16 there does not come back. */
+  PARTIAL("a partial sum of the product") {
+    @Override
+    Set<Gpu> keeps(ProductRange product) {
+      return addingInHalf(product);
+    }
+
+    @Override
+    public double largest(ProductRange product) {
+      return product.partial();
     }
   };
 
@@ -116,6 +123,15 @@ public enum HalfValue {
 
   HalfValue(String words) {
     this.words = words;
+  }
+
+  private static Set<Gpu> addingInHalf(ProductRange product) {
+    if (product.exact()) {
+      return Set.of();
+    }
+    return product.type() == F16
+        ? EnumSet.of(CUDA, VULKAN)
+        : product.type().quantized() ? EnumSet.of(VULKAN) : Set.of();
   }
 
   /** The backends that keep this number of a product in F16, in some of their kernels at least. */

@@ -17,6 +17,8 @@ import org.modeltracer.gguf.GgmlType;
  * @param blockSum largest magnitude of the sum of 32 neighbours of these
  * @param halfBlockSum largest magnitude of the sum of 16 neighbours
  * @param result largest magnitude of what comes out
+ * @param partial largest magnitude on the way there, of the running sums in the order of a row, for
+ *     a sample of the rows; 0 for experts and for what is no matrix of rows in the file
  */
 public record ProductRange(
     String weight,
@@ -26,7 +28,8 @@ public record ProductRange(
     double activation,
     double blockSum,
     double halfBlockSum,
-    double result) {
+    double result,
+    double partial) {
 
   /** What a backend keeps in F16 of this product with the fewest bits left; empty for nothing. */
   public Optional<HalfValue> tightest(Gpu gpu) {

@@ -1,5 +1,6 @@
 package org.modeltracer.diagnose;
 
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -15,15 +16,20 @@ import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorObserver;
 import org.modeltracer.llama.TensorType;
+import org.modeltracer.weights.WeightFile;
 
 /**
  * Measures the matrix products with a file's weights, pass by pass: what goes in, the sums of its
- * neighbours, what comes out. Rows with values that are not finite are left out.
+ * neighbours, what comes out, and for a few rows the sums on the way there. Rows with values that
+ * are not finite are left out.
  */
 public final class ProductWatch implements TensorObserver, AutoCloseable {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final int COMPUTED = 16;
   private static final int BLOCK = 32;
+
+  /** Rows of a weight, and of the activations of a pass, whose sums are followed. */
+  private static final int SAMPLE = 8;
 
   /** Largest magnitudes of one product so far. */
   private static final class Peaks {
@@ -33,6 +39,7 @@ public final class ProductWatch implements TensorObserver, AutoCloseable {
     private double blockSum;
     private double halfBlockSum;
     private double result;
+    private double partial;
 
     Peaks(boolean experts) {
       this.experts = experts;
@@ -40,14 +47,20 @@ public final class ProductWatch implements TensorObserver, AutoCloseable {
   }
 
   private final GgufFile file;
+  private final WeightFile weights;
   private final TensorData data;
   private final Tensor source;
   private final Map<String, Peaks> products = new LinkedHashMap<>();
   private int flags;
 
-  /** A watch for the products of a file's model. */
+  /**
+   * A watch for the products of a file's model.
+   *
+   * @throws UncheckedIOException when the file cannot be read
+   */
   public ProductWatch(LlamaRuntime runtime, GgufFile file) {
     this.file = file;
+    weights = new WeightFile(file, runtime);
     data = new TensorData(runtime, false);
     source = new Tensor(runtime);
   }
@@ -66,7 +79,8 @@ public final class ProductWatch implements TensorObserver, AutoCloseable {
                     p.activation,
                     p.blockSum,
                     p.halfBlockSum,
-                    p.result)));
+                    p.result,
+                    p.partial)));
     return List.copyOf(ranges);
   }
 
@@ -96,6 +110,12 @@ public final class ProductWatch implements TensorObserver, AutoCloseable {
     peaks.exact &= node.intParam(0) != 0;
     each(source.at(node.source(1)), (values, at, n) -> activations(values, at, n, peaks));
     each(node, (values, at, n) -> results(values, at, n, peaks));
+    if (!peaks.experts) {
+      weights
+          .tensor(weight)
+          .filter(w -> WeightFile.rows(w) == node.ne(0))
+          .ifPresent(w -> partials(w, source.at(node.source(1)), peaks));
+    }
   }
 
   /** One row of a tensor. */
@@ -145,6 +165,41 @@ public final class ProductWatch implements TensorObserver, AutoCloseable {
     }
   }
 
+  /** What the backend holds may be packed differently, so the weight is read from its file. */
+  private void partials(TensorInfo weight, Tensor activations, Peaks peaks) {
+    MemorySegment values = data.open(activations);
+    long rows = WeightFile.rows(weight);
+    long tokens = activations.ne(1);
+    long n = Math.min(weight.dimension(0), activations.ne(0));
+    long stride = activations.nb(1);
+    for (int i = 0; i < Math.min(rows, SAMPLE); i++) {
+      long row = i * rows / Math.min(rows, SAMPLE);
+      weights.read(
+          weight,
+          row,
+          row + 1,
+          (factors, _) -> {
+            for (int j = 0; j < Math.min(tokens, SAMPLE); j++) {
+              long token = j * tokens / Math.min(tokens, SAMPLE);
+              double largest = largestSum(factors, values, token * stride, n);
+              peaks.partial = Math.max(peaks.partial, largest);
+            }
+          });
+    }
+  }
+
+  /** The largest magnitude of the sums of the first products; 0 where one of them is none. */
+  private static double largestSum(
+      MemorySegment factors, MemorySegment values, long offset, long n) {
+    double sum = 0;
+    double largest = 0;
+    for (long i = 0; i < n; i++) {
+      sum += (double) factors.get(FLOAT, 4 * i) * values.get(FLOAT, offset + 4 * i);
+      largest = Math.max(largest, Math.abs(sum));
+    }
+    return Double.isFinite(largest) ? largest : 0;
+  }
+
   /** The largest magnitude; NaN where one of the values is none. */
   private static double largest(MemorySegment values, long offset, long n) {
     float largest = 0;
@@ -157,5 +212,6 @@ public final class ProductWatch implements TensorObserver, AutoCloseable {
   @Override
   public void close() {
     data.close();
+    weights.close();
   }
 }

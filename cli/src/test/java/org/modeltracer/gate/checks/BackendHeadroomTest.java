@@ -4,13 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.modeltracer.anomaly.Severity;
 import org.modeltracer.gate.policy.PolicyFile;
+import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.gguf.TensorInfo;
 import org.modeltracer.testing.ModelsAtHand;
 import org.modeltracer.testing.OverflowingSums;
 import org.modeltracer.testing.Sample;
@@ -18,6 +25,8 @@ import org.modeltracer.testing.Shared;
 
 /** What GPUs keep in F16, foreseen from a run on a CPU. */
 class BackendHeadroomTest {
+  private static final String Q4 = "tinyllama-mha-Q4_0.gguf";
+
   @TempDir Path folder;
 
   private static CheckResult ask(String check, Path file) {
@@ -27,11 +36,12 @@ class BackendHeadroomTest {
   }
 
   /** All else that runs the model finds nothing: the values are finite, and fit in F16. */
-  @Test
-  void sumsThatOverflowOnlyOnGpusAreFound() {
-    Path model = OverflowingSums.write(4_000, folder.resolve("sums.gguf"));
+  @ParameterizedTest
+  @CsvSource({"tinyllama-mha-Q4_0, q4_0", "tinyllama-gqa-Q4_K_M, q4_K"})
+  void sumsThatOverflowOnlyOnGpusAreFound(String name, String type) {
+    Path model = OverflowingSums.write(name + ".gguf", 4_000, folder.resolve("sums.gguf"));
     CheckResult result = ask("backend.headroom", model);
-    assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
+    assertThat(result.verdict()).as(result.message()).isEqualTo(Verdict.FAIL);
     assertThat(result.evidence())
         .filteredOn(e -> e.rule().equals("block_sum_overflow"))
         .extracting(Evidence::tensor)
@@ -42,7 +52,8 @@ class BackendHeadroomTest {
               assertThat(e.severity()).isEqualTo(Severity.CRITICAL);
               assertThat(e.layer()).isEqualTo(1);
               assertThat(e.message())
-                  .contains("(q4_0): on CUDA and Vulkan a sum of 32 activations reaches");
+                  .contains(
+                      "(%s): on CUDA and Vulkan a sum of 32 activations reaches".formatted(type));
             });
     assertThat(ask("forward.finite", model).verdict()).isEqualTo(Verdict.PASS);
     assertThat(ask("forward.headroom", model).verdict()).isEqualTo(Verdict.PASS);
@@ -51,13 +62,13 @@ class BackendHeadroomTest {
   /** A sum grows as the values do, so the bits left are those of the size: closed form. */
   @Test
   void bitsAreThoseOfTheSize() {
-    double large = bits(OverflowingSums.write(4_000, folder.resolve("large.gguf")));
-    double small = bits(OverflowingSums.write(500, folder.resolve("small.gguf")));
+    double large = bits(OverflowingSums.write(Q4, 4_000, folder.resolve("large.gguf")));
+    double small = bits(OverflowingSums.write(Q4, 500, folder.resolve("small.gguf")));
     assertThat(large).isNegative();
     assertThat(small - large).isCloseTo(3, within(1e-3));
     CheckResult noted = ask("backend.headroom", folder.resolve("small.gguf"));
     assertThat(noted.verdict()).isEqualTo(Verdict.PASS);
-    Path near = OverflowingSums.write(1_000, folder.resolve("near.gguf"));
+    Path near = OverflowingSums.write(Q4, 1_000, folder.resolve("near.gguf"));
     assertThat(ask("backend.headroom", near))
         .satisfies(
             result -> {
@@ -66,6 +77,54 @@ class BackendHeadroomTest {
                   .isNotEmpty()
                   .allMatch(e -> e.rule().equals("headroom") && e.severity() == Severity.WARNING);
             });
+  }
+
+  /** 16 large products and then the same ones negative: the end fits in F16, the way there not. */
+  @Test
+  void partialSumsThatOverflowAreFound() throws IOException {
+    Path model = cancelling(128, folder.resolve("cancelling.gguf"));
+    CheckResult result = ask("backend.headroom", model);
+    assertThat(result.verdict()).as(result.message()).isEqualTo(Verdict.FAIL);
+    assertThat(result.evidence())
+        .singleElement()
+        .satisfies(
+            e -> {
+              assertThat(e.rule()).isEqualTo("f16_overflow");
+              assertThat(e.tensor()).isEqualTo("blk.1.attn_q.weight");
+              assertThat(e.message()).contains("(f16): on CUDA and Vulkan a partial sum");
+            });
+    assertThat(ask("forward.finite", model).verdict()).isEqualTo(Verdict.PASS);
+    assertThat(ask("forward.headroom", model).verdict()).isEqualTo(Verdict.PASS);
+    // The largest sum is the one of 16 equal weights, so it is as large as they are.
+    double small = bits(cancelling(16, folder.resolve("small.gguf")));
+    assertThat(small - bits(model)).isCloseTo(3, within(1e-3));
+  }
+
+  private static Path cancelling(float weight, Path target) throws IOException {
+    Path healthy = Path.of("models", "tinyllama-mha-f16.gguf");
+    GgufFile file = GgufFile.read(healthy);
+    ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(healthy)).order(ByteOrder.LITTLE_ENDIAN);
+    TensorInfo norm = file.tensor("blk.1.attn_norm.weight").orElseThrow();
+    TensorInfo embedding = file.tensor("token_embd.weight").orElseThrow();
+    TensorInfo query = file.tensor("blk.1.attn_q.weight").orElseThrow();
+    for (int i = 0; i < 32; i++) {
+      bytes.putFloat(at(norm, 4L * i), 64);
+      halves(bytes, embedding, i, 64);
+      halves(bytes, query, i, i < 16 ? weight : -weight);
+    }
+    return Files.write(target, bytes.array());
+  }
+
+  /** Makes a column of an F16 matrix one number. */
+  private static void halves(ByteBuffer bytes, TensorInfo matrix, int column, float value) {
+    for (long row = 0; row < matrix.dimension(1); row++) {
+      bytes.putShort(
+          at(matrix, 2 * (row * matrix.dimension(0) + column)), Float.floatToFloat16(value));
+    }
+  }
+
+  private static int at(TensorInfo tensor, long offset) {
+    return Math.toIntExact(tensor.offset() + offset);
   }
 
   private static double bits(Path model) {

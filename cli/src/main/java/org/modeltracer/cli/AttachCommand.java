@@ -14,6 +14,7 @@ import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.AgentFiles;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.process.ExitStatus;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -113,7 +114,7 @@ final class AttachCommand implements Callable<Integer> {
     var runs = new AttachedRuns(trace.config(), out, named, terminal);
     int code;
     try (var interrupt = new Interrupt()) {
-      code = traced(agent, runtime, runs, interrupt);
+      code = traced(agent, runtime, runs, interrupt, terminal);
       if (!runs.any()) {
         terminal.note(
             "modeltracer: nothing traced: the program made no forward pass through a shared"
@@ -123,7 +124,8 @@ final class AttachCommand implements Callable<Integer> {
     return code;
   }
 
-  private int traced(Path agent, LlamaRuntime runtime, AttachedRuns runs, Interrupt interrupt) {
+  private int traced(
+      Path agent, LlamaRuntime runtime, AttachedRuns runs, Interrupt interrupt, Terminal terminal) {
     try (var attachment =
         new Attachment(
             runtime, (long) ring << MEBI, overflow(), trace.extraSites(), runs::model, runs)) {
@@ -134,7 +136,10 @@ final class AttachCommand implements Callable<Integer> {
       Process process = start(attachment, agent);
       // Who interrupts at the terminal interrupts the program too; a SIGTERM is handed on.
       interrupt.cancels(process::destroy);
-      return ended(process);
+      int code = ended(process);
+      ExitStatus.signal(code)
+          .ifPresent(signal -> terminal.note("modeltracer: " + signal + " ended the program"));
+      return code;
     }
   }
 

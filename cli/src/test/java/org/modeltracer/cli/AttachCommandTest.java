@@ -51,7 +51,9 @@ class AttachCommandTest {
     assertThat(ended.out).isEqualTo("got it\n");
     assertThat(ended.code).isEqualTo(9);
     assertThat(ended.err).contains("nothing traced");
-    assertThat(attach("sh", "-c", "kill -9 $$").code).isEqualTo(137);
+    Ended killed = attach("sh", "-c", "kill -9 $$");
+    assertThat(killed.code).isEqualTo(137);
+    assertThat(killed.err).contains("SIGKILL ended the program");
   }
 
   private record Ended(int code, String out, String err) {}

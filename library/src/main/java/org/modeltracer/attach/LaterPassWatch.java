@@ -185,9 +185,9 @@ final class LaterPassWatch {
   private RootCause withWeight(RootCause cause, @Nullable GgufFile file) {
     List<String> notes =
         List.of(
-            "seen in a later pass with every node watched (%d), without a replay: --replay runs"
+            "seen in a later pass with every node watched (%d), without a replay: a run of the same"
                     .formatted(watched)
-                + " the same tokens again");
+                + " file and prompt replays the pass itself");
     BadWeight bad = file == null ? null : badWeight(cause, file);
     List<RootCause.Input> inputs = new ArrayList<>(cause.inputs());
     if (bad != null) {

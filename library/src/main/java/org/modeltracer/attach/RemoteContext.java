@@ -246,11 +246,6 @@ public final class RemoteContext {
     return dropped;
   }
 
-  /** Graphs that were followed. */
-  public long passes() {
-    return passes;
-  }
-
   /** Its tracer. */
   public ModelTracer tracer() {
     return tracer;

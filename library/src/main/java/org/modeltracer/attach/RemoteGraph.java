@@ -10,7 +10,6 @@ import java.util.function.LongUnaryOperator;
 import org.modeltracer.graph.Graph;
 import org.modeltracer.graph.GraphNode;
 import org.modeltracer.graph.GraphRecorder;
-import org.modeltracer.graph.NodeIdentity;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Tensor;
@@ -30,7 +29,6 @@ final class RemoteGraph implements AutoCloseable {
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
   private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
 
-  private final LlamaRuntime runtime;
   private final TensorImages images;
   private final int[] nodes;
   private final Tensor window;
@@ -47,7 +45,6 @@ final class RemoteGraph implements AutoCloseable {
    * @throws IllegalArgumentException for what no graph can be
    */
   RemoteGraph(LlamaRuntime runtime, MemorySegment survey, LongUnaryOperator shared) {
-    this.runtime = runtime;
     window = new Tensor(runtime);
     source = new Tensor(runtime);
     int tensors = survey.get(INT, 20);
@@ -188,11 +185,6 @@ final class RemoteGraph implements AutoCloseable {
   int tokens() {
     Tensor first = embedding();
     return first.ne(0) == 0 ? 0 : Math.toIntExact(first.elements() / first.ne(0));
-  }
-
-  /** Identity of the graph's own nodes, for tests of what is told apart. */
-  long identity(int i) {
-    return new NodeIdentity(runtime).of(node(i));
   }
 
   /** The i-th number of a node's second source, which holds whole numbers. */

@@ -37,6 +37,7 @@ public final class Runtimes {
     var found = new ArrayList<Path>();
     try (Stream<Path> generations = Files.list(BUILT)) {
       generations
+          .filter(g -> !g.endsWith("agent"))
           .map(g -> g.resolve(LibraryLocator.platform()))
           .filter(Files::isDirectory)
           .sorted()

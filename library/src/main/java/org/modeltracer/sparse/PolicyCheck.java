@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.modeltracer.model.Subscription;
 import org.modeltracer.session.SessionListener;
 import org.modeltracer.session.TracedSession;
@@ -54,7 +55,8 @@ public final class PolicyCheck {
     } finally {
       under.close();
     }
-    before.forEach((position, scores) -> compare(scores, after.get(position)));
+    before.forEach(
+        (position, scores) -> compare(scores, Objects.requireNonNull(after.get(position))));
   }
 
   private void compare(float[] before, float[] after) {

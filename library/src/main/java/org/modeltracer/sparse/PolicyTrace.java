@@ -7,6 +7,7 @@ import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.HeadId;
@@ -36,6 +37,15 @@ public final class PolicyTrace implements TraceListener {
     private long rows;
     private final Map<KeyPolicy, MeanSum[]> mass = new EnumMap<>(KeyPolicy.class);
     private final Map<KeyPolicy, MeanSum[]> share = new EnumMap<>(KeyPolicy.class);
+
+    MeanSum[] mass(KeyPolicy policy) {
+      return Objects.requireNonNull(mass.get(policy));
+    }
+
+    MeanSum[] share(KeyPolicy policy) {
+      return Objects.requireNonNull(share.get(policy));
+    }
+
     private final MeanSum[] needed = sums(MASSES.length);
     private final HeavyHitters[] hitters;
 
@@ -113,8 +123,8 @@ public final class PolicyTrace implements TraceListener {
       mass += kept[i] ? weights[i] : 0;
       count += kept[i] ? 1 : 0;
     }
-    head.mass.get(policy)[b].add(mass);
-    head.share.get(policy)[b].add((double) count / n);
+    head.mass(policy)[b].add(mass);
+    head.share(policy)[b].add((double) count / n);
   }
 
   private void needed(Head head, int n) {
@@ -146,7 +156,7 @@ public final class PolicyTrace implements TraceListener {
     var cells = new ArrayList<Kept>();
     for (KeyPolicy policy : KeyPolicy.values()) {
       for (int b = 0; b < budgets.size(); b++) {
-        MeanSum mass = head.mass.get(policy)[b];
+        MeanSum mass = head.mass(policy)[b];
         if (mass.count() > 0) {
           cells.add(
               new Kept(
@@ -154,7 +164,7 @@ public final class PolicyTrace implements TraceListener {
                   budgets.get(b),
                   mass.orZero(),
                   mass.count(),
-                  head.share.get(policy)[b].orZero()));
+                  head.share(policy)[b].orZero()));
         }
       }
     }

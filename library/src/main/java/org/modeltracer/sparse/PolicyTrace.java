@@ -38,14 +38,6 @@ public final class PolicyTrace implements TraceListener {
     private final Map<KeyPolicy, MeanSum[]> mass = new EnumMap<>(KeyPolicy.class);
     private final Map<KeyPolicy, MeanSum[]> share = new EnumMap<>(KeyPolicy.class);
 
-    MeanSum[] mass(KeyPolicy policy) {
-      return Objects.requireNonNull(mass.get(policy));
-    }
-
-    MeanSum[] share(KeyPolicy policy) {
-      return Objects.requireNonNull(share.get(policy));
-    }
-
     private final MeanSum[] needed = sums(MASSES.length);
     private final HeavyHitters[] hitters;
 
@@ -56,6 +48,14 @@ public final class PolicyTrace implements TraceListener {
         mass.put(policy, sums(budgets));
         share.put(policy, sums(budgets));
       }
+    }
+
+    MeanSum[] mass(KeyPolicy policy) {
+      return Objects.requireNonNull(mass.get(policy));
+    }
+
+    MeanSum[] share(KeyPolicy policy) {
+      return Objects.requireNonNull(share.get(policy));
     }
 
     private static MeanSum[] sums(int n) {

@@ -22,6 +22,7 @@ import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.quant.Comparison;
 import org.modeltracer.quant.ComparisonOptions;
 import org.modeltracer.quant.QuantizationReport;
+import org.modeltracer.quant.Rounding;
 import org.modeltracer.quant.Setup;
 import org.modeltracer.trace.Json;
 import picocli.CommandLine.Command;
@@ -183,6 +184,10 @@ final class DiffCommand implements Callable<Integer> {
           .filter(difference -> asked.fails(difference.severity()))
           .forEach(difference -> unmet.add(difference.message()));
       unmet.addAll(ReferenceCriteria.unmet(report, asked));
+      Rounding rounding = report.rounding();
+      if (rounding != null && rounding.first() != null) {
+        unmet.add("rounding does not explain " + DiffReport.inWords(rounding.first()));
+      }
       tell(run, report, unmet, comparison, terminal);
       return exitCode(report, unmet).code();
     }

@@ -19,7 +19,9 @@ import org.modeltracer.quant.HeadDivergence;
 import org.modeltracer.quant.LayerError;
 import org.modeltracer.quant.NodeError;
 import org.modeltracer.quant.QuantizationReport;
+import org.modeltracer.quant.Rounding;
 import org.modeltracer.quant.TensorError;
+import org.modeltracer.quant.Unexplained;
 
 /** Says what a comparison found. */
 record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
@@ -39,6 +41,7 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
     if (report.embeddings() != null) {
       embeddings(report.embeddings());
     }
+    rounding(report.rounding());
     first(report.firstDivergence());
     layers();
     nodes(top);
@@ -141,6 +144,37 @@ record DiffReport(DiffRun run, QuantizationReport report, Terminal terminal) {
     }
     String text = new String(vocabulary.piece(token, true), StandardCharsets.UTF_8);
     return "'" + text.replace("\n", "\\n").replace("@|", "@ |") + "'";
+  }
+
+  private void rounding(@Nullable Rounding rounding) {
+    if (rounding == null) {
+      return;
+    }
+    Unexplained first = rounding.first();
+    terminal.println(
+        first == null
+            ? terminal.styled("@|green nothing beyond what the arithmetic explains|@")
+                + terminal.styled(
+                    " @|faint (%d nodes on the same inputs, %,d numbers in float64)|@"
+                        .formatted(rounding.nodes(), rounding.exact()))
+            : terminal.styled("@|bold,red beyond rounding|@  ") + inWords(first));
+    terminal.println("");
+  }
+
+  static String inWords(Unexplained first) {
+    return "%s (%s, %s), position %d: relative error %s on the same inputs, explained %s%s"
+        .formatted(
+            first.name(),
+            first.place().site().id(),
+            first.op(),
+            first.position(),
+            number(first.relativeL2()),
+            number(first.explained()),
+            switch (first.side()) {
+              case MODEL -> "; the reference agrees with float64";
+              case REFERENCE -> "; it is the reference that float64 contradicts";
+              case UNKNOWN -> "";
+            });
   }
 
   private void first(@Nullable FirstDivergence first) {

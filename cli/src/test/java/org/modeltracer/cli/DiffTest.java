@@ -195,10 +195,17 @@ class DiffTest {
   void oneModelWithTwoSettingsNamesTheFirstNodeThatDiffers() {
     Cli cli = Cli.run("diff", Cli.MODEL, "-ctk-b", "q8_0", "-p", PROMPT, "--top", 0);
     assertThat(cli.code()).as(cli.err() + cli.out()).isZero();
-    assertThat(cli.out()).contains("against itself").containsPattern("first to differ .*attention");
+    assertThat(cli.out())
+        .contains("against itself", "nothing beyond what the arithmetic explains")
+        .containsPattern("first to differ .*attention");
     Cli same = Cli.run("diff", Cli.MODEL, Cli.MODEL, "-p", PROMPT);
     assertThat(same.code()).isZero();
     assertThat(same.out()).contains("no node differs by more than 0.001");
+    Cli json = Cli.run("diff", Cli.MODEL, "-fa", "off", "-fa-b", "on", "-p", PROMPT, "--json");
+    assertThat(SCHEMA.validate(json.out(), InputFormat.JSON)).isEmpty();
+    assertThat(json.json().at("/rounding/exact").asInt()).isGreaterThan(100);
+    assertThat(json.json().at("/rounding/largest").asDouble()).isBetween(1e-9, 1.0);
+    assertThat(json.json().at("/rounding/first").isNull()).isTrue();
   }
 
   @Test

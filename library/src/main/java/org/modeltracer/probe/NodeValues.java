@@ -38,6 +38,11 @@ public final class NodeValues {
     return node;
   }
 
+  /** The node itself, whose inputs are intact unless it overwrote them. */
+  public Tensor tensor() {
+    return tensor;
+  }
+
   /** Token position of the first row; rows of attention are {@code [query, head]}. */
   public int firstPosition() {
     return firstPosition;

@@ -16,6 +16,7 @@ record ComparedNodes(
     List<NodePair> pairs,
     ErrorTally free,
     @Nullable ErrorTally local,
+    @Nullable Rounding rounding,
     GgufFile reference,
     GgufFile other,
     Thresholds thresholds) {
@@ -33,6 +34,7 @@ record ComparedNodes(
         layers(nodes),
         heads(),
         free.first(),
+        rounding,
         nodes.stream().filter(ComparedNodes::broken).findFirst().orElse(null),
         nodes.stream().filter(NodeError::scaled).findFirst().orElse(null),
         tolerance,

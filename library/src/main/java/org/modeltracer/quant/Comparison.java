@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -31,7 +32,7 @@ public final class Comparison implements AutoCloseable {
 
   /** Listens for how far a comparison is. */
   public interface Progress {
-    /** {@code done} of {@code all} tokens; with local errors each counts twice. */
+    /** {@code done} of {@code all} tokens; each counts once for every run over the text. */
     void at(long done, long all);
   }
 
@@ -39,6 +40,8 @@ public final class Comparison implements AutoCloseable {
   private final GgufFile otherFile;
   private final OpenModel reference;
   private final Partner partner;
+  private final Precision precision;
+  private final boolean sameWeights;
   private final int window;
   private volatile boolean cancelled;
   private int mostKept;
@@ -62,6 +65,12 @@ public final class Comparison implements AutoCloseable {
           Objects.equals(one.engine().library(), two.engine().library())
               ? new ThreadPartner(runtime, sized(two))
               : new ProcessPartner(sized(two));
+      boolean offloads = reference.offloads() || partner.offloads();
+      precision = Precision.of(one.context(), two.context(), offloads);
+      sameWeights = Files.isSameFile(one.model(), two.model());
+    } catch (IOException e) {
+      reference.close();
+      throw new UncheckedIOException(e);
     } catch (RuntimeException e) {
       reference.close();
       throw e;
@@ -146,58 +155,97 @@ public final class Comparison implements AutoCloseable {
     }
     List<int[]> windows = TextWindows.of(tokens, window, vocabulary()).windows();
     boolean steers = options.local() && pairs.stream().anyMatch(NodePair::layerInput);
-    int runs = steers ? 2 : 1;
+    boolean judges = options.local() && sameWeights;
+    var progressed = new Passes(windows, 1 + (steers ? 1 : 0) + (judges ? 1 : 0), progress);
     var free =
         new ErrorTally(
             pairs, EmbeddingScore.of(referenceFile, otherFile, pairs), options.tolerance());
-    pass(pairs, windows, false, free, 0, runs, progress);
+    progressed.run(pairs, _ -> false, free, free::begin);
     ErrorTally local = null;
     if (steers) {
       var own = new ErrorTally(pairs, null, options.tolerance());
-      local = pass(pairs, windows, true, own, 1, runs, progress) ? own : null;
+      local = progressed.run(pairs, NodePair::layerInput, own, own::begin) ? own : null;
     }
-    return new ComparedNodes(pairs, free, local, referenceFile, otherFile, options.thresholds())
+    Rounding rounding = judges ? judge(pairs, progressed) : null;
+    return new ComparedNodes(
+            pairs, free, local, rounding, referenceFile, otherFile, options.thresholds())
         .report(windows, options.tolerance(), options.local());
   }
 
-  /** Runs all windows; returns whether the other model got the reference's input anywhere. */
-  private boolean pass(
-      List<NodePair> pairs,
-      List<int[]> windows,
-      boolean steers,
-      ErrorTally tally,
-      int run,
-      int runs,
-      Progress progress) {
-    var lockstep = new Lockstep(reference, partner, pairs, steers, tally);
-    long size = windows.stream().mapToLong(w -> w.length).sum();
-    long done = 0;
-    for (int[] tokens : windows) {
-      if (cancelled) {
-        throw new LlamaException(LlamaException.Kind.CANCELLED, "the comparison was cancelled");
-      }
-      tally.begin(tokens, done);
-      long before = run * size + done;
-      var listener =
-          new SessionListener() {
-            @Override
-            public void onPrompt(int read, int of) {
-              progress.at(before + read, runs * size);
-            }
-          };
-      try (var _ = reference.session().listen(listener)) {
-        lockstep.run(tokens);
-      }
-      done += tokens.length;
+  private Rounding judge(List<NodePair> pairs, Passes passes) {
+    LlamaRuntime runtime = reference.model().runtime();
+    try (var arithmetic = new NodeArithmetic(runtime, referenceFile, precision)) {
+      var judge = new RoundingJudge(arithmetic);
+      passes.run(pairs, pair -> !pair.attention(), judge, (_, start) -> judge.begin(start));
+      return judge.result();
     }
-    mostKept = Math.max(mostKept, lockstep.mostKept());
-    return lockstep.steered();
+  }
+
+  /** Takes the tokens of a window, and how many there were before it. */
+  private interface Beginning {
+    void begin(int[] tokens, long start);
+  }
+
+  /** Runs over all windows, which count together as progress. */
+  private final class Passes {
+    private final List<int[]> windows;
+    private final int runs;
+    private final Progress progress;
+    private int run;
+
+    Passes(List<int[]> windows, int runs, Progress progress) {
+      this.windows = windows;
+      this.runs = runs;
+      this.progress = progress;
+    }
+
+    /** Runs all windows; returns whether the other model went on from the reference's anywhere. */
+    boolean run(
+        List<NodePair> pairs,
+        Predicate<NodePair> steers,
+        Lockstep.Comparator comparator,
+        Beginning beginning) {
+      var lockstep = new Lockstep(reference, partner, pairs, steers, comparator);
+      long size = windows.stream().mapToLong(w -> w.length).sum();
+      long done = 0;
+      for (int[] tokens : windows) {
+        if (cancelled) {
+          throw new LlamaException(LlamaException.Kind.CANCELLED, "the comparison was cancelled");
+        }
+        beginning.begin(tokens, done);
+        long before = run * size + done;
+        var listener =
+            new SessionListener() {
+              @Override
+              public void onPrompt(int read, int of) {
+                progress.at(before + read, runs * size);
+              }
+            };
+        try (var _ = reference.session().listen(listener)) {
+          lockstep.run(tokens);
+        }
+        done += tokens.length;
+      }
+      run++;
+      mostKept = Math.max(mostKept, lockstep.mostKept());
+      return lockstep.steered();
+    }
   }
 
   /** Ends the comparison as soon as possible; may be called from any thread. */
   public void cancel() {
     cancelled = true;
     reference.session().cancel();
+  }
+
+  /** The reference's side. */
+  OpenModel reference() {
+    return reference;
+  }
+
+  /** The other side. */
+  Partner partner() {
+    return partner;
   }
 
   /** Most nodes whose values had to be kept at a time because the two graphs' orders differ. */

@@ -6,6 +6,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.probe.NodeValues;
 
@@ -19,6 +20,9 @@ import org.modeltracer.probe.NodeValues;
 final class Lockstep {
   /** Receives both models' values of a node. */
   interface Comparator {
+    /** The reference has computed a node, whose inputs can be read during the call. */
+    default void computed(NodePair pair, NodeValues values) {}
+
     /**
      * Compares; both are dense float32 {@code [row, width]}.
      *
@@ -39,7 +43,7 @@ final class Lockstep {
   private final OpenModel reference;
   private final Partner partner;
   private final List<NodePair> pairs;
-  private final boolean steers;
+  private final Predicate<NodePair> steers;
   private final Comparator comparator;
   private final Map<Integer, NodePair> byReference = new HashMap<>();
   private final Map<Integer, NodePair> byOther = new HashMap<>();
@@ -54,13 +58,13 @@ final class Lockstep {
   /**
    * Prepares a run.
    *
-   * @param steers whether the other model gets the reference's input of each layer
+   * @param steers at which nodes the other model gets the reference's values to go on with
    */
   Lockstep(
       OpenModel reference,
       Partner partner,
       List<NodePair> pairs,
-      boolean steers,
+      Predicate<NodePair> steers,
       Comparator comparator) {
     this.reference = reference;
     this.partner = partner;
@@ -81,7 +85,7 @@ final class Lockstep {
     for (NodePair pair : pairs) {
       own.add(pair.reference().key());
       others.add(pair.other().key());
-      if (steers && pair.layerInput()) {
+      if (steers.test(pair)) {
         steered.add(pair.other().key());
       }
     }
@@ -103,6 +107,7 @@ final class Lockstep {
     if (pair == null) {
       return;
     }
+    comparator.computed(pair, values);
     forgetBefore(values.firstPosition());
     var moment = new Moment(pair.index(), values.firstPosition());
     var own =

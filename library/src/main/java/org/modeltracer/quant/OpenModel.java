@@ -3,9 +3,11 @@ package org.modeltracer.quant;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.Device;
 import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
+import org.modeltracer.llama.ModelOptions.Placement;
 import org.modeltracer.probe.NodeValues;
 import org.modeltracer.session.SessionListener;
 import org.modeltracer.session.SessionOptions;
@@ -18,9 +20,14 @@ final class OpenModel implements AutoCloseable {
   private final LlamaModel model;
   private final ModelTracer tracer;
   private final TracedSession session;
+  private final boolean offloads;
 
   OpenModel(LlamaRuntime runtime, Setup setup) {
     model = runtime.open(setup.model(), setup.engine().options());
+    Placement placement = setup.engine().placement();
+    offloads =
+        !placement.rpcServers().isEmpty()
+            || runtime.devices(placement).stream().anyMatch(Device::offloads);
     tracer = ModelTracer.quiet(TracerConfig.builder().attention(true).build());
     try {
       if (model.hasEncoder() && model.hasDecoder()) {
@@ -64,6 +71,11 @@ final class OpenModel implements AutoCloseable {
     try (var _ = session.listen(listener)) {
       session.evaluate(tokens, true);
     }
+  }
+
+  /** Whether anything but a processor may compute here. */
+  boolean offloads() {
+    return offloads;
   }
 
   LlamaModel model() {

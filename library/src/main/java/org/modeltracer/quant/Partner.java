@@ -15,6 +15,9 @@ interface Partner extends AutoCloseable {
   /** llama.cpp release that runs it. */
   String version();
 
+  /** Whether anything but a processor may compute there. */
+  boolean offloads();
+
   /** Nodes it can show, in execution order. */
   List<NodeInfo> nodes();
 

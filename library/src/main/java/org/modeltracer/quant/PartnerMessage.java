@@ -9,7 +9,7 @@ import org.modeltracer.llama.LlamaException;
 @JsonTypeInfo(use = JsonTypeInfo.Id.SIMPLE_NAME)
 sealed interface PartnerMessage {
   /** The model is open. */
-  record Opened(String version, List<NodeInfo> nodes) implements PartnerMessage {}
+  record Opened(String version, boolean offloads, List<NodeInfo> nodes) implements PartnerMessage {}
 
   /** A node as in {@link Frame}; its values follow. */
   record Node(int node, int firstPosition, int rows, int width, boolean waits)

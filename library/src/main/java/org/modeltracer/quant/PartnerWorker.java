@@ -39,7 +39,8 @@ final class PartnerWorker {
       OpenModel opened = new OpenModel(setup.engine().runtime(), setup);
       model = opened;
       parent.send(
-          new PartnerMessage.Opened(opened.model().runtime().version(), opened.session().nodes()));
+          new PartnerMessage.Opened(
+              opened.model().runtime().version(), opened.offloads(), opened.session().nodes()));
       while (true) {
         pass(opened, passes.take());
       }

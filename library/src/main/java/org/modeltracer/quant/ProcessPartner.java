@@ -96,6 +96,11 @@ final class ProcessPartner implements Partner {
   }
 
   @Override
+  public boolean offloads() {
+    return opened.offloads();
+  }
+
+  @Override
   public List<NodeInfo> nodes() {
     return opened.nodes();
   }

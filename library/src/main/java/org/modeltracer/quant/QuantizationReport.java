@@ -20,6 +20,8 @@ import org.modeltracer.trace.SummarySection;
  * @param layers the residual stream after each layer, ascending
  * @param heads divergence of attention, the largest accumulated first
  * @param firstDivergence the first node beyond the tolerance; null when there is none
+ * @param rounding whether rounding explains all differences; null where the weights are not the
+ *     same or local errors were not asked for
  * @param firstNotFinite the first node, in the reference's order, with a value on either side that
  *     is not finite; null when all are
  * @param firstScaled the first node, in the reference's order, whose own error is a factor; null
@@ -36,6 +38,7 @@ public record QuantizationReport(
     List<LayerError> layers,
     List<HeadDivergence> heads,
     @Nullable FirstDivergence firstDivergence,
+    @Nullable Rounding rounding,
     @Nullable NodeError firstNotFinite,
     @Nullable NodeError firstScaled,
     double tolerance,

@@ -26,6 +26,7 @@ final class ReportJson {
     all.put("heads", report.heads());
     all.put("tolerance", report.tolerance());
     all.put("first_divergence", first(report.firstDivergence()));
+    all.put("rounding", rounding(report.rounding()));
     all.put("first_not_finite", notFinite(report.firstNotFinite()));
     all.put("first_scaled", scaled(report.firstScaled()));
     all.put("local_absent", report.localReason());
@@ -86,6 +87,34 @@ final class ReportJson {
     object.put("op", first.op());
     object.put("weight", first.weight());
     object.put("scale", first.own().scale());
+    return object;
+  }
+
+  private static @Nullable Map<String, @Nullable Object> rounding(@Nullable Rounding rounding) {
+    if (rounding == null) {
+      return null;
+    }
+    Map<String, @Nullable Object> object = new LinkedHashMap<>();
+    object.put("nodes", rounding.nodes());
+    object.put("exact", rounding.exact());
+    object.put("reference_error", rounding.referenceError());
+    object.put("largest", rounding.largest());
+    object.put("first", unexplained(rounding.first()));
+    return object;
+  }
+
+  private static @Nullable Map<String, @Nullable Object> unexplained(@Nullable Unexplained first) {
+    if (first == null) {
+      return null;
+    }
+    Map<String, @Nullable Object> object = place(first.place());
+    object.put("tensor", first.tensor());
+    object.put("op", first.op());
+    object.put("other_tensor", first.otherTensor());
+    object.put("position", first.position());
+    object.put("relative_l2", first.relativeL2());
+    object.put("explained", first.explained());
+    object.put("wrong", first.side());
     return object;
   }
 

@@ -44,8 +44,18 @@ final class ThreadPartner implements Partner {
   }
 
   @Override
+  public boolean offloads() {
+    return model.offloads();
+  }
+
+  @Override
   public List<NodeInfo> nodes() {
     return model.session().nodes();
+  }
+
+  /** The model that runs here. */
+  OpenModel model() {
+    return model;
   }
 
   @Override

@@ -22,6 +22,8 @@ class VulkanComparisonTest {
           comparison.run(Texts.tokens(), ComparisonOptions.defaults(), (done, all) -> {});
       assertThat(report.nodes()).isNotEmpty();
       assertThat(report.nodes()).allMatch(node -> node.accumulated().cosine() > 0.998);
+      assertThat(report.rounding()).isNotNull();
+      assertThat(report.rounding().first()).isNull();
       assertThat(report.logits()).isNotNull();
       // Nothing at all would say that both sides ran on the same device.
       assertThat(report.logits().klMax()).isBetween(1e-12, mostKl);

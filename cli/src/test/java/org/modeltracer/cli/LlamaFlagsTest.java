@@ -9,7 +9,17 @@ import org.modeltracer.testing.Sample;
 /** Options that people bring along from llama.cpp are refused by name, whatever the command. */
 class LlamaFlagsTest {
   private static final List<String> COMMANDS =
-      List.of("run", "inspect", "heads", "diff", "attention", "check", "lens", "export", "bench");
+      List.of(
+          "run",
+          "inspect",
+          "heads",
+          "diff",
+          "attention",
+          "check",
+          "lens",
+          "export",
+          "bench",
+          "sparse");
 
   @Test
   void allAreRefusedByName() {

@@ -140,7 +140,7 @@ final class Ggml {
           "reading " + bytes + " bytes at " + offset + " of a smaller tensor or into less room");
     }
     if (bufferOf(tensor) == IMAGES.address()) {
-      long data = NativeMemory.at(tensor, Tensor.BYTES).get(ValueLayout.JAVA_LONG, Tensor.DATA);
+      long data = Tensor.MEMORY.get(ValueLayout.JAVA_LONG, tensor + Tensor.DATA);
       if (data == 0) {
         throw new IllegalStateException("the values of this tensor are in another process");
       }
@@ -165,7 +165,7 @@ final class Ggml {
   }
 
   private static long bufferOf(long tensor) {
-    return NativeMemory.at(tensor, Tensor.BYTES).get(ValueLayout.JAVA_LONG, Tensor.BUFFER);
+    return Tensor.MEMORY.get(ValueLayout.JAVA_LONG, tensor + Tensor.BUFFER);
   }
 
   /** Whether the library has an element type; ggml ends the process over one that it has not. */

@@ -33,7 +33,7 @@ public final class Tensor {
   private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
 
   /** All of memory, read only at {@code address + [0, BYTES)}: one window, so that none is made. */
-  private static final MemorySegment MEMORY = NativeMemory.at(0, Long.MAX_VALUE);
+  static final MemorySegment MEMORY = NativeMemory.at(0, Long.MAX_VALUE);
 
   static final long TYPE = 0;
   static final long BUFFER = 8;

@@ -57,11 +57,11 @@ class RoundingTest {
   }
 
   static List<Path> planted() {
-    return Sample.of(models(), 10);
+    return Sample.of(models(), 6);
   }
 
   static List<Path> some() {
-    return Sample.of(models(), 4);
+    return Sample.of(models(), 2);
   }
 
   private static Setup setup(Path model, FlashAttention flash, int threads) {

@@ -62,7 +62,7 @@ final class RoundingJudge implements Lockstep.Comparator {
     }
     judged.set(pair.index());
     double margin = MARGIN + SHORT / Math.sqrt(width);
-    Unexplained.Side side = side(explained, rows, width, a, margin);
+    Unexplained.Side side = side(explained, width, a, margin);
     if (side == Unexplained.Side.REFERENCE) {
       int row = explained.sample().getFirst().row();
       found(pair, position, row, rows, width, a, b, margin * explained.error()[row], side);
@@ -82,8 +82,7 @@ final class RoundingJudge implements Lockstep.Comparator {
   }
 
   /** Whose numbers are wrong if they differ, by what the reference's should be. */
-  private Unexplained.Side side(
-      Explained explained, int rows, int width, MemorySegment a, double margin) {
+  private Unexplained.Side side(Explained explained, int width, MemorySegment a, double margin) {
     if (explained.sample().isEmpty()) {
       return Unexplained.Side.UNKNOWN;
     }

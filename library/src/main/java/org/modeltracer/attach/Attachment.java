@@ -33,8 +33,8 @@ public final class Attachment implements AutoCloseable {
   private static final int SLOTS = 32;
 
   private static final String GAVE_UP =
-      "a program has waited too long for this one and went on untraced: trace less (--trace,"
-          + " --trace-layers), or let it leave out what does not fit (--overflow drop)";
+      "a program has waited too long for this one and went on untraced: trace fewer places or"
+          + " layers, or let it leave out what does not fit";
 
   private static final int NAME = 1024;
   private static final int MOST_NOTE = 400;

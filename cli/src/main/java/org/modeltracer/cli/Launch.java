@@ -104,15 +104,19 @@ public final class Launch {
     return true;
   }
 
-  /** Whether a command works on small files only, and not for long even so. */
-  static boolean brief(List<String> words) {
+  /** What a command has to do, told from the files that it names. */
+  static ChildJvm.Work work(List<String> words) {
     String command = words.getFirst();
     boolean reads = command.equals("inspect") && !words.contains("--weights");
-    return reads
-        || !LASTING.contains(command)
+    boolean small =
+        !words.contains("--synthetic")
             && words.stream()
                 .map(word -> new File(word.substring(word.indexOf('=') + 1)))
                 .allMatch(ChildJvm::small);
+    if (reads || small && !LASTING.contains(command)) {
+      return ChildJvm.Work.BRIEF;
+    }
+    return small ? ChildJvm.Work.SMALL : ChildJvm.Work.LARGE;
   }
 
   /** Runs the program in a process of its own; returns its exit code. */
@@ -120,7 +124,7 @@ public final class Launch {
     List<String> words = Arrays.asList(args);
     String failure;
     try {
-      SupervisedProgram.End end = SupervisedProgram.run(Launch.class, words, brief(words));
+      SupervisedProgram.End end = SupervisedProgram.run(Launch.class, words, work(words));
       if (end.crash() == null) {
         return end.code();
       }

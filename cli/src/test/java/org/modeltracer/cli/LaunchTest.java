@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.modeltracer.process.ChildJvm;
 
 /** Which commands run their model in a process of its own: said in three places, the same ones. */
 class LaunchTest {
@@ -53,19 +54,21 @@ class LaunchTest {
 
   /** Small models are done before an optimizing compiler pays; a shard may be small, too. */
   @Test
-  void whatIsBriefIsTold(@TempDir Path folder) throws IOException {
+  void javaIsStartedForTheWork(@TempDir Path folder) throws IOException {
     Path small = Files.write(folder.resolve("small.gguf"), new byte[9]);
     Path shard = Files.write(folder.resolve("m-00001-of-00002.gguf"), new byte[9]);
     Path large = folder.resolve("large.gguf");
     try (var file = new RandomAccessFile(large.toFile(), "rw")) {
       file.setLength(17 << 20);
     }
-    assertThat(Launch.brief(List.of("run", "-m", "" + small))).isTrue();
-    assertThat(Launch.brief(List.of("demo"))).isTrue();
-    assertThat(Launch.brief(List.of("run", "--model=" + large))).isFalse();
-    assertThat(Launch.brief(List.of("heads", "" + shard))).isFalse();
-    assertThat(Launch.brief(List.of("inspect", "" + large))).isTrue();
-    assertThat(Launch.brief(List.of("inspect", "--weights", "" + large))).isFalse();
-    assertThat(Launch.brief(List.of("diff", "" + small, "" + small))).isFalse();
+    assertThat(Launch.work(List.of("run", "-m", "" + small))).isEqualTo(ChildJvm.Work.BRIEF);
+    assertThat(Launch.work(List.of("demo"))).isEqualTo(ChildJvm.Work.BRIEF);
+    assertThat(Launch.work(List.of("run", "--model=" + large))).isEqualTo(ChildJvm.Work.LARGE);
+    assertThat(Launch.work(List.of("heads", "" + shard))).isEqualTo(ChildJvm.Work.LARGE);
+    assertThat(Launch.work(List.of("inspect", "" + large))).isEqualTo(ChildJvm.Work.BRIEF);
+    assertThat(Launch.work(List.of("inspect", "--weights", "" + large)))
+        .isEqualTo(ChildJvm.Work.LARGE);
+    assertThat(Launch.work(List.of("diff", "" + small, "" + small))).isEqualTo(ChildJvm.Work.SMALL);
+    assertThat(Launch.work(List.of("bench", "--synthetic", "1b"))).isEqualTo(ChildJvm.Work.LARGE);
   }
 }

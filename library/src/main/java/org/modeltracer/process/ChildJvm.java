@@ -52,19 +52,33 @@ public final class ChildJvm {
   private static final List<String> SILENT =
       List.of("-XX:+SuppressFatalErrorMessage", "-XX:-CreateCoredumpOnCrash", "-XX:-UsePerfData");
 
+  /** What a process has to do, as far as it decides how Java is best started. */
+  public enum Work {
+    /** Small models, for seconds: from the cache, without the optimizing compiler. */
+    BRIEF,
+    /** Small models: from the cache. */
+    SMALL,
+    /**
+     * With vectors, and not from the cache: under one, JDK 25 compiles vector code so that each
+     * vector is an object (measured: twice the time of tracing, 60 MB a token).
+     */
+    LARGE
+  }
+
   private ChildJvm() {}
 
   /**
    * The process that runs a class of this program's class path as this process was started: with
    * the same options of Java's, and more.
    *
-   * @param brief whether it will be over in seconds
+   * @param work what it has to do
    */
-  static ProcessBuilder again(Class<?> main, boolean brief, List<String> more) {
+  static ProcessBuilder again(Class<?> main, Work work, List<String> more) {
     var own = new ArrayList<String>(options());
     // Java warns of vectors before anyone can tell it not to; the shell keeps that from people.
     boolean vectors =
-        Files.isExecutable(SHELL)
+        work == Work.LARGE
+            && Files.isExecutable(SHELL)
             && own.stream().noneMatch(option -> option.startsWith(MODULES))
             && vectors();
     var command = new ArrayList<String>(withoutCore(vectors));
@@ -72,7 +86,7 @@ public final class ChildJvm {
     if (cache != null) {
       own.remove(QUICK_COMPILER);
     }
-    if (brief && !own.contains(QUICK_COMPILER)) {
+    if (work == Work.BRIEF && !own.contains(QUICK_COMPILER)) {
       own.addFirst(QUICK_COMPILER);
     }
     command.addAll(own);
@@ -81,7 +95,7 @@ public final class ChildJvm {
       command.add(MODULES + "=" + VECTORS);
       command.add("-D" + StandardError.KEPT + "=true");
     }
-    if (cache != null && !cache.isEmpty()) {
+    if (work != Work.LARGE && cache != null && !cache.isEmpty()) {
       command.add(AOT + cache);
     }
     // Said twice, it is another list of modules than that of the cache, which is then of no use.
@@ -105,13 +119,12 @@ public final class ChildJvm {
     if (small) {
       command.add(QUICK_COMPILER);
     }
-    // The cache was made with the module, which makes starts without it slower.
     String cache = System.getProperty(MODEL_CACHE, "");
-    if ((!small || !cache.isEmpty()) && vectors()) {
+    if (!small && vectors()) {
       command.add(MODULES + "=" + VECTORS);
     }
     command.add(NATIVE_ACCESS);
-    if (!cache.isEmpty()) {
+    if (small && !cache.isEmpty()) {
       command.add(AOT + cache);
     }
     String home = System.getProperty("modeltracer.home");

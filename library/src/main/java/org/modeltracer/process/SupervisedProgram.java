@@ -65,22 +65,23 @@ public final class SupervisedProgram {
    * @throws IOException when no process can be started
    */
   public static End run(Class<?> main, List<String> arguments) throws IOException {
-    return run(main, arguments, false);
+    return run(main, arguments, ChildJvm.Work.LARGE);
   }
 
   /**
    * Runs a program and waits for its end.
    *
-   * @param brief whether it will be over in seconds, so that an optimizing compiler does not pay
+   * @param work what it has to do, by which Java is started
    * @throws IOException when no process can be started
    */
-  public static End run(Class<?> main, List<String> arguments, boolean brief) throws IOException {
+  public static End run(Class<?> main, List<String> arguments, ChildJvm.Work work)
+      throws IOException {
     Path file = newTrail();
     try (var trail = new RandomAccessFile(file.toFile(), "r")) {
       ProcessBuilder builder =
           ChildJvm.again(
               main,
-              brief,
+              work,
               List.of(
                   "-D" + Trail.FILE + "=" + file,
                   "-D" + PARENT + "=" + ProcessHandle.current().pid()));

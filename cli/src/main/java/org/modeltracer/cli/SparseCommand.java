@@ -108,7 +108,8 @@ final class SparseCommand implements Callable<Integer> {
             .withContext(verify ? of.withFlashAttention(FlashAttention.OFF) : of)
             .withReusePrefix(false);
     var config = TracerConfig.builder().attention(true).build();
-    try (var tracer = new ModelTracer(config);
+    // What is odd of a head is not what is asked; broken numbers are complained of.
+    try (var tracer = ModelTracer.quiet(config);
         var session = TracedSession.open(loaded.model(), options, tracer);
         var broken = BrokenNumbers.watch(session, tracer, loaded.file());
         var trace = IndexerTrace.attach(session)) {

@@ -204,10 +204,13 @@ public final class Attachment implements AutoCloseable {
       slot.answered(Integer.MAX_VALUE);
       note(reader, "what it tells makes no sense, nothing more is read: " + e.getMessage());
     }
-    if (records == 0 && (state == Slot.DONE || gone(slot))) {
+    boolean over = records == 0 && (state == Slot.DONE || gone(slot));
+    // Before it was gone it may have told more than there was when the slot was looked into.
+    if (over && slot.isEmpty()) {
       end(slot);
+      return false;
     }
-    return records > 0;
+    return over || records > 0;
   }
 
   private Reader reader(Slot slot) {

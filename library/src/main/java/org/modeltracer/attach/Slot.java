@@ -110,6 +110,11 @@ final class Slot implements Plans {
     }
   }
 
+  /** Whether nothing is there to be read. */
+  boolean isEmpty() {
+    return (long) LONG.getAcquire(page, HEAD_AT) == tail;
+  }
+
   private void skip(long bytes, long there) {
     if (bytes > there) {
       throw new Broken("a gap beyond what was written");

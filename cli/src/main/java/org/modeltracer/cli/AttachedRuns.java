@@ -1,14 +1,12 @@
 package org.modeltracer.cli;
 
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
-import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.attach.MappedModels;
 import org.modeltracer.attach.Origin;
 import org.modeltracer.attach.RemoteContext;
@@ -137,12 +135,5 @@ final class AttachedRuns implements RemoteListener {
   /** Whether anything was traced at all. */
   synchronized boolean any() {
     return contexts > 0;
-  }
-
-  /** All anomalies. */
-  synchronized List<Anomaly> anomalies() {
-    var all = new ArrayList<Anomaly>();
-    runs.values().forEach(run -> all.addAll(run.tracer.anomalies()));
-    return all;
   }
 }

@@ -110,12 +110,13 @@ final class AttentionCommand implements Callable<Integer> {
     Path written = OutputFolder.claim(out).resolve("attention.json");
     OutputFile.write(written, all);
     OutputFile.write(out.resolve("pictures.json"), drawn);
-    html.write(loaded.name(), Map.of("attention.json", all, "pictures.json", drawn), terminal);
+    html.write(
+        loaded.name(), () -> Map.of("attention.json", all, "pictures.json", drawn), terminal);
     if (json) {
       terminal.print(all);
     } else {
       terminal.println(
-          terminal.styled("bold", loaded.file().path().getFileName().toString())
+          terminal.styled("bold", loaded.name())
               + "  %d prompt%s, %d tokens"
                   .formatted(
                       prompts.size(),

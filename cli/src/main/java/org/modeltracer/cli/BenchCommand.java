@@ -201,7 +201,7 @@ final class BenchCommand implements Callable<Integer> {
   private String heading(LoadedModel loaded, Measured measured) {
     return "%s  llama.cpp %s, %d threads, flash attention %s, %d tokens of prompt, then %d, %d rounds"
         .formatted(
-            loaded.file().path().getFileName(),
+            loaded.name(),
             loaded.model().runtime().version(),
             measured.options.threads(),
             measured.options.flashAttention().name().toLowerCase(Locale.ROOT),

@@ -228,10 +228,9 @@ final class DiffCommand implements Callable<Integer> {
     if (out != null) {
       run.write(OutputFolder.claim(out), report);
     }
-    String all = Json.pretty(run.toJson(report));
-    html.write("diff", Map.of("diff.json", all), terminal);
+    html.write("diff", () -> Map.of("diff.json", Json.pretty(run.toJson(report))), terminal);
     if (json) {
-      terminal.print(all);
+      terminal.print(Json.pretty(run.toJson(report)));
       return;
     }
     new DiffReport(run, report, terminal).print(top, comparison.vocabulary(), unmet);

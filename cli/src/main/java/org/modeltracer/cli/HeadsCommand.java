@@ -114,7 +114,7 @@ final class HeadsCommand implements Callable<Integer> {
   private void tell(GgufFile gguf, HeadProbe.Result result, Terminal terminal) {
     var report = new HeadScoresReport(result);
     String all = Json.pretty(report.toJson(gguf));
-    html.write(name(gguf), Map.of("heads.json", all), terminal);
+    html.write(name(gguf), () -> Map.of("heads.json", all), terminal);
     if (json) {
       terminal.print(all);
     } else {
@@ -143,7 +143,7 @@ final class HeadsCommand implements Callable<Integer> {
     Map<String, @Nullable Object> scores = new HeadScoresReport(result).toJson(gguf);
     scores.put("two_way_heads", analysis.twoWayHeads());
     String all = Json.pretty(scores);
-    html.write(name(gguf), Map.of("heads.json", all), terminal);
+    html.write(name(gguf), () -> Map.of("heads.json", all), terminal);
     if (json) {
       terminal.print(all);
     } else {

@@ -3,6 +3,7 @@ package org.modeltracer.cli;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.cli.terminal.Terminal;
@@ -30,11 +31,11 @@ final class HtmlOutput {
    * Writes the page of one run, if one is asked for.
    *
    * @param name what the run is called
-   * @param documents its JSON by file name
+   * @param documents gives its JSON by file name; not asked where no page is
    */
-  void write(String name, Map<String, String> documents, Terminal terminal) {
+  void write(String name, Supplier<Map<String, String>> documents, Terminal terminal) {
     if (file != null) {
-      write(List.of(ReportRun.of(name, documents)), terminal);
+      write(List.of(ReportRun.of(name, documents.get())), terminal);
     }
   }
 

@@ -116,7 +116,7 @@ final class LensCommand implements Callable<Integer> {
     if (out != null) {
       OutputFile.write(OutputFolder.claim(out).resolve("lens.json"), all);
     }
-    html.write(loaded.name(), Map.of("lens.json", all), terminal);
+    html.write(loaded.name(), () -> Map.of("lens.json", all), terminal);
     if (json) {
       terminal.print(all);
     } else {

@@ -127,7 +127,7 @@ final class RunCommand implements Callable<Integer> {
           summary = files.write();
           page.last(run, files);
         }
-        html.write(loaded.name(), files.written(), terminal);
+        html.write(loaded.name(), files::written, terminal);
         if (json) {
           terminal.print(summary);
         } else {

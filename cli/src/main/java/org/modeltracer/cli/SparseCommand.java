@@ -163,7 +163,7 @@ final class SparseCommand implements Callable<Integer> {
       terminal.print(all);
     } else {
       terminal.println(
-          terminal.styled("bold", loaded.file().path().getFileName().toString())
+          terminal.styled("bold", loaded.name())
               + "  %d prompt%s, %d tokens"
                   .formatted(report.prompts(), report.prompts() == 1 ? "" : "s", report.tokens()));
       new SparseTables(report, terminal).print();

@@ -78,7 +78,7 @@ enum TracedMode {
     }
   }
 
-  /** All streaming analyses of attention, as {@code run} has them. */
+  /** All streaming analyses that {@code attention.json} needs; the pictures of a run are not. */
   private static Contender.Attachment attention(LoadedModel loaded) {
     return (session, tracer) -> {
       var trace =

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.NavigableMap;
 import java.util.NavigableSet;
 import java.util.TreeMap;
+import org.modeltracer.kernels.Kernels;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.HeadId;
 
@@ -74,12 +75,16 @@ public final class PooledAttention {
   /** Adds a row; one that sees later keys, or whose weights are not finite, has no picture. */
   public void row(AttentionRow row) {
     float[] weights = row.weights();
-    if (!row.causal() || !finite(weights, row.size())) {
+    if (!row.causal() || !Double.isFinite(row.sums().sum())) {
       return;
     }
     Sums sums = sums(row.layer(), row.head(), row.query());
     int base = cell(row.query() >> shift, 0);
     sums.rows[row.query() >> shift]++;
+    if (shift == 0 && row.adjacent() && row.size() > 0) {
+      Kernels.chosen().add(weights, 0, row.size(), sums.cells, base + row.key(0));
+      return;
+    }
     for (int i = 0; i < row.size(); i++) {
       sums.cells[base + (row.key(i) >> shift)] += weights[i];
     }
@@ -90,15 +95,6 @@ public final class PooledAttention {
     row(
         new AttentionRow()
             .at(layer, head, 0, query, 0, weights.length, MemorySegment.ofArray(weights), 0));
-  }
-
-  private static boolean finite(float[] weights, int size) {
-    for (int i = 0; i < size; i++) {
-      if (!Float.isFinite(weights[i])) {
-        return false;
-      }
-    }
-    return true;
   }
 
   private Sums sums(int layer, int head, int query) {

@@ -1,6 +1,7 @@
 package org.modeltracer.sparse;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -37,12 +38,8 @@ public final class IndexerTrace implements AutoCloseable {
     for (SparseLayer layer : reader.layers()) {
       totals.add(new LayerTotals(layer.layer(), layer.unreadable()));
     }
-    overlaps = new MeanSum[totals.size()][totals.size()];
-    for (MeanSum[] row : overlaps) {
-      for (int j = 0; j < row.length; j++) {
-        row[j] = new MeanSum();
-      }
-    }
+    overlaps = new MeanSum[totals.size()][];
+    Arrays.setAll(overlaps, i -> MeanSum.several(totals.size()));
   }
 
   /** Interprets all that a session computes from now on. */

@@ -36,18 +36,18 @@ final class LayerTotals {
   private final MeanSum iou = new MeanSum();
   private final MeanSum auc = new MeanSum();
   private final MeanSum selectionAuc = new MeanSum();
-  private final MeanSum[] divergence = sums(SCALES);
+  private final MeanSum[] divergence = MeanSum.several(SCALES);
   private final MeanSum selectedScore = new MeanSum();
   private final MeanSum unselectedScore = new MeanSum();
   private final MeanSum correlation = new MeanSum();
   private final MeanSum distance = new MeanSum();
   private final MeanSum recent = new MeanSum();
   private final MeanSum sink = new MeanSum();
-  private final MeanSum[] scoreByKey = sums(TENTHS);
-  private final MeanSum[] selectedByKey = sums(TENTHS);
-  private final MeanSum[] recallByLength = sums(BINS);
-  private final MeanSum[] bestByLength = sums(BINS);
-  private final MeanSum[] chanceByLength = sums(BINS);
+  private final MeanSum[] scoreByKey = MeanSum.several(TENTHS);
+  private final MeanSum[] selectedByKey = MeanSum.several(TENTHS);
+  private final MeanSum[] recallByLength = MeanSum.several(BINS);
+  private final MeanSum[] bestByLength = MeanSum.several(BINS);
+  private final MeanSum[] chanceByLength = MeanSum.several(BINS);
   private final long[] distances = new long[BINS + 1];
   private final ScoreDistribution scores = new ScoreDistribution();
   private long[] selectedAt = {};
@@ -59,12 +59,6 @@ final class LayerTotals {
   LayerTotals(int layer, @Nullable String unreadable) {
     this.layer = layer;
     this.unreadable = unreadable;
-  }
-
-  private static MeanSum[] sums(int n) {
-    var sums = new MeanSum[n];
-    Arrays.setAll(sums, i -> new MeanSum());
-    return sums;
   }
 
   PortTrial trial() {
@@ -168,7 +162,7 @@ final class LayerTotals {
     if (headScores.length < n) {
       headScores = new ScoreDistribution[n];
       Arrays.setAll(headScores, h -> new ScoreDistribution());
-      headRecall = sums(n);
+      headRecall = MeanSum.several(n);
       headMass = new double[n];
     }
     for (int h = 0; h < n; h++) {
@@ -207,7 +201,7 @@ final class LayerTotals {
     if (headScores.length == 0) {
       headScores = new ScoreDistribution[other.headScores.length];
       Arrays.setAll(headScores, h -> new ScoreDistribution());
-      headRecall = sums(headScores.length);
+      headRecall = MeanSum.several(headScores.length);
       headMass = new double[headScores.length];
     }
     for (int h = 0; h < other.headScores.length; h++) {

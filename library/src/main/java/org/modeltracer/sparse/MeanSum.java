@@ -1,5 +1,6 @@
 package org.modeltracer.sparse;
 
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /** A mean in the making; numbers that are not finite are left out. */
@@ -8,6 +9,13 @@ final class MeanSum {
   private double squares;
   private long count;
   private double min = Double.POSITIVE_INFINITY;
+
+  /** So many of them. */
+  static MeanSum[] several(int n) {
+    var sums = new MeanSum[n];
+    Arrays.setAll(sums, i -> new MeanSum());
+    return sums;
+  }
 
   void add(double value) {
     if (Double.isFinite(value)) {

@@ -38,15 +38,15 @@ public final class PolicyTrace implements TraceListener {
     private final Map<KeyPolicy, MeanSum[]> mass = new EnumMap<>(KeyPolicy.class);
     private final Map<KeyPolicy, MeanSum[]> share = new EnumMap<>(KeyPolicy.class);
 
-    private final MeanSum[] needed = sums(MASSES.length);
+    private final MeanSum[] needed = MeanSum.several(MASSES.length);
     private final HeavyHitters[] hitters;
 
     Head(int budgets) {
       hitters = new HeavyHitters[budgets];
       Arrays.setAll(hitters, b -> new HeavyHitters());
       for (KeyPolicy policy : KeyPolicy.values()) {
-        mass.put(policy, sums(budgets));
-        share.put(policy, sums(budgets));
+        mass.put(policy, MeanSum.several(budgets));
+        share.put(policy, MeanSum.several(budgets));
       }
     }
 
@@ -56,12 +56,6 @@ public final class PolicyTrace implements TraceListener {
 
     MeanSum[] share(KeyPolicy policy) {
       return Objects.requireNonNull(share.get(policy));
-    }
-
-    private static MeanSum[] sums(int n) {
-      var sums = new MeanSum[n];
-      Arrays.setAll(sums, i -> new MeanSum());
-      return sums;
     }
   }
 

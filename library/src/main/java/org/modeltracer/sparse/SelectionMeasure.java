@@ -16,7 +16,6 @@ import java.util.Arrays;
  * @param auc probability that one of the best keys has a higher index score than another key, ties
  *     by half; NaN when all keys are selected
  * @param selectionAuc the same of selected keys: 1 wherever the selection is of the highest scores
- * @param divergence D(attention ‖ softmax of the scores), nats
  */
 record SelectionMeasure(
     int keys,
@@ -28,8 +27,7 @@ record SelectionMeasure(
     double overlap,
     double iou,
     double auc,
-    double selectionAuc,
-    double divergence) {
+    double selectionAuc) {
 
   /**
    * Measures a selection.
@@ -65,8 +63,7 @@ record SelectionMeasure(
         selected == 0 ? Double.NaN : (double) shared / selected,
         selected == 0 ? Double.NaN : (double) shared / (2 * selected - shared),
         auc(scores, best, n),
-        auc(scores, chosen, n),
-        divergence(attention, scores, n));
+        auc(scores, chosen, n));
   }
 
   /** Marks the {@code k} largest of the first {@code n}; of equal ones the first. */

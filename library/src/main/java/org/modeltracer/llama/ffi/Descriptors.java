@@ -3,7 +3,6 @@ package org.modeltracer.llama.ffi;
 import java.lang.foreign.Arena;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 
 /** Descriptors of open files, which Java keeps to itself. */
@@ -21,30 +20,27 @@ public final class Descriptors {
 
   private Descriptors() {}
 
+  /** A function of the system's own. */
+  static MethodHandle system(String name, String signature, Linker.Option... options) {
+    Linker linker = Linker.nativeLinker();
+    return linker.downcallHandle(
+        linker.defaultLookup().findOrThrow(name), NativeLibrary.descriptor(signature), options);
+  }
+
   /**
    * A file in memory that has a name nowhere, of a size that nobody can change any more.
    *
    * @return its descriptor, or -1 where the system has no such files
    */
   public static int memoryFile(String label, long bytes) {
-    Linker linker = Linker.nativeLinker();
-    SymbolLookup system = linker.defaultLookup();
-    if (system.find("memfd_create").isEmpty()) {
+    if (Linker.nativeLinker().defaultLookup().find("memfd_create").isEmpty()) {
       return -1;
     }
     try (Arena arena = Arena.ofConfined()) {
-      MethodHandle create =
-          linker.downcallHandle(
-              system.findOrThrow("memfd_create"), NativeLibrary.descriptor("pi:i"));
-      MethodHandle size =
-          linker.downcallHandle(system.findOrThrow("ftruncate"), NativeLibrary.descriptor("il:i"));
-      MethodHandle control =
-          linker.downcallHandle(
-              system.findOrThrow("fcntl"),
-              NativeLibrary.descriptor("iii:i"),
-              Linker.Option.firstVariadicArg(2));
-      MethodHandle close =
-          linker.downcallHandle(system.findOrThrow("close"), NativeLibrary.descriptor("i:i"));
+      MethodHandle create = system("memfd_create", "pi:i");
+      MethodHandle size = system("ftruncate", "il:i");
+      MethodHandle control = system("fcntl", "iii:i", Linker.Option.firstVariadicArg(2));
+      MethodHandle close = system("close", "i:i");
       long name = arena.allocateFrom(label).address();
       int file = (int) create.invokeExact(name, CLOSE_ON_EXEC | ALLOW_SEALING);
       if (file >= 0
@@ -61,11 +57,8 @@ public final class Descriptors {
 
   /** Frees the pages of a mapped file in memory, which reads as zeros from then on. */
   public static void discard(MemorySegment mapped) {
-    Linker linker = Linker.nativeLinker();
     try {
-      MethodHandle advise =
-          linker.downcallHandle(
-              linker.defaultLookup().findOrThrow("madvise"), NativeLibrary.descriptor("pli:i"));
+      MethodHandle advise = system("madvise", "pli:i");
       int ignored = (int) advise.invokeExact(mapped.address(), mapped.byteSize(), REMOVE);
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
@@ -74,11 +67,8 @@ public final class Descriptors {
 
   /** Closes a descriptor. */
   public static void close(int descriptor) {
-    Linker linker = Linker.nativeLinker();
     try {
-      MethodHandle close =
-          linker.downcallHandle(
-              linker.defaultLookup().findOrThrow("close"), NativeLibrary.descriptor("i:i"));
+      MethodHandle close = system("close", "i:i");
       int ignored = (int) close.invokeExact(descriptor);
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
@@ -87,13 +77,9 @@ public final class Descriptors {
 
   /** Makes a descriptor the standard error, and closes it. */
   public static void becomeStandardError(int descriptor) {
-    Linker linker = Linker.nativeLinker();
-    SymbolLookup system = linker.defaultLookup();
     try {
-      MethodHandle duplicate =
-          linker.downcallHandle(system.findOrThrow("dup2"), NativeLibrary.descriptor("ii:i"));
-      MethodHandle close =
-          linker.downcallHandle(system.findOrThrow("close"), NativeLibrary.descriptor("i:i"));
+      MethodHandle duplicate = system("dup2", "ii:i");
+      MethodHandle close = system("close", "i:i");
       int ignored = (int) duplicate.invokeExact(descriptor, STANDARD_ERROR);
       ignored = (int) close.invokeExact(descriptor);
     } catch (Throwable failure) {

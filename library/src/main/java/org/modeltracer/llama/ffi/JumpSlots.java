@@ -3,7 +3,6 @@ package org.modeltracer.llama.ffi;
 import java.lang.foreign.Arena;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.util.ArrayList;
@@ -25,6 +24,14 @@ public final class JumpSlots {
   private static final long KEEP = 0;
   private static final long PAGE = 4096;
   private static final long MOST_ENTRIES = 1 << 16;
+
+  /** Entries of the dynamic section: DT_STRTAB, DT_SYMTAB, DT_JMPREL, DT_PLTRELSZ. */
+  private static final int STRINGS = 5;
+
+  private static final int SYMBOLS = 6;
+  private static final int JUMP_RELOCATIONS = 23;
+  private static final int JUMP_RELOCATION_BYTES = 2;
+
   private static final int SYMBOL_BYTES = 24;
   private static final int RELOCATION_BYTES = 24;
   private static final int X86_64_JUMP_SLOT = 7;
@@ -42,16 +49,12 @@ public final class JumpSlots {
    * @return how many slots there were
    */
   public int redirect(String file, Map<String, Long> functions) {
-    Linker linker = Linker.nativeLinker();
-    SymbolLookup system = linker.defaultLookup();
-    if (system.find("dlopen").isEmpty()) {
+    if (Linker.nativeLinker().defaultLookup().find("dlopen").isEmpty()) {
       return 0;
     }
     try (Arena arena = Arena.ofConfined()) {
-      MethodHandle open =
-          linker.downcallHandle(system.findOrThrow("dlopen"), NativeLibrary.descriptor("pi:p"));
-      MethodHandle close =
-          linker.downcallHandle(system.findOrThrow("dlclose"), NativeLibrary.descriptor("p:i"));
+      MethodHandle open = Descriptors.system("dlopen", "pi:p");
+      MethodHandle close = Descriptors.system("dlclose", "p:i");
       long name = arena.allocateFrom(file).address();
       long map = (long) open.invokeExact(name, LAZY | NOT_LOADED_ANEW);
       if (map == 0) {
@@ -81,10 +84,10 @@ public final class JumpSlots {
     for (long at = 0; dynamic.get(ValueLayout.JAVA_LONG, at) != 0; at += 16) {
       long value = dynamic.get(ValueLayout.JAVA_LONG, at + 8);
       switch ((int) dynamic.get(ValueLayout.JAVA_LONG, at)) {
-        case 5 -> strings = value;
-        case 6 -> symbols = value;
-        case 23 -> relocations = value;
-        case 2 -> bytes = value;
+        case STRINGS -> strings = value;
+        case SYMBOLS -> symbols = value;
+        case JUMP_RELOCATIONS -> relocations = value;
+        case JUMP_RELOCATION_BYTES -> bytes = value;
         default -> {}
       }
     }
@@ -120,10 +123,7 @@ public final class JumpSlots {
 
   /** Where slots are read-only once they are bound, they become so again. */
   private static void write(long address, long function) throws Throwable {
-    Linker linker = Linker.nativeLinker();
-    MethodHandle protect =
-        linker.downcallHandle(
-            linker.defaultLookup().findOrThrow("mprotect"), NativeLibrary.descriptor("pli:i"));
+    MethodHandle protect = Descriptors.system("mprotect", "pli:i");
     boolean sealed = Mappings.readOnly(address);
     long page = address & -PAGE;
     if (sealed && (int) protect.invokeExact(page, PAGE, READ_WRITE) != 0) {

@@ -193,6 +193,11 @@ public final class Pictures implements TraceListener, SessionListener {
   }
 
   @Override
+  public boolean inLanes() {
+    return true;
+  }
+
+  @Override
   public synchronized void onAttentionRow(AttentionRow row) {
     if (row.sequence() == 0 && first()) {
       attention.row(row);

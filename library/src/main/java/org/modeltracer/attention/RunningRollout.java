@@ -73,32 +73,31 @@ final class RunningRollout {
     this.spreadRows = new long[layers + 1];
   }
 
-  /**
-   * Whether rows of a pass over positions {@code first} to {@code last} can be followed; otherwise
-   * the rollout stays at the positions it has.
-   *
-   * @param looksAhead whether a row sees a later key
-   */
-  boolean accepts(int first, int last, boolean looksAhead) {
-    if (stopped == null) {
-      if (looksAhead && !ahead) {
-        followNow();
-        ahead = true;
-      }
-      String obstacle = obstacle(first, last);
-      if (obstacle != null) {
-        settle();
-        stopped = obstacle;
-        kept.clear();
-        current = new float[0][];
-        deferred = false;
-        step = 0;
-      }
+  /** From here on rows see later keys. */
+  void lookAhead() {
+    if (stopped == null && !ahead) {
+      followNow();
+      ahead = true;
     }
-    return stopped == null;
   }
 
-  private @Nullable String obstacle(int first, int last) {
+  /** Stays at the positions that it has: no more rows are followed. */
+  void stop(String obstacle) {
+    if (stopped == null) {
+      settle();
+      stopped = obstacle;
+      kept.clear();
+      current = new float[0][];
+      deferred = false;
+      step = 0;
+    }
+  }
+
+  /**
+   * Why rows of a pass over positions {@code first} to {@code last} cannot be followed; null where
+   * they can.
+   */
+  @Nullable String obstacle(int first, int last) {
     long n = last + 1L;
     if (first != positions()) {
       return "position " + first + " does not follow the last one traced, " + (positions() - 1);

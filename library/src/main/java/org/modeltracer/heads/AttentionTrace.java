@@ -157,6 +157,16 @@ public final class AttentionTrace implements TraceListener, SessionListener {
   }
 
   @Override
+  public boolean inLanes() {
+    return collector.inLanes();
+  }
+
+  @Override
+  public void onAttentionLayer(int layer) {
+    collector.onAttentionLayer(layer);
+  }
+
+  @Override
   public void onAttentionRow(AttentionRow row) {
     collector.onAttentionRow(row);
   }

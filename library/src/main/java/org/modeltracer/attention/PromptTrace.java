@@ -181,7 +181,7 @@ final class PromptTrace {
       mean.finish();
       totals.add(mean);
       rollout.layer(mean);
-      layers.layer(mean);
+      layers.layer(mean, tokens.size());
     }
     for (HeadMean lane : means) {
       lane.stop();

@@ -18,7 +18,11 @@ public final class Lanes {
   /** Looks at the other lane before the processor is given away. */
   private static final int SPINS = 20_000;
 
-  private static final boolean TWO = Runtime.getRuntime().availableProcessors() >= COUNT;
+  /** Set {@code modeltracer.lanes=1} to have one thread do everything. */
+  private static final boolean TWO =
+      Runtime.getRuntime().availableProcessors() >= COUNT
+          && Integer.getInteger("modeltracer.lanes", COUNT) > 1;
+
   private static final AtomicBoolean BUSY = new AtomicBoolean();
 
   /** Work in two lanes. */

@@ -156,7 +156,9 @@ public final class ForwardProbe implements TensorObserver, RowTaker, TokenRows.V
   /** A batch is about to be decoded, in the pass of that number. */
   public void begin(Batch submitted, int forward) {
     batch = submitted;
-    caches.all().forEach(c -> c.cells().beginPass(forward));
+    for (int i = 0; i < caches.all().size(); i++) {
+      caches.all().get(i).cells().beginPass(forward);
+    }
     ubatch.beginBatch(submitted);
     watch();
     table.restart();

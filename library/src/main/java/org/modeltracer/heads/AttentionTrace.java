@@ -1,7 +1,6 @@
 package org.modeltracer.heads;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -12,6 +11,7 @@ import org.modeltracer.attention.TokenTrack;
 import org.modeltracer.attention.report.AnalysisContext;
 import org.modeltracer.attention.report.AttentionAnalysis;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.kernels.Kernels;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.model.AttentionRow;
@@ -41,7 +41,9 @@ public final class AttentionTrace implements TraceListener, SessionListener {
   private final ValueNormTable norms;
   private AnalysisContext context = AnalysisContext.defaults();
   private TokenTrack tokens = new TokenTrack();
-  private float[] scratch = {};
+  private final WaitingTokens waiting = new WaitingTokens();
+  private float[] slices = {};
+  private float[] written = {};
   private long number;
   private long next;
   private boolean pending;
@@ -153,6 +155,7 @@ public final class AttentionTrace implements TraceListener, SessionListener {
       moved = false;
     }
     analysis = null;
+    waiting.clear();
     collector.onForward(forward, firstPosition, count);
   }
 
@@ -163,11 +166,13 @@ public final class AttentionTrace implements TraceListener, SessionListener {
 
   @Override
   public void onAttentionLayer(int layer) {
+    workOff();
     collector.onAttentionLayer(layer);
   }
 
   @Override
   public void onAttentionRow(AttentionRow row) {
+    workOff();
     collector.onAttentionRow(row);
   }
 
@@ -204,6 +209,7 @@ public final class AttentionTrace implements TraceListener, SessionListener {
 
   @Override
   public void onForwardEnd(int forward) {
+    workOff();
     collector.onForwardEnd(forward);
     analysis = null;
   }
@@ -216,49 +222,68 @@ public final class AttentionTrace implements TraceListener, SessionListener {
   @Override
   public void onRow(
       Place place, int sequence, int position, MemorySegment values, long offset, int width) {
-    int layer = place.layer();
-    int heads = layout.heads(layer);
-    if (heads == 0) {
+    if (layout.heads(place.layer()) == 0) {
       return;
     }
-    OutputFactor factor = factors.of(layer);
+    if (!waiting.accepts(place, width)) {
+      workOff();
+    }
+    waiting.add(place, sequence, position, values, offset, width);
+  }
+
+  /** Works on the vectors that wait, before somebody needs what comes of them. */
+  private void workOff() {
+    Place place = waiting.place();
+    if (place == null) {
+      return;
+    }
+    OutputFactor factor = factors.of(place.layer());
     if (place.site() == Site.CONTEXT) {
-      outputs(layer, heads, sequence, position, values, offset, width, factor);
-    } else if (factor != null && width == layout.kvHeads(layer) * factor.width()) {
-      for (int h = 0; h < heads; h++) {
-        long at = offset + 4L * factor.width() * layout.kvHead(layer, h);
-        norms.put(sequence, layer, h, position, factor.norm(h, values, at));
+      outputs(place.layer(), factor);
+    } else if (factor != null
+        && waiting.width() == layout.kvHeads(place.layer()) * factor.width()) {
+      norms(place.layer(), factor);
+    }
+    waiting.clear();
+  }
+
+  private void norms(int layer, OutputFactor factor) {
+    int room = factor.room();
+    reserve(waiting.size() * room);
+    for (int h = 0; h < layout.heads(layer); h++) {
+      waiting.slices(factor.width() * layout.kvHead(layer, h), factor.width(), slices);
+      factor.apply(h, slices, waiting.size(), written);
+      for (int i = 0; i < waiting.size(); i++) {
+        double squares = Kernels.chosen().squares(written, i * room, factor.width());
+        norms.put(waiting.sequence(i), layer, h, waiting.position(i), (float) Math.sqrt(squares));
       }
     }
   }
 
-  private void outputs(
-      int layer,
-      int heads,
-      int sequence,
-      int position,
-      MemorySegment values,
-      long offset,
-      int width,
-      @Nullable OutputFactor factor) {
-    int each = width / heads;
-    float[] written = scratch(each);
-    for (int h = 0; h < heads && width % heads == 0; h++) {
-      long at = offset + 4L * each * h;
-      if (factor != null && factor.width() == each) {
-        factor.apply(h, values, at, written);
-      } else {
-        MemorySegment.copy(values, ValueLayout.JAVA_FLOAT_UNALIGNED, at, written, 0, each);
+  private void outputs(int layer, @Nullable OutputFactor factor) {
+    int heads = layout.heads(layer);
+    int each = waiting.width() / heads;
+    boolean whole = factor != null && factor.width() == each;
+    int room = whole ? factor.room() : each;
+    reserve(waiting.size() * room);
+    for (int h = 0; h < heads && waiting.width() % heads == 0; h++) {
+      waiting.slices(each * h, each, slices);
+      if (whole) {
+        factor.apply(h, slices, waiting.size(), written);
       }
-      collector.headOutput(sequence, layer, h, position, written, 0, each);
+      float[] outputs = whole ? written : slices;
+      for (int i = 0; i < waiting.size(); i++) {
+        collector.headOutput(
+            waiting.sequence(i), layer, h, waiting.position(i), outputs, i * room, each);
+      }
     }
   }
 
-  private float[] scratch(int size) {
-    if (scratch.length < size) {
-      scratch = new float[size];
+  private void reserve(int floats) {
+    if (written.length < floats) {
+      written = new float[floats];
+      slices = new float[floats];
     }
-    return scratch;
   }
 
   /** The whole analysis of what has run so far; made once, until more runs. */

@@ -5,8 +5,6 @@ import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.kernels.Kernels;
-import org.modeltracer.kernels.Lanes;
-import org.modeltracer.kernels.RowSums;
 
 /**
  * The {@link Rollout} of one sequence, layer by layer as it streams.
@@ -24,21 +22,12 @@ final class RunningRollout {
   /** Rows that are worth reading all earlier ones for. */
   private static final int TOGETHER = 32;
 
-  /** Rows of a product that keep its registers busy. */
-  private static final int TILE = 4;
-
-  /**
-   * Rows of a pass from which on a second thread gains more than it costs to wake; more than {@link
-   * #TOGETHER}, as those are followed while llama.cpp's threads wait in a loop.
-   */
-  private static final int WORTH_TWO = 64;
-
   private static final float[] GONE = {};
 
   private final int layers;
   private final long budget;
-  private final Kernels kernels = Kernels.chosen();
-  private final int panel = kernels.panel();
+  private final int panel = Kernels.chosen().panel();
+  private final RolloutStep mixing = new RolloutStep();
   private final List<Matrix> kept = new ArrayList<>();
   private final List<float[]> done = new ArrayList<>();
   private final WaitingRows waiting = new WaitingRows();
@@ -48,10 +37,6 @@ final class RunningRollout {
   /** Rows of the pass in progress, each of whole panels. */
   private float[][] current = {};
 
-  /** By lane, some rows of Â, and their products with the rows so far. */
-  private final float[][] tiles = {{}, {}};
-
-  private final float[][] mixed = {{}, {}};
   private int step;
   private int size;
   private boolean deferred;
@@ -244,107 +229,26 @@ final class RunningRollout {
     if (keeping && step > 0) {
       keep(first);
     }
-    int room = padded(first + n);
     float[][] before = step == 0 ? current : keeping ? kept.get(step).rows : current;
     // Rows under a causal mask need none below them, and change in place from the last one up,
     // unless what was there is kept.
     float[][] next = step > 0 && (keeping || ahead) ? new float[n][] : current;
     for (int i = 0; i < n; i++) {
       if (next[i] == null) {
-        next[i] = new float[ahead ? room : padded(first + i + 1)];
+        next[i] = new float[padded(ahead ? first + n : first + i + 1)];
       }
     }
-    var mixing = new Mixing(first, n, room, attention, before, next);
-    if (n >= WORTH_TWO) {
-      Lanes.run(lane -> mixing.columns(lane, Lanes.COUNT));
-      Lanes.run(lane -> mixing.entropies(lane, Lanes.COUNT));
+    mixing.of(attention, first, next, ahead);
+    if (step == 0) {
+      mixing.first();
     } else {
-      mixing.columns(0, 1);
-      mixing.entropies(0, 1);
+      mixing.with(before);
     }
     current = next;
     step++;
     for (int i = 0; i < n && step < spread.length; i++) {
-      spread[step] += mixing.entropy[i];
+      spread[step] += mixing.entropy(i);
       spreadRows[step]++;
-    }
-  }
-
-  /** One layer's step, of which threads can take some columns each. */
-  private final class Mixing {
-    private final int first;
-    private final int n;
-    private final int room;
-    private final MeanRows attention;
-    private final float[][] before;
-    private final float[][] next;
-    private final double[] entropy;
-
-    Mixing(int first, int n, int room, MeanRows attention, float[][] before, float[][] next) {
-      this.first = first;
-      this.n = n;
-      this.room = room;
-      this.attention = attention;
-      this.before = before;
-      this.next = next;
-      entropy = new double[n];
-    }
-
-    /** Makes every {@code stride}-th panel of columns of all rows, from one on. */
-    void columns(int lane, int stride) {
-      float[] weights = reserve(tiles, lane, room);
-      float[] products = reserve(mixed, lane, room);
-      for (int end = n; end > 0; end -= TILE) {
-        int begin = Math.max(0, end - TILE);
-        int from = room;
-        for (int i = begin; i < end; i++) {
-          from = Math.min(from, weights(first + i, i, weights, (i - begin) * room));
-        }
-        int to = ahead ? first + next.length : first + end;
-        for (int column = lane * panel; column < to; column += stride * panel) {
-          if (step > 0) {
-            int start = ahead ? from : Math.max(from, column);
-            int rows = end - begin;
-            kernels.combine(
-                weights, rows, room, before, start, Math.max(start, to), column, products);
-          }
-          for (int i = begin; i < end; i++) {
-            float[] made = step > 0 ? products : weights;
-            int length = Math.min(panel, next[i].length - column);
-            if (length > 0) {
-              System.arraycopy(made, (i - begin) * room + column, next[i], column, length);
-            }
-          }
-        }
-      }
-    }
-
-    /** Makes row q of Â from the i-th row of Ā; its first key that is not 0. */
-    private int weights(int q, int i, float[] weights, int at) {
-      Arrays.fill(weights, at, at + room, 0);
-      int keys = attention.length(i);
-      if (keys == 0) {
-        weights[at + q] = 1;
-        return q;
-      }
-      float[] row = attention.row(i);
-      double total = kernels.sum(row, 0, keys);
-      float half = (float) (1 / (total + 1));
-      int from = Math.min(q, kernels.next(row, 0, keys, Float.MIN_VALUE));
-      for (int j = from; j < keys; j++) {
-        weights[at + j] = row[j] * half;
-      }
-      weights[at + q] += half;
-      return from;
-    }
-
-    /** Finds the entropy of every {@code stride}-th row, from one on. */
-    void entropies(int lane, int stride) {
-      var sums = new RowSums();
-      for (int i = lane; i < n; i += stride) {
-        kernels.row(next[i], next[i].length, sums);
-        entropy[i] = Math.max(0, sums.entropy());
-      }
     }
   }
 
@@ -392,13 +296,6 @@ final class RunningRollout {
         matrix.rows[j] = widened(matrix.rows[j], room);
       }
     }
-  }
-
-  private static float[] reserve(float[][] byLane, int lane, int room) {
-    if (byLane[lane].length < TILE * room) {
-      byLane[lane] = new float[TILE * (room + room / 4)];
-    }
-    return byLane[lane];
   }
 
   /** Whole panels for n keys. */

@@ -72,7 +72,12 @@ public final class LoadedAttachment implements LoadedLlama.Follower, AutoCloseab
           ModelTracer tracer = listener.onTracer(origin);
           Set<Site> sites = SessionOptions.defaults().withExtraSites(extra).sites(tracer.config());
           var loaded =
-              new LoadedContext(llama.runtime(), tracer, sites, c -> models.apply(origin, c));
+              new LoadedContext(
+                  llama.runtime(),
+                  tracer,
+                  sites,
+                  c -> models.apply(origin, c),
+                  c -> listener.onKnown(origin, c));
           listener.onContext(origin, loaded.context());
           return new Entry(origin, loaded);
         });

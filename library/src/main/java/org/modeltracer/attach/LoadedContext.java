@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
@@ -30,10 +31,6 @@ final class LoadedContext implements Plans {
   private static final int OP = 64;
   private static final int TENSOR = 272;
   private static final int CHANGED = 80;
-  private static final int INPUT = 4;
-  private static final int MASK = 8;
-  private static final int ROWS = 16;
-  private static final int VALUES = 1 | 2 | MASK | ROWS;
   private static final int SOURCES = 10;
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
   private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
@@ -71,11 +68,12 @@ final class LoadedContext implements Plans {
       LlamaRuntime runtime,
       ModelTracer tracer,
       Set<Site> sites,
-      Function<RemoteContext, Optional<GgufFile>> models) {
+      Function<RemoteContext, Optional<GgufFile>> models,
+      Consumer<RemoteContext> known) {
     this.runtime = runtime;
     window = new Tensor(runtime);
     other = new Tensor(runtime);
-    context = new RemoteContext(runtime, tracer, this, sites, models);
+    context = new RemoteContext(runtime, tracer, this, sites, models, known);
   }
 
   RemoteContext context() {
@@ -263,7 +261,7 @@ final class LoadedContext implements Plans {
     long bytes = HEADER + (long) CHANGED * changed.size();
     for (int i = 0; i < nodes.length; i++) {
       int source = links.get(nodeNumbers[i])[1];
-      if ((known.wants[i] & INPUT) != 0 && source != 0) {
+      if ((known.wants[i] & Wants.INPUT) != 0 && source != 0) {
         inputs.add(source - 1);
         bytes += 16 + (window.at(table.get(source - 1)).spanBytes() + 7 & ~7L);
       }
@@ -304,7 +302,7 @@ final class LoadedContext implements Plans {
       if (nodes[i] == tensor) {
         current = i;
         cursor = i + 1;
-        return (known.wants[i] & VALUES) != 0 && window.at(tensor).elements() > 0;
+        return (known.wants[i] & Wants.VALUES) != 0 && window.at(tensor).elements() > 0;
       }
     }
     return false;
@@ -319,13 +317,13 @@ final class LoadedContext implements Plans {
     int wants = known.wants[current];
     Map<Integer, MemorySegment> values = new LinkedHashMap<>();
     int[] link = links.get(nodeNumbers[current]);
-    boolean fused = (wants & ROWS) != 0;
+    boolean fused = (wants & Wants.ROWS) != 0;
     if (!fused) {
       values.put(nodeNumbers[current], values(window.at(tensor)));
     }
     int[] sources = fused ? new int[] {0, 1, 3, 4} : new int[] {1};
     for (int s : sources) {
-      if ((wants & MASK) != 0 && link[s] != 0) {
+      if ((wants & Wants.MASK) != 0 && link[s] != 0) {
         values.put(link[s] - 1, values(other.at(table.get(link[s] - 1))));
       }
     }

@@ -63,6 +63,7 @@ public final class RemoteContext {
   private final LaterPassWatch later;
   private final RemoteModel model;
   private final RemoteTexts texts;
+  private final Lookups lookups = new Lookups();
   private final AgentNumbers reduced = new AgentNumbers();
   private final Arena arena = Arena.ofShared();
   private final ArrivingValues arriving = new ArrivingValues(arena);
@@ -88,6 +89,30 @@ public final class RemoteContext {
   private long passes;
   private @Nullable String failure;
 
+  /** Tokens of prompts since the last step, and how many of them the cache held already. */
+  private static final class Lookups implements TextFollower {
+    private long tokens;
+    private long held;
+
+    private void clear() {
+      tokens = held = 0;
+    }
+
+    @Override
+    public void onText(int sequence, int reused, int[] prompt) {
+      tokens += prompt.length;
+      held += reused;
+    }
+
+    @Override
+    public void onMore(int sequence, int position, int[] more) {
+      tokens += more.length;
+    }
+
+    @Override
+    public void onChosen(int sequence, int position, int token) {}
+  }
+
   /**
    * A context of which nothing was told yet.
    *
@@ -111,6 +136,7 @@ public final class RemoteContext {
     later = new LaterPassWatch(runtime, tracer);
     model = new RemoteModel(runtime, SEQUENCES);
     texts = new RemoteTexts(tracer, listeners, token -> pieces().apply(token));
+    texts.follow(lookups);
     plans.heads(tracer.config()::wantsHead);
   }
 
@@ -189,12 +215,13 @@ public final class RemoteContext {
 
   private void survey(MemorySegment record) {
     ModelSurvey shown = model.take(record);
-    long parameters = model.parameters(record.get(INT, 16));
-    Kernels.expect(parameters);
-    plans.anyOrder(Kernels.large(parameters));
     if (shown != null) {
       learn(shown);
     }
+    long parameters = model.parameters(record.get(INT, 16));
+    // After whoever listens may have opened the model's vocabulary, a model without parameters.
+    Kernels.expect(parameters);
+    plans.anyOrder(Kernels.large(parameters));
     answer();
   }
 
@@ -343,6 +370,8 @@ public final class RemoteContext {
     CacheSteps state = cacheSteps;
     if (!warmup) {
       if (now != null && state != null) {
+        state.looked(lookups.tokens, lookups.held);
+        lookups.clear();
         state.record(tracer, now.accessedPositions());
       }
       Anomaly worst = tracer.endForward().orElse(null);

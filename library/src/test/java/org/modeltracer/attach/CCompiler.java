@@ -12,13 +12,13 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /** The C compiler of this machine; tests that need it are left out where there is none. */
-final class CCompiler {
+public final class CCompiler {
   private static final Path AGENT = Path.of("native", "agent");
 
   private CCompiler() {}
 
   /** The agent, compiled as the build compiles it. */
-  static Path agent(Path folder) throws IOException, InterruptedException {
+  public static Path agent(Path folder) throws IOException, InterruptedException {
     Path library = folder.resolve("libmodeltracer-agent.so");
     if (!Files.exists(library)) {
       run(AGENT, List.of("cc", "@agent.args", "-o", library.toAbsolutePath().toString()));
@@ -36,7 +36,7 @@ final class CCompiler {
   }
 
   /** A program of the tests' resources, linked with a llama.cpp. */
-  static Path driver(Path folder, Path llama) throws IOException, InterruptedException {
+  public static Path driver(Path folder, Path llama) throws IOException, InterruptedException {
     Path source = folder.resolve("driver.c").toAbsolutePath();
     Path program = folder.resolve("driver-" + llama.getParent().getParent().getFileName());
     try (InputStream in = CCompiler.class.getResourceAsStream("driver.c")) {

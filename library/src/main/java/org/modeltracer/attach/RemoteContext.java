@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -27,6 +28,7 @@ import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorImages;
+import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
 import org.modeltracer.model.Subscription;
 import org.modeltracer.probe.ForwardProbe;
@@ -49,6 +51,7 @@ public final class RemoteContext {
   private static final int PART_ROWS = 1;
   private static final int MOST_TOKENS = 1 << 20;
   private static final int MOST_POSITION = 1 << 24;
+  private static final long MOST_INPUTS = 1L << 31;
 
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
   private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
@@ -67,7 +70,7 @@ public final class RemoteContext {
   private final AgentNumbers reduced = new AgentNumbers();
   private final Arena arena = Arena.ofShared();
   private final ArrivingValues arriving = new ArrivingValues(arena);
-  private final List<MemorySegment> inputs = new ArrayList<>();
+  private final Map<Integer, MemorySegment> inputs = new HashMap<>();
   private @Nullable IntFunction<byte[]> pieces;
   private @Nullable ModelSurvey survey;
   private @Nullable ForwardProbe probe;
@@ -85,6 +88,7 @@ public final class RemoteContext {
   private int forward;
   private boolean assumed;
   private long sequence;
+  private long inputBytes;
   private long dropped;
   private long passes;
   private @Nullable String failure;
@@ -170,6 +174,7 @@ public final class RemoteContext {
       case PASS_END -> passEnd();
       case DECODE_END -> decodeEnd();
       case MEMORY -> memory(CacheOperation.read(record));
+      case INPUT -> input(record);
       case HELLO, NOTE -> {}
     }
   }
@@ -429,7 +434,6 @@ public final class RemoteContext {
     running = graph;
     cursor = 0;
     later.begin(flags >>> 1);
-    boolean first = passes == 1;
     if (!told || !decoding) {
       running = null;
       decodeEnd();
@@ -439,41 +443,35 @@ public final class RemoteContext {
       warmup = read.size() == 0;
       begin(read);
     }
-    if (first) {
-      assumeEarlier(graph);
-    }
   }
 
   /**
    * What a cache holds that was filled before anybody looked: where the first token seen lies in
    * the cell of its position, earlier ones of its sequence do, too.
    */
-  private void assumeEarlier(RemoteGraph graph) {
+  private void assumeEarlier(RemoteGraph graph, int node) {
     CacheLayout caches = model.caches();
     Batch told = batch;
     SiteMap places = model.places(graph);
     if (caches == null || told == null || places == null || told.size() == 0) {
       return;
     }
+    Place place = places.places().get(graph.graph().nodes().get(node));
+    Tensor write = graph.node(node);
+    CacheGroup group = caches.at(write.viewSource());
     int position = told.position(0);
-    places
-        .places()
-        .forEach(
-            (node, place) -> {
-              Tensor write = graph.node(node.index());
-              CacheGroup group = caches.at(write.viewSource());
-              boolean inPlace =
-                  place.site() == Site.KEY_CACHE
-                      && group != null
-                      && group.streams() == 1
-                      && group.writtenBy(write.viewSource())
-                      && position < group.cells().cells()
-                      && graph.integer(write, 0, -1) == position;
-              for (int p = 0; group != null && inPlace && p < position; p++) {
-                group.cells().write(p, p, told.sequence(0));
-              }
-              assumed |= inPlace && position > 0;
-            });
+    boolean inPlace =
+        place != null
+            && place.site() == Site.KEY_CACHE
+            && group != null
+            && group.streams() == 1
+            && group.writtenBy(write.viewSource())
+            && position < group.cells().cells()
+            && graph.integer(write, 0, -1) == position;
+    for (int p = 0; group != null && inPlace && p < position; p++) {
+      group.cells().write(p, p, told.sequence(0));
+    }
+    assumed |= inPlace && position > 0;
   }
 
   /** Whether earlier tokens were taken to lie in the cells of their positions. */
@@ -510,21 +508,36 @@ public final class RemoteContext {
       if (bytes < 0 || bytes > record.byteSize() - at - 16) {
         throw new IllegalArgumentException("values beyond their record");
       }
-      MemorySegment copy = input(i, bytes);
-      MemorySegment.copy(record, at + 16, copy, 0, bytes);
-      graph.images().data(tensor, copy);
+      graph.images().data(tensor, kept(tensor, record.asSlice(at + 16, bytes)));
       at += 16 + (bytes + 7 & ~7L);
     }
   }
 
-  private MemorySegment input(int i, long bytes) {
-    while (inputs.size() <= i) {
-      inputs.add(MemorySegment.NULL);
+  /** An input that a device has just been given, of a node that comes next. */
+  private void input(MemorySegment record) {
+    RemoteGraph graph = running;
+    long bytes = record.get(LONG, 24);
+    if (graph == null || bytes < 0 || bytes > record.byteSize() - 32) {
+      throw new IllegalArgumentException("values beyond their record");
     }
-    if (inputs.get(i).byteSize() < bytes) {
-      inputs.set(i, arena.allocate(Math.max(64, 2 * bytes), 64));
+    int tensor = record.get(INT, 16);
+    if (bytes > 0) {
+      graph.images().data(tensor, kept(tensor, record.asSlice(32, bytes)));
     }
-    return inputs.get(i).asSlice(0, bytes);
+  }
+
+  private MemorySegment kept(int tensor, MemorySegment values) {
+    long bytes = values.byteSize();
+    MemorySegment room = inputs.getOrDefault(tensor, MemorySegment.NULL);
+    if (room.byteSize() < bytes) {
+      room = arena.allocate(Math.max(64, 2 * bytes), 64);
+      inputs.put(tensor, room);
+      inputBytes += room.byteSize();
+      if (inputBytes > MOST_INPUTS) {
+        throw new IllegalArgumentException("inputs of %d bytes".formatted(inputBytes));
+      }
+    }
+    return room.asSlice(0, bytes).copyFrom(values);
   }
 
   private void passEnd() {
@@ -545,9 +558,16 @@ public final class RemoteContext {
     ForwardProbe now = probe;
     for (; cursor < to; cursor++) {
       if (now != null && !warmup) {
-        now.wants(graph.node(cursor));
+        wants(graph, cursor, now);
       }
     }
+  }
+
+  private boolean wants(RemoteGraph graph, int node, ForwardProbe by) {
+    if (passes == 1) {
+      assumeEarlier(graph, node);
+    }
+    return by.wants(graph.node(node));
   }
 
   // ---- values
@@ -629,8 +649,8 @@ public final class RemoteContext {
       int position = told != null && told.size() == 1 ? told.position(0) : -1;
       later.see(watched, reduced, places == null ? -1 : places.layer(watched), position);
     }
-    Tensor window = graph.node(node);
-    if (now.wants(window)) {
+    if (wants(graph, node, now)) {
+      Tensor window = graph.node(node);
       now.observe(window);
       if (now.place() == Site.LOGITS) {
         logits(window, now.tokens());

@@ -6,6 +6,7 @@ import java.util.stream.IntStream;
 import org.modeltracer.cache.CacheGroup;
 import org.modeltracer.cache.CacheLayout;
 import org.modeltracer.cache.CellMap;
+import org.modeltracer.llama.CacheCall;
 
 /**
  * What a program has done to its KV cache by a function of llama.cpp.
@@ -17,16 +18,7 @@ import org.modeltracer.cache.CellMap;
  * @param to end of the positions, {@link CellMap#END} for all that follow
  * @param delta by how much they move
  */
-record CacheOperation(Kind kind, int sequence, int other, int from, int to, int delta) {
-  /** In the order of {@code enum memory_op} in {@code channel.h}. */
-  enum Kind {
-    CLEAR,
-    REMOVE,
-    COPY,
-    KEEP,
-    SHIFT
-  }
-
+record CacheOperation(CacheCall kind, int sequence, int other, int from, int to, int delta) {
   private static final int MOST_POSITION = 1 << 24;
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
 
@@ -46,11 +38,13 @@ record CacheOperation(Kind kind, int sequence, int other, int from, int to, int 
    */
   static CacheOperation read(MemorySegment record) {
     int kind = record.get(INT, 16);
-    if (kind < 0 || kind >= Kind.values().length) {
+    // The functions are in the order of enum memory_op in channel.h.
+    CacheCall[] all = CacheCall.values();
+    if (kind < 0 || kind >= all.length) {
       throw new IllegalArgumentException("no such operation on a cache");
     }
     return new CacheOperation(
-        Kind.values()[kind],
+        all[kind],
         record.get(INT, 20),
         record.get(INT, 24),
         record.get(INT, 28),
@@ -89,7 +83,12 @@ record CacheOperation(Kind kind, int sequence, int other, int from, int to, int 
           cells.copy(source, other, from, to);
         }
       }
-      case KEEP -> sequences().forEach(s -> group.evict(cells.remove(s, 0, CellMap.END)));
+      case KEEP -> {
+        // Streams of other sequences stay as they are.
+        if (group.streams() == 1) {
+          sequences().forEach(s -> group.evict(cells.remove(s, 0, CellMap.END)));
+        }
+      }
       case SHIFT -> sequences().forEach(s -> group.evict(cells.shift(s, from, to, delta)));
     }
   }

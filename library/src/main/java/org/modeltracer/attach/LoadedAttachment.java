@@ -7,6 +7,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.llama.CacheCall;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.LoadedLlama;
 import org.modeltracer.model.Site;
@@ -121,6 +122,15 @@ public final class LoadedAttachment implements LoadedLlama.Follower, AutoCloseab
     LoadedContext context = known(scheduler);
     if (context != null) {
       context.decoded();
+    }
+  }
+
+  @Override
+  public void changed(
+      long scheduler, CacheCall call, int sequence, int other, int from, int to, int delta) {
+    LoadedContext context = known(scheduler);
+    if (context != null) {
+      context.context().changed(new CacheOperation(call, sequence, other, from, to, delta));
     }
   }
 

@@ -24,6 +24,7 @@ import org.modeltracer.graph.ModelSurvey;
 import org.modeltracer.graph.SiteMap;
 import org.modeltracer.kernels.Kernels;
 import org.modeltracer.llama.Batch;
+import org.modeltracer.llama.CacheCall;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Tensor;
@@ -173,7 +174,7 @@ public final class RemoteContext {
       case CHUNK -> chunk(record);
       case PASS_END -> passEnd();
       case DECODE_END -> decodeEnd();
-      case MEMORY -> memory(CacheOperation.read(record));
+      case MEMORY -> change(CacheOperation.read(record));
       case INPUT -> input(record);
       case HELLO, NOTE -> {}
     }
@@ -398,10 +399,23 @@ public final class RemoteContext {
   }
 
   /** The program has done something to its cache. */
-  private void memory(CacheOperation operation) {
+  void changed(CacheOperation operation) {
+    try {
+      if (failure == null) {
+        change(operation);
+      }
+    } catch (RuntimeException e) {
+      fail(e);
+    }
+  }
+
+  private void change(CacheOperation operation) {
     decodeEnd();
-    texts.changing(operation);
     CacheLayout caches = model.caches();
+    boolean streams = caches != null && caches.all().stream().anyMatch(c -> c.streams() > 1);
+    if (!streams || operation.kind() != CacheCall.KEEP) {
+      texts.changing(operation);
+    }
     if (caches != null) {
       operation.applyTo(caches);
     }

@@ -84,7 +84,7 @@ final class RemoteModel implements AutoCloseable {
     List<Graph> models =
         all.stream()
             .map(RemoteGraph::graph)
-            .filter(g -> isModel(ModelSurvey.of(List.of(g), axes)))
+            .filter(g -> isModel(g, ModelSurvey.of(List.of(g), axes)))
             .toList();
     if (models.isEmpty()) {
       return null;
@@ -99,10 +99,16 @@ final class RemoteModel implements AutoCloseable {
     return survey;
   }
 
-  /** Whether a graph is a forward pass, and not one that shifts a cache. */
-  private static boolean isModel(ModelSurvey survey) {
-    return survey.node(Place.LOGITS).isPresent()
-        || survey.node(new Place(Site.EMBEDDING, Place.BEFORE_LAYERS)).isPresent();
+  /** Whether a graph is a forward pass, and not one that shifts a cache and multiplies nothing. */
+  private static boolean isModel(Graph graph, ModelSurvey survey) {
+    boolean multiplies =
+        graph.nodes().stream()
+            .filter(node -> node.is(Op.MUL_MAT))
+            .flatMap(node -> node.sources().stream())
+            .anyMatch(GraphNode::isWeight);
+    return multiplies
+        && (survey.node(Place.LOGITS).isPresent()
+            || survey.node(new Place(Site.EMBEDDING, Place.BEFORE_LAYERS)).isPresent());
   }
 
   /** Cells of caches that do not tell: older ones are flat, as long as all rows together. */

@@ -2,9 +2,11 @@ package org.modeltracer.cli;
 
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attach.Origin;
@@ -23,6 +25,7 @@ import org.modeltracer.llama.LlamaException;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.ModelOptions;
+import org.modeltracer.model.Subscription;
 import org.modeltracer.report.Pictures;
 import org.modeltracer.session.Generation;
 import org.modeltracer.trace.ModelTracer;
@@ -49,8 +52,11 @@ final class AttachedRun implements Traced, TextFollower, TraceListener, AutoClos
   private @Nullable GgufFile file;
   private @Nullable LlamaModel vocabulary;
   private @Nullable AttentionTrace attention;
+  private @Nullable Supplier<Pictures> blank;
   private @Nullable Pictures pictures;
+  private final List<Subscription> drawing = new ArrayList<>();
   private int drawn = -1;
+  private boolean spoken;
   private long passes;
 
   /**
@@ -119,10 +125,25 @@ final class AttachedRun implements Traced, TextFollower, TraceListener, AutoClos
       attention = trace;
       heads = trace.heads();
     }
-    var drawing = new Pictures(opened, Math.max(1, heads), config.logits());
-    tracer.addListener(drawing);
-    traced.listen(drawing);
-    pictures = drawing;
+    long drawnHeads = Math.max(1, heads);
+    blank = () -> new Pictures(opened, drawnHeads, config.logits());
+  }
+
+  /** Begins to draw the text of a sequence; what was drawn of another one is forgotten. */
+  private void draw(int sequence) {
+    drawn = sequence;
+    spoken = false;
+    drawing.forEach(Subscription::close);
+    drawing.clear();
+    Supplier<Pictures> maker = blank;
+    RemoteContext traced = context;
+    if (maker != null && traced != null) {
+      Pictures fresh = maker.get();
+      fresh.draw(sequence);
+      drawing.add(tracer.addListener(fresh));
+      drawing.add(traced.listen(fresh));
+      pictures = fresh;
+    }
   }
 
   @Override
@@ -131,13 +152,12 @@ final class AttachedRun implements Traced, TextFollower, TraceListener, AutoClos
     if (trace != null) {
       trace.begin(sequence, reused, tokens);
     }
-    Pictures drawing = pictures;
-    if (drawing != null && drawn < 0) {
-      drawn = sequence;
-      drawing.draw(sequence);
+    if (!spoken) {
+      // Of several texts the first that the model goes on with; programs probe before that.
+      draw(sequence);
     }
-    if (drawing != null && drawn == sequence) {
-      drawing.onBegin(
+    if (pictures != null && drawn == sequence) {
+      pictures.onBegin(
           IntStream.range(0, tokens.length)
               .filter(p -> known(tokens[p]))
               .mapToObj(p -> token(tokens[p], p))
@@ -158,6 +178,7 @@ final class AttachedRun implements Traced, TextFollower, TraceListener, AutoClos
   @Override
   public void onChosen(int sequence, int position, int token) {
     append(sequence, token);
+    spoken |= drawn == sequence;
     if (pictures != null && drawn == sequence && known(token)) {
       pictures.onToken(token(token, position));
     }
@@ -256,8 +277,8 @@ final class AttachedRun implements Traced, TextFollower, TraceListener, AutoClos
 
   @Override
   public @Nullable Record pictures() {
-    Pictures drawing = pictures;
-    return drawing == null ? null : drawing.picture();
+    Pictures now = pictures;
+    return now == null ? null : now.picture();
   }
 
   @Override

@@ -24,6 +24,8 @@ final class RemoteTexts {
   /** Tokens that are remembered, at most, of all sequences together. */
   private static final int MOST_KEPT = 1 << 20;
 
+  private static final int NOWHERE = Integer.MAX_VALUE;
+
   /** The scores after a sequence's last token, of which it is not known yet what they chose. */
   private record Pending(int position, MemorySegment logits, int vocabulary) {}
 
@@ -35,8 +37,17 @@ final class RemoteTexts {
     private int reused;
     private int step;
     private boolean begun;
-    private boolean scored;
+    private boolean rewound;
+
+    /** From here on all tokens had their scores computed. */
+    private int scoredFrom = NOWHERE;
+
     private @Nullable Pending pending;
+
+    /** Whether the last token's scores were computed, so that what follows was chosen by them. */
+    private boolean scored() {
+      return size > 0 && size - 1 >= scoredFrom;
+    }
   }
 
   private final ModelTracer tracer;
@@ -114,12 +125,17 @@ final class RemoteTexts {
     int first = rows.getFirst();
     int from = told.position(first);
     int[] tokens = rows.stream().mapToInt(told::token).toArray();
-    boolean goesOn = s.begun && from == s.size;
+    boolean goesOn = s.begun && from == s.size && from > 0;
     boolean single = rows.size() == 1 || told.output(first);
-    boolean chosen = goesOn && s.scored && single && chosen(s, number, from, tokens[0]);
+    boolean chosen = goesOn && s.scored() && single && chosen(s, number, from, tokens[0]);
     settle(number, s, -1);
-    boolean more = goesOn && !s.scored;
-    s.scored = told.output(rows.getLast());
+    boolean more = goesOn && !s.scored() && !s.rewound;
+    int scoredFrom = goesOn ? s.scoredFrom : NOWHERE;
+    for (int i = 0; i < tokens.length; i++) {
+      scoredFrom = told.output(rows.get(i)) ? Math.min(scoredFrom, from + i) : NOWHERE;
+    }
+    s.scoredFrom = scoredFrom;
+    s.rewound = false;
     if (!remember(s, from, tokens)) {
       return;
     }
@@ -141,12 +157,12 @@ final class RemoteTexts {
 
   private boolean chosen(Sequence s, int number, int position, int token) {
     Pending scores = s.pending;
-    boolean other =
-        scores != null && (scores.position + 1 != position || token >= scores.vocabulary);
-    if (token < 0 || other) {
+    if (token < 0 || scores != null && token >= scores.vocabulary) {
       return false;
     }
-    settle(number, s, token);
+    // Where drafts were taken back, the scores kept are those of a token that is no more.
+    boolean theirs = scores != null && scores.position + 1 == position;
+    settle(number, s, theirs ? token : -1);
     tracer.recordToken(s.step, token, pieces.apply(token));
     s.step++;
     return true;
@@ -180,7 +196,7 @@ final class RemoteTexts {
   private void truncate(Sequence s, int size) {
     int now = Math.min(s.size, size);
     kept -= s.size - now;
-    s.scored &= now == s.size;
+    s.rewound |= now < s.size;
     s.size = now;
   }
 
@@ -238,7 +254,7 @@ final class RemoteTexts {
       truncate(target, 0);
       if (remember(target, 0, Arrays.copyOf(source.tokens, size))) {
         target.next = operation.to() < 0 ? source.next : Math.min(source.next, operation.to());
-        target.scored = false;
+        target.scoredFrom = NOWHERE;
         target.begun = false;
       }
     }
@@ -252,11 +268,12 @@ final class RemoteTexts {
     }
     int from = Math.min(s.size, operation.from());
     int to = Math.max(0, from + operation.delta());
-    boolean scored = s.scored;
+    boolean rewound = s.rewound;
     int[] moved = Arrays.copyOfRange(s.tokens, from, s.size);
     truncate(s, Math.min(from, to));
     if (remember(s, to, moved)) {
-      s.scored = scored;
+      s.rewound = rewound;
+      s.scoredFrom += s.scoredFrom == NOWHERE ? 0 : operation.delta();
     }
     s.next += operation.delta();
     Pending scores = s.pending;

@@ -14,12 +14,17 @@ import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.FlashAttention;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
+import org.modeltracer.sparse.BudgetPlan;
 import org.modeltracer.sparse.IndexerReport;
 import org.modeltracer.sparse.IndexerTrace;
 import org.modeltracer.sparse.PolicyCheck;
 import org.modeltracer.sparse.PolicyReport;
 import org.modeltracer.sparse.PolicyTrace;
 import org.modeltracer.sparse.SparseReport;
+import org.modeltracer.sparse.patterns.KeyCosts;
+import org.modeltracer.sparse.patterns.KeyTokens;
+import org.modeltracer.sparse.patterns.PatternReport;
+import org.modeltracer.sparse.patterns.PatternTrace;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
@@ -73,6 +78,12 @@ final class SparseCommand implements Callable<Integer> {
       description = "Repeat the run under what is recommended, and compare what is predicted.")
   private boolean verify;
 
+  @Option(
+      names = "--clusters",
+      paramLabel = "N",
+      description = "Clusters of heads (default: as many as set them apart best).")
+  private int clusters;
+
   @Heading(Heading.Topic.OUTPUT)
   @Option(
       names = "--out",
@@ -118,16 +129,19 @@ final class SparseCommand implements Callable<Integer> {
       if (!trace.applies()) {
         tracer.addListener(policies);
       }
+      var patterns = new PatternTrace(KeyCosts.of(session.survey()));
+      tracer.addListener(patterns);
       for (int i = 0; i < prompts.size(); i++) {
         trace.begin();
+        patterns.begin(KeyTokens.of(prompts.get(i), loaded.model().vocabulary()));
         session.evaluate(prompts.get(i), !trace.applies());
         terminal.progress("prompts", i + 1, prompts.size());
       }
-      SparseReport report =
-          trace.applies()
-              ? new SparseReport(prompts.size(), tokens, trace.report(), null)
-              : new SparseReport(
-                  prompts.size(), tokens, null, verified(session, policies.report(), prompts));
+      IndexerReport indexer = trace.applies() ? trace.report() : null;
+      PatternReport shapes = patterns.report(clusters);
+      PolicyReport costs = trace.applies() ? null : verified(session, policies.report(), prompts);
+      List<BudgetPlan> plans = costs == null ? List.of() : BudgetPlan.of(costs);
+      var report = new SparseReport(prompts.size(), tokens, indexer, costs, plans, shapes);
       tell(loaded, report, terminal);
       broken.complain();
     }

@@ -77,7 +77,8 @@ final class FixedCurves {
       double[] mass = new double[longest.mass.length];
       for (int i = 0; i < mass.length; i++) {
         int at = i;
-        mass[i] = each.stream().mapToDouble(c -> c.mass[Math.min(at, c.mass.length - 1)]).min().orElse(0);
+        mass[i] =
+            each.stream().mapToDouble(c -> c.mass[Math.min(at, c.mass.length - 1)]).min().orElse(0);
       }
       curves.put(form, new Curve(longest.parameters, mass, longest.keys));
     }
@@ -110,6 +111,11 @@ final class FixedCurves {
       }
     }
     return List.copyOf(found);
+  }
+
+  /** Mean number of keys in sight. */
+  double visible() {
+    return visible;
   }
 
   /** The one that keeps fewest keys. */

@@ -3,6 +3,7 @@ package org.modeltracer.cli;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.cli.export.OutputFolder;
 import org.modeltracer.cli.terminal.CliException;
@@ -82,7 +83,7 @@ final class SparseCommand implements Callable<Integer> {
       names = "--clusters",
       paramLabel = "N",
       description = "Clusters of heads (default: as many as set them apart best).")
-  private int clusters;
+  private @Nullable Integer clusters;
 
   @Heading(Heading.Topic.OUTPUT)
   @Option(
@@ -100,6 +101,9 @@ final class SparseCommand implements Callable<Integer> {
   public Integer call() {
     if (!(recall > 0 && recall <= 1)) {
       throw new CliException(ExitCode.USAGE, "--recall takes a share above 0, at most 1");
+    }
+    if (clusters != null) {
+      ContextArguments.atLeast("--clusters", clusters, 1);
     }
     budgets.forEach(budget -> ContextArguments.atLeast("--budgets", budget, 1));
     OutputFile.check("--out", out.resolve("sparse.json"));
@@ -126,7 +130,8 @@ final class SparseCommand implements Callable<Integer> {
         var trace = IndexerTrace.attach(session)) {
       int tokens = prompts.stream().mapToInt(p -> p.length).sum();
       var policies = new PolicyTrace(trace.applies() ? List.of(1) : budgets(prompts), recall);
-      if (!trace.applies()) {
+      // Where tokens see later ones, policies that drop the oldest keys have no meaning.
+      if (!trace.applies() && !session.survey().seesAhead()) {
         tracer.addListener(policies);
       }
       var patterns = new PatternTrace(KeyCosts.of(session.survey()));
@@ -137,20 +142,31 @@ final class SparseCommand implements Callable<Integer> {
         session.evaluate(prompts.get(i), !trace.applies());
         terminal.progress("prompts", i + 1, prompts.size());
       }
-      IndexerReport indexer = trace.applies() ? trace.report() : null;
-      PatternReport shapes = patterns.report(clusters);
+      // Before a verification, whose rows are not the model's own.
+      PatternReport shapes = patterns.report(clusters == null ? 0 : clusters);
       PolicyReport costs = trace.applies() ? null : verified(session, policies.report(), prompts);
-      List<BudgetPlan> plans = costs == null ? List.of() : BudgetPlan.of(costs);
-      var report = new SparseReport(prompts.size(), tokens, indexer, costs, plans, shapes);
+      if (costs == null && shapes.heads().isEmpty() && !trace.applies()) {
+        throw new CliException(
+            ExitCode.NOTHING, "this model showed no attention by softmax in any layer");
+      }
+      var report =
+          new SparseReport(
+              prompts.size(),
+              tokens,
+              trace.applies() ? trace.report() : null,
+              costs,
+              costs == null ? List.of() : BudgetPlan.of(costs),
+              shapes);
       tell(loaded, report, terminal);
       broken.complain();
     }
   }
 
-  private PolicyReport verified(TracedSession session, PolicyReport report, List<int[]> prompts) {
+  /** Null where no layer attends to earlier tokens only. */
+  private @Nullable PolicyReport verified(
+      TracedSession session, PolicyReport report, List<int[]> prompts) {
     if (report.heads().isEmpty()) {
-      throw new CliException(
-          ExitCode.NOTHING, "this model showed no causal attention by softmax in any layer");
+      return null;
     }
     return verify ? report.verified(PolicyCheck.of(session, report, prompts)) : report;
   }

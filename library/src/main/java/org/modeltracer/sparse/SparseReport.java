@@ -10,8 +10,10 @@ import org.modeltracer.sparse.patterns.PatternReport;
  * @param prompts texts that ran
  * @param tokens their tokens together
  * @param indexer what its indexers are worth; null where it has none
- * @param policies what selections would cost; null where its indexers select
- * @param plans the best pattern of every layer under each budget; none where its indexers select
+ * @param policies what selections would cost; null where its indexers select, or no layer attends
+ *     to earlier tokens only
+ * @param plans the best pattern of every layer under each budget; none where {@code policies} is
+ *     null
  * @param patterns what its attention is shaped like
  */
 public record SparseReport(

@@ -165,6 +165,9 @@ public final class PatternTrace implements TraceListener {
         heads.entrySet().stream()
             .map(e -> pattern(e.getKey(), e.getValue().sums, curves.get(e.getKey())))
             .toList();
+    if (patterns.isEmpty()) {
+      absent.put("heads", "no query sees %d keys".formatted(FEWEST_KEYS));
+    }
     if (!readable) {
       absent.put("tokens", "the vocabulary has no texts");
     }

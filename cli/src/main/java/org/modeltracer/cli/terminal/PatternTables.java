@@ -2,10 +2,8 @@ package org.modeltracer.cli.terminal;
 
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -34,17 +32,6 @@ final class PatternTables {
   private static final int MOST_LAYERS = 64;
   private static final int MOST_CLUSTERS = 8;
   private static final int HEADS_NAMED = 4;
-
-  private static final Map<PatternKind, Character> LETTERS =
-      new EnumMap<>(
-          Map.of(
-              PatternKind.SINK, 'S',
-              PatternKind.DIAGONAL, 'D',
-              PatternKind.STRIDED, 'T',
-              PatternKind.BLOCK, 'B',
-              PatternKind.LOCAL, 'L',
-              PatternKind.GLOBAL, 'G',
-              PatternKind.HETEROGENEOUS, '·'));
 
   private final PatternReport report;
   private final List<BudgetPlan> plans;
@@ -76,7 +63,7 @@ final class PatternTables {
     terminal.println("");
     String legend =
         report.kinds().stream()
-            .map(kind -> LETTERS.get(kind.kind()) + " " + name(kind.kind()))
+            .map(kind -> letter(kind.kind()) + " " + name(kind.kind()))
             .collect(Collectors.joining("  "));
     terminal.println(terminal.styled("bold", "layer  heads by pattern") + "  " + legend);
     var layers = new TreeMap<Integer, StringBuilder>();
@@ -85,7 +72,7 @@ final class PatternTables {
       while (line.length() < head.head()) {
         line.append(' ');
       }
-      line.append(head.kind() == null ? '?' : LETTERS.get(head.kind()));
+      line.append(letter(head.kind()));
     }
     layers.forEach(
         (layer, line) -> {
@@ -93,6 +80,19 @@ final class PatternTables {
             terminal.println("%5d  %s".formatted(layer, line));
           }
         });
+  }
+
+  private static char letter(@Nullable PatternKind kind) {
+    return switch (kind) {
+      case null -> '?';
+      case SINK -> 'S';
+      case DIAGONAL -> 'D';
+      case STRIDED -> 'T';
+      case BLOCK -> 'B';
+      case LOCAL -> 'L';
+      case GLOBAL -> 'G';
+      case HETEROGENEOUS -> '·';
+    };
   }
 
   private void kinds() {

@@ -163,7 +163,7 @@ public final class PatternTrace implements TraceListener {
     heads.forEach((id, head) -> curves.put(id, FixedCurves.of(head.sums)));
     List<HeadPattern> patterns =
         heads.entrySet().stream()
-            .map(e -> pattern(e.getKey(), e.getValue().sums, curves.get(e.getKey())))
+            .map(e -> pattern(e.getKey(), e.getValue().sums, curve(curves, e.getKey())))
             .toList();
     if (patterns.isEmpty()) {
       absent.put("heads", "no query sees %d keys".formatted(FEWEST_KEYS));

@@ -34,9 +34,9 @@ final class SavingsSum {
 
   /** Adds a group of query heads with the same keys, some of which one of them keeps at least. */
   void group(double seen, double keeps, KeyCosts.@Nullable Layer cost) {
-    boolean known = cost != null && cost.cachedBytes() > 0;
-    double each = known ? cost.cachedBytes() : 1;
-    bytesKnown &= known;
+    double cached = cost == null ? 0 : cost.cachedBytes();
+    double each = cached > 0 ? cached : 1;
+    bytesKnown &= cached > 0;
     bytes += each * seen;
     bytesKept += each * keeps;
   }

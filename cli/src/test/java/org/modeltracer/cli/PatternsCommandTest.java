@@ -158,6 +158,21 @@ class PatternsCommandTest {
     assertThat(patterns.at("/heads/0/scores/block").isNull()).isTrue();
   }
 
+  /** Random weights attend at random; every other layer sees eight keys only. */
+  @Test
+  void aModelOfRandomWeightsHasNoPatterns() {
+    JsonNode patterns = patterns(Path.of("models/rand-gemma2-f32.gguf")).get("patterns");
+    assertThat(all(patterns.get("heads")))
+        .extracting(h -> h.get("layer").asInt())
+        .containsOnly(1, 3);
+    assertThat(patterns.at("/absent/heads").asString()).contains("layers [0, 2]");
+    assertThat(all(patterns.get("heads")))
+        .extracting(h -> h.get("kind").asString())
+        .containsOnly("heterogeneous");
+    assertThat(patterns.get("clusters").size()).isZero();
+    assertThat(patterns.get("cluster_chance").asDouble()).isGreaterThan(0.05);
+  }
+
   @Test
   void thePageForPeopleShowsAMapOfTheHeads() throws IOException {
     Cli cli = Cli.run("sparse", Cli.MODEL, "-p", TEXT, "-t", 1, "--budgets", "32", "--out", folder);

@@ -74,12 +74,12 @@ final class PatternTables {
       }
       line.append(letter(head.kind()));
     }
-    layers.forEach(
-        (layer, line) -> {
-          if (layer < MOST_LAYERS) {
-            terminal.println("%5d  %s".formatted(layer, line));
-          }
-        });
+    layers
+        .headMap(MOST_LAYERS)
+        .forEach((layer, line) -> terminal.println("%5d  %s".formatted(layer, line)));
+    if (layers.size() > MOST_LAYERS) {
+      terminal.println("    …");
+    }
   }
 
   private static char letter(@Nullable PatternKind kind) {
@@ -184,6 +184,7 @@ final class PatternTables {
                   cluster.cohesion(),
                   named,
                   cluster.heads().size() > HEADS_NAMED ? " …" : ""));
+      lifts(cluster.tokens());
     }
     String absent = report.absent().get("clusters");
     if (absent != null) {

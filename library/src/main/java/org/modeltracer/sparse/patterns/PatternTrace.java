@@ -165,8 +165,14 @@ public final class PatternTrace implements TraceListener {
         heads.entrySet().stream()
             .map(e -> pattern(e.getKey(), e.getValue().sums, curve(curves, e.getKey())))
             .toList();
+    List<Integer> narrow =
+        costs.layers().keySet().stream()
+            .filter(layer -> heads.keySet().stream().noneMatch(id -> id.layer() == layer))
+            .toList();
     if (patterns.isEmpty()) {
       absent.put("heads", "no query sees %d keys".formatted(FEWEST_KEYS));
+    } else if (!narrow.isEmpty()) {
+      absent.put("heads", "no query sees %d keys in layers %s".formatted(FEWEST_KEYS, narrow));
     }
     if (!readable) {
       absent.put("tokens", "the vocabulary has no texts");

@@ -258,4 +258,20 @@ class EfficiencyTest {
       assertThat(savings.flopsSaved()).isBetween(0.005, 0.95);
     }
   }
+
+  /**
+   * Of a model with very many heads, each has room for few distances; the rest is not told apart.
+   */
+  @Test
+  void whatMemoryDoesNotHoldIsNotMadeUp() {
+    var trace = new PatternTrace(costs(1 << 20, 1 << 20));
+    trace.begin(KeyTokens.unknown());
+    Patterned.feed(trace, 0, 20, Patterned.causal(N, (q, k) -> 1));
+    HeadPattern head = trace.report(0).heads().getFirst();
+    assertThat(head.efficiency().getFirst().fixed())
+        .extracting(FixedPattern::form)
+        .containsExactly(FixedForm.BLOCK);
+    assertThat(head.kind()).isEqualTo(PatternKind.GLOBAL);
+    assertThat(head.efficiency().getFirst().share()).isCloseTo(0.9, within(0.02));
+  }
 }

@@ -3,6 +3,7 @@ package org.modeltracer.cli;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.cli.export.OutputFolder;
 import org.modeltracer.cli.terminal.CliException;
@@ -14,12 +15,17 @@ import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.FlashAttention;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
+import org.modeltracer.sparse.BudgetPlan;
 import org.modeltracer.sparse.IndexerReport;
 import org.modeltracer.sparse.IndexerTrace;
 import org.modeltracer.sparse.PolicyCheck;
 import org.modeltracer.sparse.PolicyReport;
 import org.modeltracer.sparse.PolicyTrace;
 import org.modeltracer.sparse.SparseReport;
+import org.modeltracer.sparse.patterns.KeyCosts;
+import org.modeltracer.sparse.patterns.KeyTokens;
+import org.modeltracer.sparse.patterns.PatternReport;
+import org.modeltracer.sparse.patterns.PatternTrace;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
@@ -73,6 +79,12 @@ final class SparseCommand implements Callable<Integer> {
       description = "Repeat the run under what is recommended, and compare what is predicted.")
   private boolean verify;
 
+  @Option(
+      names = "--clusters",
+      paramLabel = "N",
+      description = "Clusters of heads (default: as many as set them apart best).")
+  private @Nullable Integer clusters;
+
   @Heading(Heading.Topic.OUTPUT)
   @Option(
       names = "--out",
@@ -89,6 +101,9 @@ final class SparseCommand implements Callable<Integer> {
   public Integer call() {
     if (!(recall > 0 && recall <= 1)) {
       throw new CliException(ExitCode.USAGE, "--recall takes a share above 0, at most 1");
+    }
+    if (clusters != null) {
+      ContextArguments.atLeast("--clusters", clusters, 1);
     }
     budgets.forEach(budget -> ContextArguments.atLeast("--budgets", budget, 1));
     OutputFile.check("--out", out.resolve("sparse.json"));
@@ -115,28 +130,43 @@ final class SparseCommand implements Callable<Integer> {
         var trace = IndexerTrace.attach(session)) {
       int tokens = prompts.stream().mapToInt(p -> p.length).sum();
       var policies = new PolicyTrace(trace.applies() ? List.of(1) : budgets(prompts), recall);
-      if (!trace.applies()) {
+      // Where tokens see later ones, policies that drop the oldest keys have no meaning.
+      if (!trace.applies() && !session.survey().seesAhead()) {
         tracer.addListener(policies);
       }
+      var patterns = new PatternTrace(KeyCosts.of(session.survey()));
+      tracer.addListener(patterns);
       for (int i = 0; i < prompts.size(); i++) {
         trace.begin();
+        patterns.begin(KeyTokens.of(prompts.get(i), loaded.model().vocabulary()));
         session.evaluate(prompts.get(i), !trace.applies());
         terminal.progress("prompts", i + 1, prompts.size());
       }
-      SparseReport report =
-          trace.applies()
-              ? new SparseReport(prompts.size(), tokens, trace.report(), null)
-              : new SparseReport(
-                  prompts.size(), tokens, null, verified(session, policies.report(), prompts));
+      // Before a verification, whose rows are not the model's own.
+      PatternReport shapes = patterns.report(clusters == null ? 0 : clusters);
+      PolicyReport costs = trace.applies() ? null : verified(session, policies.report(), prompts);
+      if (costs == null && shapes.heads().isEmpty() && !trace.applies()) {
+        throw new CliException(
+            ExitCode.NOTHING, "this model showed no attention by softmax in any layer");
+      }
+      var report =
+          new SparseReport(
+              prompts.size(),
+              tokens,
+              trace.applies() ? trace.report() : null,
+              costs,
+              costs == null ? List.of() : BudgetPlan.of(costs),
+              shapes);
       tell(loaded, report, terminal);
       broken.complain();
     }
   }
 
-  private PolicyReport verified(TracedSession session, PolicyReport report, List<int[]> prompts) {
+  /** Null where no layer attends to earlier tokens only. */
+  private @Nullable PolicyReport verified(
+      TracedSession session, PolicyReport report, List<int[]> prompts) {
     if (report.heads().isEmpty()) {
-      throw new CliException(
-          ExitCode.NOTHING, "this model showed no causal attention by softmax in any layer");
+      return null;
     }
     return verify ? report.verified(PolicyCheck.of(session, report, prompts)) : report;
   }

@@ -2,6 +2,7 @@ package org.modeltracer.cli;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.cli.export.OutputFolder;
@@ -12,6 +13,7 @@ import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gate.output.JsonHead;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.FlashAttention;
+import org.modeltracer.report.Pictures;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.sparse.IndexerReport;
@@ -78,12 +80,14 @@ final class SparseCommand implements Callable<Integer> {
       names = "--out",
       paramLabel = "DIR",
       defaultValue = "modeltracer-out/sparse",
-      description = "Folder for sparse.json (default: ${DEFAULT-VALUE}).")
+      description = "Folder for sparse.json and pictures.json (default: ${DEFAULT-VALUE}).")
   private Path out;
 
   @Heading(Heading.Topic.OUTPUT)
   @Option(names = "--json", description = "Print the report to stdout, and nothing else.")
   private boolean json;
+
+  @Mixin private HtmlOutput html;
 
   @Override
   public Integer call() {
@@ -91,6 +95,7 @@ final class SparseCommand implements Callable<Integer> {
       throw new CliException(ExitCode.USAGE, "--recall takes a share above 0, at most 1");
     }
     budgets.forEach(budget -> ContextArguments.atLeast("--budgets", budget, 1));
+    html.prepare();
     OutputFile.check("--out", out.resolve("sparse.json"));
     var terminal = Terminal.of(spec);
     try (var loaded = LoadedModel.open(model, context, terminal)) {
@@ -113,6 +118,8 @@ final class SparseCommand implements Callable<Integer> {
         var session = TracedSession.open(loaded.model(), options, tracer);
         var broken = BrokenNumbers.watch(session, tracer, loaded.file());
         var trace = IndexerTrace.attach(session)) {
+      var pictures = new Pictures(loaded.model(), true);
+      session.listen(pictures);
       int tokens = prompts.stream().mapToInt(p -> p.length).sum();
       var policies = new PolicyTrace(trace.applies() ? List.of(1) : budgets(prompts), recall);
       if (!trace.applies()) {
@@ -128,7 +135,7 @@ final class SparseCommand implements Callable<Integer> {
               ? new SparseReport(prompts.size(), tokens, trace.report(), null)
               : new SparseReport(
                   prompts.size(), tokens, null, verified(session, policies.report(), prompts));
-      tell(loaded, report, terminal);
+      tell(loaded, report, pictures.picture(trace.map()), terminal);
       broken.complain();
     }
   }
@@ -155,10 +162,14 @@ final class SparseCommand implements Callable<Integer> {
     return exercised;
   }
 
-  private void tell(LoadedModel loaded, SparseReport report, Terminal terminal) {
-    String all = Json.pretty(JsonHead.of(loaded.file()).before(report));
+  private void tell(LoadedModel loaded, SparseReport report, Record pictures, Terminal terminal) {
+    JsonHead head = JsonHead.of(loaded.file());
+    String all = Json.pretty(head.before(report));
+    String drawn = Json.line(head.before(pictures)) + "\n";
     Path written = OutputFolder.claim(out).resolve("sparse.json");
     OutputFile.write(written, all);
+    OutputFile.write(out.resolve("pictures.json"), drawn);
+    html.write(loaded.name(), () -> Map.of("sparse.json", all, "pictures.json", drawn), terminal);
     if (json) {
       terminal.print(all);
     } else {

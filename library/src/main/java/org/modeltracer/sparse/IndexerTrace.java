@@ -20,6 +20,7 @@ public final class IndexerTrace implements AutoCloseable {
   private final Subscription subscription;
   private final List<LayerTotals> totals = new ArrayList<>();
   private final MeanSum[][] overlaps;
+  private final SelectionMap map;
   private final Gathering gathering = new Gathering();
   private long prompts;
   private boolean closed;
@@ -38,6 +39,7 @@ public final class IndexerTrace implements AutoCloseable {
     for (SparseLayer layer : reader.layers()) {
       totals.add(new LayerTotals(layer.layer(), layer.unreadable()));
     }
+    map = new SelectionMap(reader.layers());
     overlaps = new MeanSum[totals.size()][];
     Arrays.setAll(overlaps, i -> MeanSum.several(totals.size()));
   }
@@ -69,6 +71,11 @@ public final class IndexerTrace implements AutoCloseable {
         overlaps[i][j].merge(other.overlaps[i][j]);
       }
     }
+  }
+
+  /** Selections of the first text, to be looked at. */
+  public SelectionMap map() {
+    return map;
   }
 
   /** What has been seen so far. */
@@ -131,6 +138,9 @@ public final class IndexerTrace implements AutoCloseable {
     @Override
     public void onQuery(IndexedQuery query) {
       totals.get(at).add(query);
+      if (prompts <= 1) {
+        map.add(at, query);
+      }
       if (query.exercised()) {
         totals.get(at).trial().add(query);
         compare(query);

@@ -21,6 +21,7 @@ export function run({ name, documents }) {
     tokens: pictures?.tokens ?? tokensOf(of("attention"), of("lens")),
     matrices: pictures?.attention ? matrices(pictures.attention) : new Map(),
     pooled: pictures?.attention ?? null,
+    selections: selections(pictures?.indexer),
   };
 }
 
@@ -60,11 +61,8 @@ function matrices(attention) {
     head.layer + "." + head.head, new Matrix(attention, head.weights)]));
 }
 
-/**
- * Weights of one head, a byte each: lower triangle of blocks of `pool` positions, by rows. A byte b
- * stands for the weight (b / 255)², so that small weights keep their size.
- */
-class Matrix {
+/** Lower triangle of blocks of `pool` positions, by rows, a byte a cell. */
+export class Triangle {
   #packed;
   #bytes = null;
 
@@ -88,15 +86,45 @@ class Matrix {
     return key > query ? 0 : this.bytes[(query * (query + 1)) / 2 + key];
   }
 
-  /** Weight of a query block on a key block: the mean over its queries of the sum over its keys. */
-  weight(query, key) {
-    return (this.byte(query, key) / 255) ** 2;
-  }
-
   /** First and last position of a block. */
   range(block) {
     return [block * this.pool, Math.min(this.positions, (block + 1) * this.pool) - 1];
   }
+}
+
+/** Weights of attention: a byte b stands for (b / 255)², so that small weights keep their size. */
+export class Matrix extends Triangle {
+  /** Weight of a query block on a key block: the mean over its queries of the sum over its keys. */
+  weight(query, key) {
+    return (this.byte(query, key) / 255) ** 2;
+  }
+}
+
+/** What the indexers of a run selected: {shape, layers: [{layer, top_k, measures by name}]}, or null. */
+function selections(found) {
+  if (!found) return null;
+  return {
+    shape: new Triangle(found, ""),
+    left: found.queries_left_out,
+    layers: found.layers.map((layer) => {
+      const selected = new Triangle(found, layer.selected);
+      const scores = new Triangle(found, layer.scores);
+      const attention = layer.attention === null ? null : new Matrix(found, layer.attention);
+      const share = (q, k) => selected.byte(q, k) / 255;
+      return {
+        layer: layer.layer,
+        top_k: layer.top_k,
+        measures: {
+          selected: share,
+          score: (q, k) => layer.score_least + (scores.byte(q, k) / 255) * (layer.score_largest - layer.score_least),
+          ...(attention && {
+            "attention over all keys": (q, k) => attention.weight(q, k),
+            "attention missed": (q, k) => attention.weight(q, k) * (1 - share(q, k)),
+          }),
+        },
+      };
+    }),
+  };
 }
 
 /** What blocks of positions are called: the token's text, or the first and last position. */

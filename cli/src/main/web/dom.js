@@ -90,6 +90,17 @@ export function followPointer(root, box) {
   document.addEventListener("scroll", hide, { passive: true });
 }
 
+/** Has the document's events of a kind handled for as long as an element is shown. */
+export function whileShown(element, kind, act) {
+  let shown = false;
+  const handle = (event) => {
+    shown ||= element.isConnected;
+    if (shown && !element.isConnected) document.removeEventListener(kind, handle);
+    else act(event);
+  };
+  document.addEventListener(kind, handle);
+}
+
 /** Puts the box beside a rectangle, inside of the window. */
 export function place(box, near) {
   const left = Math.min(near.left, innerWidth - box.offsetWidth - 8);

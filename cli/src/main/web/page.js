@@ -13,9 +13,10 @@ import { flow } from "./flow.js";
 import { cache } from "./cache.js";
 import { activations } from "./activations.js";
 import { quantization } from "./quantization.js";
+import { sparse } from "./sparse.js";
 import { settings } from "./settings.js";
 
-const VIEWS = [verdict, map, text, lens, heads, patterns, flow, cache, activations, quantization, settings];
+const VIEWS = [verdict, map, text, lens, heads, patterns, flow, cache, activations, quantization, sparse, settings];
 const NONE = "none";
 
 class Page {

@@ -16,7 +16,7 @@ export const quantization = {
         { name: "own", points: diff.layers.map((layer) => [layer.layer, layer.local?.relative_l2]) }], { x: "layer", y: "‖error‖ / ‖reference‖" }),
       several(all),
       headGrid(diff.heads, shown),
-      flips(diff.logits),
+      flips(run, diff.logits),
       h("h3", {}, "Tensors"),
       h("div", { className: "wide" }, table(["tensor", "weight", "type", "own error", "accumulated", "cosine", "level"], worst.map((node) => [
         visible(node.tensor), node.weight ? visible(node.weight) : "–", node.type ?? "–", node.local?.relative_l2 ?? null, node.accumulated?.relative_l2 ?? null, node.accumulated?.cosine ?? null,
@@ -64,8 +64,10 @@ function headGrid(heads, shown) {
   })));
 }
 
-function flips(logits) {
+function flips(run, logits) {
   if (!logits?.examples?.length) return null;
+  const texts = new Map(run.tokens.map((token) => [token.id, token.text]));
+  const name = (id) => (texts.has(id) ? "“" + visible(texts.get(id), 30) + "”" : "token " + id);
   return h("div", {}, h("h3", {}, "Where the prediction flips most"), table(["position", "reference says", "of it", "this says", "of the reference's", "KL, nats"], logits.examples.map((flip) =>
-    [flip.position, String(flip.reference), percent(flip.reference_probability), String(flip.predicted), percent(flip.probability), flip.kl])));
+    [flip.position, name(flip.reference), percent(flip.reference_probability), name(flip.predicted), percent(flip.probability), flip.kl])));
 }

@@ -14,6 +14,8 @@ const MEASURES = {
     const of = new Map((run.of("attention")?.rollout.tokens ?? []).map((t) => [t.position, t.attribution]));
     return (p) => of.get(run.tokens[p].position) ?? null;
   },
+  "kl to reference": (run) => (p) => run.tokens[p].kl ?? null,
+  "reference probability": (run) => (p) => run.tokens[p].reference_probability ?? null,
   "kl to final": (run) => {
     const of = new Map((run.of("lens")?.positions ?? []).map((p) => [p.position, p.layers.at(-2)?.kl_to_final]));
     return (p) => of.get(run.tokens[p].position) ?? null;
@@ -62,14 +64,14 @@ export const text = {
   has: (run) => run.tokens.length > 0,
   controls(state, runs, redraw) {
     const names = measuresOf(runs);
-    if (!names.includes(state.measure)) state.measure = names[0] ?? null;
+    if (!names.includes(state.measure)) state.measure = names.includes("kl to reference") ? "kl to reference" : names[0] ?? null;
     return names.length === 0 ? [] : [
       choice("Colour", names.map((name) => [name, name]), state.measure, (name) => { state.measure = name; redraw(); }),
       h("span", { className: "hint" }, DEFINITIONS[state.measure])];
   },
   draw(run, state, redraw, { shown }) {
     const values = valuesOf(run, state.measure);
-    const colours = scale(shown.flatMap((each) => valuesOf(each, state.measure)), state.measure === "probability" ? { least: 0, largest: 1 } : {});
+    const colours = scale(shown.flatMap((each) => valuesOf(each, state.measure)), state.measure?.endsWith("probability") ? { least: 0, largest: 1 } : {});
     const generated = run.of("summary")?.prompt?.generated_text;
     return h("div", {},
       values.some((x) => x !== null) ? key(state.measure, colours) : null,

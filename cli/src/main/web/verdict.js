@@ -1,5 +1,5 @@
 // What is wrong, first: verdict, root cause, and the way from the guilty weight to the logits.
-import { h, number, visible } from "./dom.js";
+import { h, number, percent, visible } from "./dom.js";
 import { table } from "./chart.js";
 import { order, siteName } from "./sites.js";
 
@@ -17,6 +17,7 @@ export const verdict = {
       anomalies(run.of("summary")?.anomalies),
       difference(run.of("diff")),
       language(run.of("perplexity")),
+      selection(run.of("sparse")),
       insights(run.of("attention")),
     ].filter((part) => part);
     return h("div", {}, parts.length ? parts : h("p", {}, "None of these results judges the model; the views below show them."));
@@ -46,7 +47,9 @@ function doctor(found) {
   return h("div", {},
     h("p", { className: "answer" }, visible(found.answer, 600)),
     found.suspects.map((suspect) => h("div", {}, h("h3", {}, visible(suspect.sentence, 400)),
-      h("ul", {}, [...suspect.evidence, ...suspect.advice.map((words) => "Try: " + words)].map((words) => h("li", {}, visible(words, 400)))))));
+      h("ul", {}, [...suspect.evidence, ...suspect.advice.map((words) => "Try: " + words)].map((words) => h("li", {}, visible(words, 400)))))),
+    found.noticed?.length ? [h("h3", {}, "Noticed, but not a fault in itself"), h("ul", {}, found.noticed.map((words) => h("li", {}, visible(words, 400))))] : null,
+    found.not_looked_at?.length ? h("p", { className: "hint" }, "Not looked at: " + visible(found.not_looked_at.join(", "), 600)) : null);
 }
 
 function anomalies(found) {
@@ -95,16 +98,34 @@ function difference(diff) {
   const l = diff.logits;
   return h("div", {},
     h("p", { className: "answer" }, visible(diff.model.file) + " against " + visible(diff.reference.file)),
-    l && h("p", {}, "mean KL " + number(l.kl_mean) + " nats (99 %: " + number(l.kl_p99) + "), same first token at " +
-      number(100 * l.same_top1) + " % of " + number(l.positions) + " positions, perplexity " + number(l.perplexity, 4) +
-      " against " + number(l.perplexity_reference, 4)),
+    l && h("p", {}, divergence(l)),
     diff.first_divergence && h("p", {}, "First divergence: " + visible(diff.first_divergence.tensor) + " at position " + diff.first_divergence.position));
+}
+
+function divergence(of) {
+  return "mean KL " + number(of.kl_mean) + " nats (99 %: " + number(of.kl_p99) + "), same first token at " +
+    percent(of.same_top1) + " of " + number(of.positions) + " positions, perplexity " + number(of.perplexity, 4) +
+    " against " + number(of.perplexity_reference, 4);
 }
 
 function language(found) {
   if (!found) return null;
-  return h("p", {}, "Perplexity " + number(found.perplexity, 4) + " on " + number(found.positions) + " positions; " +
-    number(found.unigram_perplexity, 4) + " from the counts of tokens alone, " + number(found.chance_perplexity, 4) + " by chance");
+  return h("div", {}, h("p", { className: "answer" }, "Perplexity " + number(found.perplexity, 4) + " on " + number(found.positions) + " positions; " +
+    number(found.unigram_perplexity, 4) + " from the counts of tokens alone, " + number(found.chance_perplexity, 4) + " by chance"),
+    found.divergence && h("p", {}, divergence(found.divergence)));
+}
+
+function selection(found) {
+  if (!found) return null;
+  const { indexer, policies } = found;
+  if (policies) {
+    const sparse = policies.layers.filter((layer) => layer.policy);
+    return h("p", { className: "answer" }, number(sparse.length) + " of " + number(policies.layers.length) + " layers could attend to a selection and keep " + percent(policies.target) + " of their attention mass");
+  }
+  if (!indexer?.exercised) return h("p", { className: "answer warn" }, visible(indexer?.not_exercised ?? "No layer selects keys.", 300));
+  return h("div", {},
+    indexer.layers.filter((layer) => layer.recall !== null).map((layer) => h("p", { className: layer.diagnosis?.mistake ? "answer bad" : "" }, "Layer " + layer.layer + ": the indexer covers " + percent(layer.recall) +
+      " of the attention mass, of " + percent(layer.best) + " at best and " + percent(layer.chance) + " by chance" + (layer.diagnosis?.mistake ? "; mistake: " + layer.diagnosis.mistake.replaceAll("_", " ") : ""))));
 }
 
 function insights(attention) {

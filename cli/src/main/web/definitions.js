@@ -1,5 +1,6 @@
 // How each number is defined, in one sentence; the pages in docs/ say it in full. Those of heads
 // are the table of docs/definitions/heads.md, which a test compares.
+/** @type {Record<string, string>} */
 export const DEFINITIONS = {
   entropy: "−Σ a ln a (rows: all)",
   normalized_entropy: "entropy / ln k (rows: k ≥ 2)",

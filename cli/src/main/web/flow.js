@@ -3,39 +3,56 @@ import { h, number, percent, s, tokenLabel, visible } from "./dom.js";
 import { table } from "./chart.js";
 import { sankey } from "./sankey.js";
 
-const tokenAt = (run, position) => tokenLabel(run.of("attention").rollout.tokens.find((token) => token.position === position)?.token ?? String(position), 18);
+/** @import { Run, View } from "./data.js" */
 
+/**
+ * @typedef {import("./data.js").Documents["attention"]} Attention
+ *
+ * @param {Run} run
+ * @param {number} position
+ */
+const tokenAt = (run, position) => tokenLabel(run.the("attention").rollout.tokens.find((token) => token.position === position)?.token ?? String(position), 18);
+
+/** @type {View} */
 export const flow = {
   id: "flow",
   title: "Flow",
   hint: "What the last position, on the right, is made of when attention is followed back through all layers to the tokens on the left. As much leaves a token as enters it, and a column is the whole; below, the bars are the left column token by token.",
   has: (run) => (run.of("attention")?.attention_flow.flow_paths.length ?? 0) > 0 || (run.of("attention")?.rollout.tokens.length ?? 0) > 0,
   draw(run) {
-    const attention = run.of("attention");
+    const attention = run.the("attention");
     return h("div", {}, bands(run, attention.attention_flow.token_flow), rollout(attention.rollout), paths(run, attention.attention_flow),
       attention.attention_flow.reason ? h("p", { className: "hint" }, visible(attention.attention_flow.reason, 300)) : null,
       attention.attention_flow.bottlenecks.map((b) => h("p", {}, "Bottleneck in layer " + b.layer + ": " + b.bottleneck_type + ", severity " + number(b.severity))));
   },
   rows(run) {
-    const attention = run.of("attention");
+    const attention = run.the("attention");
     return [["what", "path", "layer", "head", "from", "to", "strength"],
       ...(attention.attention_flow.token_flow?.layers ?? []).flatMap(({ layer, links }) => links.map((link) => ["flow", null, layer, null, link.from ?? "others", link.to ?? "others", link.share])),
       ...attention.attention_flow.flow_paths.flatMap((path) => path.flow_steps.map((step) =>
-        ["step", path.path_id, step.layer, step.head, step.involved_tokens[0], step.involved_tokens.at(-1), step.strength])),
+        ["step", path.path_id, step.layer, step.head, step.involved_tokens[0], step.involved_tokens[step.involved_tokens.length - 1], step.strength])),
       ...attention.rollout.tokens.map((token) => ["rollout", token.token, null, null, token.position, attention.rollout.target, token.attribution])];
   },
 };
 
 const COLOURS = ["var(--one)", "var(--two)", "var(--three)", "var(--four)", "var(--five)"];
 
-/** All of the target's rollout, layer by layer. */
+/**
+ * All of the target's rollout, layer by layer.
+ *
+ * @param {Run} run
+ * @param {Attention["attention_flow"]["token_flow"]} found
+ */
 function bands(run, found) {
   if (!found) return null;
   const left = 150, right = 24, top = 22, columnWidth = Math.max(110, 660 / found.layers.length), node = 8;
   const { nodes, bands, height } = sankey(found, 260, 12);
   const width = left + right + columnWidth * found.layers.length;
+  /** @param {number} column */
   const x = (column) => left + columnWidth * column;
+  /** @param {number | null} position */
   const named = (position) => (position === null ? "all other tokens" : "“" + tokenAt(run, position) + "” " + position);
+  /** @param {number | null} position */
   const colour = (position) => (position === null ? "var(--quiet)" : COLOURS[found.positions.indexOf(position) % COLOURS.length]);
   const parts = bands.map((band) => {
     const x0 = x(band.column) + node, x1 = x(band.column + 1), middle = (x0 + x1) / 2;
@@ -62,17 +79,23 @@ function bands(run, found) {
     "aria-label": "Flow of attention from tokens on the left through " + found.layers.length + " layers to position " + found.target }, ...parts));
 }
 
-/** The strongest single ways; most of a flow goes by others. */
+/**
+ * The strongest single ways; most of a flow goes by others.
+ *
+ * @param {Run} run
+ * @param {Attention["attention_flow"]} found
+ */
 function paths(run, found) {
   if (!found.flow_paths.length) return null;
   return h("details", {}, h("summary", {}, "Strongest single paths"), h("div", { className: "wide" }, table(["to", "from", "path, last layer first", "strength", "max flow", "rollout"],
     found.flow_paths.map((path) => [tokenAt(run, path.end_position) + "  " + path.end_position, tokenAt(run, path.start_position) + "  " + path.start_position,
-      path.flow_steps.filter((step) => step.head !== null).map((step) => "L" + step.layer + "H" + step.head + " to " + tokenAt(run, step.involved_tokens.at(-1)) + " " + step.involved_tokens.at(-1)).join(", ") || "stays",
+      path.flow_steps.filter((step) => step.head !== null).map((step) => "L" + step.layer + "H" + step.head + " to " + tokenAt(run, step.involved_tokens[step.involved_tokens.length - 1]) + " " + step.involved_tokens[step.involved_tokens.length - 1]).join(", ") || "stays",
       path.total_strength, path.max_flow, path.rollout]))));
 }
 
+/** @param {Attention["rollout"]} found */
 function rollout(found) {
-  const tokens = found.tokens.filter((token) => token.attribution !== null);
+  const tokens = found.tokens.flatMap(({ attribution, ...token }) => (attribution === null ? [] : [{ ...token, attribution }]));
   if (!tokens.length) return found.reason ? h("p", { className: "hint" }, "Rollout: " + visible(found.reason, 300)) : null;
   const most = Math.max(...tokens.map((token) => token.attribution)) || 1;
   const wide = Math.max(3, Math.min(18, 1400 / tokens.length));

@@ -1,5 +1,5 @@
 // All heads at a glance, and one of them in full: matrix, and arcs between tokens.
-import { choice, h, number, tokenLabel } from "./dom.js";
+import { brush, choice, h, number, tokenLabel } from "./dom.js";
 import { colour, label, rgb, scale } from "./colour.js";
 import { cells, key, table } from "./chart.js";
 import { blockName, headsOf } from "./data.js";
@@ -7,8 +7,11 @@ import { arcs } from "./arcs.js";
 import { zoomable } from "./matrix.js";
 import { DEFINITIONS } from "./definitions.js";
 
+/** @import { Head, Matrix, Run, State, View } from "./data.js" */
+
 const MOST_MINIATURES = 1600;
 
+/** @type {View} */
 export const heads = {
   id: "heads",
   title: "Heads",
@@ -50,6 +53,15 @@ export const heads = {
   },
 };
 
+/**
+ * @param {Run} run
+ * @param {Head} head
+ * @param {string} name
+ * @param {boolean} miniatures
+ * @param {State} state
+ * @param {ReturnType<typeof scale>} colours
+ * @param {(opened: boolean) => void} redraw
+ */
 function button(run, head, name, miniatures, state, colours, redraw) {
   const [letter, words, frame] = label(head.label);
   const x = head.measures[state.measure];
@@ -66,11 +78,12 @@ function button(run, head, name, miniatures, state, colours, redraw) {
 
 const RAMP = Array.from({ length: 256 }, (_, byte) => rgb(byte / 255));
 
+/** @param {Matrix} matrix */
 function miniature(matrix) {
   const n = matrix.side;
   const small = Math.min(n, 64);
   const canvas = h("canvas", { width: small, height: small, "aria-hidden": "true" });
-  const paint = canvas.getContext("2d");
+  const paint = brush(canvas);
   const image = paint.createImageData(small, small);
   for (let y = 0; y < small; y++) {
     for (let x = 0; x <= y; x++) {
@@ -86,6 +99,7 @@ function miniature(matrix) {
   return canvas;
 }
 
+/** @param {Head[]} all */
 function legend(all) {
   const used = [...new Set(all.map((head) => head.label))];
   return h("p", { className: "hint" }, used.map((name) => {
@@ -94,6 +108,11 @@ function legend(all) {
   }));
 }
 
+/**
+ * @param {Run} run
+ * @param {Head} head
+ * @param {State} state
+ */
 function detail(run, head, state) {
   const matrix = run.matrices.get(head.layer + "." + head.head);
   const [, words] = label(head.label);
@@ -104,13 +123,19 @@ function detail(run, head, state) {
       : h("p", { className: "hint" }, "Its matrix was not kept: run and attention keep matrices of causal heads."),
     h("details", {}, h("summary", {}, "All measures of this head"), table(["measure", "value", "definition"], measures.map(([name, x]) =>
       [name.replaceAll("_", " "), x, DEFINITIONS[name.replace("probe ", "")] ?? ""]))),
-    head.own.token_scores ? h("details", {}, h("summary", {}, "Token by token"), h("div", { className: "wide" }, table(
-      ["position", "token", "received", "given", "on itself", "most attended"], head.own.token_scores.slice(0, 512).map((t) => [
+    head.scores ? h("details", {}, h("summary", {}, "Token by token"), h("div", { className: "wide" }, table(
+      ["position", "token", "received", "given", "on itself", "most attended"], head.scores.slice(0, 512).map((t) => [
         t.position, tokenLabel(t.token, 24), t.attention_received, t.attention_given, t.self_attention,
         t.most_attended.map((key) => tokenLabel(key.token, 16) + " " + number(key.weight, 2)).join(", ")])))) : null);
 }
 
+/**
+ * @param {Run} run
+ * @param {Head} head
+ * @param {Matrix} matrix
+ */
 function zoomed(run, head, matrix) {
+  /** @param {number} block */
   const name = (block) => blockName(run, matrix, block, tokenLabel);
   return zoomable({
     side: matrix.side, name, key: "head " + head.layer + "." + head.head, label: "Attention matrix",

@@ -1,8 +1,5 @@
 // Where the bands of a conserved flow lie: as wide as what they carry, on both ends.
 
-/** The others, that are not told apart, come last. */
-const REST = null;
-
 /**
  * Nodes and bands of a flow through layers, the first layer to the left.
  *
@@ -10,47 +7,48 @@ const REST = null;
  * nodes stand below each other in the order of the text; a node's bands leave it in the order of
  * the nodes they go to, and arrive in the order of those they come from.
  *
- * @param flow token_flow of attention.json
- * @param height of what carries 1
- * @param gap between two nodes
+ * @typedef {{ column: number, position: number | null, share: number, y: number, height: number, out: number, in: number }} FlowNode
+ * @typedef {{ layer: number, column: number, from: number | null, to: number | null, share: number, height: number,
+ *   left: number, right: number }} Band left and right are where it begins and ends, from the top
+ * @param {{ positions: number[], layers: { layer: number, links: { from: number | null, to: number | null, share: number }[] }[] }} flow
+ *   token_flow of attention.json
+ * @param {number} height of what carries 1
+ * @param {number} gap between two nodes
  */
 export function sankey(flow, height, gap) {
-  const places = [...flow.positions, REST];
-  const columns = Array.from({ length: flow.layers.length + 1 }, () => new Map());
-  const share = (column, place) => columns[column].get(place)?.share ?? 0;
-  const add = (column, place, more) => columns[column].set(place, { share: share(column, place) + more });
-  flow.layers.forEach(({ links }, d) => {
-    for (const link of links) {
-      add(d, link.from, link.share);
-      // What arrives in the last column leaves the drawing; elsewhere it leaves by the next layer.
-      if (d === flow.layers.length - 1) add(d + 1, link.to, link.share);
-    }
-  });
-  const nodes = [];
-  columns.forEach((column, c) => {
+  // The others, that are not told apart, come last.
+  const places = [...flow.positions, null];
+  const depth = flow.layers.length;
+  const columns = Array.from({ length: depth + 1 }, (_, column) => {
+    // What arrives in the last column leaves the drawing; elsewhere it leaves by the next layer.
+    const last = column === depth;
+    const links = flow.layers[last ? depth - 1 : column]?.links ?? [];
     let y = 0;
-    for (const place of places) {
-      const node = column.get(place);
-      if (!node) continue;
-      Object.assign(node, { column: c, position: place, y, height: height * node.share, out: y, in: y });
-      nodes.push(node);
-      y += node.height + gap;
-    }
+    return places.map((position) => {
+      const share = links.reduce((sum, link) => sum + ((last ? link.to : link.from) === position ? link.share : 0), 0);
+      /** @type {FlowNode} */
+      const node = { column, position, share, y, height: height * share, out: y, in: y };
+      y += share > 0 ? node.height + gap : 0;
+      return node;
+    });
   });
-  const order = (place) => places.indexOf(place);
-  const bands = flow.layers.flatMap(({ layer, links }, d) => {
-    const all = links.map((link) => ({ ...link, layer, column: d, height: height * link.share, left: 0, right: 0 }));
-    for (const band of [...all].sort((a, b) => order(a.to) - order(b.to))) {
-      const node = columns[d].get(band.from);
+  /** @param {number | null} position */
+  const place = (position) => places.indexOf(position);
+  const bands = flow.layers.flatMap(({ layer, links }, column) => {
+    /** @type {Band[]} */
+    const all = links.map((link) => ({ ...link, layer, column, height: height * link.share, left: 0, right: 0 }));
+    for (const band of all.toSorted((a, b) => place(a.to) - place(b.to))) {
+      const node = columns[column][place(band.from)];
       band.left = node.out;
       node.out += band.height;
     }
-    for (const band of [...all].sort((a, b) => order(a.from) - order(b.from))) {
-      const node = columns[d + 1].get(band.to);
+    for (const band of all.toSorted((a, b) => place(a.from) - place(b.from))) {
+      const node = columns[column + 1][place(band.to)];
       band.right = node.in;
       node.in += band.height;
     }
     return all;
   });
+  const nodes = columns.flat().filter((node) => node.share > 0);
   return { nodes, bands, height: Math.max(...nodes.map((node) => node.y + node.height)) };
 }

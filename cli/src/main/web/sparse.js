@@ -6,12 +6,25 @@ import { blockName } from "./data.js";
 import { zoomable } from "./matrix.js";
 import { DEFINITIONS } from "./definitions.js";
 
+/** @import { Run, State, View } from "./data.js" */
+
+/** @type {("recall" | "best" | "chance" | "recency_recall" | "overlap" | "auc" | "divergence")[]} */
 const WORTH = ["recall", "best", "chance", "recency_recall", "overlap", "auc", "divergence"];
 
+/**
+ * @typedef {import("./data.js").Documents["sparse"]} Sparse
+ * @typedef {NonNullable<Sparse["indexer"]>} Indexer
+ * @typedef {NonNullable<Sparse["policies"]>} Policies
+ */
+
+/** @param {Run} run */
 const indexerOf = (run) => run.of("sparse")?.indexer ?? null;
+/** @param {Run} run */
 const policiesOf = (run) => run.of("sparse")?.policies ?? null;
+/** @param {Run} run */
 const layersOf = (run) => indexerOf(run)?.layers.map((layer) => layer.layer) ?? run.selections?.layers.map((layer) => layer.layer) ?? [];
 
+/** @type {View} */
 export const sparse = {
   id: "sparse",
   title: "Sparse attention",
@@ -35,15 +48,23 @@ export const sparse = {
     const policies = policiesOf(run);
     return [["what", "layer", "head", "policy", "budget", ...WORTH, "mass", "kept"],
       ...(indexerOf(run)?.layers ?? []).map((layer) => ["indexer", layer.layer, null, null, layer.top_k, ...WORTH.map((name) => layer[name]), null, null]),
-      ...(policies?.layers ?? []).map((layer) => ["recommended", layer.layer, null, layer.policy, layer.budget, ...WORTH.map(() => null), layer.predicted_recall, 1 - layer.saved]),
+      ...(policies?.layers ?? []).map((layer) => ["recommended", layer.layer, null, layer.policy, layer.budget, ...WORTH.map(() => null), layer.predicted_recall, layer.saved === null ? null : 1 - layer.saved]),
       ...(policies?.heads ?? []).flatMap((head) => head.kept.map((kept) => ["policy", head.layer, head.head, kept.policy, kept.budget, ...WORTH.map(() => null), kept.mass, kept.kept]))];
   },
 };
 
+/**
+ * @param {Run} run
+ * @param {State} state
+ */
 function mapOf(run, state) {
   return run.selections?.layers.find((layer) => layer.layer === state.layer) ?? null;
 }
 
+/**
+ * @param {Indexer | null} found
+ * @param {State} state
+ */
 function indexers(found, state) {
   if (!found) return null;
   const layer = found.layers.find((each) => each.layer === state.layer);
@@ -55,29 +76,39 @@ function indexers(found, state) {
       each.absent ? h("p", { className: "hint" }, "Layer " + each.layer + ": " + visible(each.absent, 300)) : null,
       each.diagnosis?.mistake ? h("p", { className: "bad" }, "Layer " + each.layer + ": recall " + number(each.diagnosis.recall) + "; " + number(each.diagnosis.recall_undone) +
         " once this mistake is undone: " + each.diagnosis.mistake.replaceAll("_", " ")) : null]),
-    layer && lines(["recall", "best", "chance"].map((name) => ({ name, points: layer.recall_by_length.map((bin) => [bin.from, bin[name]]) })), { x: "visible keys, from", y: "attention mass", height: 170 }),
+    layer && lines(/** @type {const} */ (["recall", "best", "chance"]).map((name) => ({ name, points: layer.recall_by_length.map((bin) => [bin.from, bin[name]]) })), { x: "visible keys, from", y: "attention mass", height: 170 }),
     overlap(found));
 }
 
-/** Share of one layer's selection that is in another's. */
+/**
+ * Share of one layer's selection that is in another's.
+ *
+ * @param {Indexer} found
+ */
 function overlap(found) {
-  if (!found.layer_overlap || found.layers.length < 2) return null;
+  const shares = found.layer_overlap;
+  if (!shares || found.layers.length < 2) return null;
   const names = found.layers.map((layer) => String(layer.layer));
-  const colours = scale(found.layer_overlap.flat(), { least: 0, largest: 1 });
+  const colours = scale(shares.flat(), { least: 0, largest: 1 });
   return h("div", {}, h("h3", {}, "Selections that layers share"), key("share of the row's selection", colours), h("div", { className: "wide" }, cells({
     name: "Overlap of selections", corner: "layer", rows: names, columns: names,
     cell(r, c) {
-      const x = found.layer_overlap[r][c];
+      const x = shares[r][c];
       return { text: number(x, 2), share: x === null ? null : colours.share(x), key: "layers " + names[r] + " " + names[c], tip: percent(x) + " of the selection of layer " + names[r] + " is in that of layer " + names[c] };
     },
   })));
 }
 
+/**
+ * @param {Run} run
+ * @param {State} state
+ */
 function map(run, state) {
   const layer = mapOf(run, state);
   const value = layer?.measures[state.measure];
-  if (!value) return null;
-  const shape = run.selections.shape;
+  if (!run.selections || !layer || !value) return null;
+  const { shape, left } = run.selections;
+  /** @param {number} block */
   const name = (block) => blockName(run, shape, block, tokenLabel);
   const all = [];
   for (let q = 0; q < shape.side; q++) for (let k = 0; k <= q; k++) all.push(value(q, k));
@@ -89,21 +120,26 @@ function map(run, state) {
     zoomable({
       side: shape.side, name, key: "selection " + layer.layer, label: "Selection of keys by query",
       // Weights as everywhere: by their roots, so that small ones keep their size.
-      pixel: (q, k) => rgb(state.measure.startsWith("attention") ? Math.sqrt(colours.share(value(q, k))) : colours.share(value(q, k))),
+      pixel: (q, k) => rgb((colours.share(value(q, k)) ?? 0) ** (state.measure.startsWith("attention") ? 0.5 : 1)),
       dotted: state.measure === "selected" ? undefined : (q, k) => kept(q, k) >= 0.5,
       words: (q, k) => (k > q ? name(q) + " does not see " + name(k)
         : name(q) + " (" + shape.range(q)[0] + ") and " + name(k) + " (" + shape.range(k)[0] + "): " +
           Object.entries(layer.measures).map(([each, of]) => each + " " + number(of(q, k), 3)).join(", ")),
     }),
     shape.pool > 1 ? h("p", { className: "hint" }, "Of " + shape.positions + " positions " + shape.pool + " each are taken together.") : null,
-    run.selections.left ? h("p", { className: "hint" }, number(run.selections.left) + " queries are not shown: they do not see all positions before them.") : null);
+    left ? h("p", { className: "hint" }, number(left) + " queries are not shown: they do not see all positions before them.") : null);
 }
 
+/** @param {Policies | null} found */
 function policies(found) {
   if (!found) return null;
   const kinds = [...new Set(found.heads.flatMap((head) => head.kept.map((kept) => kept.policy)))];
+  /**
+   * @param {string} policy
+   * @param {number} budget
+   */
   const mean = (policy, budget) => {
-    const all = found.heads.flatMap((head) => head.kept.filter((kept) => kept.policy === policy && kept.budget === budget)).map((kept) => kept.mass).filter((x) => x !== null);
+    const all = found.heads.flatMap((head) => head.kept.filter((kept) => kept.policy === policy && kept.budget === budget)).flatMap((kept) => (kept.mass === null ? [] : [kept.mass]));
     return all.length ? all.reduce((a, b) => a + b) / all.length : null;
   };
   const v = found.verification;
@@ -116,10 +152,15 @@ function policies(found) {
     needed(found));
 }
 
-/** Share of the visible keys that hold 95 % of the mass, head by head. */
+/**
+ * Share of the visible keys that hold 95 % of the mass, head by head.
+ *
+ * @param {Policies} found
+ */
 function needed(found) {
   const layers = [...new Set(found.heads.map((head) => head.layer))];
   const widest = found.heads.reduce((most, head) => Math.max(most, head.head), 0) + 1;
+  /** @param {Policies["heads"][number]} head */
   const share = (head) => head.needed["95"] ?? null;
   const colours = scale(found.heads.map(share), { least: 0, largest: 1 });
   const at = new Map(found.heads.map((head) => [head.layer + "." + head.head, head]));
@@ -127,7 +168,7 @@ function needed(found) {
     name: "Keys needed", corner: "layer", rows: layers, columns: Array.from({ length: widest }, (_, i) => String(i)),
     cell(r, c) {
       const head = at.get(layers[r] + "." + c);
-      return head ? { text: number(share(head), 2), share: share(head) === null ? null : colours.share(share(head)), key: "head " + layers[r] + "." + c,
+      return head ? { text: number(share(head), 2), share: colours.share(share(head)), key: "head " + layers[r] + "." + c,
         tip: "L" + head.layer + "H" + head.head + "\n" + Object.entries(head.needed).map(([mass, x]) => mass + " % of the mass: " + percent(x) + " of the keys").join("\n") + "\n" + number(head.rows) + " rows" } : null;
     },
   })));

@@ -3,8 +3,24 @@ import { h, number, percent, visible } from "./dom.js";
 import { table } from "./chart.js";
 import { order, siteName } from "./sites.js";
 
+/** @import { Run, View } from "./data.js" */
+
+/**
+ * @typedef {import("./data.js").Documents} Documents
+ * @typedef {Documents["summary"]["anomalies"]["list"]} Anomalies
+ */
+
 const SEVERITIES = ["critical", "warning", "info"];
 
+/**
+ * What the gate said, by itself or in the summary of a file that it has judged.
+ *
+ * @param {Run} run
+ * @returns {Pick<Documents["check"], "verdict" | "checks"> | null}
+ */
+const checksOf = (run) => run.of("check") ?? /** @type {Documents["check"] | null} */ (run.of("summary")?.verdict ?? null);
+
+/** @type {View} */
 export const verdict = {
   id: "verdict",
   title: "Verdict",
@@ -12,7 +28,7 @@ export const verdict = {
   has: () => true,
   draw(run) {
     const parts = [
-      gate(run.of("check") ?? run.of("summary")?.verdict),
+      gate(checksOf(run)),
       doctor(run.of("doctor")),
       anomalies(run.of("summary")?.anomalies),
       difference(run.of("diff")),
@@ -24,7 +40,7 @@ export const verdict = {
   },
   rows(run) {
     const list = run.of("summary")?.anomalies.list ?? [];
-    const checks = (run.of("check") ?? run.of("summary")?.verdict)?.checks ?? [];
+    const checks = checksOf(run)?.checks ?? [];
     return [["what", "severity", "kind", "site", "layer", "tensor", "position", "times", "message", "cause", "weight"],
       ...checks.map((c) => ["check", c.verdict, c.id, null, null, null, null, null, c.message, null, null]),
       ...list.map((a) => ["anomaly", a.severity, a.kind, a.site, a.layer, a.tensor, a.position, a.repeats + 1, a.message,
@@ -32,8 +48,10 @@ export const verdict = {
   },
 };
 
+/** @param {Pick<Documents["check"], "verdict" | "checks"> | null | undefined} check */
 function gate(check) {
   if (!check) return null;
+  /** @type {Record<string, string[]>} */
   const marks = { pass: ["✔", "good"], fail: ["✘", "bad"], skipped: ["–", ""], error: ["!", "bad"] };
   return h("div", {},
     h("p", { className: "answer " + (marks[check.verdict]?.[1] ?? "") }, "Gate: " + String(check.verdict).toUpperCase()),
@@ -42,6 +60,7 @@ function gate(check) {
       c.id, visible(c.message, 400)])));
 }
 
+/** @param {Documents["doctor"] | null} found */
 function doctor(found) {
   if (!found) return null;
   return h("div", {},
@@ -52,18 +71,23 @@ function doctor(found) {
     found.not_looked_at?.length ? h("p", { className: "hint" }, "Not looked at: " + visible(found.not_looked_at.join(", "), 600)) : null);
 }
 
+/** @param {Documents["summary"]["anomalies"] | undefined} found */
 function anomalies(found) {
   if (!found) return null;
   if (!found.list.length) return h("p", { className: "answer good" }, "No anomalies");
+  /** @type {Map<string, HTMLElement>} */
   const causes = new Map();
-  for (const anomaly of found.list.filter((a) => a.root_cause)) {
-    const name = anomaly.root_cause.weight ?? anomaly.root_cause.message;
-    causes.set(name, [...(causes.get(name) ?? []), anomaly]);
+  for (const anomaly of found.list) {
+    const root = anomaly.root_cause;
+    if (!root) continue;
+    const name = root.weight ?? root.message;
+    // Of one weight the first that was found tells, with what followed from it.
+    if (!causes.has(name)) causes.set(name, cause(root, anomaly, found.list));
   }
   const worst = [...found.list].sort((a, b) =>
     SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || a.id - b.id);
   return h("div", {},
-    [...causes.values()].map((all) => cause(all, found.list)),
+    [...causes.values()],
     h("p", { className: causes.size ? "" : "answer warn" }, number(found.total) + (found.total === 1 ? " anomaly: " : " anomalies: ") +
       Object.entries(found.by_severity).map(([severity, n]) => number(n) + " " + severity).join(", ")),
     h("div", { className: "wide" }, table(["severity", "kind", "place", "position", "times", "what"], worst.slice(0, 50).map((a) => [
@@ -71,16 +95,26 @@ function anomalies(found) {
       a.kind, siteName(a.layer, a.site), a.position, a.repeats + 1, visible(a.message, 400)]))));
 }
 
-function cause(explained, all) {
-  const root = explained[0].root_cause;
+/**
+ * @param {NonNullable<Anomalies[number]["root_cause"]>} root
+ * @param {Anomalies[number]} first
+ * @param {Anomalies} all
+ */
+function cause(root, first, all) {
   return h("div", {},
     h("p", { className: "answer bad" }, "Root cause: " + visible(root.message, 600)),
     h("ol", { className: "path", "aria-label": "From the cause to the logits" },
-      pathOf(root, explained[0], all).map((step) => h("li", {}, visible(step, 120)))),
+      pathOf(root, first, all).map((step) => h("li", {}, visible(step, 120)))),
     root.notes.map((note) => h("p", { className: "hint" }, visible(note, 400))));
 }
 
-/** Places in the order of the graph: the weight, the operation, and all behind it that went bad. */
+/**
+ * Places in the order of the graph: the weight, the operation, and all behind it that went bad.
+ *
+ * @param {NonNullable<Anomalies[number]["root_cause"]>} root
+ * @param {Anomalies[number]} first
+ * @param {Anomalies} all
+ */
 function pathOf(root, first, all) {
   const steps = root.weight ? [root.weight] : [];
   steps.push(root.node + " (" + root.op + ")");
@@ -88,11 +122,12 @@ function pathOf(root, first, all) {
   const places = new Map();
   for (const anomaly of all) {
     const at = order(anomaly.layer, anomaly.site);
-    if (anomaly.site && at > from && anomaly.forward >= first.forward) places.set(at, siteName(anomaly.layer, anomaly.site));
+    if (anomaly.site && at > from && (anomaly.forward ?? 0) >= (first.forward ?? 0)) places.set(at, siteName(anomaly.layer, anomaly.site));
   }
   return [...steps, ...[...places].sort(([a], [b]) => a - b).map(([, name]) => name)];
 }
 
+/** @param {Documents["diff"] | null} diff */
 function difference(diff) {
   if (!diff) return null;
   const l = diff.logits;
@@ -102,12 +137,14 @@ function difference(diff) {
     diff.first_divergence && h("p", {}, "First divergence: " + visible(diff.first_divergence.tensor) + " at position " + diff.first_divergence.position));
 }
 
+/** @param {NonNullable<Documents["perplexity"]["divergence"]>} of */
 function divergence(of) {
   return "mean KL " + number(of.kl_mean) + " nats (99 %: " + number(of.kl_p99) + "), same first token at " +
     percent(of.same_top1) + " of " + number(of.positions) + " positions, perplexity " + number(of.perplexity, 4) +
     " against " + number(of.perplexity_reference, 4);
 }
 
+/** @param {Documents["perplexity"] | null} found */
 function language(found) {
   if (!found) return null;
   return h("div", {}, h("p", { className: "answer" }, "Perplexity " + number(found.perplexity, 4) + " on " + number(found.positions) + " positions; " +
@@ -115,6 +152,7 @@ function language(found) {
     found.divergence && h("p", {}, divergence(found.divergence)));
 }
 
+/** @param {Documents["sparse"] | null} found */
 function selection(found) {
   if (!found) return null;
   const { indexer, policies } = found;
@@ -128,6 +166,7 @@ function selection(found) {
       " of the attention mass, of " + percent(layer.best) + " at best and " + percent(layer.chance) + " by chance" + (layer.diagnosis?.mistake ? "; mistake: " + layer.diagnosis.mistake.replaceAll("_", " ") : ""))));
 }
 
+/** @param {Documents["attention"] | null} attention */
 function insights(attention) {
   const found = attention?.attention_stats.insights ?? [];
   if (!found.length) return null;

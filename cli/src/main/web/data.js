@@ -94,8 +94,8 @@ export function lensOf(run) {
   const found = (run.of("summary")?.logits?.last_evolutions ?? []).flatMap(
     ({ layer_ranks: ranks, layer_probabilities: probabilities, ...trace }) => (ranks && probabilities ? [{ ...trace, ranks, probabilities }] : []));
   const texts = textsOf(run);
-  const byPosition = Map.groupBy(found, (trace) => trace.position);
-  return [...byPosition].map(([position, traces]) => {
+  return [...new Set(found.map((trace) => trace.position))].map((position) => {
+    const traces = found.filter((trace) => trace.position === position);
     const final = traces.find((trace) => trace.final_rank === 0) ?? traces[0];
     const token = run.tokens.find((each) => each.position === position);
     return {

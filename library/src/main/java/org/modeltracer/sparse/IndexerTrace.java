@@ -39,7 +39,7 @@ public final class IndexerTrace implements AutoCloseable {
     for (SparseLayer layer : reader.layers()) {
       totals.add(new LayerTotals(layer.layer(), layer.unreadable()));
     }
-    map = new SelectionMap(reader.layers());
+    map = new SelectionMap(reader.layers().stream().mapToInt(SparseLayer::layer).toArray());
     overlaps = new MeanSum[totals.size()][];
     Arrays.setAll(overlaps, i -> MeanSum.several(totals.size()));
   }

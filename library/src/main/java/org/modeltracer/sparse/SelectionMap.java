@@ -52,8 +52,8 @@ public final class SelectionMap {
   private long leftOut;
 
   /** Pictures of layers with such an index. */
-  SelectionMap(List<SparseLayer> of) {
-    layers = of.stream().mapToInt(SparseLayer::layer).toArray();
+  SelectionMap(int... layers) {
+    this.layers = layers;
     topK = new int[layers.length];
     long each = CELLS / KINDS;
     selected = new PooledAttention(layers.length, each);

@@ -6,14 +6,16 @@ import org.jspecify.annotations.Nullable;
 /**
  * What one layer's selection is worth.
  *
- * <p>Qualities cover exercised queries, those that see more keys than are selected; means over
- * queries. They are null where there was none, and those that need attention over all keys where
- * that cannot be computed, for the reason in {@code absent}.
+ * <p>Qualities cover measured queries, which see more keys than are selected; means over queries.
+ * They are null where there was none, and those that need attention over all keys where that cannot
+ * be computed, for the reason in {@code absent}.
  *
  * @param layer layer index
  * @param topK keys selected at most
  * @param queries queries seen
  * @param exercised those among them that see more than {@code topK} keys
+ * @param measured those among them that were measured: all, or in a trace beside a run as many as
+ *     there was time for
  * @param recall share of the attention mass over all visible keys that the selection covers: the
  *     layer's own q and k, mean of the heads
  * @param recallMin the least of any query
@@ -55,6 +57,7 @@ public record IndexedLayer(
     int topK,
     long queries,
     long exercised,
+    long measured,
     @Nullable Double recall,
     @Nullable Double recallMin,
     @Nullable Double best,

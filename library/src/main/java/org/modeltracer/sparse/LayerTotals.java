@@ -4,6 +4,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Finding;
+import org.modeltracer.anomaly.IndexerRule;
+import org.modeltracer.anomaly.Thresholds;
 
 /** What is added up of one layer's queries; mergeable, bounded by the length of the context. */
 final class LayerTotals {
@@ -28,6 +31,7 @@ final class LayerTotals {
   private int topK;
   private long queries;
   private long exercised;
+  private long measured;
   private final MeanSum recall = new MeanSum();
   private final MeanSum best = new MeanSum();
   private final MeanSum chance = new MeanSum();
@@ -76,9 +80,29 @@ final class LayerTotals {
       return;
     }
     exercised++;
+    measured++;
     quality(q);
     selection(q);
     positions(q);
+  }
+
+  /** Counts a query that is not measured. */
+  void passOver(boolean tests) {
+    queries++;
+    exercised += tests ? 1 : 0;
+  }
+
+  /** Whether a layer selects so badly that it is to be reported. */
+  @Nullable Finding judge(Thresholds limits) {
+    PortDiagnosis diagnosis =
+        measured < limits.indexerQueries() ? null : trial.diagnosis(false, recall.mean());
+    return IndexerRule.judge(
+        recall.count(),
+        recall.orZero(),
+        best.orZero(),
+        chance.orZero(),
+        diagnosis == null ? null : diagnosis.remedy(),
+        limits);
   }
 
   private void quality(IndexedQuery q) {
@@ -181,6 +205,7 @@ final class LayerTotals {
     topK = Math.max(topK, other.topK);
     queries += other.queries;
     exercised += other.exercised;
+    measured += other.measured;
     List<MeanSum> mine = means();
     List<MeanSum> theirs = other.means();
     for (int i = 0; i < mine.size(); i++) {
@@ -245,6 +270,7 @@ final class LayerTotals {
         topK,
         queries,
         exercised,
+        measured,
         mass,
         recall.min(),
         best.mean(),
@@ -263,8 +289,8 @@ final class LayerTotals {
         selectedScore.mean(),
         unselectedScore.mean(),
         correlation.mean(),
-        exercised == 0 ? new double[0] : values(scoreByKey),
-        exercised == 0 ? new double[0] : values(selectedByKey),
+        measured == 0 ? new double[0] : values(scoreByKey),
+        measured == 0 ? new double[0] : values(selectedByKey),
         lengths(),
         fallsFrom(lengths()),
         distance.mean(),

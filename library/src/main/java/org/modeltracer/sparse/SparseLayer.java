@@ -116,6 +116,24 @@ record SparseLayer(
     return null;
   }
 
+  /** Multiplications for each key that a query sees, the trials of a diagnosis among them. */
+  double costOfKey() {
+    GraphNode queries = products == null ? attention.source(0) : products.source(1);
+    double dense = queries == null ? 0 : (double) queries.ne().get(0) * queries.ne().get(2);
+    int trials = PortMistake.values().length + 1;
+    return dense + (index == null ? 0 : trials * (double) width() * index.source(0).ne().get(1));
+  }
+
+  /** Multiplications for each cell that is read: what turns index keys back. */
+  double costOfCell() {
+    return turned == null ? 0 : (double) width() * width();
+  }
+
+  private long width() {
+    GraphNode queries = index == null ? null : index.source(0);
+    return queries == null ? 0 : queries.ne().getFirst();
+  }
+
   /** Why the attention of this layer cannot be computed over all keys; null when it can. */
   @Nullable String unreadable() {
     if (products != null && !products.is(Op.MUL_MAT)) {

@@ -31,6 +31,11 @@ final class IndexerReader implements TensorObserver {
 
   /** Takes queries as they are read. */
   interface Sink {
+    /** Whether attention over all keys is wanted. */
+    default boolean wantsAttention() {
+      return true;
+    }
+
     /** All layers of a graph's queries follow. */
     void beginGraph(int queries);
 
@@ -267,7 +272,7 @@ final class IndexerReader implements TensorObserver {
       choose(selector);
       begun = true;
     }
-    boolean readable = of.layer.unreadable() == null;
+    boolean readable = of.layer.unreadable() == null && sink.wantsAttention();
     boolean fused = node.op() == Op.FLASH_ATTN_EXT;
     if (readable) {
       if (fused) {

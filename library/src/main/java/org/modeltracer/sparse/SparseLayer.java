@@ -134,16 +134,26 @@ record SparseLayer(
     return queries == null ? 0 : queries.ne().getFirst();
   }
 
+  SelectedLayer outline() {
+    GraphNode queries = index == null ? null : index.source(0);
+    int heads = queries == null ? 0 : Math.toIntExact(queries.ne().get(1));
+    return new SelectedLayer(layer, heads, cells() == score.ne().getFirst());
+  }
+
+  /** Keys that attention sees at most. */
+  private long cells() {
+    GraphNode keys = products == null ? attention.source(1) : products.source(0);
+    return keys == null ? 0 : keys.ne().get(1);
+  }
+
   /** Why the attention of this layer cannot be computed over all keys; null when it can. */
   @Nullable String unreadable() {
     if (products != null && !products.is(Op.MUL_MAT)) {
       return "its scores pass through " + products.opName() + " before the softmax";
     }
-    GraphNode keys = products == null ? attention.source(1) : products.source(0);
-    long cells = keys == null ? 0 : keys.ne().get(1);
-    return cells == score.ne().getFirst()
+    return cells() == score.ne().getFirst()
         ? null
         : "its indexer scores %d places where attention sees %d keys"
-            .formatted(score.ne().getFirst(), cells);
+            .formatted(score.ne().getFirst(), cells());
   }
 }

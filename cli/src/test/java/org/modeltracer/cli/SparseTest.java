@@ -58,6 +58,54 @@ class SparseTest {
   }
 
   @Test
+  void sparseBesideDenseAtSeveralLengths() {
+    Path file = IndexedModel.write(Kind.SHUFFLED, folder);
+    Object[] command = {
+      "sparse", file, "--tokens", tokens(128), "-t", 1, "--lengths", "48,96", "--out", folder
+    };
+    Cli table = Cli.run(command);
+    assertThat(table.code()).as(table.err()).isZero();
+    assertThat(table.out())
+        .contains(
+            "What the query at position 127 sees",
+            "layer 1 head 0: ",
+            "lies at other distances at 96 tokens than at the length before")
+        .containsPattern("(?m)^ {4}48 +1 +16 ")
+        .containsPattern("(?m)^ {4}96 +1 +64 ");
+    Object[] words = Arrays.copyOf(command, command.length + 1);
+    words[command.length] = "--json";
+    Cli cli = Cli.run(words);
+    assertThat(Schemas.errors(SPARSE, cli.out())).isEmpty();
+    assertThat(cli.json().get("lengths").size()).isEqualTo(2);
+    // Every token in brackets is one that the JSON says is selected in half of the layers.
+    int marked = table.out().split("\\[\\d+ ]", -1).length - 1;
+    assertThat(cli.json().at("/indexer/layers/0/marked/selected").size())
+        .isEqualTo(IndexedModel.TOP_K);
+    assertThat(marked).isGreaterThanOrEqualTo(IndexedModel.TOP_K);
+    Cli dense =
+        Cli.run(
+            "sparse",
+            Cli.MODEL,
+            "-p",
+            "One two three four five six",
+            "-t",
+            1,
+            "--budgets",
+            4,
+            "--lengths",
+            "4,8",
+            "--json",
+            "--out",
+            folder);
+    assertThat(dense.code()).as(dense.err()).isZero();
+    assertThat(Schemas.errors(SPARSE, dense.out())).isEmpty();
+    assertThat(dense.json().at("/lengths/1/layers/3/heads").size()).isEqualTo(4);
+    Cli none = Cli.run("sparse", Cli.MODEL, "-p", "hi", "--lengths", "4000", "--out", folder);
+    assertThat(none.code()).isEqualTo(2);
+    assertThat(none.message()).contains("--lengths: no prompt has 4000 tokens, the longest has ");
+  }
+
+  @Test
   void whatWasNotExercisedIsNoPass() {
     Path file = Architectures.model("deepseek32-moe-f16");
     Cli cli = Cli.run("sparse", file, "--tokens", tokens(8), "-t", 1, "--out", folder, "--json");

@@ -49,6 +49,9 @@ import org.jspecify.annotations.Nullable;
  * @param sink share of selected keys at positions 0 to 3
  * @param selectedAt by key position: share of the exercised queries that see it that select it
  * @param heads the indexer's heads; empty where the graph does not show them
+ * @param contrasts attention heads over all keys and over the selected ones, side by side; empty
+ *     where attention over all keys cannot be computed
+ * @param marked the last query that was measured, with its keys; null where none was
  * @param diagnosis what would do better, null where nothing was tried
  * @param absent why numbers are missing, null where none is
  */
@@ -86,5 +89,7 @@ public record IndexedLayer(
     @Nullable Double sink,
     double[] selectedAt,
     List<IndexHead> heads,
+    List<HeadContrast> contrasts,
+    @Nullable MarkedQuery marked,
     @Nullable PortDiagnosis diagnosis,
     @Nullable String absent) {}

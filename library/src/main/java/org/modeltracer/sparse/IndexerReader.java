@@ -42,6 +42,9 @@ final class IndexerReader implements TensorObserver {
     /** A layer's queries follow. */
     void beginLayer(SparseLayer layer, @Nullable IndexVectors vectors, int[] cellPositions);
 
+    /** Attention of a head over all keys that a query sees, which comes before the query. */
+    default void onHead(IndexedQuery query, int head, float[] weights) {}
+
     /** A query; to be read during the call only. */
     void onQuery(IndexedQuery query);
 
@@ -100,6 +103,7 @@ final class IndexerReader implements TensorObserver {
   private final Tensor source;
   private final DenseAttention dense;
   private final IndexedQuery query = new IndexedQuery();
+  private final DenseAttention.Heads heads;
   private final List<SparseLayer> layers;
   private final Allowance allowance;
   private final double costOfKey;
@@ -124,6 +128,7 @@ final class IndexerReader implements TensorObserver {
     this.pass = pass;
     this.sink = sink;
     this.allowance = allowance;
+    heads = (head, weights) -> sink.onHead(query, head, weights);
     identity = new NodeIdentity(runtime);
     data = new TensorData(runtime, false);
     source = new Tensor(runtime);
@@ -294,7 +299,7 @@ final class IndexerReader implements TensorObserver {
         continue;
       }
       boolean attends = readable && query.exercised();
-      query.attention = attends ? dense.mean(q, query.cells, query.keys) : null;
+      query.attention = attends ? dense.mean(q, query.cells, query.keys, heads) : null;
       if (vectors != null) {
         vectors.headScores(q, query.cells, query.keys, query.headScores);
       }

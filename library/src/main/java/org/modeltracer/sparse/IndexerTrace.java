@@ -182,6 +182,13 @@ public final class IndexerTrace implements AutoCloseable {
     }
 
     @Override
+    public void onHead(IndexedQuery query, int head, float[] weights) {
+      synchronized (lock) {
+        totals.get(at).contrast(query, head, weights);
+      }
+    }
+
+    @Override
     public void onQuery(IndexedQuery query) {
       synchronized (lock) {
         totals.get(at).add(query);

@@ -3,6 +3,7 @@ package org.modeltracer.sparse;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Finding;
 import org.modeltracer.anomaly.IndexerRule;
@@ -59,6 +60,8 @@ final class LayerTotals {
   private ScoreDistribution[] headScores = {};
   private MeanSum[] headRecall = {};
   private double[] headMass = {};
+  private final List<ContrastSum> contrasts = new ArrayList<>();
+  private @Nullable MarkedQuery last;
 
   LayerTotals(int layer, @Nullable String unreadable) {
     this.layer = layer;
@@ -84,6 +87,19 @@ final class LayerTotals {
     quality(q);
     selection(q);
     positions(q);
+    last = MarkedQuery.of(q);
+  }
+
+  /** Adds a head's attention over all keys of a measured query. */
+  void contrast(IndexedQuery query, int head, float[] weights) {
+    contrast(head).add(query, weights);
+  }
+
+  private ContrastSum contrast(int head) {
+    while (contrasts.size() <= head) {
+      contrasts.add(new ContrastSum());
+    }
+    return contrasts.get(head);
   }
 
   /** Counts a query that is not measured. */
@@ -213,6 +229,10 @@ final class LayerTotals {
     }
     scores.merge(other.scores);
     trial.merge(other.trial);
+    last = other.last == null ? last : other.last;
+    for (int h = 0; h < other.contrasts.size(); h++) {
+      contrast(h).merge(other.contrasts.get(h));
+    }
     for (int i = 0; i < distances.length; i++) {
       distances[i] += other.distances[i];
     }
@@ -299,6 +319,8 @@ final class LayerTotals {
         sink.mean(),
         frequency(),
         headReports(),
+        IntStream.range(0, contrasts.size()).mapToObj(h -> contrast(h).report(h)).toList(),
+        last,
         trial.diagnosis(scaleIsOff(scaled), mass),
         unreadable);
   }

@@ -1,23 +1,30 @@
 package org.modeltracer.cli;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.IntFunction;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.cli.export.OutputFolder;
 import org.modeltracer.cli.terminal.CliException;
+import org.modeltracer.cli.terminal.ContrastTables;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.SparseTables;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gate.output.JsonHead;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.FlashAttention;
+import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.model.Subscription;
 import org.modeltracer.report.Pictures;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.sparse.IndexerReport;
 import org.modeltracer.sparse.IndexerTrace;
+import org.modeltracer.sparse.LengthRuns;
 import org.modeltracer.sparse.PolicyCheck;
 import org.modeltracer.sparse.PolicyReport;
 import org.modeltracer.sparse.PolicyTrace;
@@ -43,6 +50,7 @@ import picocli.CommandLine.Spec;
     footer = {
       "modeltracer sparse model.gguf -f prompts.txt",
       "modeltracer sparse dense.gguf -f prompts.txt --budgets 64,256 --verify",
+      "modeltracer sparse model.gguf -f long.txt --lengths 512,2048,8192",
     },
     sortOptions = false)
 final class SparseCommand implements Callable<Integer> {
@@ -69,6 +77,14 @@ final class SparseCommand implements Callable<Integer> {
       description =
           "Attention mass that what is recommended must keep (default: ${DEFAULT-VALUE}).")
   private double recall;
+
+  @Option(
+      names = "--lengths",
+      paramLabel = "N,…",
+      split = ",",
+      description =
+          "Cut the prompts at these lengths too, and compare what attention does (default: not).")
+  private List<Integer> lengths = List.of();
 
   @Option(
       names = "--verify",
@@ -100,6 +116,7 @@ final class SparseCommand implements Callable<Integer> {
     var terminal = Terminal.of(spec);
     try (var loaded = LoadedModel.open(model, context, terminal)) {
       List<int[]> prompts = given.tokens(loaded.model(), chat);
+      check(prompts);
       loaded.remarks(prompts, terminal);
       run(loaded, prompts, terminal);
       return ExitCode.PASS.code();
@@ -120,23 +137,65 @@ final class SparseCommand implements Callable<Integer> {
         var trace = IndexerTrace.attach(session)) {
       var pictures = new Pictures(loaded.model(), true);
       session.listen(pictures);
-      int tokens = prompts.stream().mapToInt(p -> p.length).sum();
-      var policies = new PolicyTrace(trace.applies() ? List.of(1) : budgets(prompts), recall);
-      if (!trace.applies()) {
-        tracer.addListener(policies);
-      }
-      for (int i = 0; i < prompts.size(); i++) {
-        trace.begin();
-        session.evaluate(prompts.get(i), !trace.applies());
-        terminal.progress("prompts", i + 1, prompts.size());
-      }
       SparseReport report =
           trace.applies()
-              ? new SparseReport(prompts.size(), tokens, trace.report(), null)
-              : new SparseReport(
-                  prompts.size(), tokens, null, verified(session, policies.report(), prompts));
-      tell(loaded, report, pictures.picture(trace.map()), terminal);
+              ? selections(session, tracer, trace, prompts, terminal)
+              : policies(session, tracer, prompts, terminal);
+      tell(loaded, report, pictures.picture(trace.picture()), prompts.getLast(), terminal);
       broken.complain();
+    }
+  }
+
+  private SparseReport selections(
+      TracedSession session,
+      ModelTracer tracer,
+      IndexerTrace trace,
+      List<int[]> prompts,
+      Terminal terminal) {
+    for (int i = 0; i < prompts.size(); i++) {
+      trace.begin();
+      session.evaluate(prompts.get(i), false);
+      terminal.progress("prompts", i + 1, prompts.size());
+    }
+    trace.close();
+    return new SparseReport(
+        prompts.size(),
+        tokens(prompts),
+        trace.report(),
+        null,
+        LengthRuns.of(session, tracer, prompts, lengths));
+  }
+
+  private SparseReport policies(
+      TracedSession session, ModelTracer tracer, List<int[]> prompts, Terminal terminal) {
+    var policies = new PolicyTrace(budgets(prompts), recall);
+    Subscription listening = tracer.addListener(policies);
+    for (int i = 0; i < prompts.size(); i++) {
+      session.evaluate(prompts.get(i), true);
+      terminal.progress("prompts", i + 1, prompts.size());
+    }
+    listening.close();
+    return new SparseReport(
+        prompts.size(),
+        tokens(prompts),
+        null,
+        verified(session, policies.report(), prompts),
+        LengthRuns.of(session, tracer, prompts, lengths));
+  }
+
+  private static int tokens(List<int[]> prompts) {
+    return prompts.stream().mapToInt(p -> p.length).sum();
+  }
+
+  /** Refuses lengths that no prompt has. */
+  private void check(List<int[]> prompts) {
+    lengths.forEach(length -> ContextArguments.atLeast("--lengths", length, 2));
+    int longest = prompts.stream().mapToInt(p -> p.length).max().orElse(0);
+    if (lengths.stream().anyMatch(length -> length > longest)) {
+      throw new CliException(
+          ExitCode.USAGE,
+          "--lengths: no prompt has %d tokens, the longest has %d"
+              .formatted(Collections.max(lengths), longest));
     }
   }
 
@@ -162,7 +221,8 @@ final class SparseCommand implements Callable<Integer> {
     return exercised;
   }
 
-  private void tell(LoadedModel loaded, SparseReport report, Record pictures, Terminal terminal) {
+  private void tell(
+      LoadedModel loaded, SparseReport report, Record pictures, int[] last, Terminal terminal) {
     JsonHead head = JsonHead.of(loaded.file());
     String all = Json.pretty(head.before(report));
     String drawn = Json.line(head.before(pictures)) + "\n";
@@ -178,6 +238,7 @@ final class SparseCommand implements Callable<Integer> {
               + "  %d prompt%s, %d tokens"
                   .formatted(report.prompts(), report.prompts() == 1 ? "" : "s", report.tokens()));
       new SparseTables(report, terminal).print();
+      new ContrastTables(report, terminal).print(word(loaded.model().vocabulary(), last));
       terminal.println("Wrote " + written);
     }
     IndexerReport indexer = report.indexer();
@@ -185,5 +246,15 @@ final class SparseCommand implements Callable<Integer> {
     if (why != null) {
       throw new CliException(ExitCode.NOTHING, why);
     }
+  }
+
+  /** A token of a prompt as text; its number where the model has no vocabulary. */
+  private static IntFunction<String> word(Vocabulary vocabulary, int[] prompt) {
+    return position ->
+        position >= prompt.length
+            ? ""
+            : vocabulary.usable()
+                ? new String(vocabulary.piece(prompt[position], true), StandardCharsets.UTF_8)
+                : prompt[position] + " ";
   }
 }

@@ -22,6 +22,8 @@ import org.modeltracer.session.Generation;
 import org.modeltracer.session.RunDescription;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
+import org.modeltracer.sparse.IndexerReport;
+import org.modeltracer.sparse.IndexerTrace;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.SummarySection;
 import org.modeltracer.trace.TracerConfig;
@@ -38,6 +40,7 @@ final class TracedRun implements AutoCloseable {
   private final RunDescription description;
   private final Pictures pictures;
   private final @Nullable AttentionTrace attention;
+  private final @Nullable IndexerTrace indexer;
   private final List<Integer> decided = new ArrayList<>();
   private @Nullable LensTrace lens;
   private @Nullable CacheStatistics contents;
@@ -52,6 +55,7 @@ final class TracedRun implements AutoCloseable {
       attention.attach(tracer, session);
       tracer.addAnalysis(SummarySection.ATTENTION, () -> AttentionSection.of(attention.analysis()));
     }
+    indexer = IndexerTrace.beside(session, tracer).orElse(null);
     pictures = new Pictures(model.model(), config.logits()).attach(tracer, session);
     diagnosis = Diagnosis.attach(session, tracer, model.file());
     session.listen(new PromptProgress(terminal));
@@ -111,6 +115,9 @@ final class TracedRun implements AutoCloseable {
     if (attention != null) {
       attention.begin(session.decoded(prompt));
     }
+    if (indexer != null) {
+      indexer.begin();
+    }
     if (lens != null) {
       lens.begin(prompt);
     }
@@ -160,9 +167,14 @@ final class TracedRun implements AutoCloseable {
     return attention == null ? null : attention.analysis();
   }
 
+  /** What the model's indexers select, null where it has none. */
+  @Nullable IndexerReport indexer() {
+    return indexer == null ? null : indexer.report();
+  }
+
   /** What only pictures need of the first prompt. */
   Record pictures() {
-    return pictures.picture();
+    return pictures.picture(indexer == null ? null : indexer.picture());
   }
 
   /** Attention matrices of the first prompt, to be read when nothing runs. */
@@ -181,6 +193,9 @@ final class TracedRun implements AutoCloseable {
     diagnosis.close();
     if (lens != null) {
       lens.close();
+    }
+    if (indexer != null) {
+      indexer.close();
     }
     session.close();
     tracer.close();

@@ -257,7 +257,7 @@ public final class Pictures implements TraceListener, SessionListener {
   }
 
   /** The same with what indexers selected. */
-  public synchronized Record picture(@Nullable SelectionMap selections) {
+  public synchronized Record picture(SelectionMap.@Nullable Picture selections) {
     return new Picture(
         List.copyOf(tokens),
         leftOut,

@@ -26,7 +26,7 @@ record SelectionPicture(
       double scoreLargest,
       @Nullable String attention) {}
 
-  static SelectionPicture of(SelectionMap map) {
+  static SelectionPicture of(SelectionMap.Picture map) {
     return new SelectionPicture(
         map.positions(),
         map.pool(),

@@ -8,12 +8,8 @@ import org.modeltracer.attention.PooledAttention;
 import org.modeltracer.model.HeadId;
 
 /**
- * What each query of a text selects, what the scores were, and what attention would want: pictures
- * as sharp as a fixed number of cells allows.
- *
- * <p>Positions are taken together in blocks of {@link #pool}, 1 until there are more of them than
- * blocks. Of queries that do not see all positions up to their own, as behind a sliding window,
- * there is no picture; {@link #leftOut} counts them.
+ * What each query of a text selects, what the scores were, and what attention would want, as
+ * pictures that are as sharp as a fixed number of cells allows.
  */
 public final class SelectionMap {
   /** Cells of all pictures together, a byte each. */
@@ -21,6 +17,18 @@ public final class SelectionMap {
 
   private static final int KINDS = 3;
   private static final int LARGEST = 255;
+
+  /**
+   * Pictures of all layers.
+   *
+   * @param positions positions from 0 to that of the last query
+   * @param pool positions that a block takes together, 1 until there are more of them than blocks
+   * @param side blocks along a side
+   * @param leftOut queries, of any layer, without a picture: those that were not read, and those
+   *     that do not see all positions up to their own, as behind a sliding window
+   * @param layers those that had a query, ascending
+   */
+  public record Picture(int positions, int pool, int side, long leftOut, List<Layer> layers) {}
 
   /**
    * One layer's pictures: lower triangles of blocks by rows, {@code [query, key]}, a byte a cell.
@@ -46,6 +54,7 @@ public final class SelectionMap {
 
   private final int[] layers;
   private final int[] topK;
+  private final PooledAttention seen;
   private final PooledAttention selected;
   private final PooledAttention scores;
   private final PooledAttention attention;
@@ -56,6 +65,7 @@ public final class SelectionMap {
     this.layers = layers;
     topK = new int[layers.length];
     long each = CELLS / KINDS;
+    seen = new PooledAttention(layers.length, each);
     selected = new PooledAttention(layers.length, each);
     scores = new PooledAttention(layers.length, each);
     attention = new PooledAttention(layers.length, each);
@@ -65,15 +75,17 @@ public final class SelectionMap {
   void add(int at, IndexedQuery query) {
     int n = query.keys;
     if (n != query.position + 1 || query.positions[0] != 0 || query.positions[n - 1] != n - 1) {
-      leftOut++;
+      leaveOut();
       return;
     }
     topK[at] = query.k;
-    float[] chosen = new float[n];
+    float[] row = new float[n];
+    Arrays.fill(row, 1);
+    seen.row(layers[at], 0, query.position, row);
     for (int i = 0; i < n; i++) {
-      chosen[i] = query.selected[i] ? 1 : 0;
+      row[i] = query.selected[i] ? 1 : 0;
     }
-    selected.row(layers[at], 0, query.position, chosen);
+    selected.row(layers[at], 0, query.position, row);
     scores.row(layers[at], 0, query.position, Arrays.copyOf(query.scores, n));
     float[] wanted = query.attention;
     if (wanted != null) {
@@ -81,32 +93,16 @@ public final class SelectionMap {
     }
   }
 
-  /** Positions that are taken together, a power of two. */
-  public int pool() {
-    return selected.pool();
+  /** Counts a query of which nothing was read. */
+  void leaveOut() {
+    leftOut++;
   }
 
-  /** Positions from 0 to that of the last query. */
-  public int positions() {
-    return selected.positions();
-  }
-
-  /** Blocks along a side. */
-  public int side() {
-    return selected.side();
-  }
-
-  /** Queries of any layer without a picture. */
-  public long leftOut() {
-    return leftOut;
-  }
-
-  /** The pictures of layers that had a query, ascending. */
-  public List<Layer> layers() {
+  Picture picture() {
     var pictures = new ArrayList<Layer>();
     for (int i = 0; i < layers.length; i++) {
       var id = new HeadId(layers[i], 0);
-      if (selected.heads().contains(id)) {
+      if (seen.heads().contains(id)) {
         double[] means = means(scores, id);
         double least = Arrays.stream(means).min().orElse(0);
         double largest = Arrays.stream(means).max().orElse(0);
@@ -121,19 +117,18 @@ public final class SelectionMap {
                 attention.heads().contains(id) ? attention.bytes(id) : null));
       }
     }
-    return List.copyOf(pictures);
+    return new Picture(seen.positions(), seen.pool(), seen.side(), leftOut, List.copyOf(pictures));
   }
 
-  /** Means over the pairs of a query and a key in sight of each block. */
+  /** Means over the pairs of a query and a key in sight of each block; 0 where there is none. */
   private double[] means(PooledAttention of, HeadId id) {
-    int side = side();
+    int side = seen.side();
     double[] means = new double[side * (side + 1) / 2];
     int cell = 0;
     for (int q = 0; q < side; q++) {
-      double queries = Math.min(pool(), positions() - q * pool());
-      for (int k = 0; k <= q; k++) {
-        // On the diagonal a query sees the block's keys up to itself.
-        means[cell++] = of.weight(id, q, k) / (k == q ? (queries + 1) / 2 : pool());
+      for (int k = 0; k <= q; k++, cell++) {
+        double pairs = seen.weight(id, q, k);
+        means[cell] = pairs > 0 ? of.weight(id, q, k) / pairs : 0;
       }
     }
     return means;

@@ -1,5 +1,6 @@
 package org.modeltracer.sparse;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -9,6 +10,11 @@ import org.jspecify.annotations.Nullable;
  * @param tokens their tokens together
  * @param indexer what its indexers are worth; null where it has none
  * @param policies what selections would cost; null where its indexers select
+ * @param lengths the same prompts cut at several lengths, ascending; empty where that was not asked
  */
 public record SparseReport(
-    int prompts, int tokens, @Nullable IndexerReport indexer, @Nullable PolicyReport policies) {}
+    int prompts,
+    int tokens,
+    @Nullable IndexerReport indexer,
+    @Nullable PolicyReport policies,
+    List<LengthReport> lengths) {}

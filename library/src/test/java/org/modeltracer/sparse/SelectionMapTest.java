@@ -51,7 +51,7 @@ class SelectionMapTest {
 
   @Test
   void eachPairIsItsOwnCellUntilTheyAreTooMany() {
-    SelectionMap map = map(50, 8, true);
+    SelectionMap.Picture map = map(50, 8, true).picture();
     assertThat(map.pool()).isEqualTo(1);
     assertThat(map.side()).isEqualTo(50);
     assertThat(map.layers()).hasSize(1);
@@ -77,7 +77,7 @@ class SelectionMapTest {
   @Test
   void blocksAreMeansOverTheirPairs() {
     int n = 701;
-    SelectionMap map = map(n, 40, true);
+    SelectionMap.Picture map = map(n, 40, true).picture();
     int pool = map.pool();
     assertThat(pool).isEqualTo(2);
     assertThat(map.positions()).isEqualTo(n);
@@ -114,8 +114,8 @@ class SelectionMapTest {
   @Test
   void whatCannotBeReadIsAbsentAndOtherQueriesAreCounted() {
     SelectionMap map = map(20, 4, false);
-    assertThat(map.layers().getFirst().attention()).isNull();
-    assertThat(map.leftOut()).isZero();
+    assertThat(map.picture().layers().getFirst().attention()).isNull();
+    assertThat(map.picture().leftOut()).isZero();
     IndexedQuery behindWindow = query(20, 4);
     behindWindow.keys = 5;
     map.add(1, behindWindow);
@@ -124,8 +124,9 @@ class SelectionMapTest {
       shifted.positions[i] = i + 1;
     }
     map.add(1, shifted);
-    assertThat(map.leftOut()).isEqualTo(2);
-    assertThat(map.positions()).isEqualTo(20);
-    assertThat(new SelectionMap(0).layers()).isEmpty();
+    map.leaveOut();
+    assertThat(map.picture().leftOut()).isEqualTo(3);
+    assertThat(map.picture().positions()).isEqualTo(20);
+    assertThat(new SelectionMap(0).picture().layers()).isEmpty();
   }
 }

@@ -19,17 +19,25 @@ const WORTH = ["recall", "best", "chance", "recency_recall", "overlap", "auc", "
 
 /** @param {Run} run */
 const indexerOf = (run) => run.of("sparse")?.indexer ?? null;
+
+/**
+ * What the indexers are worth, layer by layer; a run that was traced tells less than `sparse`.
+ *
+ * @param {Run} run
+ */
+const worthOf = (run) => indexerOf(run) ?? run.of("summary")?.indexer ?? null;
+
 /** @param {Run} run */
 const policiesOf = (run) => run.of("sparse")?.policies ?? null;
 /** @param {Run} run */
-const layersOf = (run) => indexerOf(run)?.layers.map((layer) => layer.layer) ?? run.selections?.layers.map((layer) => layer.layer) ?? [];
+const layersOf = (run) => worthOf(run)?.layers.map((layer) => layer.layer) ?? run.selections?.layers.map((layer) => layer.layer) ?? [];
 
 /** @type {View} */
 export const sparse = {
   id: "sparse",
   title: "Sparse attention",
   hint: "Which earlier tokens each query keeps: rows are queries, columns keys, dots what is selected. Recall near the best says that the indexer finds what attention wants; recall near chance that it finds nothing.",
-  has: (run) => indexerOf(run) !== null || policiesOf(run) !== null || run.selections !== null,
+  has: (run) => worthOf(run) !== null || policiesOf(run) !== null || run.selections !== null,
   controls(state, runs, redraw) {
     const layers = [...new Set(runs.flatMap(layersOf))].sort((a, b) => a - b);
     if (!layers.length) return [];
@@ -42,12 +50,12 @@ export const sparse = {
       h("span", { className: "hint" }, DEFINITIONS[state.measure] ?? "")];
   },
   draw(run, state) {
-    return h("div", {}, indexers(indexerOf(run), state), map(run, state), policies(policiesOf(run)));
+    return h("div", {}, worth(worthOf(run)), details(indexerOf(run), state), map(run, state), policies(policiesOf(run)), lengths(run));
   },
   rows(run) {
     const policies = policiesOf(run);
     return [["what", "layer", "head", "policy", "budget", ...WORTH, "mass", "kept"],
-      ...(indexerOf(run)?.layers ?? []).map((layer) => ["indexer", layer.layer, null, null, layer.top_k, ...WORTH.map((name) => layer[name]), null, null]),
+      ...(worthOf(run)?.layers ?? []).map((layer) => ["indexer", layer.layer, null, null, layer.top_k, ...WORTH.map((name) => layer[name]), null, null]),
       ...(policies?.layers ?? []).map((layer) => ["recommended", layer.layer, null, layer.policy, layer.budget, ...WORTH.map(() => null), layer.predicted_recall, layer.saved === null ? null : 1 - layer.saved]),
       ...(policies?.heads ?? []).flatMap((head) => head.kept.map((kept) => ["policy", head.layer, head.head, kept.policy, kept.budget, ...WORTH.map(() => null), kept.mass, kept.kept]))];
   },
@@ -61,23 +69,45 @@ function mapOf(run, state) {
   return run.selections?.layers.find((layer) => layer.layer === state.layer) ?? null;
 }
 
-/**
- * @param {Indexer | null} found
- * @param {State} state
- */
-function indexers(found, state) {
+/** @param {ReturnType<typeof worthOf>} found */
+function worth(found) {
   if (!found) return null;
-  const layer = found.layers.find((each) => each.layer === state.layer);
   return h("div", {},
     found.not_exercised ? h("p", { className: "answer warn" }, visible(found.not_exercised, 300)) : null,
     h("div", { className: "wide" }, table(["layer", "k", "queries", "recall", "best", "chance", "recent", "overlap", "AUC", "KL, nats"], found.layers.map((each) =>
       [each.layer, each.top_k, each.exercised, ...WORTH.map((name) => each[name])]))),
-    found.layers.map((each) => [
-      each.absent ? h("p", { className: "hint" }, "Layer " + each.layer + ": " + visible(each.absent, 300)) : null,
-      each.diagnosis?.mistake ? h("p", { className: "bad" }, "Layer " + each.layer + ": recall " + number(each.diagnosis.recall) + "; " + number(each.diagnosis.recall_undone) +
-        " once this mistake is undone: " + each.diagnosis.mistake.replaceAll("_", " ")) : null]),
-    layer && lines(/** @type {const} */ (["recall", "best", "chance"]).map((name) => ({ name, points: layer.recall_by_length.map((bin) => [bin.from, bin[name]]) })), { x: "visible keys, from", y: "attention mass", height: 170 }),
+    found.layers.map((each) => (each.absent ? h("p", { className: "hint" }, "Layer " + each.layer + ": " + visible(each.absent, 300)) : null)));
+}
+
+/**
+ * @param {Indexer | null} found
+ * @param {State} state
+ */
+function details(found, state) {
+  const layer = found?.layers.find((each) => each.layer === state.layer);
+  if (!found || !layer) return null;
+  return h("div", {},
+    found.layers.map((each) => (each.diagnosis?.mistake ? h("p", { className: "bad" }, "Layer " + each.layer + ": recall " + number(each.diagnosis.recall) + "; " + number(each.diagnosis.recall_undone) +
+      " once this mistake is undone: " + each.diagnosis.mistake.replaceAll("_", " ")) : null)),
+    lines(/** @type {const} */ (["recall", "best", "chance"]).map((name) => ({ name, points: layer.recall_by_length.map((bin) => [bin.from, bin[name]]) })), { x: "visible keys, from", y: "attention mass", height: 170 }),
+    layer.contrasts.length ? [h("h3", {}, "Layer " + layer.layer + ": heads over all keys and over the selected ones"), h("div", { className: "wide" }, table(
+      ["head", "recall", "entropy, nats", "selected", "sink", "selected", "mass that moves"], layer.contrasts.map((head) =>
+        [head.head, head.recall, head.entropy, head.entropy_selected, head.sink, head.sink_selected, head.moved])))] : null,
     overlap(found));
+}
+
+/**
+ * The same prompts cut at several lengths.
+ *
+ * @param {Run} run
+ */
+function lengths(run) {
+  const found = run.of("sparse")?.lengths ?? [];
+  if (found.length < 2) return null;
+  const layers = found[0].layers.map((layer) => layer.layer);
+  return h("div", {}, h("h3", {}, "Prompts cut at several lengths"),
+    lines(layers.map((layer, i) => ({ name: "layer " + layer, points: found.map((cut) => [cut.length, cut.layers[i]?.recall]) })), { x: "tokens", y: "recall" }) ??
+      lines(layers.map((layer, i) => ({ name: "layer " + layer, points: found.map((cut) => [cut.length, cut.layers[i]?.entropy]) })), { x: "tokens", y: "entropy over all keys, nats" }));
 }
 
 /**

@@ -33,7 +33,7 @@ export const verdict = {
       anomalies(run.of("summary")?.anomalies),
       difference(run.of("diff")),
       language(run.of("perplexity")),
-      selection(run.of("sparse")),
+      selection(run.of("sparse")?.policies, run.of("sparse")?.indexer ?? run.of("summary")?.indexer),
       insights(run.of("attention")),
     ].filter((part) => part);
     return h("div", {}, parts.length ? parts : h("p", {}, "None of these results judges the model; the views below show them."));
@@ -152,18 +152,25 @@ function language(found) {
     found.divergence && h("p", {}, divergence(found.divergence)));
 }
 
-/** @param {Documents["sparse"] | null} found */
-function selection(found) {
-  if (!found) return null;
-  const { indexer, policies } = found;
+/**
+ * @param {Documents["sparse"]["policies"] | undefined} policies
+ * @param {Documents["summary"]["indexer"] | Documents["sparse"]["indexer"] | undefined} indexer
+ */
+function selection(policies, indexer) {
   if (policies) {
     const sparse = policies.layers.filter((layer) => layer.policy);
     return h("p", { className: "answer" }, number(sparse.length) + " of " + number(policies.layers.length) + " layers could attend to a selection and keep " + percent(policies.target) + " of their attention mass");
   }
-  if (!indexer?.exercised) return h("p", { className: "answer warn" }, visible(indexer?.not_exercised ?? "No layer selects keys.", 300));
-  return h("div", {},
-    indexer.layers.filter((layer) => layer.recall !== null).map((layer) => h("p", { className: layer.diagnosis?.mistake ? "answer bad" : "" }, "Layer " + layer.layer + ": the indexer covers " + percent(layer.recall) +
-      " of the attention mass, of " + percent(layer.best) + " at best and " + percent(layer.chance) + " by chance" + (layer.diagnosis?.mistake ? "; mistake: " + layer.diagnosis.mistake.replaceAll("_", " ") : ""))));
+  if (!indexer) return null;
+  if (!indexer.exercised) return h("p", { className: "answer warn" }, visible(indexer.not_exercised, 300));
+  return h("div", {}, indexer.layers.map((layer) => (layer.recall === null ? null : h("p", {}, "Layer " + layer.layer + ": the indexer covers " + percent(layer.recall) +
+    " of the attention mass, of " + percent(layer.best) + " at best and " + percent(layer.chance) + " by chance" + mistake(layer)))));
+}
+
+/** @param {object} layer */
+function mistake(layer) {
+  const found = "diagnosis" in layer ? /** @type {{ mistake?: string | null } | null} */ (layer.diagnosis)?.mistake : null;
+  return found ? "; mistake: " + found.replaceAll("_", " ") : "";
 }
 
 /** @param {Documents["attention"] | null} attention */

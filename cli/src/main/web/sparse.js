@@ -157,7 +157,7 @@ function map(run, state) {
           Object.entries(layer.measures).map(([each, of]) => each + " " + number(of(q, k), 3)).join(", ")),
     }),
     shape.pool > 1 ? h("p", { className: "hint" }, "Of " + shape.positions + " positions " + shape.pool + " each are taken together.") : null,
-    left ? h("p", { className: "hint" }, number(left) + " queries are not shown: they do not see all positions before them.") : null);
+    left ? h("p", { className: "hint" }, number(left) + " queries have no row here: they were not read, or do not see all positions before them.") : null);
 }
 
 /** @param {Policies | null} found */

@@ -23,6 +23,8 @@ import org.modeltracer.session.Generation;
 import org.modeltracer.session.RunDescription;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
+import org.modeltracer.sparse.IndexerReport;
+import org.modeltracer.sparse.IndexerTrace;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.SummarySection;
 import org.modeltracer.trace.TracerConfig;
@@ -39,6 +41,7 @@ final class TracedRun implements Traced, AutoCloseable {
   private final RunDescription description;
   private final Pictures pictures;
   private final @Nullable AttentionTrace attention;
+  private final @Nullable IndexerTrace indexer;
   private final List<Integer> decided = new ArrayList<>();
   private @Nullable LensTrace lens;
   private @Nullable CacheStatistics contents;
@@ -53,6 +56,7 @@ final class TracedRun implements Traced, AutoCloseable {
       attention.attach(tracer, session);
       tracer.addAnalysis(SummarySection.ATTENTION, () -> AttentionSection.of(attention.analysis()));
     }
+    indexer = IndexerTrace.beside(session, tracer).orElse(null);
     pictures = new Pictures(model.model(), config.logits()).attach(tracer, session);
     diagnosis = Diagnosis.attach(session, tracer, model.file());
     session.listen(new PromptProgress(terminal));
@@ -123,6 +127,9 @@ final class TracedRun implements Traced, AutoCloseable {
     if (attention != null) {
       attention.begin(session.decoded(prompt));
     }
+    if (indexer != null) {
+      indexer.begin();
+    }
     if (lens != null) {
       lens.begin(prompt);
     }
@@ -172,9 +179,14 @@ final class TracedRun implements Traced, AutoCloseable {
     return attention == null ? null : attention.analysis();
   }
 
+  /** What the model's indexers select, null where it has none. */
+  @Nullable IndexerReport indexer() {
+    return indexer == null ? null : indexer.report();
+  }
+
   @Override
   public Record pictures() {
-    return pictures.picture();
+    return pictures.picture(indexer == null ? null : indexer.picture());
   }
 
   /** Attention matrices of the first prompt, to be read when nothing runs. */
@@ -193,6 +205,9 @@ final class TracedRun implements Traced, AutoCloseable {
     diagnosis.close();
     if (lens != null) {
       lens.close();
+    }
+    if (indexer != null) {
+      indexer.close();
     }
     session.close();
     tracer.close();

@@ -3,6 +3,9 @@ package org.modeltracer.probe;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -52,6 +55,11 @@ public final class ForwardProbe implements TensorObserver, RowTaker, TokenRows.V
   private final ResidualReader residual = new ResidualReader();
   private final ExpertReader experts;
   private final Tensor source;
+  private final Tensor input;
+
+  /** Whether nodes are read where their consumers are; not where others read them for us. */
+  private final boolean joins;
+
   private final Arena arena = Arena.ofShared();
   private final MemorySegment one = arena.allocate(8, 8);
   private final boolean flagsComputed;
@@ -107,6 +115,8 @@ public final class ForwardProbe implements TensorObserver, RowTaker, TokenRows.V
     this.caches = caches;
     identity = new NodeIdentity(runtime);
     source = new Tensor(runtime);
+    input = new Tensor(runtime);
+    joins = reduced == Reduced.NOTHING;
     data = new TensorData(runtime, forceCopy);
     attention = new AttentionReader(runtime, tracer, this, caches, forceCopy, reduced);
     experts = new ExpertReader(runtime, tracer, forceCopy);
@@ -124,8 +134,18 @@ public final class ForwardProbe implements TensorObserver, RowTaker, TokenRows.V
     }
     watched = wanted;
     table = new NodeTable<>();
+    var stops = new SharedStops();
+    List<Map<GraphNode, WatchedNode>> graphs = new ArrayList<>();
     for (SiteMap map : survey.maps()) {
-      new WatchList(map, wanted, tracer.config()).fill(table);
+      Map<GraphNode, WatchedNode> nodes = new WatchList(map, wanted, tracer.config()).watched();
+      stops.add(map, nodes);
+      graphs.add(nodes);
+    }
+    for (Map<GraphNode, WatchedNode> nodes : graphs) {
+      if (joins) {
+        stops.join(nodes);
+      }
+      nodes.forEach(table::put);
     }
   }
 
@@ -294,6 +314,16 @@ public final class ForwardProbe implements TensorObserver, RowTaker, TokenRows.V
     if (watched == null || submitted == null) {
       return;
     }
+    WatchedNode before = watched.input;
+    if (before != null && computes(input.at(node.source(1)))) {
+      current = before;
+      observe(input, before, submitted);
+      current = watched;
+    }
+    observe(node, watched, submitted);
+  }
+
+  private void observe(Tensor node, WatchedNode watched, Batch submitted) {
     nodesObserved++;
     Place place = watched.place;
     if (place.site() == Site.ATTENTION) {

@@ -5,7 +5,6 @@ import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.graph.GraphNode;
-import org.modeltracer.graph.NodeTable;
 import org.modeltracer.graph.SiteMap;
 import org.modeltracer.llama.Op;
 import org.modeltracer.model.Place;
@@ -25,11 +24,6 @@ final class WatchList {
     this.map = map;
     this.sites = sites;
     this.config = config;
-  }
-
-  /** Enters this graph's nodes into a table that serves several graphs. */
-  void fill(NodeTable<WatchedNode> table) {
-    watched().forEach((node, entry) -> table.put(node, entry));
   }
 
   /** This graph's nodes, those that are watched. */

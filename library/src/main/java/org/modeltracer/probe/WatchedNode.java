@@ -30,6 +30,9 @@ final class WatchedNode {
   /** Whether its values are wanted. */
   boolean data;
 
+  /** What its source 1 is, where that is read here and not where it is computed. */
+  @Nullable WatchedNode input;
+
   /** Where it says which experts were chosen: of how many. */
   int experts;
 

@@ -39,12 +39,11 @@ final class SharedStops {
   void add(SiteMap map, Map<GraphNode, WatchedNode> watched) {
     List<GraphNode> read = map.graph().nodes().stream().filter(n -> reads(watched.get(n))).toList();
     for (int i = 0; i < read.size(); i++) {
-      GraphNode node = read.get(i);
-      GraphNode next = i + 1 < read.size() ? read.get(i + 1) : null;
-      boolean joins = next != null && goesInto(watched.get(node), node, next);
-      Key known = joins ? consumers.putIfAbsent(Key.of(node), Key.of(next)) : null;
-      if (!joins || known != null && !known.equals(Key.of(next))) {
-        alone.add(Key.of(node));
+      Key node = Key.of(read.get(i));
+      Key next = i + 1 < read.size() ? consumer(watched, read.get(i), read.get(i + 1)) : null;
+      Key known = next == null ? null : consumers.putIfAbsent(node, next);
+      if (next == null || known != null && !known.equals(next)) {
+        alone.add(node);
       }
     }
   }
@@ -53,11 +52,16 @@ final class SharedStops {
     return watched != null && watched.data;
   }
 
-  private static boolean goesInto(@Nullable WatchedNode watched, GraphNode node, GraphNode next) {
-    return watched != null
-        && PLAIN.contains(watched.place.site())
-        && (next.is(Op.MUL_MAT) || next.is(Op.MUL_MAT_ID))
-        && next.sources().get(1) == node;
+  /** The next node that is read, where it is a product of this one; else null. */
+  private static @Nullable Key consumer(
+      Map<GraphNode, WatchedNode> watched, GraphNode node, GraphNode next) {
+    WatchedNode own = watched.get(node);
+    return own != null
+            && PLAIN.contains(own.place.site())
+            && (next.is(Op.MUL_MAT) || next.is(Op.MUL_MAT_ID))
+            && next.sources().get(1) == node
+        ? Key.of(next)
+        : null;
   }
 
   /** Has the nodes of a graph read together that can be. */

@@ -1,5 +1,6 @@
 // How each number is defined, in one sentence; the pages in docs/ say it in full. Those of heads
 // are the table of docs/definitions/heads.md, which a test compares.
+/** @type {Record<string, string>} */
 export const DEFINITIONS = {
   entropy: "−Σ a ln a (rows: all)",
   normalized_entropy: "entropy / ln k (rows: k ≥ 2)",
@@ -39,6 +40,16 @@ export const DEFINITIONS = {
   uncertainty: "Entropy of the distribution that the token was chosen from, in nats.",
   attention: "Weight that later tokens put on this one, mean over heads and over those tokens.",
   rollout: "Share of the last position that attention rollout traces back to this token (Abnar and Zuidema 2020).",
+  "kl to reference": "KL divergence from the reference's distribution at the token's place to this model's, in nats.",
+  "reference probability": "What the reference gave this token, of 1.",
+  selected: "Share of the pairs of a query and a key that the indexer selects.",
+  score: "Index score of the pair, mean where pairs are taken together.",
+  "attention over all keys": "Weight of the key in attention over all visible keys, by the layer's own queries and keys, mean of its heads.",
+  "attention missed": "That weight on what is not selected: what the selection costs.",
+  recall: "Attention mass over all visible keys that the selection covers, mean over queries that see more keys than are selected.",
+  best: "The most that a selection of that size could cover.",
+  chance: "What a selection drawn at random covers on average.",
+  "recency recall": "What the most recent keys of that number cover.",
   "kl to final": "KL divergence from the layer's distribution to that of the last layer, in nats.",
   rank: "Place of the token that the last layer puts first, in the order of this layer; 0 is first.",
 };

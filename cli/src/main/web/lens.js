@@ -5,6 +5,11 @@ import { cells, key } from "./chart.js";
 import { lensOf } from "./data.js";
 import { DEFINITIONS } from "./definitions.js";
 
+/** @import { Reading, Readings, View } from "./data.js" */
+
+/**
+ * @type {Record<string, (reading: Reading) => number | null | undefined>}
+ */
 const MEASURES = {
   rank: (reading) => reading.rank_of_final,
   "kl to final": (reading) => reading.kl_to_final,
@@ -13,6 +18,7 @@ const MEASURES = {
 };
 const WINDOW = 48;
 
+/** @type {View} */
 export const lens = {
   id: "lens",
   title: "Logit lens",
@@ -24,29 +30,33 @@ export const lens = {
     const most = Math.max(...runs.map((run) => lensOf(run).length));
     return [
       choice("Colour", Object.keys(MEASURES).map((name) => [name, name]), state.measure, (name) => { state.measure = name; redraw(); }),
-      most <= WINDOW ? null : h("label", {}, "Positions from ", h("input", {
+      most <= WINDOW ? "" : h("label", {}, "Positions from ", h("input", {
         type: "number", min: 0, max: most - 1, step: WINDOW, value: state.from,
-        onchange: (event) => { state.from = Math.max(0, Math.min(most - 1, Number(event.target.value) || 0)); redraw(); },
+        onchange: (/** @type {any} */ event) => { state.from = Math.max(0, Math.min(most - 1, Number(event.target.value) || 0)); redraw(); },
       })),
-      h("span", { className: "hint" }, DEFINITIONS[state.measure])].filter((part) => part);
+      h("span", { className: "hint" }, DEFINITIONS[state.measure])];
   },
   draw(run, state, redraw, { shown }) {
     const all = lensOf(run);
     const positions = all.slice(state.from, state.from + WINDOW);
     const value = MEASURES[state.measure];
-    const colours = scale(shown.flatMap((each) => lensOf(each)).flatMap((position) => position.layers.map((l) => (state.measure === "rank" ? value(l) + 1 : value(l)))), { log: state.measure === "rank" });
+    // Ranks begin at 0, which has no logarithm.
+    const more = state.measure === "rank" ? 1 : 0;
+    /** @param {Reading} reading */
+    const size = (reading) => { const x = value(reading); return x === null || x === undefined ? null : x + more; };
+    const colours = scale(shown.flatMap((each) => lensOf(each).flatMap((position) => position.layers.map(size))), { log: more > 0 });
     const layers = all[0].layers.map((reading) => reading.layer);
     return h("div", {},
-      key(state.measure, { ...colours, least: state.measure === "rank" ? colours.least - 1 : colours.least, largest: state.measure === "rank" ? colours.largest - 1 : colours.largest }),
+      key(state.measure, { least: colours.least - more, largest: colours.largest - more }),
       h("div", { className: "wide" }, cells({
         name: "Logit lens", kind: "lens", corner: "layer", rows: layers.map((layer) => ({ name: layer < 0 ? "start" : String(layer) })),
         columns: positions.map((p) => ({ name: tokenLabel(p.text, 16), title: "position " + p.position })),
         cell(r, c) {
           const reading = positions[c]?.layers[r];
           if (!reading) return null;
-          const x = value(reading);
+          const x = size(reading);
           return {
-            text: tokenLabel(reading.top[0]?.token ?? "·", 14), share: x === null || x === undefined ? null : colours.share(state.measure === "rank" ? x + 1 : x),
+            text: tokenLabel(reading.top[0]?.token ?? "·", 14), share: x === null ? null : colours.share(x),
             key: "position " + positions[c].position + " layer " + reading.layer, chosen: positions[c].decisive_layer === reading.layer,
             tip: () => told(positions[c], reading),
           };
@@ -60,6 +70,10 @@ export const lens = {
   },
 };
 
+/**
+ * @param {Readings} position
+ * @param {Reading} reading
+ */
 function told(position, reading) {
   return ["after “" + visible(position.text, 40) + "” (position " + position.position + "), layer " + reading.layer,
     "rank of the final token: " + number(reading.rank_of_final) + "   its probability: " + percent(reading.probability_of_final),

@@ -1,12 +1,16 @@
 // A run as it happens: the server sends what is new, and the page draws it.
-import { h, say } from "./dom.js";
+import { h, part, say } from "./dom.js";
 import { run } from "./data.js";
 
-/** Follows the run that serves this page; of a page on disk there is nothing to follow. */
+/**
+ * Follows the run that serves this page; of a page on disk there is nothing to follow.
+ *
+ * @param {{ runs: import("./data.js").Run[], draw(): Promise<void> }} page
+ */
 export function follow(page) {
   if (!document.documentElement.dataset.live) return;
   const status = h("span", { id: "live", role: "status" }, "waiting for the run");
-  document.querySelector("header").insertBefore(status, document.getElementById("theme"));
+  part("theme").before(status);
   const source = new EventSource("events" + location.search);
   let drawing = Promise.resolve();
   source.addEventListener("state", (event) => {

@@ -5,13 +5,29 @@ import { cells, key, table } from "./chart.js";
 import { SITES, siteName } from "./sites.js";
 import { DEFINITIONS } from "./definitions.js";
 
+/** @import { Run, View } from "./data.js" */
+
 const LOG = new Set(["rms", "max |x|", "std", "accumulated error", "own error"]);
 
-/** Measures of places by name: place to number. */
+/**
+ * @typedef {import("./data.js").Documents} Documents
+ * @typedef {NonNullable<NonNullable<Documents["summary"]["activations"]>["places"]>[number]["stats"]} Stats
+ * @typedef {{ layer: number | null, site: string, anomalies: number, found: Documents["summary"]["anomalies"]["list"],
+ *   stats?: Stats, node?: Documents["diff"]["nodes"][number] }} Place with all that is known of it
+ */
+
+/** @param {{ min: number | null, max: number | null }} stats */
+const largest = ({ min, max }) => (min === null || max === null ? null : Math.max(Math.abs(min), Math.abs(max)));
+
+/**
+ * Measures of places by name.
+ *
+ * @type {Record<string, (place: Place) => number | null | undefined>}
+ */
 const OF_PLACES = {
   anomalies: (place) => place.anomalies,
   rms: (place) => rms(place.stats?.aggregate),
-  "max |x|": (place) => place.stats && Math.max(Math.abs(place.stats.aggregate.min), Math.abs(place.stats.aggregate.max)),
+  "max |x|": ({ stats }) => stats && largest(stats.aggregate),
   std: (place) => place.stats?.aggregate.std,
   headroom: (place) => place.stats?.headroom_bits,
   "NaN and Inf": (place) => place.stats && place.stats.aggregate.nan + place.stats.aggregate.inf,
@@ -20,19 +36,30 @@ const OF_PLACES = {
   cosine: (place) => place.node?.accumulated?.cosine,
 };
 
+/** @param {{ count: number, nan: number, inf: number, l2: number | null } | null | undefined} stats */
 export function rms(stats) {
   if (!stats) return null;
   const finite = stats.count - stats.nan - stats.inf;
-  return finite > 0 ? stats.l2 / Math.sqrt(finite) : null;
+  return finite > 0 && stats.l2 !== null ? stats.l2 / Math.sqrt(finite) : null;
 }
 
-/** Places of a run by layer and site, with all that is known of each. */
+/**
+ * Places of a run by layer and site, with all that is known of each.
+ *
+ * @param {Run} run
+ */
 function placesOf(run) {
+  /** @type {Map<string, Place>} */
   const places = new Map();
+  /**
+   * @param {number | null} layer
+   * @param {string} site
+   */
   const at = (layer, site) => {
     const name = layer + " " + site;
-    if (!places.has(name)) places.set(name, { layer, site, anomalies: 0, found: [] });
-    return places.get(name);
+    const place = places.get(name) ?? { layer, site, anomalies: 0, found: [] };
+    places.set(name, place);
+    return place;
   };
   for (const place of run.of("summary")?.activations?.places ?? []) at(place.layer, place.site).stats = place.stats;
   for (const anomaly of run.of("summary")?.anomalies.list ?? []) {
@@ -49,6 +76,7 @@ function placesOf(run) {
   return [...places.values()];
 }
 
+/** @param {Run[]} runs */
 function measuresOf(runs) {
   const all = runs.flatMap(placesOf);
   return Object.keys(OF_PLACES).filter((name) => all.some((place) => {
@@ -57,6 +85,7 @@ function measuresOf(runs) {
   }));
 }
 
+/** @type {View} */
 export const map = {
   id: "map",
   title: "Layers and places",
@@ -99,19 +128,22 @@ export const map = {
   },
 };
 
+/** @param {Place} place */
 function told(place) {
   return Object.entries(OF_PLACES).map(([name, of]) => [name, of(place)]).filter(([, x]) => x !== null && x !== undefined)
     .map(([name, x]) => name + ": " + number(x, 4)).join("\n");
 }
 
-function detail(place) {
-  const passes = ["first", "last", "aggregate"].filter((name) => place.stats?.[name]);
-  const fields = ["count", "min", "max", "mean", "std", "l2", "nan", "inf", "zero"];
-  return h("div", { className: "detail" }, h("h3", {}, siteName(place.layer, place.site)),
-    place.stats && table(["", ...passes.map((name) => (name === "aggregate" ? "all passes" : name + " pass"))],
-      fields.map((field) => [field, ...passes.map((name) => place.stats[name][field])])),
-    place.node && table(["error", "accumulated", "own"], ["relative_l2", "cosine", "snr_db", "mse", "max_abs"].map((field) =>
-      [field, place.node.accumulated?.[field], place.node.local?.[field]])),
-    place.node?.weight && h("p", {}, "weight " + visible(place.node.weight) + ", " + place.node.type),
-    place.found.map((anomaly) => h("p", {}, anomaly.severity + ": " + visible(anomaly.message, 400))));
+/** @param {Place} place */
+function detail({ layer, site, stats, node, found }) {
+  /** @type {[string, Stats["aggregate"] | null][]} */
+  const passes = stats ? [["first pass", stats.first], ["last pass", stats.last], ["all passes", stats.aggregate]] : [];
+  const shown = passes.flatMap(([name, of]) => (of ? [{ name, of }] : []));
+  return h("div", { className: "detail" }, h("h3", {}, siteName(layer, site)),
+    stats && table(["", ...shown.map(({ name }) => name)],
+      /** @type {const} */ (["count", "min", "max", "mean", "std", "l2", "nan", "inf", "zero"]).map((field) => [field, ...shown.map(({ of }) => of[field])])),
+    node && table(["error", "accumulated", "own"], /** @type {const} */ (["relative_l2", "cosine", "snr_db", "mse", "max_abs"]).map((field) =>
+      [field, node.accumulated?.[field], node.local?.[field]])),
+    node?.weight && h("p", {}, "weight " + visible(node.weight) + ", " + node.type),
+    found.map((anomaly) => h("p", {}, anomaly.severity + ": " + visible(anomaly.message, 400))));
 }

@@ -1,5 +1,5 @@
 // The page: runs, views in their order, theme, links between two runs.
-import { choice, followPointer, h, say, visible } from "./dom.js";
+import { choice, followPointer, h, part, say, visible } from "./dom.js";
 import { embedded } from "./data.js";
 import { saver } from "./save.js";
 import { follow } from "./live.js";
@@ -13,30 +13,36 @@ import { flow } from "./flow.js";
 import { cache } from "./cache.js";
 import { activations } from "./activations.js";
 import { quantization } from "./quantization.js";
+import { sparse } from "./sparse.js";
 import { settings } from "./settings.js";
 
-const VIEWS = [verdict, map, text, lens, heads, patterns, flow, cache, activations, quantization, settings];
+/** @import { Run, State, View } from "./data.js" */
+
+const VIEWS = [verdict, map, text, lens, heads, patterns, flow, cache, activations, quantization, sparse, settings];
 const NONE = "none";
 
 class Page {
+  /** @type {Map<View, State>} */
   #states = new Map(VIEWS.map((view) => [view, {}]));
 
+  /** @param {Run[]} runs */
   constructor(runs) {
     this.runs = runs;
     this.first = 0;
-    this.second = NONE;
+    /** @type {number | null} */
+    this.second = null;
   }
 
   get shown() {
-    return [this.first, this.second].filter((i) => i !== NONE).map((i) => this.runs[i]);
+    return [this.first, this.second].flatMap((i) => (i === null ? [] : [this.runs[i]]));
   }
 
   /** Draws everything, a view after the other, so that the first is seen before the last is done. */
   async draw() {
     this.choices();
     const views = VIEWS.filter((view) => this.shown.some((run) => view.has(run)));
-    document.getElementById("views").replaceChildren(...views.map((view) => h("a", { href: "#" + view.id }, view.title)));
-    const main = document.getElementById("main");
+    part("views").replaceChildren(...views.map((view) => h("a", { href: "#" + view.id }, view.title)));
+    const main = part("main");
     // Sections that stay keep their place, so that nobody who reads loses theirs.
     const sections = views.map((view) => document.getElementById(view.id) ?? h("section", { id: view.id, "aria-labelledby": view.id + "-title" }));
     if (main.children.length !== sections.length || sections.some((section, i) => main.children[i] !== section)) main.replaceChildren(...sections);
@@ -47,12 +53,16 @@ class Page {
     document.documentElement.dataset.drawn = "yes";
   }
 
+  /**
+   * @param {View} view
+   * @param {HTMLElement} section
+   */
   view(view, section) {
-    const state = this.#states.get(view);
+    const state = this.#states.get(view) ?? {};
     const redraw = (opened = false) => {
-      const focused = document.activeElement?.dataset?.key;
+      const focused = document.activeElement?.getAttribute("data-key");
       this.view(view, section);
-      if (focused) section.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+      if (focused) /** @type {HTMLElement | null} */ (section.querySelector(`[data-key="${CSS.escape(focused)}"]`))?.focus({ preventScroll: true });
       if (opened) section.querySelector(".detail")?.scrollIntoView({ block: "nearest" });
     };
     const controls = view.controls?.(state, this.shown, () => redraw()) ?? [];
@@ -72,11 +82,10 @@ class Page {
 
   choices() {
     const names = this.runs.map((run, i) => [String(i), visible(run.name + (run.model?.file ? " · " + run.model.file : ""), 70)]);
-    const chosen = (value) => (value === NONE ? NONE : Number(value));
-    document.getElementById("runs").replaceChildren(
+    part("runs").replaceChildren(
       ...(this.runs.length > 1
-        ? [choice("Run", names, String(this.first), (i) => { this.first = chosen(i); this.draw(); }),
-           choice("beside", [[NONE, "nothing"], ...names], String(this.second), (i) => { this.second = chosen(i); this.draw(); })]
+        ? [choice("Run", names, String(this.first), (i) => { this.first = Number(i); this.draw(); }),
+           choice("beside", [[NONE, "nothing"], ...names], String(this.second ?? NONE), (i) => { this.second = i === NONE ? null : Number(i); this.draw(); })]
         : [h("span", { className: "hint" }, names[0]?.[1] ?? "")]));
   }
 }
@@ -84,7 +93,7 @@ class Page {
 function theme() {
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const button = document.getElementById("theme");
+  const button = part("theme");
   const now = () => root.dataset.theme ?? (dark.matches ? "dark" : "light");
   const named = () => { button.textContent = now() === "dark" ? "Light" : "Dark"; button.setAttribute("aria-label", "Switch to the " + (now() === "dark" ? "light" : "dark") + " theme"); };
   button.addEventListener("click", () => {
@@ -98,15 +107,15 @@ function theme() {
 
 async function begin() {
   theme();
-  followPointer(document.body, document.getElementById("tip"));
-  const data = document.getElementById("data").textContent.trim();
+  followPointer(document.body, part("tip"));
+  const data = (part("data").textContent ?? "").trim();
   try {
     const page = new Page(await embedded(data));
     if (page.runs.length) await page.draw();
-    else document.getElementById("wait").textContent = "Waiting for the run …";
+    else part("wait").textContent = "Waiting for the run …";
     follow(page);
   } catch (error) {
-    document.getElementById("main").replaceChildren(h("p", { className: "bad" }, "The results in this page cannot be shown: " + error.message));
+    part("main").replaceChildren(h("p", { className: "bad" }, "The results in this page cannot be shown: " + (error instanceof Error ? error.message : error)));
     say("The results cannot be shown");
     throw error;
   }

@@ -2,16 +2,26 @@
 import { h, number, percent, s, visible } from "./dom.js";
 import { colour, label, scale } from "./colour.js";
 import { key, table } from "./chart.js";
+import { dendrogram } from "./dendrogram.js";
 
+/** @import { View } from "./data.js" */
+
+/**
+ * @typedef {import("./data.js").Documents["attention"]} Attention
+ * @typedef {Attention["head_specialization"]["redundancy_analysis"]} Redundancy
+ */
+
+/** @param {{ layer: number, head: number } | null | undefined} id */
 const headName = (id) => (id ? "L" + id.layer + "H" + id.head : "–");
 
+/** @type {View} */
 export const patterns = {
   id: "patterns",
   title: "Patterns and redundancy",
   hint: "Which heads follow a pattern, and which do the same as another. In the tree heads that attend alike join far to the left; in the matrix a bright square is a pair that is alike. Correlational, until an ablation confirms it.",
-  has: (run) => run.of("attention") !== null && Object.keys(run.of("attention").attention_weights).length > 0,
+  has: (run) => Object.keys(run.of("attention")?.attention_weights ?? {}).length > 0,
   draw(run) {
-    const attention = run.of("attention");
+    const attention = run.the("attention");
     const found = attention.attention_patterns;
     const rows = patternRows(found);
     const redundancy = attention.head_specialization.redundancy_analysis;
@@ -22,11 +32,15 @@ export const patterns = {
       pairs(redundancy),
       pruning(redundancy));
   },
-  rows: (run) => [["pattern", "head", "where", "strength", "rows"], ...patternRows(run.of("attention").attention_patterns),
-    ...run.of("attention").head_specialization.redundancy_analysis.redundant_pairs.map((pair) =>
+  rows: (run) => [["pattern", "head", "where", "strength", "rows"], ...patternRows(run.the("attention").attention_patterns),
+    ...run.the("attention").head_specialization.redundancy_analysis.redundant_pairs.map((pair) =>
       ["redundant " + pair.redundancy_type, headName(pair.head1), headName(pair.head2), pair.similarity, pair.rows])],
 };
 
+/**
+ * @param {Attention["attention_patterns"]} found
+ * @returns {(string | number | null)[][]}
+ */
 function patternRows(found) {
   return [
     ...found.diagonal_patterns.map((p) => ["diagonal", headName(p.layer_head), p.offset + " back, " + percent(p.coverage) + " of rows", p.strength, p.rows]),
@@ -35,6 +49,7 @@ function patternRows(found) {
     ...found.repetitive_patterns.map((p) => ["repetitive", headName(p.layer_head), "period " + p.period, p.strength, p.rows])];
 }
 
+/** @param {Attention} attention */
 function clusters(attention) {
   const found = attention.head_specialization.head_clusters;
   if (!found.length) {
@@ -45,41 +60,31 @@ function clusters(attention) {
     [cluster.cluster_id, label(cluster.specialization)[1], cluster.cohesion, cluster.heads.map(headName).join(" ")])));
 }
 
-/** Average linkage drawn as a tree; `merges` join items, then what was joined, by number. */
+/**
+ * Average linkage drawn as a tree; `merges` join items, then what was joined, by number.
+ *
+ * @param {Attention["head_specialization"]["head_tree"]} found
+ * @param {Attention["head_specialization"]["head_clusters"]} groups
+ */
 function tree(found, groups) {
   if (!found?.merges?.length) return null;
-  const n = found.heads.length;
-  const width = 720, left = 70, row = 14;
-  const nodes = found.heads.map((head) => ({ leaves: [head] }));
-  for (const [a, b, height] of found.merges) nodes.push({ a: nodes[a], b: nodes[b], height });
-  const most = Math.max(...found.merges.map(([, , height]) => height)) || 1;
-  const x = (height) => left + (height / most) * (width - left - 20);
+  const width = 720, left = 70, top = 10, row = 14;
+  const { leaves, joins, reach } = dendrogram(found, row);
+  /** @param {number} distance */
+  const x = (distance) => left + (distance / (reach || 1)) * (width - left - 20);
   const clusterOf = new Map(groups.flatMap((group) => group.heads.map((head) => [headName(head), group.cluster_id])));
-  const parts = [];
-  let y = 10;
-  const place = (node) => {
-    if (node.leaves) {
-      node.y = y;
-      node.x = left;
-      const name = headName(node.leaves[0]);
-      parts.push(s("text", { x: left - 6, y: y + 4, "text-anchor": "end", "font-size": 11, "data-key": "head " + node.leaves[0].layer + "." + node.leaves[0].head,
-        tip: name + (clusterOf.has(name) ? "\ncluster " + clusterOf.get(name) : "") }, name));
-      y += row;
-      return;
-    }
-    place(node.a);
-    place(node.b);
-    node.y = (node.a.y + node.b.y) / 2;
-    node.x = x(node.height);
-    parts.push(s("path", { d: `M${node.a.x} ${node.a.y}H${node.x}V${node.b.y}H${node.b.x}`, fill: "none", stroke: "var(--one)", "stroke-width": 1.5,
-      tip: "joined at a distance of " + number(node.height) + " nats" }));
-  };
-  place(nodes.at(-1));
-  parts.push(s("text", { class: "axis", x: width - 20, y: y + 12, "text-anchor": "end" }, "Jensen–Shannon divergence, up to " + number(most) + " nats"));
+  const height = top + row * leaves.length;
   return h("div", {}, h("h3", {}, "Heads that attend alike"), h("div", { className: "wide" },
-    s("svg", { class: "chart", viewBox: `0 0 ${width} ${y + 20}`, width, height: y + 20, role: "img", "aria-label": "Dendrogram of " + n + " heads" }, ...parts)));
+    s("svg", { class: "chart", viewBox: `0 0 ${width} ${height + 20}`, width, height: height + 20, role: "img", "aria-label": "Dendrogram of " + leaves.length + " heads" },
+      ...leaves.map(({ head, y }) => s("text", { x: left - 6, y: top + y + 4, "text-anchor": "end", "font-size": 11, "data-key": "head " + head.layer + "." + head.head,
+        tip: headName(head) + (clusterOf.has(headName(head)) ? "\ncluster " + clusterOf.get(headName(head)) : "") }, headName(head))),
+      ...joins.map(({ one, other, reach: far }) => s("path", {
+        d: `M${x(one.reach)} ${top + one.middle}H${x(far)}V${top + other.middle}H${x(other.reach)}`, fill: "none", stroke: "var(--one)", "stroke-width": 1.5,
+        tip: "joined at a distance of " + number(far) + " nats" })),
+      s("text", { class: "axis", x: width - 20, y: height + 12, "text-anchor": "end" }, "Jensen–Shannon divergence, up to " + number(reach) + " nats"))));
 }
 
+/** @param {Redundancy} redundancy */
 function pairs(redundancy) {
   const found = redundancy.redundant_pairs;
   if (!found.length) return h("p", { className: "hint" }, "No two heads are redundant (" + number(redundancy.rows) + " rows compared).");
@@ -102,6 +107,7 @@ function pairs(redundancy) {
     s("svg", { viewBox: `0 0 ${width} ${names.length * size + 20}`, width, height: names.length * size + 20, role: "img", "aria-label": "Redundancy of pairs of heads" }, ...parts)));
 }
 
+/** @param {Redundancy} redundancy */
 function pruning(redundancy) {
   const found = redundancy.pruning_recommendations;
   if (!found.length) return null;

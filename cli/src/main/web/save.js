@@ -1,8 +1,18 @@
 // Every figure as SVG or PNG, its numbers as CSV; all made here, nothing is sent.
-import { h, say } from "./dom.js";
+import { brush, h, say } from "./dom.js";
 
-/** Buttons that save a figure; `rows` gives its numbers, a line of names first. */
+/**
+ * Buttons that save a figure; `rows` gives its numbers, a line of names first.
+ *
+ * @param {string} name
+ * @param {() => HTMLElement} figure
+ * @param {() => import("./data.js").Row[]} rows
+ */
 export function saver(name, figure, rows) {
+  /**
+   * @param {string} kind
+   * @param {() => void} act
+   */
   const button = (kind, act) =>
     h("button", { type: "button", title: "Save " + name + " as " + kind, onclick: act }, kind);
   return h("span", { className: "save" },
@@ -11,6 +21,10 @@ export function saver(name, figure, rows) {
     button("CSV", () => offer(name + ".csv", new Blob([csv(rows())], { type: "text/csv" }))));
 }
 
+/**
+ * @param {string} name
+ * @param {Blob} blob
+ */
 function offer(name, blob) {
   const url = URL.createObjectURL(blob);
   h("a", { href: url, download: name.replace(/[^\w.-]+/g, "-") }).click();
@@ -18,8 +32,13 @@ function offer(name, blob) {
   say("Saved " + name);
 }
 
-/** Numbers as RFC 4180 has them; a text that a spreadsheet takes for a formula begins with '. */
-function csv(rows) {
+/**
+ * Numbers as RFC 4180 has them; a text that a spreadsheet takes for a formula begins with '.
+ *
+ * @param {import("./data.js").Row[]} rows
+ */
+export function csv(rows) {
+  /** @param {import("./data.js").Row[number]} x */
   const field = (x) => {
     if (x === null || x === undefined) return "";
     if (typeof x === "number") return String(x);
@@ -29,24 +48,31 @@ function csv(rows) {
   return rows.map((row) => row.map(field).join(",")).join("\r\n") + "\r\n";
 }
 
-/** A figure as it is seen, as one SVG document: boxes, texts, canvases and drawings. */
+/**
+ * A figure as it is seen, as one SVG document: boxes, texts, canvases and drawings.
+ *
+ * @param {HTMLElement} figure
+ */
 export function picture(figure) {
   const frame = figure.getBoundingClientRect();
   const width = Math.ceil(Math.max(frame.width, figure.scrollWidth));
   const height = Math.ceil(Math.max(frame.height, figure.scrollHeight));
+  /** @type {string[]} */
   const parts = [];
+  /** @param {DOMRect} box */
   const at = (box) => [round(box.left - frame.left), round(box.top - frame.top)];
+  /** @param {Node} node */
   const walk = (node) => {
-    if (node.nodeType === Node.TEXT_NODE) return text(node);
-    if (node.nodeType !== Node.ELEMENT_NODE) return;
+    if (node instanceof Text) text(node);
+    if (!(node instanceof Element)) return;
     const style = getComputedStyle(node);
     if (style.display === "none" || style.visibility === "hidden") return;
     const box = node.getBoundingClientRect();
     const [x, y] = at(box);
-    if (node.tagName === "CANVAS") {
+    if (node instanceof HTMLCanvasElement) {
       const image = node.toDataURL("image/png");
       parts.push(`<image x="${x}" y="${y}" width="${round(box.width)}" height="${round(box.height)}" href="${image}"/>`);
-    } else if (node.tagName === "svg") {
+    } else if (node instanceof SVGElement) {
       parts.push(`<g transform="translate(${x} ${y})">${drawing(node, box)}</g>`);
     } else {
       const fill = style.backgroundColor;
@@ -59,8 +85,9 @@ export function picture(figure) {
       node.childNodes.forEach(walk);
     }
   };
+  /** @param {Text} node */
   const text = (node) => {
-    if (!node.data.trim()) return;
+    if (!node.data.trim() || !node.parentElement) return;
     const style = getComputedStyle(node.parentElement);
     const size = parseFloat(style.fontSize);
     for (const [words, box] of linesOf(node)) {
@@ -75,12 +102,18 @@ export function picture(figure) {
     `<rect width="100%" height="100%" fill="${back}"/>${parts.join("\n")}</svg>`;
 }
 
-/** The lines that a text is broken into, each with its box. */
+/**
+ * The lines that a text is broken into, each with its box.
+ *
+ * @param {Text} node
+ * @returns {[string, DOMRect][]}
+ */
 function linesOf(node) {
   const range = document.createRange();
   range.selectNodeContents(node);
   const boxes = range.getClientRects();
   if (boxes.length < 2) return boxes.length ? [[node.data, boxes[0]]] : [];
+  /** @type {[string, DOMRect][]} */
   const lines = [];
   for (const { 0: word, index } of node.data.matchAll(/\S+\s*/g)) {
     range.setStart(node, index);
@@ -95,11 +128,16 @@ function linesOf(node) {
 
 const PAINT = ["fill", "stroke", "stroke-width", "stroke-opacity", "fill-opacity", "font-size", "font-family", "text-anchor", "opacity"];
 
-/** A drawing with its colours written out, since the page's style stays behind. */
+/**
+ * A drawing with its colours written out, since the page's style stays behind.
+ *
+ * @param {SVGElement} source
+ * @param {DOMRect} box
+ */
 function drawing(source, box) {
-  const copy = source.cloneNode(true);
-  copy.setAttribute("width", box.width);
-  copy.setAttribute("height", box.height);
+  const copy = /** @type {SVGElement} */ (source.cloneNode(true));
+  copy.setAttribute("width", String(box.width));
+  copy.setAttribute("height", String(box.height));
   const originals = source.querySelectorAll("*");
   copy.querySelectorAll("*").forEach((element, i) => {
     const style = getComputedStyle(originals[i]);
@@ -109,24 +147,33 @@ function drawing(source, box) {
   return new XMLSerializer().serializeToString(copy);
 }
 
+/**
+ * @param {HTMLElement} figure
+ * @returns {Promise<Blob>}
+ */
 async function raster(figure) {
   const source = picture(figure);
   const image = new Image();
   image.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(source);
   await image.decode();
   const canvas = h("canvas", { width: image.width * 2, height: image.height * 2 });
-  const paint = canvas.getContext("2d");
+  const paint = brush(canvas);
   paint.scale(2, 2);
   paint.drawImage(image, 0, 0);
-  return new Promise((done) => canvas.toBlob(done, "image/png"));
+  return new Promise((done, fail) => canvas.toBlob((blob) => (blob ? done(blob) : fail(new Error("no picture could be made"))), "image/png"));
 }
 
+/** @param {number} x */
 function round(x) {
   return Math.round(x * 10) / 10;
 }
 
-/** Text within XML, without the characters that XML forbids. */
-function escape(text) {
+/**
+ * Text within XML, without the characters that XML forbids.
+ *
+ * @param {string} text
+ */
+export function escape(text) {
   return text
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd")
     .replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");

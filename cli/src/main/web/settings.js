@@ -3,6 +3,9 @@ import { h, visible } from "./dom.js";
 import { DEFINITIONS } from "./definitions.js";
 import { table } from "./chart.js";
 
+/** @import { Run, View } from "./data.js" */
+
+/** @type {View} */
 export const settings = {
   id: "settings",
   title: "Settings and definitions",
@@ -15,9 +18,15 @@ export const settings = {
   rows: (run) => [["setting", "value"], ...listed(run)],
 };
 
+/** @param {Run} run */
 function listed(run) {
+  /** @type {string[][]} */
   const rows = [["documents", run.documents.map((document) => document.file).join(", ")]];
   const seen = new Set();
+  /**
+   * @param {string} name
+   * @param {unknown} value
+   */
   const add = (name, value) => {
     if (value === null || value === undefined || seen.has(name)) return;
     if (typeof value === "object" && !Array.isArray(value)) {

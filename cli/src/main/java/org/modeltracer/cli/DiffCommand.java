@@ -121,7 +121,7 @@ final class DiffCommand implements Callable<Integer> {
   @Option(
       names = "--out",
       paramLabel = "DIR",
-      description = "Write diff.json, summary.json and anomalies.jsonl there.")
+      description = "Write diff.json, pictures.json, summary.json and anomalies.jsonl there.")
   private @Nullable Path out;
 
   @Heading(Heading.Topic.OUTPUT)
@@ -188,7 +188,7 @@ final class DiffCommand implements Callable<Integer> {
       if (rounding != null && rounding.first() != null) {
         unmet.add("rounding does not explain " + DiffReport.inWords(rounding.first()));
       }
-      tell(run, report, unmet, comparison, terminal);
+      tell(run, report, tokens, unmet, comparison, terminal);
       return exitCode(report, unmet).code();
     }
   }
@@ -222,13 +222,18 @@ final class DiffCommand implements Callable<Integer> {
   private void tell(
       DiffRun run,
       QuantizationReport report,
+      int[] tokens,
       List<String> unmet,
       Comparison comparison,
       Terminal terminal) {
+    String drawn = run.pictures(comparison.vocabulary(), tokens, report);
     if (out != null) {
-      run.write(OutputFolder.claim(out), report);
+      run.write(OutputFolder.claim(out), report, drawn);
     }
-    html.write("diff", () -> Map.of("diff.json", Json.pretty(run.toJson(report))), terminal);
+    html.write(
+        "diff",
+        () -> Map.of("diff.json", Json.pretty(run.toJson(report)), "pictures.json", drawn),
+        terminal);
     if (json) {
       terminal.print(Json.pretty(run.toJson(report)));
       return;

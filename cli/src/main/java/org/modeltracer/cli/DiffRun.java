@@ -12,8 +12,10 @@ import org.modeltracer.gate.checks.FileDifferences;
 import org.modeltracer.gate.output.JsonHead;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.llama.ContextOptions;
+import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.quant.QuantizationReport;
 import org.modeltracer.quant.Setup;
+import org.modeltracer.report.Pictures;
 import org.modeltracer.session.RunDescription;
 import org.modeltracer.trace.AnomalyLog;
 import org.modeltracer.trace.Json;
@@ -76,9 +78,19 @@ record DiffRun(
     return side;
   }
 
-  /** Writes {@code diff.json}, {@code summary.json} and {@code anomalies.jsonl}. */
-  void write(Path folder, QuantizationReport report) {
+  /** {@code pictures.json}: the text, with what both models gave each token. */
+  String pictures(Vocabulary vocabulary, int[] tokens, QuantizationReport report) {
+    Record drawn = Pictures.of(vocabulary, tokens, report.predicted());
+    return Json.line(JsonHead.of(model).before(drawn)) + "\n";
+  }
+
+  /**
+   * Writes {@code diff.json}, {@code pictures.json}, {@code summary.json} and {@code
+   * anomalies.jsonl}.
+   */
+  void write(Path folder, QuantizationReport report, String pictures) {
     OutputFile.write(folder.resolve("diff.json"), Json.pretty(toJson(report)));
+    OutputFile.write(folder.resolve("pictures.json"), pictures);
     try (var log = new AnomalyLog(folder.resolve("anomalies.jsonl"));
         var tracer = new ModelTracer(TracerConfig.builder().quantError(true).build())) {
       tracer.addListener(log);

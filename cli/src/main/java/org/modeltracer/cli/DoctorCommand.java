@@ -3,6 +3,7 @@ package org.modeltracer.cli;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.terminal.CliException;
@@ -10,10 +11,12 @@ import org.modeltracer.cli.terminal.DoctorReport;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gate.Deadline;
+import org.modeltracer.gate.FileHashes;
 import org.modeltracer.gate.Gate;
 import org.modeltracer.gate.GateResult;
 import org.modeltracer.gate.checks.CheckRequest;
 import org.modeltracer.gate.doctor.Consultation;
+import org.modeltracer.gate.output.GateReport;
 import org.modeltracer.gate.policy.Policy;
 import org.modeltracer.gate.policy.PolicyFile;
 import org.modeltracer.input.SmallFile;
@@ -68,8 +71,11 @@ final class DoctorCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print JSON, and nothing else.")
   private boolean json;
 
+  @Mixin private HtmlOutput html;
+
   @Override
   public Integer call() {
+    html.prepare();
     Path subject = model.file();
     if (reference != null && Files.notExists(reference)) {
       throw new CliException(ExitCode.USAGE, "--reference: no such file: " + reference);
@@ -91,6 +97,15 @@ final class DoctorCommand implements Callable<Integer> {
       boolean interrupted = Thread.interrupted();
       terminal.progress("", 1, 1);
       var report = new DoctorReport(Consultation.of(result, !prompts.isEmpty()));
+      html.write(
+          String.valueOf(subject.getFileName()),
+          () ->
+              Map.of(
+                  "doctor.json",
+                  Json.line(report.toJson()),
+                  "check.json",
+                  Json.line(new GateReport(result, Map.of(), FileHashes.NONE).json())),
+          terminal);
       if (json) {
         terminal.print(Json.pretty(report.toJson()));
       } else {

@@ -33,6 +33,7 @@ import org.modeltracer.session.Generation;
 import org.modeltracer.session.RunDescription;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
+import org.modeltracer.sparse.SelectionTrace;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
@@ -91,7 +92,8 @@ final class ExportCommand implements Callable<Integer> {
           "${COMPLETION-CANDIDATES} (default: tokens,attention,hidden,logits, or embedding for"
               + " logits where the model makes one of the text). q and k are as they meet in"
               + " attention, head_outputs come before the output matrix, mlp is what the last"
-              + " matrix of the feed-forward block reads; tables are activations.csv and"
+              + " matrix of the feed-forward block reads, indexer and selection are what sparse"
+              + " attention scores and sees; tables are activations.csv and"
               + " heads.csv.")
   private Set<What> what = EnumSet.noneOf(What.class);
 
@@ -261,6 +263,7 @@ final class ExportCommand implements Callable<Integer> {
   private ExportPlan plan(ExportedText text, TracedSession session, LoadedModel loaded) {
     return new ExportPlan(
         session.sites(),
+        SelectionTrace.layers(session),
         loaded.file().pooling().orElse(null),
         Math.min(2, session.context().microBatchTokens()),
         text.name(),
@@ -285,6 +288,10 @@ final class ExportCommand implements Callable<Integer> {
     following.add(session.listen(arrays));
     embedding.ifPresent(reader -> following.add(session.listen(reader)));
     arrays.tokens(text.tokens());
+    if (arrays.wantsIndexers()) {
+      var selections = SelectionTrace.attach(session, arrays::onSelection);
+      following.add(selections::close);
+    }
     if (what.contains(What.ROLLOUT)) {
       var collector =
           new AttentionCollector(

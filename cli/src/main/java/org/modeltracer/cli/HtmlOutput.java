@@ -20,6 +20,11 @@ final class HtmlOutput {
       description = "Write a page to look at, one file that asks nobody for anything.")
   private @Nullable Path file;
 
+  /** Whether a page is asked for. */
+  boolean wanted() {
+    return file != null;
+  }
+
   /** Refuses before the work what cannot be written after it. */
   void prepare() {
     if (file != null) {

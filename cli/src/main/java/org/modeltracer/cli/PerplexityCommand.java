@@ -2,6 +2,8 @@ package org.modeltracer.cli;
 
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.export.OutputFile;
@@ -10,6 +12,7 @@ import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.PerplexityReport;
 import org.modeltracer.cli.terminal.Terminal;
+import org.modeltracer.gate.output.JsonHead;
 import org.modeltracer.language.LogitDivergence;
 import org.modeltracer.language.LogitScore;
 import org.modeltracer.language.Perplexity;
@@ -18,10 +21,12 @@ import org.modeltracer.language.StoredLogits;
 import org.modeltracer.language.TextReading;
 import org.modeltracer.language.TextReading.Prediction;
 import org.modeltracer.language.TextWindows;
+import org.modeltracer.language.TokenDivergence;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.quant.Comparison;
 import org.modeltracer.quant.Setup;
+import org.modeltracer.report.Pictures;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.trace.Json;
@@ -81,11 +86,14 @@ final class PerplexityCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print JSON, and nothing else.")
   private boolean json;
 
+  @Mixin private HtmlOutput html;
+
   @Override
   public Integer call() {
     if (base != null && prompt.given()) {
       throw new CliException(ExitCode.USAGE, "--kl-base brings its own text: leave the prompt out");
     }
+    html.prepare();
     if (save != null) {
       OutputFile.prepare("--save-kl-base", save);
     }
@@ -103,14 +111,22 @@ final class PerplexityCommand implements Callable<Integer> {
         if (!loaded.file().causal() || !session.generates()) {
           throw new CliException(ExitCode.NOTHING, "this model does not predict what follows");
         }
-        return tell(
-            loaded, text, measure(loaded.model(), session, text, stored, terminal), terminal);
+        var pictures = new Pictures(loaded.model(), true);
+        if (html.wanted()) {
+          session.listen(pictures);
+        }
+        Measured measured = measure(loaded.model(), session, text, stored, terminal);
+        pictures.compare(measured.predicted());
+        return tell(loaded, text, measured, pictures.picture(), terminal);
       }
     }
   }
 
   /** What came of the reading: the perplexity, and the divergence where there is a reference. */
-  private record Measured(Perplexity perplexity, @Nullable LogitDivergence divergence) {}
+  private record Measured(
+      Perplexity perplexity,
+      @Nullable LogitDivergence divergence,
+      List<TokenDivergence> predicted) {}
 
   private Measured measure(
       LlamaModel of,
@@ -129,7 +145,7 @@ final class PerplexityCommand implements Callable<Integer> {
     } else {
       save(session, of.vocabulary().size(), text, all, save, terminal);
     }
-    return new Measured(tally.result(), stored == null ? null : score.result());
+    return new Measured(tally.result(), stored == null ? null : score.result(), score.tokens());
   }
 
   private static void save(
@@ -196,11 +212,21 @@ final class PerplexityCommand implements Callable<Integer> {
         : new TextWindows(text.windows().subList(0, Math.clamp(chunks, 1, text.windows().size())));
   }
 
-  private int tell(LoadedModel loaded, TextWindows text, Measured measured, Terminal terminal) {
+  private int tell(
+      LoadedModel loaded, TextWindows text, Measured measured, Record pictures, Terminal terminal) {
     Perplexity p = measured.perplexity();
     var report =
         new PerplexityReport(
             loaded.file(), text.windows().getFirst().length, p, measured.divergence());
+    html.write(
+        loaded.name(),
+        () ->
+            Map.of(
+                "perplexity.json",
+                Json.line(report.toJson()),
+                "pictures.json",
+                Json.line(JsonHead.of(loaded.file()).before(pictures))),
+        terminal);
     if (json) {
       terminal.print(Json.pretty(report.toJson()));
     } else {

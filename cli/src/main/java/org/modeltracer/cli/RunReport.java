@@ -30,6 +30,9 @@ import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.ModelOptions.Placement;
 import org.modeltracer.session.Generation;
 import org.modeltracer.session.SessionOptions;
+import org.modeltracer.sparse.IndexedLayer;
+import org.modeltracer.sparse.IndexerReport;
+import org.modeltracer.sparse.PortDiagnosis;
 import org.modeltracer.trace.LayerActivationTrace;
 import org.modeltracer.trace.PlaceTrace;
 
@@ -96,6 +99,7 @@ final class RunReport {
       new HeadPictures(terminal).print(run.matrices());
     }
     lens(run.decided());
+    indexer(run.indexer());
     terminal.println("");
     new CacheReport(terminal).print(run.session().cache().caches(), run.cacheContents());
     terminal.println("");
@@ -142,6 +146,29 @@ final class RunReport {
       terminal.println(
           "Logit lens: half of %d tokens were decided %s; layer by layer in summary.json."
               .formatted(decided.size(), half < 0 ? "by the embedding" : "after layer " + half));
+    }
+  }
+
+  private void indexer(@Nullable IndexerReport indexer) {
+    if (indexer == null) {
+      return;
+    }
+    terminal.println("");
+    Double recall = indexer.recall();
+    if (recall == null) {
+      String why = indexer.notExercised();
+      terminal.println("Indexer: " + (why == null ? "no recall; sparse says why" : why));
+      return;
+    }
+    terminal.println(
+        "Indexer: selected keys hold %.2f of the attention mass, mean of %d layers; sparse says more."
+            .formatted(recall, indexer.layers().size()));
+    for (IndexedLayer layer : indexer.layers()) {
+      PortDiagnosis diagnosis = layer.diagnosis();
+      String sentence = diagnosis == null ? null : diagnosis.sentence(layer.layer());
+      if (sentence != null) {
+        terminal.println("  " + terminal.styled("red", sentence));
+      }
     }
   }
 

@@ -1,23 +1,33 @@
 package org.modeltracer.cli;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.cli.export.OutputFolder;
 import org.modeltracer.cli.terminal.CliException;
+import org.modeltracer.cli.terminal.ContrastTables;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.SparseTables;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.gate.output.JsonHead;
 import org.modeltracer.llama.ContextOptions;
 import org.modeltracer.llama.FlashAttention;
+import org.modeltracer.llama.Vocabulary;
+import org.modeltracer.model.Subscription;
+import org.modeltracer.report.Pictures;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.sparse.BudgetPlan;
 import org.modeltracer.sparse.IndexerReport;
 import org.modeltracer.sparse.IndexerTrace;
+import org.modeltracer.sparse.LengthRuns;
 import org.modeltracer.sparse.PolicyCheck;
 import org.modeltracer.sparse.PolicyReport;
 import org.modeltracer.sparse.PolicyTrace;
@@ -47,6 +57,7 @@ import picocli.CommandLine.Spec;
     footer = {
       "modeltracer sparse model.gguf -f prompts.txt",
       "modeltracer sparse dense.gguf -f prompts.txt --budgets 64,256 --verify",
+      "modeltracer sparse model.gguf -f long.txt --lengths 512,2048,8192",
     },
     sortOptions = false)
 final class SparseCommand implements Callable<Integer> {
@@ -75,6 +86,14 @@ final class SparseCommand implements Callable<Integer> {
   private double recall;
 
   @Option(
+      names = "--lengths",
+      paramLabel = "N,…",
+      split = ",",
+      description =
+          "Cut the prompts at these lengths too, and compare what attention does (default: not).")
+  private List<Integer> lengths = List.of();
+
+  @Option(
       names = "--verify",
       description = "Repeat the run under what is recommended, and compare what is predicted.")
   private boolean verify;
@@ -90,12 +109,14 @@ final class SparseCommand implements Callable<Integer> {
       names = "--out",
       paramLabel = "DIR",
       defaultValue = "modeltracer-out/sparse",
-      description = "Folder for sparse.json (default: ${DEFAULT-VALUE}).")
+      description = "Folder for sparse.json and pictures.json (default: ${DEFAULT-VALUE}).")
   private Path out;
 
   @Heading(Heading.Topic.OUTPUT)
   @Option(names = "--json", description = "Print the report to stdout, and nothing else.")
   private boolean json;
+
+  @Mixin private HtmlOutput html;
 
   @Override
   public Integer call() {
@@ -106,10 +127,12 @@ final class SparseCommand implements Callable<Integer> {
       ContextArguments.atLeast("--clusters", clusters, 1);
     }
     budgets.forEach(budget -> ContextArguments.atLeast("--budgets", budget, 1));
+    html.prepare();
     OutputFile.check("--out", out.resolve("sparse.json"));
     var terminal = Terminal.of(spec);
     try (var loaded = LoadedModel.open(model, context, terminal)) {
       List<int[]> prompts = given.tokens(loaded.model(), chat);
+      check(prompts);
       loaded.remarks(prompts, terminal);
       run(loaded, prompts, terminal);
       return ExitCode.PASS.code();
@@ -128,37 +151,63 @@ final class SparseCommand implements Callable<Integer> {
         var session = TracedSession.open(loaded.model(), options, tracer);
         var broken = BrokenNumbers.watch(session, tracer, loaded.file());
         var trace = IndexerTrace.attach(session)) {
-      int tokens = prompts.stream().mapToInt(p -> p.length).sum();
-      var policies = new PolicyTrace(trace.applies() ? List.of(1) : budgets(prompts), recall);
-      // Where tokens see later ones, policies that drop the oldest keys have no meaning.
-      if (!trace.applies() && !session.survey().seesAhead()) {
-        tracer.addListener(policies);
-      }
-      var patterns = new PatternTrace(KeyCosts.of(session.survey()));
-      tracer.addListener(patterns);
-      for (int i = 0; i < prompts.size(); i++) {
-        trace.begin();
-        patterns.begin(KeyTokens.of(prompts.get(i), loaded.model().vocabulary()));
-        session.evaluate(prompts.get(i), !trace.applies());
-        terminal.progress("prompts", i + 1, prompts.size());
-      }
-      // Before a verification, whose rows are not the model's own.
-      PatternReport shapes = patterns.report(clusters == null ? 0 : clusters);
-      PolicyReport costs = trace.applies() ? null : verified(session, policies.report(), prompts);
-      if (costs == null && shapes.heads().isEmpty() && !trace.applies()) {
-        throw new CliException(
-            ExitCode.NOTHING, "this model showed no attention by softmax in any layer");
-      }
-      var report =
-          new SparseReport(
-              prompts.size(),
-              tokens,
-              trace.applies() ? trace.report() : null,
-              costs,
-              costs == null ? List.of() : BudgetPlan.of(costs),
-              shapes);
-      tell(loaded, report, terminal);
+      var pictures = new Pictures(loaded.model(), true);
+      session.listen(pictures);
+      SparseReport report = report(loaded, session, tracer, trace, prompts, terminal);
+      tell(loaded, report, pictures.picture(trace.picture()), prompts.getLast(), terminal);
       broken.complain();
+    }
+  }
+
+  private SparseReport report(
+      LoadedModel loaded,
+      TracedSession session,
+      ModelTracer tracer,
+      IndexerTrace trace,
+      List<int[]> prompts,
+      Terminal terminal) {
+    boolean selects = trace.applies();
+    var policies = new PolicyTrace(selects ? List.of(1) : budgets(prompts), recall);
+    var patterns = new PatternTrace(KeyCosts.of(session.survey()));
+    var listening = new ArrayList<>(List.of(tracer.addListener(patterns)));
+    // Where tokens see later ones, policies that drop the oldest keys have no meaning.
+    if (!selects && !session.survey().seesAhead()) {
+      listening.add(tracer.addListener(policies));
+    }
+    for (int i = 0; i < prompts.size(); i++) {
+      trace.begin();
+      patterns.begin(KeyTokens.of(prompts.get(i), loaded.model().vocabulary()));
+      session.evaluate(prompts.get(i), !selects);
+      terminal.progress("prompts", i + 1, prompts.size());
+    }
+    // What follows runs the prompts again, with rows that are not the model's own.
+    listening.forEach(Subscription::close);
+    trace.close();
+    PatternReport shapes = patterns.report(clusters == null ? 0 : clusters);
+    PolicyReport costs = selects ? null : verified(session, policies.report(), prompts);
+    if (costs == null && shapes.heads().isEmpty() && !selects) {
+      throw new CliException(
+          ExitCode.NOTHING, "this model showed no attention by softmax in any layer");
+    }
+    return new SparseReport(
+        prompts.size(),
+        prompts.stream().mapToInt(p -> p.length).sum(),
+        selects ? trace.report() : null,
+        costs,
+        LengthRuns.of(session, tracer, prompts, lengths),
+        costs == null ? List.of() : BudgetPlan.of(costs),
+        shapes);
+  }
+
+  /** Refuses lengths that no prompt has. */
+  private void check(List<int[]> prompts) {
+    lengths.forEach(length -> ContextArguments.atLeast("--lengths", length, 2));
+    int longest = prompts.stream().mapToInt(p -> p.length).max().orElse(0);
+    if (lengths.stream().anyMatch(length -> length > longest)) {
+      throw new CliException(
+          ExitCode.USAGE,
+          "--lengths: no prompt has %d tokens, the longest has %d"
+              .formatted(Collections.max(lengths), longest));
     }
   }
 
@@ -185,10 +234,15 @@ final class SparseCommand implements Callable<Integer> {
     return exercised;
   }
 
-  private void tell(LoadedModel loaded, SparseReport report, Terminal terminal) {
-    String all = Json.pretty(JsonHead.of(loaded.file()).before(report));
+  private void tell(
+      LoadedModel loaded, SparseReport report, Record pictures, int[] last, Terminal terminal) {
+    JsonHead head = JsonHead.of(loaded.file());
+    String all = Json.pretty(head.before(report));
+    String drawn = Json.line(head.before(pictures)) + "\n";
     Path written = OutputFolder.claim(out).resolve("sparse.json");
     OutputFile.write(written, all);
+    OutputFile.write(out.resolve("pictures.json"), drawn);
+    html.write(loaded.name(), () -> Map.of("sparse.json", all, "pictures.json", drawn), terminal);
     if (json) {
       terminal.print(all);
     } else {
@@ -197,6 +251,7 @@ final class SparseCommand implements Callable<Integer> {
               + "  %d prompt%s, %d tokens"
                   .formatted(report.prompts(), report.prompts() == 1 ? "" : "s", report.tokens()));
       new SparseTables(report, terminal).print();
+      new ContrastTables(report, terminal).print(word(loaded.model().vocabulary(), last));
       terminal.println("Wrote " + written);
     }
     IndexerReport indexer = report.indexer();
@@ -204,5 +259,15 @@ final class SparseCommand implements Callable<Integer> {
     if (why != null) {
       throw new CliException(ExitCode.NOTHING, why);
     }
+  }
+
+  /** A token of a prompt as text; its number where the model has no vocabulary. */
+  private static IntFunction<String> word(Vocabulary vocabulary, int[] prompt) {
+    return position ->
+        position >= prompt.length
+            ? ""
+            : vocabulary.usable()
+                ? new String(vocabulary.piece(prompt[position], true), StandardCharsets.UTF_8)
+                : prompt[position] + " ";
   }
 }

@@ -14,6 +14,7 @@ import org.modeltracer.cli.terminal.AnomalyPrinter;
 import org.modeltracer.cli.terminal.PromptProgress;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.diagnose.Diagnosis;
+import org.modeltracer.gate.output.JsonHead;
 import org.modeltracer.heads.AttentionTrace;
 import org.modeltracer.lens.LensOptions;
 import org.modeltracer.lens.LensTrace;
@@ -22,12 +23,14 @@ import org.modeltracer.session.Generation;
 import org.modeltracer.session.RunDescription;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
+import org.modeltracer.sparse.IndexerReport;
+import org.modeltracer.sparse.IndexerTrace;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.SummarySection;
 import org.modeltracer.trace.TracerConfig;
 
 /** A model at work with everything that looks at it, prompt by prompt. */
-final class TracedRun implements AutoCloseable {
+final class TracedRun implements Traced, AutoCloseable {
   /** What a run may spend on reading output matrices before it begins. */
   static final double SECONDS_OF_MULTIPLICATIONS = 4e9;
 
@@ -38,6 +41,7 @@ final class TracedRun implements AutoCloseable {
   private final RunDescription description;
   private final Pictures pictures;
   private final @Nullable AttentionTrace attention;
+  private final @Nullable IndexerTrace indexer;
   private final List<Integer> decided = new ArrayList<>();
   private @Nullable LensTrace lens;
   private @Nullable CacheStatistics contents;
@@ -52,6 +56,7 @@ final class TracedRun implements AutoCloseable {
       attention.attach(tracer, session);
       tracer.addAnalysis(SummarySection.ATTENTION, () -> AttentionSection.of(attention.analysis()));
     }
+    indexer = IndexerTrace.beside(session, tracer).orElse(null);
     pictures = new Pictures(model.model(), config.logits()).attach(tracer, session);
     diagnosis = Diagnosis.attach(session, tracer, model.file());
     session.listen(new PromptProgress(terminal));
@@ -83,7 +88,7 @@ final class TracedRun implements AutoCloseable {
         new AttentionTrace(
             model.model(), model.file(), AttentionOptions.defaults(), SECONDS_OF_MULTIPLICATIONS);
     if (!config.layers().isEmpty() || !config.heads().isEmpty()) {
-      trace.absent("rollout.whole", "rollout and flow go through the traced layers and heads only");
+      trace.partly();
     }
     return trace;
   }
@@ -92,7 +97,18 @@ final class TracedRun implements AutoCloseable {
     return model;
   }
 
-  ModelTracer tracer() {
+  @Override
+  public String name() {
+    return model.name();
+  }
+
+  @Override
+  public JsonHead head() {
+    return JsonHead.of(model.file());
+  }
+
+  @Override
+  public ModelTracer tracer() {
     return tracer;
   }
 
@@ -110,6 +126,9 @@ final class TracedRun implements AutoCloseable {
     description.prompts().begin(prompt, sent);
     if (attention != null) {
       attention.begin(session.decoded(prompt));
+    }
+    if (indexer != null) {
+      indexer.begin();
     }
     if (lens != null) {
       lens.begin(prompt);
@@ -144,25 +163,30 @@ final class TracedRun implements AutoCloseable {
     return contents;
   }
 
-  /** Whether a summary can be made without waiting. */
-  boolean describable() {
+  @Override
+  public boolean describable() {
     return description.ready();
   }
 
-  /** The summary so far, as JSON. */
-  String summary() {
+  @Override
+  public String summary() {
     description.describe(tracer);
     return tracer.summaryToJson();
   }
 
-  /** What attention did, or null where it was not traced. */
-  @Nullable AttentionAnalysis analysis() {
+  @Override
+  public @Nullable AttentionAnalysis analysis() {
     return attention == null ? null : attention.analysis();
   }
 
-  /** What only pictures need of the first prompt. */
-  Record pictures() {
-    return pictures.picture();
+  /** What the model's indexers select, null where it has none. */
+  @Nullable IndexerReport indexer() {
+    return indexer == null ? null : indexer.report();
+  }
+
+  @Override
+  public Record pictures() {
+    return pictures.picture(indexer == null ? null : indexer.picture());
   }
 
   /** Attention matrices of the first prompt, to be read when nothing runs. */
@@ -181,6 +205,9 @@ final class TracedRun implements AutoCloseable {
     diagnosis.close();
     if (lens != null) {
       lens.close();
+    }
+    if (indexer != null) {
+      indexer.close();
     }
     session.close();
     tracer.close();

@@ -16,13 +16,17 @@ import java.util.stream.Collectors;
  *
  * <p>Each module becomes a function that returns what it exports, in an order in which all that a
  * module imports comes before it. This takes the forms of import and export that the sources use:
- * {@code import { a, b } from "./x.js";} on one line, and {@code export} before a declaration.
+ * {@code import { a, b } from "./x.js";} on one line, and {@code export} before a declaration; no
+ * text or expression has a doc comment's beginning in it.
  */
 final class Bundle {
   private static final Pattern IMPORT =
       Pattern.compile("(?m)^import \\{([^}]*)\\} from \"\\./([\\w.]+)\";$");
   private static final Pattern EXPORT =
       Pattern.compile("(?m)^export ((?:async )?(?:function|class|const) (\\w+))");
+
+  /** Types, and words for those who read the sources. */
+  private static final Pattern DOC = Pattern.compile("(?s)/\\*\\*.*?\\*/");
 
   private final Map<String, String> modules = new LinkedHashMap<>();
 
@@ -43,7 +47,7 @@ final class Bundle {
     if (modules.containsKey(module)) {
       return;
     }
-    String source = resource(module);
+    String source = DOC.matcher(resource(module)).replaceAll("");
     List<String> names = new ArrayList<>();
     IMPORT.matcher(source).results().forEach(found -> add(found.group(2)));
     EXPORT.matcher(source).results().forEach(found -> names.add(found.group(2)));

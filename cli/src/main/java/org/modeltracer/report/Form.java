@@ -14,7 +14,8 @@ enum Form {
   DIFF("nodes", "first_divergence"),
   CHECK("checks", "policy"),
   DOCTOR("suspects", "answer"),
-  PERPLEXITY("perplexity", "unigram_perplexity");
+  PERPLEXITY("perplexity", "unigram_perplexity"),
+  SPARSE("indexer", "policies");
 
   private final String one;
   private final String other;

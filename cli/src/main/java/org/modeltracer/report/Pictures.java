@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.PooledAttention;
+import org.modeltracer.language.TokenDivergence;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.model.AttentionRow;
@@ -13,6 +14,7 @@ import org.modeltracer.model.ResidualChange;
 import org.modeltracer.session.Generation;
 import org.modeltracer.session.SessionListener;
 import org.modeltracer.session.TracedSession;
+import org.modeltracer.sparse.SelectionMap;
 import org.modeltracer.trace.LogitScan;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TopK;
@@ -42,6 +44,8 @@ public final class Pictures implements TraceListener, SessionListener {
    * @param generated whether the model chose it
    * @param probability that it had, null where its position was not scored
    * @param entropy of the distribution it was chosen from, in nats
+   * @param referenceProbability that a reference gave it, null where none was asked
+   * @param kl D(reference ‖ model) of the distributions it was chosen from, nats
    * @param alternatives the most likely tokens at its place
    */
   record Token(
@@ -51,7 +55,26 @@ public final class Pictures implements TraceListener, SessionListener {
       boolean generated,
       @Nullable Double probability,
       @Nullable Double entropy,
+      @Nullable Double referenceProbability,
+      @Nullable Double kl,
       List<Alternative> alternatives) {
+
+    private static Token of(int position, int id, String text, boolean generated) {
+      return new Token(position, id, text, generated, null, null, null, null, List.of());
+    }
+
+    private Token compared(TokenDivergence with) {
+      return new Token(
+          position,
+          id,
+          text,
+          generated,
+          with.probability(),
+          entropy,
+          with.referenceProbability(),
+          with.kl(),
+          alternatives);
+    }
 
     private Token expected(Prediction prediction) {
       return new Token(
@@ -61,6 +84,8 @@ public final class Pictures implements TraceListener, SessionListener {
           generated,
           prediction.chosen,
           prediction.entropy,
+          referenceProbability,
+          kl,
           prediction.alternatives);
     }
   }
@@ -74,7 +99,8 @@ public final class Pictures implements TraceListener, SessionListener {
       List<Token> tokens,
       long tokensLeftOut,
       PassNorms.Picture norms,
-      @Nullable AttentionPicture attention) {}
+      @Nullable AttentionPicture attention,
+      @Nullable SelectionPicture indexer) {}
 
   private final Vocabulary vocabulary;
   private final boolean scored;
@@ -87,6 +113,7 @@ public final class Pictures implements TraceListener, SessionListener {
   private long leftOut;
   private int pass;
   private int texts;
+  private int sequence;
   private boolean moved;
 
   /**
@@ -95,9 +122,24 @@ public final class Pictures implements TraceListener, SessionListener {
    * @param scored whether what the model expected is kept, which reads all scores of each position
    */
   public Pictures(LlamaModel model, boolean scored) {
+    this(model, (long) model.layers() * Math.max(1, model.heads()), scored);
+  }
+
+  /**
+   * Pictures of what a model does elsewhere.
+   *
+   * @param model the model, of which nothing but its vocabulary need be loaded
+   * @param heads how many heads its layers have together
+   */
+  public Pictures(LlamaModel model, long heads, boolean scored) {
     vocabulary = model.vocabulary();
     this.scored = scored;
-    attention = new PooledAttention((long) model.layers() * Math.max(1, model.heads()), CELLS);
+    attention = new PooledAttention(heads, CELLS);
+  }
+
+  /** Sets the sequence whose text is drawn: 0 unless something else is said. */
+  public synchronized void draw(int drawn) {
+    sequence = drawn;
   }
 
   /** Listens to all that a tracer and its session see from now on. */
@@ -120,6 +162,13 @@ public final class Pictures implements TraceListener, SessionListener {
     }
   }
 
+  /** The prompt goes on, of which not all was known when it began. */
+  public synchronized void onMore(List<Generation.Token> prompt) {
+    if (first()) {
+      prompt.forEach(token -> add(token, false));
+    }
+  }
+
   @Override
   public synchronized void onToken(Generation.Token token) {
     if (first()) {
@@ -133,22 +182,19 @@ public final class Pictures implements TraceListener, SessionListener {
       return;
     }
     var plain =
-        new Token(
+        Token.of(
             token.position(),
             token.id(),
             CutText.of(generated ? token.text() : vocabulary.text(token.id())),
-            generated,
-            null,
-            null,
-            List.of());
+            generated);
     Prediction before = next;
     tokens.add(
         before != null && before.position == token.position() ? plain.expected(before) : plain);
   }
 
   @Override
-  public synchronized void onLogits(int sequence, int position, MemorySegment logits, int chosen) {
-    if (!scored || sequence != 0 || !first() || tokens.size() >= TOKENS) {
+  public synchronized void onLogits(int of, int position, MemorySegment logits, int chosen) {
+    if (!scored || of != sequence || !first() || tokens.size() >= TOKENS) {
       return;
     }
     int size = vocabulary.size();
@@ -193,8 +239,13 @@ public final class Pictures implements TraceListener, SessionListener {
   }
 
   @Override
+  public boolean inLanes() {
+    return true;
+  }
+
+  @Override
   public synchronized void onAttentionRow(AttentionRow row) {
-    if (row.sequence() == 0 && first()) {
+    if (row.sequence() == sequence && first()) {
       attention.row(row);
     }
   }
@@ -205,8 +256,8 @@ public final class Pictures implements TraceListener, SessionListener {
   }
 
   @Override
-  public synchronized void onShift(int sequence, int from, int to, int delta) {
-    moved |= sequence == 0;
+  public synchronized void onShift(int of, int from, int to, int delta) {
+    moved |= of == sequence;
   }
 
   /** The attention matrices, to be read when nothing runs. */
@@ -214,12 +265,45 @@ public final class Pictures implements TraceListener, SessionListener {
     return attention;
   }
 
+  /** Puts what a reference predicted beside what this model did. */
+  public synchronized void compare(List<TokenDivergence> predicted) {
+    compare(tokens, predicted);
+  }
+
+  private static void compare(List<Token> tokens, List<TokenDivergence> predicted) {
+    for (TokenDivergence each : predicted) {
+      int i = tokens.isEmpty() ? -1 : (int) (each.position() - tokens.getFirst().position());
+      if (i >= 0 && i < tokens.size()) {
+        tokens.set(i, tokens.get(i).compared(each));
+      }
+    }
+  }
+
   /** What was seen so far, as {@code pictures.json} has it behind its head. */
   public synchronized Record picture() {
+    return picture(null);
+  }
+
+  /** The same with what indexers selected. */
+  public synchronized Record picture(SelectionMap.@Nullable Picture selections) {
     return new Picture(
         List.copyOf(tokens),
         leftOut,
         norms.picture(),
-        attention.heads().isEmpty() ? null : AttentionPicture.of(attention));
+        attention.heads().isEmpty() ? null : AttentionPicture.of(attention),
+        selections == null || selections.layers().isEmpty()
+            ? null
+            : SelectionPicture.of(selections));
+  }
+
+  /** The same of a text that two models predicted, of whose runs nothing else is known. */
+  public static Record of(Vocabulary vocabulary, int[] text, List<TokenDivergence> predicted) {
+    var tokens = new ArrayList<Token>();
+    for (int p = 0; p < Math.min(TOKENS, text.length); p++) {
+      tokens.add(Token.of(p, text[p], CutText.of(vocabulary.text(text[p])), false));
+    }
+    compare(tokens, predicted);
+    return new Picture(
+        List.copyOf(tokens), text.length - tokens.size(), new PassNorms().picture(), null, null);
   }
 }

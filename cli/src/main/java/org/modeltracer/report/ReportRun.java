@@ -54,7 +54,9 @@ public record ReportRun(String name, List<Document> documents) {
         List<ReportRun> found = folders(path);
         if (found.isEmpty()) {
           throw new IllegalArgumentException(
-              path + ": no results in it; run, attention, lens --out and diff --out write some");
+              path
+                  + ": no results in it; run, attention, sparse, lens --out and diff --out write"
+                  + " some");
         }
         runs.addAll(found);
       } else {

@@ -221,7 +221,7 @@ class ExportTest {
           -p x --trace-layers 4 | --trace-layers: there is no layer 4 among [0, 1, 2, 3]
           -p x --trace-heads 9 | --trace-heads: there is no head 9; heads are 0 to 3
           -p x --what rollout --trace-layers 1 | --what rollout takes all layers and heads
-          -p x --what everything | expected one of [TOKENS, ATTENTION, HIDDEN, LOGITS, ROLLOUT, Q, K, V, HEAD_OUTPUTS, MLP, TABLES, EMBEDDING]
+          -p x --what everything | expected one of [TOKENS, ATTENTION, HIDDEN, LOGITS, ROLLOUT, Q, K, V, HEAD_OUTPUTS, MLP, INDEXER, SELECTION, TABLES, EMBEDDING]
           --tokens 0,5,384 | token 384 is outside the vocabulary of 384 tokens
           -f LONG | the prompt has 601 tokens, the context holds 256; a larger -c makes room
           """)

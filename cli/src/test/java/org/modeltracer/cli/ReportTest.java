@@ -13,10 +13,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -26,6 +30,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.modeltracer.gate.Gguf;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.sparse.IndexedModel;
 import org.modeltracer.trace.Json;
 import tools.jackson.databind.JsonNode;
 
@@ -88,7 +93,21 @@ class ReportTest {
                 """
                     .formatted(view))
             .asString();
-    return text.lines().map(line -> List.of(line.split(",", -1))).toList();
+    var rows = new ArrayList<List<String>>();
+    var row = new ArrayList<String>();
+    // RFC 4180: a field is quoted, with quotes doubled, or has no comma, quote or line end.
+    var field = Pattern.compile("(?:\"((?:[^\"]|\"\")*)\"|([^,\"\r\n]*))(,|\r\n)").matcher(text);
+    while (field.lookingAt()) {
+      row.add(field.group(1) == null ? field.group(2) : field.group(1).replace("\"\"", "\""));
+      if (!field.group(3).equals(",")) {
+        rows.add(List.copyOf(row));
+        row.clear();
+      }
+      field.region(field.end(), text.length());
+    }
+    assertThat(field.regionStart()).as(view).isEqualTo(text.length());
+    assertThat(rows).as(view).allSatisfy(each -> assertThat(each).hasSameSizeAs(rows.getFirst()));
+    return rows;
   }
 
   private static void choose(String selector, String value) throws Exception {
@@ -214,6 +233,8 @@ class ReportTest {
               .asDouble();
       assertThat(Double.parseDouble(head.get(entropy))).isEqualTo(told);
     }
+    // Flow: each band carries what the analysis says, and leaves a token as wide as it enters it.
+    assertFlow(attention.path("attention_flow").path("token_flow"));
     // Rollout: each bar is its token's share.
     JsonNode rollout = attention.path("rollout").path("tokens");
     JsonNode bars =
@@ -241,6 +262,45 @@ class ReportTest {
     }
     browser.window(1280, false);
     assertQuiet();
+  }
+
+  private static void assertFlow(JsonNode flow) throws Exception {
+    var told = new TreeMap<String, Double>();
+    for (JsonNode layer : flow.path("layers")) {
+      for (JsonNode link : layer.path("links")) {
+        told.put(
+            "flow %s %s %s"
+                .formatted(
+                    layer.path("layer").asString(),
+                    link.path("from").asString("null"),
+                    link.path("to").asString("null")),
+            link.path("share").asDouble());
+      }
+    }
+    var shown = new TreeMap<String, Double>();
+    browser
+        .eval(
+            "[...document.querySelectorAll('#flow path[data-share]')].map((band) =>"
+                + " [band.dataset.key, Number(band.dataset.share)])")
+        .forEach(band -> shown.put(band.get(0).asString(), band.get(1).asDouble()));
+    assertThat(shown).isEqualTo(told).hasSizeGreaterThan(20);
+    JsonNode widths =
+        browser.eval(
+            """
+            (() => {
+              const total = {};
+              for (const node of document.querySelectorAll('#flow rect[data-node]')) {
+                const column = node.dataset.node.split(' ')[0];
+                total[column] = (total[column] ?? 0) + node.getBBox().height;
+              }
+              return Object.values(total);
+            })()\
+            """);
+    assertThat(widths.size()).isEqualTo(flow.path("layers").size() + 1);
+    for (JsonNode width : widths) {
+      // Nodes of next to nothing are drawn, too.
+      assertThat(width.asDouble()).isCloseTo(260, within(5.0));
+    }
   }
 
   /** All text is read by those who see little contrast: WCAG 2.2, 1.4.3, level AA. */
@@ -449,8 +509,23 @@ class ReportTest {
     choose("#runs label:nth-of-type(2) select", "1");
     browser.await("document.querySelectorAll('#quantization figure').length === 2");
     // Divergence against size has a point for each.
-    assertThat(browser.text("#quantization")).contains("Divergence against size");
+    JsonNode points =
+        browser.eval(
+            "[...document.querySelector('#quantization svg[aria-label^=\"Mean"
+                + " KL\"]').querySelectorAll('circle')].map((c) => [c.cx.baseVal.value,"
+                + " c.cy.baseVal.value])");
     JsonNode diff = json(folder.resolve("diffs/Q4_0/diff.json"));
+    JsonNode better = json(folder.resolve("diffs/Q8_0/diff.json"));
+    double ofLargest =
+        diff.at("/model/bytes").asDouble()
+            / better.at("/model/bytes").asDouble()
+            * (720 - 70 - 140);
+    assertThat(points.get(0).get(0).asDouble()).isCloseTo(70 + ofLargest, within(0.01));
+    double ofHighest =
+        better.at("/logits/kl_mean").asDouble() / diff.at("/logits/kl_mean").asDouble();
+    assertThat(points.get(1).get(1).asDouble())
+        .isCloseTo(240 - 36 - ofHighest * (240 - 36 - 30), within(0.01));
+    assertTokensOfTwo(diff);
     for (List<String> row : csv("quantization").subList(1, 5)) {
       JsonNode node =
           diff.path("nodes")
@@ -469,6 +544,242 @@ class ReportTest {
     assertThat(browser.eval("document.querySelectorAll('#map td.linked').length").asInt())
         .isEqualTo(1);
     Files.write(SCREENS.resolve("diffs.png"), browser.picture(true));
+    assertQuiet();
+  }
+
+  /**
+   * Each token with the divergence of what both models predicted there; their mean is the whole's.
+   */
+  private static void assertTokensOfTwo(JsonNode diff) throws Exception {
+    List<List<String>> rows = csv("text");
+    int kl = rows.getFirst().indexOf("kl to reference");
+    int probability = rows.getFirst().indexOf("probability");
+    int ofReference = rows.getFirst().indexOf("reference probability");
+    double sum = 0;
+    double surprise = 0;
+    double ofTheirs = 0;
+    int known = 0;
+    JsonNode tokens = json(folder.resolve("diffs/Q4_0/pictures.json")).path("tokens");
+    for (JsonNode token : tokens) {
+      if (!token.path("kl").isNull()) {
+        sum += token.path("kl").asDouble();
+        surprise -= Math.log(token.path("probability").asDouble());
+        ofTheirs -= Math.log(token.path("reference_probability").asDouble());
+        known++;
+        List<String> row = rowAt(rows, token.path("position").asString());
+        assertThat(Double.parseDouble(row.get(kl))).isEqualTo(token.path("kl").asDouble());
+        assertThat(Double.parseDouble(row.get(probability)))
+            .isEqualTo(token.path("probability").asDouble());
+        assertThat(Double.parseDouble(row.get(ofReference)))
+            .isEqualTo(token.path("reference_probability").asDouble());
+      }
+    }
+    assertThat(known).isEqualTo(diff.at("/logits/positions").asInt()).isPositive();
+    assertThat(sum / known).isCloseTo(diff.at("/logits/kl_mean").asDouble(), within(1e-9));
+    assertThat(Math.exp(surprise / known))
+        .isCloseTo(diff.at("/logits/perplexity").asDouble(), within(1e-6));
+    assertThat(Math.exp(ofTheirs / known))
+        .isCloseTo(diff.at("/logits/perplexity_reference").asDouble(), within(1e-6));
+    assertThat(browser.text("#text .key")).startsWith("kl to reference: ");
+    assertThat(
+            browser
+                .eval(
+                    "document.querySelector('#text"
+                        + " figure').querySelectorAll('[role=listitem][style]').length")
+                .asInt())
+        .isEqualTo(known);
+  }
+
+  private static List<String> rowAt(List<List<String>> rows, String position) {
+    return rows.stream().filter(row -> row.getFirst().equals(position)).findFirst().orElseThrow();
+  }
+
+  /** What an indexer selects, cell by cell, makes the numbers that are told of it. */
+  @Test
+  void theMapOfASelection() throws Exception {
+    Path model = IndexedModel.write(IndexedModel.Kind.ROTARY_LAYOUT, folder);
+    Path out = folder.resolve("sparse");
+    Path page = folder.resolve("sparse.html");
+    String tokens =
+        Arrays.stream(IndexedModel.prompt(96))
+            .mapToObj(String::valueOf)
+            .collect(Collectors.joining(","));
+    Cli cli = Cli.run("sparse", model, "--tokens", tokens, "-t", 1, "--out", out, "--html", page);
+    assertThat(cli.code()).as(cli.err()).isZero();
+    browser.open(page);
+    assertThat(views()).containsExactly("verdict", "text", "sparse", "settings");
+    JsonNode told = json(out.resolve("sparse.json")).at("/indexer/layers/1");
+    choose("#sparse label:nth-of-type(1) select", "1");
+    JsonNode map = null;
+    for (JsonNode document :
+        Json.mapper().readTree(embedded(page)).path("runs").get(0).path("documents")) {
+      if (document.path("form").asString().equals("pictures")) {
+        map = document.path("json").path("indexer");
+      }
+    }
+    assertThat(map).isNotNull();
+    assertThat(map.path("side").asInt()).isEqualTo(96);
+    assertThat(map.path("queries_left_out").asInt()).isZero();
+    byte[] selected = map.at("/layers/1/selected").binaryValue();
+    byte[] attention = map.at("/layers/1/attention").binaryValue();
+    double recall = 0;
+    double[] at = new double[96];
+    for (int q = IndexedModel.TOP_K; q < 96; q++) {
+      for (int k = 0; k <= q; k++) {
+        int cell = q * (q + 1) / 2 + k;
+        if (selected[cell] != 0) {
+          recall += Math.pow((attention[cell] & 0xff) / 255., 2) / (96 - IndexedModel.TOP_K);
+          at[k] += 1. / (96 - Math.max(k, IndexedModel.TOP_K));
+        }
+      }
+    }
+    assertThat(recall).isCloseTo(told.path("recall").asDouble(), within(0.01));
+    for (int k = 0; k < 96; k++) {
+      assertThat(at[k]).isCloseTo(told.path("selected_at").get(k).asDouble(), within(1e-9));
+    }
+    // What is told of a cell is what its bytes are.
+    browser.eval("document.querySelector('#sparse canvas.matrix').focus()");
+    for (int i = 0; i < 3; i++) {
+      browser.key("ArrowDown");
+    }
+    browser.key("ArrowRight");
+    double least = map.at("/layers/1/score_least").asDouble();
+    double score =
+        least
+            + (map.at("/layers/1/scores").binaryValue()[3 * 4 / 2 + 1] & 0xff)
+                / 255.
+                * (map.at("/layers/1/score_largest").asDouble() - least);
+    assertThat(browser.text("#sparse canvas.matrix + [role=status]"))
+        .contains("(3) and ", "(1): selected 1, score ");
+    double shown =
+        Double.parseDouble(
+            browser
+                .text("#sparse canvas.matrix + [role=status]")
+                .replaceAll(".*score (\\S+), .*", "$1"));
+    assertThat(shown).isCloseTo(score, within(0.01 * Math.abs(score) + 1e-9));
+    // The table, the verdict and the saved numbers.
+    List<List<String>> rows = csv("sparse");
+    assertThat(Double.parseDouble(rows.get(2).get(rows.getFirst().indexOf("recall"))))
+        .isEqualTo(told.path("recall").asDouble());
+    assertThat(browser.text("#verdict")).contains("mistake: rotary layout");
+    for (String measure : List.of("selected", "attention over all keys", "attention missed")) {
+      choose("#sparse label:nth-of-type(2) select", measure);
+      assertThat(browser.text("#sparse [data-selection] h3")).contains(measure);
+    }
+    assertSaves("sparse");
+    for (boolean dark : new boolean[] {false, true}) {
+      browser.window(dark ? 400 : 1280, dark);
+      assertContrast();
+      assertThat(browser.eval("document.documentElement.scrollWidth").asInt())
+          .isEqualTo(dark ? 400 : 1280);
+      Files.write(
+          SCREENS.resolve(dark ? "sparse-400-dark.png" : "sparse-1280.png"), browser.picture(true));
+    }
+    browser.window(1280, false);
+    assertQuiet();
+  }
+
+  /** What keeping some keys would cost a dense model. */
+  @Test
+  void policiesOfADenseModel() throws Exception {
+    Path out = folder.resolve("policies");
+    Path page = folder.resolve("policies.html");
+    Cli cli =
+        Cli.run(
+            "sparse",
+            Cli.MODEL,
+            "-p",
+            PROMPT,
+            "-t",
+            1,
+            "--budgets",
+            "4,8",
+            "--out",
+            out,
+            "--html",
+            page);
+    assertThat(cli.code()).as(cli.err()).isZero();
+    browser.open(page);
+    JsonNode policies = json(out.resolve("sparse.json")).path("policies");
+    List<List<String>> rows = csv("sparse");
+    List<String> names = rows.getFirst();
+    int kept = 0;
+    for (List<String> row : rows.subList(1, rows.size())) {
+      if (row.getFirst().equals("policy")) {
+        JsonNode head =
+            policies
+                .path("heads")
+                .valueStream()
+                .filter(each -> each.path("layer").asString().equals(row.get(1)))
+                .filter(each -> each.path("head").asString().equals(row.get(2)))
+                .findFirst()
+                .orElseThrow();
+        JsonNode policy =
+            head.path("kept")
+                .valueStream()
+                .filter(each -> each.path("policy").asString().equals(row.get(3)))
+                .filter(each -> each.path("budget").asString().equals(row.get(4)))
+                .findFirst()
+                .orElseThrow();
+        assertThat(Double.parseDouble(row.get(names.indexOf("mass"))))
+            .isEqualTo(policy.path("mass").asDouble());
+        kept++;
+      }
+    }
+    assertThat(kept).isEqualTo(16 * 5 * 2);
+    JsonNode shares =
+        browser.eval(
+            "[...document.querySelectorAll('#sparse td[data-key^=\"head \"]')].map((cell) =>"
+                + " Number(cell.textContent))");
+    assertThat(shares.size()).isEqualTo(16);
+    for (int i = 0; i < 16; i++) {
+      assertThat(shares.get(i).asDouble())
+          .isCloseTo(policies.at("/heads/" + i + "/needed/95").asDouble(), within(0.006));
+    }
+    assertThat(browser.text("#verdict .answer")).contains("of 4 layers could attend");
+    assertQuiet();
+  }
+
+  /** A point of one run's matrix is the other's, too. */
+  @Test
+  void matricesOfTwoRunsHaveOneCursor() throws Exception {
+    for (String name : List.of("one", "two")) {
+      String model = name.equals("one") ? Cli.MODEL : "models/tinyllama-mha-Q4_0.gguf";
+      assertThat(
+              Cli.run(
+                      "attention",
+                      model,
+                      "-p",
+                      "The program returns",
+                      "-t",
+                      1,
+                      "--out",
+                      folder.resolve("cursors").resolve(name))
+                  .code())
+          .isZero();
+    }
+    Path page = folder.resolve("cursors.html");
+    assertThat(Cli.run("report", folder.resolve("cursors"), "--html", page).code()).isZero();
+    browser.open(page);
+    choose("#runs label:nth-of-type(2) select", "1");
+    browser.await("document.querySelectorAll('#heads figure').length === 2");
+    browser.eval("document.querySelector('#heads [data-head=\"1.2\"]').click(); 1");
+    browser.await("document.querySelectorAll('#heads canvas.matrix').length === 2");
+    browser.eval("document.querySelectorAll('#heads canvas.matrix')[1].focus()");
+    browser.key("ArrowDown");
+    browser.key("ArrowDown");
+    browser.key("ArrowRight");
+    JsonNode told =
+        browser.eval(
+            "[...document.querySelectorAll('#heads canvas.matrix + [role=status]')].map((said) =>"
+                + " said.textContent)");
+    assertThat(told.get(0).asString())
+        .contains("(2) → ", "(1): ")
+        .endsWith(": " + weight(folder.resolve("cursors/one"), 1, 2, 2, 1));
+    assertThat(told.get(1).asString())
+        .contains("(2) → ", "(1): ")
+        .endsWith(": " + weight(folder.resolve("cursors/two"), 1, 2, 2, 1));
+    Files.write(SCREENS.resolve("cursors.png"), browser.picture(true));
     assertQuiet();
   }
 
@@ -528,9 +839,26 @@ class ReportTest {
         source.resolve("check.json"),
         Cli.run("check", model, "--only", "file", "--no-summary", "--json").out());
     Files.writeString(
+        source.resolve("perplexity.json"),
+        Cli.run("perplexity", model, "-p", PROMPT, "-t", 1, "--json").out());
+    Path indexed = IndexedModel.write(IndexedModel.Kind.HADAMARD, folder);
+    String many = "1" + ",2,3,5,7".repeat(12);
+    Cli.run("sparse", indexed, "--tokens", many, "-t", 1, "--out", source.resolve("sparse"));
+    Cli.run(
+        "sparse",
+        model,
+        "-p",
+        PROMPT,
+        "--budgets",
+        8,
+        "-t",
+        1,
+        "--out",
+        source.resolve("sparse/policies"));
+    Files.writeString(
         source.resolve("doctor.json"),
         """
-        {"answer":"a","suspects":[{"illness":"other","sentence":"s","evidence":["e"],"advice":["x"]}]}\
+        {"answer":"a","suspects":[{"illness":"other","sentence":"s","evidence":["e"],"advice":["x"]}],"noticed":["n"],"not_looked_at":["l"]}\
         """);
     try (var files = Files.walk(source)) {
       for (Path file : files.filter(each -> each.toString().endsWith(".json")).toList()) {
@@ -539,9 +867,9 @@ class ReportTest {
     }
     Path page = folder.resolve("documents.html");
     Cli report = Cli.run("report", source, "--html", page);
-    assertThat(report.out()).contains("with 3 runs");
+    assertThat(report.out()).contains("with 5 runs");
     browser.open(page);
-    for (int run = 0; run < 3; run++) {
+    for (int run = 0; run < 5; run++) {
       browser.eval("delete document.documentElement.dataset.drawn");
       choose("#runs select", String.valueOf(run));
       browser.await("document.documentElement.dataset.drawn === 'yes'");
@@ -558,6 +886,9 @@ class ReportTest {
     }
   }
 
+  /** Of matrices and selections. */
+  private static final Set<String> BYTES = Set.of("weights", "selected", "scores", "attention");
+
   private static Object hostile(JsonNode json, String name) {
     if (json.isObject()) {
       var all = new LinkedHashMap<String, Object>();
@@ -569,7 +900,7 @@ class ReportTest {
       return json.valueStream().map(each -> hostile(each, name)).toList();
     }
     // Of pictures only the texts: their bytes are no text.
-    return json.isString() && !name.equals("weights") ? json.asString() + MARKUP : json;
+    return json.isString() && !BYTES.contains(name) ? json.asString() + MARKUP : json;
   }
 
   private static void assertHarmless() throws Exception {
@@ -612,9 +943,11 @@ class ReportTest {
     "attention -p text -t 1, verdict text heads patterns flow settings",
     "heads --sequences 1 -t 1, verdict heads settings",
     "lens -p text -t 1, verdict text lens settings",
-    "diff --reference models/tinyllama-mha-Q8_0.gguf -p text -t 1, verdict map quantization"
+    "diff --reference models/tinyllama-mha-Q8_0.gguf -p text -t 1, verdict map text quantization"
         + " settings",
     "check --only file --no-summary, verdict settings",
+    "doctor -p text, verdict settings",
+    "perplexity -p text -t 1, verdict text settings",
   })
   void everyCommandWritesItsPage(String words, String views) throws Exception {
     Path page = folder.resolve("of-" + words.split(" ", 2)[0] + ".html");

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.modeltracer.cli.export.ExportIndex;
 import org.modeltracer.gate.Schemas;
 import org.modeltracer.sparse.IndexedModel;
 import org.modeltracer.sparse.IndexedModel.Kind;
@@ -57,6 +58,54 @@ class SparseTest {
   }
 
   @Test
+  void sparseBesideDenseAtSeveralLengths() {
+    Path file = IndexedModel.write(Kind.SHUFFLED, folder);
+    Object[] command = {
+      "sparse", file, "--tokens", tokens(128), "-t", 1, "--lengths", "48,96", "--out", folder
+    };
+    Cli table = Cli.run(command);
+    assertThat(table.code()).as(table.err()).isZero();
+    assertThat(table.out())
+        .contains(
+            "What the query at position 127 sees",
+            "layer 1 head 0: ",
+            "lies at other distances at 96 tokens than at the length before")
+        .containsPattern("(?m)^ {4}48 +1 +16 ")
+        .containsPattern("(?m)^ {4}96 +1 +64 ");
+    Object[] words = Arrays.copyOf(command, command.length + 1);
+    words[command.length] = "--json";
+    Cli cli = Cli.run(words);
+    assertThat(Schemas.errors(SPARSE, cli.out())).isEmpty();
+    assertThat(cli.json().get("lengths").size()).isEqualTo(2);
+    // Every token in brackets is one that the JSON says is selected in half of the layers.
+    int marked = table.out().split("\\[\\d+ ]", -1).length - 1;
+    assertThat(cli.json().at("/indexer/layers/0/marked/selected").size())
+        .isEqualTo(IndexedModel.TOP_K);
+    assertThat(marked).isGreaterThanOrEqualTo(IndexedModel.TOP_K);
+    Cli dense =
+        Cli.run(
+            "sparse",
+            Cli.MODEL,
+            "-p",
+            "One two three four five six",
+            "-t",
+            1,
+            "--budgets",
+            4,
+            "--lengths",
+            "4,8",
+            "--json",
+            "--out",
+            folder);
+    assertThat(dense.code()).as(dense.err()).isZero();
+    assertThat(Schemas.errors(SPARSE, dense.out())).isEmpty();
+    assertThat(dense.json().at("/lengths/1/layers/3/heads").size()).isEqualTo(4);
+    Cli none = Cli.run("sparse", Cli.MODEL, "-p", "hi", "--lengths", "4000", "--out", folder);
+    assertThat(none.code()).isEqualTo(2);
+    assertThat(none.message()).contains("--lengths: no prompt has 4000 tokens, the longest has ");
+  }
+
+  @Test
   void whatWasNotExercisedIsNoPass() {
     Path file = Architectures.model("deepseek32-moe-f16");
     Cli cli = Cli.run("sparse", file, "--tokens", tokens(8), "-t", 1, "--out", folder, "--json");
@@ -97,5 +146,66 @@ class SparseTest {
     assertThat(cli.message()).contains("no prompt is longer than 32 tokens");
     Cli wrong = Cli.run("sparse", Cli.MODEL, "-p", "hi", "--recall", "2", "--out", folder);
     assertThat(wrong.code()).isEqualTo(2);
+  }
+
+  /** Scores are the sums of those of the heads, and the selection is of the highest. */
+  @Test
+  void exportsWhatIsScoredAndSelected() throws IOException {
+    Path file = IndexedModel.write(Kind.SHUFFLED, folder);
+    int n = 70;
+    Cli cli =
+        Cli.run(
+            "export",
+            file,
+            "--tokens",
+            tokens(n),
+            "-t",
+            1,
+            "-ub",
+            16,
+            "--out",
+            folder,
+            "--what",
+            "indexer,selection");
+    assertThat(cli.code()).as(cli.err()).isZero();
+    for (int layer = 0; layer < 2; layer++) {
+      NpyArray heads = NpyArray.read(folder.resolve("indexer_L" + layer + ".npy"));
+      NpyArray scores = NpyArray.read(folder.resolve("index_scores_L" + layer + ".npy"));
+      NpyArray selection = NpyArray.read(folder.resolve("selection_L" + layer + ".npy"));
+      assertThat(heads.shape()).containsExactly(2, n, n);
+      assertThat(scores.shape()).containsExactly(n, n);
+      assertThat(selection.shape()).containsExactly(n, n);
+      double[][] golden = IndexedModel.indexScores(Kind.SHUFFLED, IndexedModel.prompt(n));
+      for (int q = 0; q < n; q++) {
+        float least = Float.POSITIVE_INFINITY;
+        float most = Float.NEGATIVE_INFINITY;
+        int selected = 0;
+        for (int k = 0; k < n; k++) {
+          float score = scores.at(q, k);
+          boolean selects = selection.integer(q, k) == 1;
+          if (k > q) {
+            assertThat(score).isEqualTo(Float.NEGATIVE_INFINITY);
+            assertThat(selects).isFalse();
+            continue;
+          }
+          float sum = heads.at(0, q, k) + heads.at(1, q, k);
+          assertThat(sum).isCloseTo(score, within(1e-4f));
+          assertThat((double) score).isCloseTo(golden[q][k], within(5e-3));
+          selected += selects ? 1 : 0;
+          least = selects ? Math.min(least, score) : least;
+          most = selects ? most : Math.max(most, score);
+        }
+        assertThat(selected).isEqualTo(Math.min(q + 1, IndexedModel.TOP_K));
+        assertThat(least).isGreaterThanOrEqualTo(most);
+      }
+    }
+    assertThat(
+            Schemas.errors(
+                Schemas.of(ExportIndex.class, "export.schema.json"),
+                Files.readString(folder.resolve("export.json"))))
+        .isEmpty();
+    Cli dense = Cli.run("export", Cli.MODEL, "-p", "a", "--what", "selection", "--out", folder);
+    assertThat(dense.code()).isEqualTo(2);
+    assertThat(dense.message()).contains("no selection file for layers [0, 1, 2, 3]");
   }
 }

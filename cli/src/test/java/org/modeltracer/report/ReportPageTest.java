@@ -34,14 +34,16 @@ class ReportPageTest {
     var tokens = new ArrayList<Pictures.Token>();
     for (int p = 0; p < 4096; p++) {
       tokens.add(
-          new Pictures.Token(p, p, "word" + random.nextInt(30_000), false, null, null, List.of()));
+          new Pictures.Token(
+              p, p, "word" + random.nextInt(30_000), false, null, null, null, null, List.of()));
     }
     var picture =
         new Pictures.Picture(
             tokens,
             0,
             new PassNorms.Picture(1, List.of()),
-            new AttentionPicture(4096, 32, side, heads));
+            new AttentionPicture(4096, 32, side, heads),
+            null);
     ReportPage page =
         ReportPage.of(List.of(ReportRun.of("big", Map.of("pictures.json", Json.line(picture)))));
     assertThat(page.html().length()).isBetween(3_000_000, 5_000_000);

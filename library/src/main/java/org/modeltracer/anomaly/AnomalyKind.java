@@ -26,6 +26,8 @@ public enum AnomalyKind {
   UNIFORM_ATTENTION(Severity.WARNING),
   /** A head whose output is exactly zero. */
   DEAD_HEAD(Severity.WARNING),
+  /** An indexer that selects keys which attention does not want. */
+  INDEXER_RECALL(Severity.WARNING),
   /** An expert that the router never chooses. */
   DEAD_EXPERT(Severity.INFO),
   /** Next-token scores that are not finite, constant, flat, or collapsed onto one token. */

@@ -30,6 +30,10 @@ import tools.jackson.databind.json.JsonMapper;
  * @param collapseRows rows needed to call it one (64)
  * @param uniformEntropy normalized entropy, 0 to 1, that is uniform (0.999)
  * @param uniformRows rows needed to call a head uniform (8)
+ * @param indexerRecall recall of an indexer, as a share of the best that as many keys could have, 0
+ *     to 1, below which it selects the wrong ones (0.8)
+ * @param indexerQueries queries that see more keys than are selected before an indexer is judged
+ *     (16)
  * @param deadExpertChoices choices per expert, on average, before one never chosen is dead (100)
  * @param flatLogits normalized entropy of the next token, 0 to 1, that is flat (0.999)
  * @param collapsedEntropy entropy of the next token, in nats, that is collapsed (1e-3)
@@ -68,6 +72,8 @@ public record Thresholds(
     int collapseRows,
     double uniformEntropy,
     int uniformRows,
+    double indexerRecall,
+    int indexerQueries,
     int deadExpertChoices,
     double flatLogits,
     double collapsedEntropy,
@@ -88,8 +94,8 @@ public record Thresholds(
 
   private static final Thresholds DEFAULTS =
       new Thresholds(
-          1e6, 1e4, 1e8, 20, 3, 10, 1e-6, 16, 0.99, 8, 2, 1e-3, 8, 0.99, 0.9, 64, 0.999, 8, 100,
-          0.999, 1e-3, 32, 32, 64, 4, 32, 4, 32, 0.25, 0.5, 1000, 1e4, 8, 0.995, 0.99);
+          1e6, 1e4, 1e8, 20, 3, 10, 1e-6, 16, 0.99, 8, 2, 1e-3, 8, 0.99, 0.9, 64, 0.999, 8, 0.8, 16,
+          100, 0.999, 1e-3, 32, 32, 64, 4, 32, 4, 32, 0.25, 0.5, 1000, 1e4, 8, 0.995, 0.99);
 
   /** The limits in the table above. */
   public static Thresholds defaults() {

@@ -10,8 +10,12 @@ import java.util.PriorityQueue;
 public final class LogitScore {
   private static final int EXAMPLES = 10;
 
+  /** Tokens that are told one by one, at most. */
+  private static final int TOKENS = 4096;
+
   private final PriorityQueue<LogitDivergence.Flip> flips =
       new PriorityQueue<>(Comparator.comparingDouble(LogitDivergence.Flip::kl));
+  private final List<TokenDivergence> tokens = new ArrayList<>();
   private double[] values = new double[256];
   private int positions;
   private long notFinite;
@@ -64,6 +68,14 @@ public final class LogitScore {
       values = Arrays.copyOf(values, 2 * positions);
     }
     values[positions++] = kl;
+    if (tokens.size() < TOKENS) {
+      tokens.add(
+          new TokenDivergence(
+              position + 1,
+              Math.exp(other[next] - sumOther),
+              Math.exp(referenceNext - sumReference),
+              kl));
+    }
     if (top == otherTop) {
       same++;
       return;
@@ -84,6 +96,11 @@ public final class LogitScore {
   /** Whether no position was added. */
   public boolean isEmpty() {
     return positions + notFinite == 0;
+  }
+
+  /** The first 4,096 tokens that both predicted, in the order in which they were added. */
+  public List<TokenDivergence> tokens() {
+    return List.copyOf(tokens);
   }
 
   /** What was gathered. */

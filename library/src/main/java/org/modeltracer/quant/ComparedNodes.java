@@ -40,7 +40,8 @@ record ComparedNodes(
         tolerance,
         local != null
             ? null
-            : wantsLocal ? "the graph shows no layer's input" : "local errors were not asked for");
+            : wantsLocal ? "the graph shows no layer's input" : "local errors were not asked for",
+        free.logits().tokens());
   }
 
   private static boolean broken(NodeError node) {

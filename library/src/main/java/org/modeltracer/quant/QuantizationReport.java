@@ -5,6 +5,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.QuantizationLevel;
 import org.modeltracer.language.LogitDivergence;
+import org.modeltracer.language.TokenDivergence;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.QuantizationErrorTrace;
 import org.modeltracer.trace.SummarySection;
@@ -28,6 +29,7 @@ import org.modeltracer.trace.SummarySection;
  *     when there is none
  * @param tolerance relative error of a row that is tolerated
  * @param localReason why there are no local errors; null when there are
+ * @param predicted the first tokens that both models predicted; no part of the JSON
  */
 public record QuantizationReport(
     long tokens,
@@ -42,7 +44,8 @@ public record QuantizationReport(
     @Nullable NodeError firstNotFinite,
     @Nullable NodeError firstScaled,
     double tolerance,
-    @Nullable String localReason) {
+    @Nullable String localReason,
+    List<TokenDivergence> predicted) {
 
   /** Number of nodes of a level. */
   public long count(QuantizationLevel level) {

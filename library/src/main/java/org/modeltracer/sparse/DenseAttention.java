@@ -35,8 +35,18 @@ final class DenseAttention {
     keys.read(keyTensor.at(keysAt), 2, data);
   }
 
-  /** Weights of a query's keys, in the order of {@code cells}; valid until the next call. */
-  float[] mean(int row, int[] cells, int n) {
+  /** Takes the weights of one head of a query, in the order of its keys; valid during the call. */
+  interface Heads {
+    void accept(int head, float[] weights);
+  }
+
+  /**
+   * Weights of a query's keys, mean of the heads.
+   *
+   * @param each takes those of each head
+   * @return in the order of {@code cells}; valid until the next call
+   */
+  float[] mean(int row, int[] cells, int n, Heads each) {
     if (mean.length < n) {
       mean = new float[cells.length];
       line = new float[cells.length];
@@ -45,6 +55,7 @@ final class DenseAttention {
     int group = queries.heads() / keys.heads();
     for (int h = 0; h < queries.heads(); h++) {
       weights(row, h, h / group, cells, n);
+      each.accept(h, line);
       for (int i = 0; i < n; i++) {
         mean[i] += line[i] / queries.heads();
       }

@@ -6,14 +6,16 @@ import org.jspecify.annotations.Nullable;
 /**
  * What one layer's selection is worth.
  *
- * <p>Qualities cover exercised queries, those that see more keys than are selected; means over
- * queries. They are null where there was none, and those that need attention over all keys where
- * that cannot be computed, for the reason in {@code absent}.
+ * <p>Qualities cover measured queries, which see more keys than are selected; means over queries.
+ * They are null where there was none, and those that need attention over all keys where that cannot
+ * be computed, for the reason in {@code absent}.
  *
  * @param layer layer index
  * @param topK keys selected at most
  * @param queries queries seen
  * @param exercised those among them that see more than {@code topK} keys
+ * @param measured those among them that were measured: all, or in a trace beside a run as many as
+ *     there was time for
  * @param recall share of the attention mass over all visible keys that the selection covers: the
  *     layer's own q and k, mean of the heads
  * @param recallMin the least of any query
@@ -47,6 +49,9 @@ import org.jspecify.annotations.Nullable;
  * @param sink share of selected keys at positions 0 to 3
  * @param selectedAt by key position: share of the exercised queries that see it that select it
  * @param heads the indexer's heads; empty where the graph does not show them
+ * @param contrasts attention heads over all keys and over the selected ones, side by side; empty
+ *     where attention over all keys cannot be computed
+ * @param marked the last query that was measured, with its keys; null where none was
  * @param diagnosis what would do better, null where nothing was tried
  * @param absent why numbers are missing, null where none is
  */
@@ -55,6 +60,7 @@ public record IndexedLayer(
     int topK,
     long queries,
     long exercised,
+    long measured,
     @Nullable Double recall,
     @Nullable Double recallMin,
     @Nullable Double best,
@@ -83,5 +89,7 @@ public record IndexedLayer(
     @Nullable Double sink,
     double[] selectedAt,
     List<IndexHead> heads,
+    List<HeadContrast> contrasts,
+    @Nullable MarkedQuery marked,
     @Nullable PortDiagnosis diagnosis,
     @Nullable String absent) {}

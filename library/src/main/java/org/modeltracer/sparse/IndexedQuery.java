@@ -6,10 +6,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * One query of one layer: what it sees, what of that is selected, and what attention would want.
  *
- * <p>A window that is moved from query to query: arrays are valid during the call, and longer than
- * {@link #keys}. Keys are in the order of their positions.
+ * <p>A window that is moved from query to query, to be read during the call only. Keys are in the
+ * order of their positions.
  */
-final class IndexedQuery {
+public final class IndexedQuery {
   int layer;
   int position;
 
@@ -36,8 +36,50 @@ final class IndexedQuery {
   private long[] order = {};
   private boolean[] chosen = {};
 
+  IndexedQuery() {}
+
+  /** Layer index. */
+  public int layer() {
+    return layer;
+  }
+
+  /** Token position of the query. */
+  public int position() {
+    return position;
+  }
+
+  /** Keys that it sees. */
+  public int size() {
+    return keys;
+  }
+
+  /** Token position of the i-th key, ascending. */
+  public int key(int i) {
+    return positions[i];
+  }
+
+  /** Index score of the i-th key. */
+  public float score(int i) {
+    return scores[i];
+  }
+
+  /** Whether the i-th key is selected. */
+  public boolean selects(int i) {
+    return selected[i];
+  }
+
+  /** Heads whose scores are known; 0 where the graph does not show them. */
+  public int heads() {
+    return headScores.length;
+  }
+
+  /** What an index head adds to the score of the i-th key: its weight times the ReLU. */
+  public float score(int head, int i) {
+    return headScores[head][i];
+  }
+
   /** Whether there are more keys than are selected: else nothing is tested. */
-  boolean exercised() {
+  public boolean exercised() {
     return keys > k;
   }
 

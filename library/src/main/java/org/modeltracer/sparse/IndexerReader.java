@@ -31,14 +31,28 @@ final class IndexerReader implements TensorObserver {
 
   /** Takes queries as they are read. */
   interface Sink {
+    /** Whether attention over all keys is wanted. */
+    default boolean wantsAttention() {
+      return true;
+    }
+
     /** All layers of a graph's queries follow. */
     void beginGraph(int queries);
 
     /** A layer's queries follow. */
     void beginLayer(SparseLayer layer, @Nullable IndexVectors vectors, int[] cellPositions);
 
+    /** Attention of a head over all keys that a query sees, which comes before the query. */
+    default void onHead(IndexedQuery query, int head, float[] weights) {}
+
     /** A query; to be read during the call only. */
     void onQuery(IndexedQuery query);
+
+    /** A query that is not measured: it tests nothing, or there is no time for it. */
+    void onPassedOver(SparseLayer layer, boolean exercised);
+
+    /** That was all of a layer. */
+    void endLayer(SparseLayer layer);
   }
 
   /** What a node is there for. */
@@ -58,6 +72,7 @@ final class IndexerReader implements TensorObserver {
 
   /** A selection in the graph at hand. */
   private static final class Selector {
+    private final List<SparseLayer> layers = new ArrayList<>();
     private final IndexVectors vectors = new IndexVectors();
     private float[] scores = {};
     private int[] chosen = {};
@@ -88,20 +103,39 @@ final class IndexerReader implements TensorObserver {
   private final Tensor source;
   private final DenseAttention dense;
   private final IndexedQuery query = new IndexedQuery();
+  private final DenseAttention.Heads heads;
   private final List<SparseLayer> layers;
+  private final Allowance allowance;
+  private final double costOfKey;
+  private final double costOfCell;
   private int[] cellPositions = {};
+  private boolean[] measured = {};
   private List<Role> current = List.of();
   private long graph = -1;
+  private int mostSelected;
+  private boolean asked;
+  private boolean measures;
   private boolean begun;
 
-  IndexerReader(LlamaRuntime runtime, ModelSurvey survey, RunningPass pass, Sink sink) {
+  /**
+   * A reader of a session's graphs.
+   *
+   * @param allowance what it may spend on attention over all keys; queries beyond that are counted
+   *     only
+   */
+  IndexerReader(
+      LlamaRuntime runtime, ModelSurvey survey, RunningPass pass, Allowance allowance, Sink sink) {
     this.pass = pass;
     this.sink = sink;
+    this.allowance = allowance;
+    heads = (head, weights) -> sink.onHead(query, head, weights);
     identity = new NodeIdentity(runtime);
     data = new TensorData(runtime, false);
     source = new Tensor(runtime);
     dense = new DenseAttention(runtime);
     layers = SparseLayer.of(survey.prompt());
+    costOfKey = layers.stream().mapToDouble(SparseLayer::costOfKey).sum();
+    costOfCell = layers.stream().mapToDouble(SparseLayer::costOfCell).sum();
     for (SiteMap map : survey.maps()) {
       enter(SparseLayer.of(map));
     }
@@ -124,6 +158,7 @@ final class IndexerReader implements TensorObserver {
           add(roles, layer.turned(), new Role.Turn(selector));
         }
       }
+      selector.layers.add(layer);
       var attended = new Attended(layer, selector);
       if (layer.products() != null && layer.unreadable() == null) {
         add(roles, layer.products(), new Role.Products(attended));
@@ -148,10 +183,23 @@ final class IndexerReader implements TensorObserver {
       graph = pass.graph();
       table.restart();
       begun = false;
+      asked = false;
     }
     List<Role> roles = table.next(identity.of(node));
-    current = roles == null || !pass.computes(node) ? List.of() : roles;
+    boolean known = roles != null && pass.computes(node);
+    current = roles == null || !known || !wants(roles.getFirst()) ? List.of() : roles;
     return !current.isEmpty();
+  }
+
+  /** Of a graph that is not measured, how many keys are selected is all that is looked at. */
+  private boolean wants(Role role) {
+    if (!asked) {
+      asked = true;
+      int last = pass.position(pass.tokensOfGraph() - 1L, false);
+      boolean exercised = last < 0 || last + 1 > mostSelected;
+      measures = allowance.unlimited() || exercised && allowance.covers(pass.tokensOfGraph());
+    }
+    return measures || role instanceof Role.Chosen;
   }
 
   @Override
@@ -189,6 +237,11 @@ final class IndexerReader implements TensorObserver {
 
   private void chosen(Selector to, Tensor node) {
     to.k = (int) node.ne(0);
+    mostSelected = Math.max(mostSelected, to.k);
+    if (!measures) {
+      passOver(to, (int) node.ne(1));
+      return;
+    }
     int size = to.k * (int) node.ne(1);
     if (to.chosen.length < size) {
       to.chosen = new int[size];
@@ -199,16 +252,32 @@ final class IndexerReader implements TensorObserver {
     }
   }
 
+  private void passOver(Selector selector, int queries) {
+    for (int q = 0; q < queries && queries == pass.tokensOfGraph(); q++) {
+      int position = pass.position(q, false);
+      boolean exercised = position + 1 > selector.k;
+      if (exercised && !begun) {
+        allowance.earn();
+      }
+      for (SparseLayer layer : position < 0 ? List.<SparseLayer>of() : selector.layers) {
+        sink.onPassedOver(layer, exercised);
+      }
+    }
+    begun = true;
+  }
+
   private void attention(Attended of, Tensor node) {
     Selector selector = of.selector;
     if (!selector.scored || selector.queries != pass.tokensOfGraph()) {
       return;
     }
-    if (!begun) {
+    boolean first = !begun;
+    if (first) {
       sink.beginGraph(selector.queries);
+      choose(selector);
       begun = true;
     }
-    boolean readable = of.layer.unreadable() == null;
+    boolean readable = of.layer.unreadable() == null && sink.wantsAttention();
     boolean fused = node.op() == Op.FLASH_ATTN_EXT;
     if (readable) {
       if (fused) {
@@ -222,14 +291,39 @@ final class IndexerReader implements TensorObserver {
     query.reserve(selector.cells, vectors == null ? 0 : vectors.heads());
     for (int q = 0; q < selector.queries; q++) {
       int position = pass.position(q, false);
-      if (position >= 0 && fill(of.layer.layer(), selector, q, position)) {
-        query.attention = readable ? dense.mean(q, query.cells, query.keys) : null;
-        if (vectors != null) {
-          vectors.headScores(q, query.cells, query.keys, query.headScores);
-        }
-        sink.onQuery(query);
+      if (position < 0 || !fill(of.layer.layer(), selector, q, position)) {
+        continue;
+      }
+      if (!measured[q] || !query.exercised() && !allowance.unlimited()) {
+        sink.onPassedOver(of.layer, query.exercised());
+        continue;
+      }
+      boolean attends = readable && query.exercised();
+      query.attention = attends ? dense.mean(q, query.cells, query.keys, heads) : null;
+      if (vectors != null) {
+        vectors.headScores(q, query.cells, query.keys, query.headScores);
+      }
+      sink.onQuery(query);
+    }
+    sink.endLayer(of.layer);
+  }
+
+  /** Chooses the queries of a graph that are measured, the same ones in all layers. */
+  private void choose(Selector selector) {
+    if (measured.length < selector.queries) {
+      measured = new boolean[selector.queries];
+    }
+    boolean any = false;
+    for (int q = 0; q < selector.queries; q++) {
+      int keys = pass.position(q, false) + 1;
+      measured[q] = allowance.covers(0);
+      if (keys > selector.k) {
+        allowance.earn();
+        allowance.spend(measured[q] ? keys * costOfKey : 0);
+        any |= measured[q];
       }
     }
+    allowance.spend(any ? selector.cells * costOfCell : 0);
   }
 
   private long keys(Tensor softmax) {

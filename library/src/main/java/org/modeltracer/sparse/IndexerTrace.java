@@ -4,9 +4,17 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Anomaly;
+import org.modeltracer.anomaly.Finding;
+import org.modeltracer.anomaly.Thresholds;
+import org.modeltracer.model.Place;
+import org.modeltracer.model.Site;
 import org.modeltracer.model.Subscription;
 import org.modeltracer.session.TracedSession;
+import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.SummarySection;
 
 /**
  * Interprets the indexers of a session at work: what they score, what they select, and how much of
@@ -16,35 +24,71 @@ import org.modeltracer.session.TracedSession;
  * Close it before its session; a report can still be made then.
  */
 public final class IndexerTrace implements AutoCloseable {
+  /** Multiplications for each query beside a run: some hundredths of a second. */
+  private static final double EACH = 3e7;
+
+  private final @Nullable ModelTracer tracer;
   private final IndexerReader reader;
   private final Subscription subscription;
   private final List<LayerTotals> totals = new ArrayList<>();
   private final MeanSum[][] overlaps;
+  private final SelectionMap map;
+  private final Object lock = new Object();
   private final Gathering gathering = new Gathering();
   private long prompts;
   private boolean closed;
 
-  private IndexerTrace(TracedSession session) {
+  private IndexerTrace(
+      TracedSession session, Allowance allowance, @Nullable ModelTracer anomalies) {
+    tracer = anomalies;
     var made = new IndexerReader[1];
     subscription =
         session.follow(
             pass -> {
               made[0] =
                   new IndexerReader(
-                      session.context().model().runtime(), session.survey(), pass, gathering);
+                      session.context().model().runtime(),
+                      session.survey(),
+                      pass,
+                      allowance,
+                      gathering);
               return made[0];
             });
     reader = made[0];
     for (SparseLayer layer : reader.layers()) {
       totals.add(new LayerTotals(layer.layer(), layer.unreadable()));
     }
+    map = new SelectionMap(reader.layers().stream().mapToInt(SparseLayer::layer).toArray());
     overlaps = new MeanSum[totals.size()][];
     Arrays.setAll(overlaps, i -> MeanSum.several(totals.size()));
   }
 
   /** Interprets all that a session computes from now on. */
   public static IndexerTrace attach(TracedSession session) {
-    return new IndexerTrace(session);
+    return within(session, new Allowance(Double.POSITIVE_INFINITY), null);
+  }
+
+  /** Interprets what an allowance lets it; a tracer is told of anomalies. */
+  static IndexerTrace within(
+      TracedSession session, Allowance allowance, @Nullable ModelTracer anomalies) {
+    return new IndexerTrace(session, allowance, anomalies);
+  }
+
+  /**
+   * Interprets what a session computes beside its tracer, as far as that takes little of the time:
+   * summaries have a section {@code indexer}, and a layer that selects the wrong keys is an anomaly
+   * {@code indexer_recall}.
+   *
+   * @return empty where no layer of the model attends to selected keys only
+   */
+  public static Optional<IndexerTrace> beside(TracedSession session, ModelTracer tracer) {
+    var trace = within(session, new Allowance(EACH), tracer);
+    if (!trace.applies()) {
+      trace.close();
+      return Optional.empty();
+    }
+    tracer.addAnalysis(SummarySection.INDEXER, () -> IndexerSection.of(trace.report()));
+    return Optional.of(trace);
   }
 
   /** Whether any layer of the model attends to selected keys only. */
@@ -71,8 +115,21 @@ public final class IndexerTrace implements AutoCloseable {
     }
   }
 
+  /** Selections of the first text so far, to be looked at. */
+  public SelectionMap.Picture picture() {
+    synchronized (lock) {
+      return map.picture();
+    }
+  }
+
   /** What has been seen so far. */
   public IndexerReport report() {
+    synchronized (lock) {
+      return reported();
+    }
+  }
+
+  private IndexerReport reported() {
     List<IndexedLayer> layers = totals.stream().map(LayerTotals::report).toList();
     boolean exercised = layers.stream().anyMatch(layer -> layer.exercised() > 0);
     int k = layers.stream().mapToInt(IndexedLayer::topK).min().orElse(0);
@@ -112,6 +169,7 @@ public final class IndexerTrace implements AutoCloseable {
   /** Adds up what the reader reads. */
   private final class Gathering implements IndexerReader.Sink {
     private BitSet[][] selections = {};
+    private final BitSet judged = new BitSet();
     private int at;
 
     @Override
@@ -121,20 +179,71 @@ public final class IndexerTrace implements AutoCloseable {
 
     @Override
     public void beginLayer(SparseLayer layer, @Nullable IndexVectors vectors, int[] cellPositions) {
-      at = 0;
-      while (reader.layers().get(at).layer() != layer.layer()) {
-        at++;
-      }
+      at = index(layer);
       totals.get(at).trial().begin(layer, vectors, cellPositions);
     }
 
     @Override
-    public void onQuery(IndexedQuery query) {
-      totals.get(at).add(query);
-      if (query.exercised()) {
-        totals.get(at).trial().add(query);
-        compare(query);
+    public void onPassedOver(SparseLayer layer, boolean exercised) {
+      synchronized (lock) {
+        totals.get(index(layer)).passOver(exercised);
+        if (prompts <= 1) {
+          map.leaveOut();
+        }
       }
+    }
+
+    @Override
+    public void onHead(IndexedQuery query, int head, float[] weights) {
+      synchronized (lock) {
+        totals.get(at).contrast(query, head, weights);
+      }
+    }
+
+    @Override
+    public void onQuery(IndexedQuery query) {
+      synchronized (lock) {
+        totals.get(at).add(query);
+        if (prompts <= 1) {
+          map.add(at, query);
+        }
+        if (query.exercised()) {
+          totals.get(at).trial().add(query);
+          compare(query);
+        }
+      }
+    }
+
+    @Override
+    public void endLayer(SparseLayer layer) {
+      if (tracer == null || judged.get(at)) {
+        return;
+      }
+      // Not within the lock: who makes a summary has the tracer's, and waits for this one.
+      Finding finding = judge(tracer.config().thresholds());
+      if (finding != null) {
+        judged.set(at);
+        tracer.report(
+            Anomaly.of(finding.at("layer " + layer.layer()))
+                .place(new Place(Site.ATTENTION, layer.layer()))
+                .forward((int) tracer.summary().totalForwards() - 1)
+                .build());
+      }
+    }
+
+    private @Nullable Finding judge(Thresholds limits) {
+      synchronized (lock) {
+        return totals.get(at).judge(limits);
+      }
+    }
+
+    /** The layer's index among those that select, in whichever graph it was found. */
+    private int index(SparseLayer layer) {
+      int index = 0;
+      while (reader.layers().get(index).layer() != layer.layer()) {
+        index++;
+      }
+      return index;
     }
 
     private void compare(IndexedQuery query) {

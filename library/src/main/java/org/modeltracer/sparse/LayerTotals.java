@@ -3,7 +3,11 @@ package org.modeltracer.sparse;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.anomaly.Finding;
+import org.modeltracer.anomaly.IndexerRule;
+import org.modeltracer.anomaly.Thresholds;
 
 /** What is added up of one layer's queries; mergeable, bounded by the length of the context. */
 final class LayerTotals {
@@ -28,6 +32,7 @@ final class LayerTotals {
   private int topK;
   private long queries;
   private long exercised;
+  private long measured;
   private final MeanSum recall = new MeanSum();
   private final MeanSum best = new MeanSum();
   private final MeanSum chance = new MeanSum();
@@ -55,6 +60,8 @@ final class LayerTotals {
   private ScoreDistribution[] headScores = {};
   private MeanSum[] headRecall = {};
   private double[] headMass = {};
+  private final List<ContrastSum> contrasts = new ArrayList<>();
+  private @Nullable MarkedQuery last;
 
   LayerTotals(int layer, @Nullable String unreadable) {
     this.layer = layer;
@@ -76,9 +83,42 @@ final class LayerTotals {
       return;
     }
     exercised++;
+    measured++;
     quality(q);
     selection(q);
     positions(q);
+    last = MarkedQuery.of(q);
+  }
+
+  /** Adds a head's attention over all keys of a measured query. */
+  void contrast(IndexedQuery query, int head, float[] weights) {
+    contrast(head).add(query, weights);
+  }
+
+  private ContrastSum contrast(int head) {
+    while (contrasts.size() <= head) {
+      contrasts.add(new ContrastSum());
+    }
+    return contrasts.get(head);
+  }
+
+  /** Counts a query that is not measured. */
+  void passOver(boolean tests) {
+    queries++;
+    exercised += tests ? 1 : 0;
+  }
+
+  /** Whether a layer selects so badly that it is to be reported. */
+  @Nullable Finding judge(Thresholds limits) {
+    PortDiagnosis diagnosis =
+        measured < limits.indexerQueries() ? null : trial.diagnosis(false, recall.mean());
+    return IndexerRule.judge(
+        recall.count(),
+        recall.orZero(),
+        best.orZero(),
+        chance.orZero(),
+        diagnosis == null ? null : diagnosis.remedy(),
+        limits);
   }
 
   private void quality(IndexedQuery q) {
@@ -181,6 +221,7 @@ final class LayerTotals {
     topK = Math.max(topK, other.topK);
     queries += other.queries;
     exercised += other.exercised;
+    measured += other.measured;
     List<MeanSum> mine = means();
     List<MeanSum> theirs = other.means();
     for (int i = 0; i < mine.size(); i++) {
@@ -188,6 +229,10 @@ final class LayerTotals {
     }
     scores.merge(other.scores);
     trial.merge(other.trial);
+    last = other.last == null ? last : other.last;
+    for (int h = 0; h < other.contrasts.size(); h++) {
+      contrast(h).merge(other.contrasts.get(h));
+    }
     for (int i = 0; i < distances.length; i++) {
       distances[i] += other.distances[i];
     }
@@ -245,6 +290,7 @@ final class LayerTotals {
         topK,
         queries,
         exercised,
+        measured,
         mass,
         recall.min(),
         best.mean(),
@@ -263,8 +309,8 @@ final class LayerTotals {
         selectedScore.mean(),
         unselectedScore.mean(),
         correlation.mean(),
-        exercised == 0 ? new double[0] : values(scoreByKey),
-        exercised == 0 ? new double[0] : values(selectedByKey),
+        measured == 0 ? new double[0] : values(scoreByKey),
+        measured == 0 ? new double[0] : values(selectedByKey),
         lengths(),
         fallsFrom(lengths()),
         distance.mean(),
@@ -273,6 +319,8 @@ final class LayerTotals {
         sink.mean(),
         frequency(),
         headReports(),
+        IntStream.range(0, contrasts.size()).mapToObj(h -> contrast(h).report(h)).toList(),
+        last,
         trial.diagnosis(scaleIsOff(scaled), mass),
         unreadable);
   }

@@ -41,8 +41,12 @@ public record PortDiagnosis(
    * positions}; null when there is none.
    */
   public @Nullable String sentence(int layer) {
-    return mistake == null
-        ? null
-        : "layer %d: recall %.2f; %.2f %s".formatted(layer, recall, recallUndone, mistake.remedy());
+    String remedy = remedy();
+    return remedy == null ? null : "layer %d: recall %.2f; %s".formatted(layer, recall, remedy);
+  }
+
+  /** What recall would be, such as {@code 0.97 without ReLU}; null when there is no finding. */
+  @Nullable String remedy() {
+    return mistake == null ? null : "%.2f %s".formatted(recallUndone, mistake.remedy());
   }
 }

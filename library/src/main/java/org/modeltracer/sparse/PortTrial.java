@@ -24,29 +24,40 @@ final class PortTrial {
   private @Nullable String untried;
   private @Nullable IndexVectors vectors;
   private @Nullable Rotary rotary;
+  private int[] cellPositions = {};
+  private boolean prepared;
   private float[] plainKeys = {};
   private float[] otherKeys = {};
   private float[] turnedKeys = {};
   private float[] query = {};
   private float[] scores = {};
   private int stride = 1;
+  private int next;
 
   /**
    * A layer's queries follow.
    *
    * @param of its indexer's vectors, null where they are not known
    */
-  void begin(SparseLayer layer, @Nullable IndexVectors of, int[] cellPositions) {
+  void begin(SparseLayer layer, @Nullable IndexVectors of, int[] positions) {
     vectors = of;
+    prepared = false;
+    next = 0;
     if (of == null) {
-      untried = "the graph has no fused indexer whose vectors could be read";
+      untried = "the graph has no indexer whose vectors could be read";
       return;
     }
-    Vectors keys = of.keys();
     stride = Math.max(1, of.queries().rows() / SAMPLED);
+    rotary = layer.rotary();
+    cellPositions = positions;
+  }
+
+  /** Computes keys without their rotations, when there is a query to try. */
+  private void prepare(IndexVectors of) {
+    prepared = true;
+    Vectors keys = of.keys();
     scores = new float[keys.rows()];
     query = new float[of.queries().width()];
-    rotary = layer.rotary();
     float[] turn = of.turn();
     untried =
         rotary == null
@@ -96,8 +107,12 @@ final class PortTrial {
   void add(IndexedQuery q) {
     IndexVectors known = vectors;
     float[] attention = q.attention;
-    if (known == null || attention == null || q.row % stride != 0) {
+    if (known == null || attention == null || q.row < next) {
       return;
+    }
+    next = q.row + stride;
+    if (!prepared) {
+      prepare(known);
     }
     double now = 0;
     int selected = 0;

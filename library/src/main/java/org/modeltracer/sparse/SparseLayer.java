@@ -116,16 +116,44 @@ record SparseLayer(
     return null;
   }
 
+  /** Multiplications for each key that a query sees, the trials of a diagnosis among them. */
+  double costOfKey() {
+    GraphNode queries = products == null ? attention.source(0) : products.source(1);
+    double dense = queries == null ? 0 : (double) queries.ne().get(0) * queries.ne().get(2);
+    int trials = PortMistake.values().length + 1;
+    return dense + (index == null ? 0 : trials * (double) width() * index.source(0).ne().get(1));
+  }
+
+  /** Multiplications for each cell that is read: what turns index keys back. */
+  double costOfCell() {
+    return turned == null ? 0 : (double) width() * width();
+  }
+
+  private long width() {
+    GraphNode queries = index == null ? null : index.source(0);
+    return queries == null ? 0 : queries.ne().getFirst();
+  }
+
+  SelectedLayer outline() {
+    GraphNode queries = index == null ? null : index.source(0);
+    int heads = queries == null ? 0 : Math.toIntExact(queries.ne().get(1));
+    return new SelectedLayer(layer, heads, cells() == score.ne().getFirst());
+  }
+
+  /** Keys that attention sees at most. */
+  private long cells() {
+    GraphNode keys = products == null ? attention.source(1) : products.source(0);
+    return keys == null ? 0 : keys.ne().get(1);
+  }
+
   /** Why the attention of this layer cannot be computed over all keys; null when it can. */
   @Nullable String unreadable() {
     if (products != null && !products.is(Op.MUL_MAT)) {
       return "its scores pass through " + products.opName() + " before the softmax";
     }
-    GraphNode keys = products == null ? attention.source(1) : products.source(0);
-    long cells = keys == null ? 0 : keys.ne().get(1);
-    return cells == score.ne().getFirst()
+    return cells() == score.ne().getFirst()
         ? null
         : "its indexer scores %d places where attention sees %d keys"
-            .formatted(score.ne().getFirst(), cells);
+            .formatted(score.ne().getFirst(), cells());
   }
 }

@@ -54,6 +54,8 @@ final class SummaryJson {
     all.put(
         "attention",
         section(SummarySection.ATTENTION, config.attention() ? run.attention.summary() : null));
+    Supplier<?> indexer = analyses.get(SummarySection.INDEXER);
+    all.put("indexer", indexer == null ? null : indexer.get());
     all.put("logits", section(SummarySection.LOGITS, logits ? run.logits.summary() : null));
     all.put(
         "kv_cache", section(SummarySection.KV_CACHE, config.kvCache() ? run.kv.summary() : null));

@@ -15,7 +15,8 @@ class AnomalyTest {
     assertThat(Arrays.stream(AnomalyKind.values()).map(AnomalyKind::id))
         .containsExactly(
             "nan inf explosion vanishing residual_dominance headroom row_sum masked_row"
-                .concat(" attention_collapse uniform_attention dead_head dead_expert logits")
+                .concat(" attention_collapse uniform_attention dead_head indexer_recall")
+                .concat(" dead_expert logits")
                 .concat(" repetition kv_exhausted kv_thrashing tokenizer quantization")
                 .split(" "));
     assertThat(Arrays.stream(Cause.values()).map(Cause::id))

@@ -77,7 +77,7 @@ public final class IndexedModel {
   }
 
   /** Index scores, by query, of the ideal or the shuffled indexer. */
-  static double[][] indexScores(Kind kind, int[] prompt) {
+  public static double[][] indexScores(Kind kind, int[] prompt) {
     var made = new IndexedModel(kind);
     return made.scores(kind == Kind.SHUFFLED ? made.shuffled() : made.asked, prompt);
   }

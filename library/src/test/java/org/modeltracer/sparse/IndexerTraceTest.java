@@ -213,7 +213,14 @@ class IndexerTraceTest {
           var tracer = new ModelTracer(TracerConfig.builder().build());
           var session = TracedSession.open(model, options(FlashAttention.OFF, 256), tracer)) {
         var sums = new HeadSums();
-        session.follow(pass -> new IndexerReader(RUNTIME, session.survey(), pass, sums));
+        session.follow(
+            pass ->
+                new IndexerReader(
+                    RUNTIME,
+                    session.survey(),
+                    pass,
+                    new Allowance(Double.POSITIVE_INFINITY),
+                    sums));
         session.evaluate(IntStream.range(0, 40).map(i -> i * 37 % 128).toArray(), false);
         worst = sums.worst;
         compared = sums.compared;
@@ -236,6 +243,12 @@ class IndexerTraceTest {
 
     @Override
     public void beginLayer(SparseLayer layer, IndexVectors vectors, int[] cellPositions) {}
+
+    @Override
+    public void onPassedOver(SparseLayer layer, boolean exercised) {}
+
+    @Override
+    public void endLayer(SparseLayer layer) {}
 
     @Override
     public void onQuery(IndexedQuery query) {

@@ -31,7 +31,8 @@ class SummaryTest {
         .containsExactly(
             "schema_version total_forwards anomalies_detected attention_traces logit_traces"
                 .concat(" kv_steps total_evictions avg_hit_rate quant_warnings quant_criticals")
-                .concat(" tool runtime model config prompt timing activations attention logits")
+                .concat(
+                    " tool runtime model config prompt timing activations attention indexer logits")
                 .concat(" kv_cache quantization anomalies verdict")
                 .split(" "));
     assertThat(summary.get("avg_hit_rate").isNull()).isTrue();

@@ -16,6 +16,7 @@ import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
 import org.modeltracer.model.TextEmbedding;
 import org.modeltracer.session.SessionListener;
+import org.modeltracer.sparse.IndexedQuery;
 import org.modeltracer.trace.TraceListener;
 
 /** Puts what a session shows of one text into its arrays, as it is shown. */
@@ -23,6 +24,13 @@ public final class ArrayWriter implements TraceListener, SessionListener {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
   private record Attention(NpyFile file, int[] slots) {}
+
+  /** What one layer's indexer scores and selects; null for what is not wanted. */
+  private static final class Indexer {
+    private @Nullable NpyFile heads;
+    private @Nullable NpyFile scores;
+    private @Nullable NpyFile selection;
+  }
 
   /**
    * Rows of a place.
@@ -36,6 +44,8 @@ public final class ArrayWriter implements TraceListener, SessionListener {
   private final Map<Integer, Attention> attention = new HashMap<>();
   private final Map<Integer, NpyFile> states = new HashMap<>();
   private final Map<Place, Rows> rows = new HashMap<>();
+  private final Map<Integer, Indexer> indexers = new HashMap<>();
+  private final int[] marks;
   private final Set<Site> sites = EnumSet.noneOf(Site.class);
   private final float[] row;
   private float[] parts = {};
@@ -48,6 +58,7 @@ public final class ArrayWriter implements TraceListener, SessionListener {
   public ArrayWriter(ExportPlan plan, int positions, ExportFolder folder) {
     this.positions = positions;
     row = new float[positions];
+    marks = new int[positions];
     for (ExportPlan.Entry entry : plan.entries()) {
       NpyFile file = folder.create(entry);
       int layer = entry.layer() == null ? Place.AFTER_LAYERS : entry.layer();
@@ -58,6 +69,15 @@ public final class ArrayWriter implements TraceListener, SessionListener {
         case EMBEDDING -> embedding = file;
         case HIDDEN -> states.put(layer, file);
         case Q, K, V, HEAD_OUTPUTS, MLP -> rows(entry, layer, file);
+        case SELECTION -> indexers.computeIfAbsent(layer, l -> new Indexer()).selection = file;
+        case INDEXER -> {
+          Indexer indexer = indexers.computeIfAbsent(layer, l -> new Indexer());
+          if (entry.heads().isEmpty()) {
+            indexer.scores = file;
+          } else {
+            indexer.heads = file;
+          }
+        }
         case TABLES -> {}
         case ATTENTION -> {
           int[] slots = new int[plan.heads()];
@@ -128,6 +148,40 @@ public final class ArrayWriter implements TraceListener, SessionListener {
       row[seen.key(i)] = seen.weight(i);
     }
     layer.file.row((long) layer.slots[seen.head()] * positions + seen.query(), row);
+  }
+
+  /** Whether anything is written of indexers. */
+  public boolean wantsIndexers() {
+    return !indexers.isEmpty();
+  }
+
+  /** Writes what an indexer scores and selects for a query. */
+  public void onSelection(IndexedQuery query) {
+    Indexer layer = indexers.get(query.layer());
+    if (layer == null) {
+      return;
+    }
+    for (int h = 0; layer.heads != null && h < query.heads(); h++) {
+      Arrays.fill(row, 0);
+      for (int i = 0; i < query.size(); i++) {
+        row[query.key(i)] = query.score(h, i);
+      }
+      layer.heads.row((long) h * positions + query.position(), row);
+    }
+    if (layer.scores != null) {
+      Arrays.fill(row, Float.NEGATIVE_INFINITY);
+      for (int i = 0; i < query.size(); i++) {
+        row[query.key(i)] = query.score(i);
+      }
+      layer.scores.row(query.position(), row);
+    }
+    if (layer.selection != null) {
+      Arrays.fill(marks, 0);
+      for (int i = 0; i < query.size(); i++) {
+        marks[query.key(i)] = query.selects(i) ? 1 : 0;
+      }
+      layer.selection.row(query.position(), marks);
+    }
   }
 
   @Override

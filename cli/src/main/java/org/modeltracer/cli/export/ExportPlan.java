@@ -19,6 +19,7 @@ import org.modeltracer.llama.Op;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.Pooling;
 import org.modeltracer.model.Site;
+import org.modeltracer.sparse.SelectedLayer;
 
 /** Which arrays an export consists of, decided before the model runs. */
 public final class ExportPlan {
@@ -39,6 +40,10 @@ public final class ExportPlan {
     HEAD_OUTPUTS(Site.CONTEXT),
     /** What the last matrix of the feed-forward block reads. */
     MLP(Site.FFN_HIDDEN),
+    /** Index scores of sparse attention, and what each index head adds to them. */
+    INDEXER,
+    /** Which keys sparse attention sees. */
+    SELECTION,
     /** Statistics of each place, and of each head, as tables. */
     TABLES,
     /** One embedding of the whole text, of length 1, by the pooling that the file names. */
@@ -86,7 +91,7 @@ public final class ExportPlan {
 
     /** Dimensions of what is written at once: all that one token has, or one row of attention. */
     int rowDimensions() {
-      int outer = what == What.ATTENTION ? 2 : 1;
+      int outer = axes.getFirst().equals("head") ? 2 : 1;
       return Math.max(1, shape.size() - outer);
     }
   }
@@ -105,11 +110,13 @@ public final class ExportPlan {
   private final long stateWidth;
   private long vocabulary;
   private final @Nullable Pooling pooling;
+  private final List<SelectedLayer> selecting;
 
   /**
    * Plans an export.
    *
    * @param sites places of the model
+   * @param selecting layers that attend to selected keys only
    * @param pooling how it makes an embedding of a text; null when it makes none
    * @param tokensSeen tokens for which {@code sites} tells the shapes
    * @param prefix what the files of this text begin with; empty, or a folder
@@ -119,6 +126,7 @@ public final class ExportPlan {
    */
   public ExportPlan(
       List<FoundSite> sites,
+      List<SelectedLayer> selecting,
       @Nullable Pooling pooling,
       int tokensSeen,
       String prefix,
@@ -127,6 +135,7 @@ public final class ExportPlan {
       List<Integer> wantedLayers,
       List<Integer> wantedHeads) {
     this.positions = positions;
+    this.selecting = List.copyOf(selecting);
     this.pooling = pooling;
     this.prefix = prefix;
     this.wantedLayers = Set.copyOf(wantedLayers);
@@ -232,6 +241,7 @@ public final class ExportPlan {
       }
       case Q, K, V, HEAD_OUTPUTS -> parts(what);
       case MLP -> hiddenLayers();
+      case INDEXER, SELECTION -> selections(what);
       case TABLES -> {}
     }
   }
@@ -256,6 +266,39 @@ public final class ExportPlan {
     }
     if (!without.isEmpty()) {
       notes.add("no attention file for layers " + without + ": they have no softmax attention");
+    }
+  }
+
+  /** Scores and selections by query and key, of layers that select keys of single tokens. */
+  private void selections(What what) {
+    var without = new TreeSet<>(chosenLayers());
+    for (SelectedLayer layer : selecting) {
+      int l = layer.layer();
+      if (!layer.ofKeys() || !without.remove(l)) {
+        continue;
+      }
+      List<String> axes = List.of("query", "key");
+      if (what == What.SELECTION) {
+        add("selection_L" + l, what, l, NpyFile.Type.INT32, axes, positions, positions);
+        continue;
+      }
+      add("index_scores_L" + l, what, l, NpyFile.Type.FLOAT32, axes, positions, positions);
+      if (layer.heads() > 0) {
+        entries.add(
+            new Entry(
+                prefix + "indexer_L" + l + ".npy",
+                what,
+                l,
+                IntStream.range(0, layer.heads()).boxed().toList(),
+                NpyFile.Type.FLOAT32,
+                List.of((long) layer.heads(), positions, positions),
+                List.of("head", "query", "key")));
+      }
+    }
+    if (!without.isEmpty()) {
+      notes.add(
+          "no %s file for layers %s: they select no keys of single tokens"
+              .formatted(what, without));
     }
   }
 

@@ -22,6 +22,7 @@ public final class Catalogue {
           new ForwardHeadroom(),
           new BackendHeadroom(),
           new AttentionHealth(),
+          new AttentionSparse(),
           new LanguagePerplexity(),
           new GenerationSanity(),
           new DeterminismRepeat(),

@@ -18,6 +18,7 @@ import org.modeltracer.session.Generation;
 import org.modeltracer.session.RunDescription;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
+import org.modeltracer.sparse.IndexerTrace;
 import org.modeltracer.trace.AttentionSummary;
 import org.modeltracer.trace.LogitSummary;
 import org.modeltracer.trace.ModelTracer;
@@ -41,6 +42,7 @@ import org.modeltracer.weights.Hashes;
  * @param places every place that was watched, with what was seen there
  * @param attention what was seen of attention
  * @param logits scores of the next token
+ * @param indexer what its indexers select; null where no layer selects keys
  * @param summary the fields of {@code summary.json}
  */
 record TracedPrompts(
@@ -53,6 +55,7 @@ record TracedPrompts(
     List<ObservedPlace> places,
     AttentionSummary attention,
     LogitSummary logits,
+    @Nullable IndexerTrace indexer,
     Map<String, @Nullable Object> summary) {
 
   private static final SamplerOptions SAMPLER = new SamplerOptions(0.8f, 40, 0.95f, 0);
@@ -80,17 +83,24 @@ record TracedPrompts(
     try (var tracer = new ModelTracer(config);
         var session = TracedSession.open(model, options, tracer);
         var diagnosis = Diagnosis.attach(session, tracer, subject.file())) {
+      IndexerTrace indexer = IndexerTrace.beside(session, tracer).orElse(null);
       var description = new RunDescription(subject.file(), session, options);
       Runnable tell = () -> onTrace.accept(summary(tracer, description, subject, texts));
       session.listen(outputs);
       tell.run();
       boolean generates = session.sites().stream().anyMatch(s -> s.place().site() == Site.LOGITS);
       for (int[] prompt : subject.prompts().tokens()) {
+        if (indexer != null) {
+          indexer.begin();
+        }
         session.evaluate(prompt, generates);
         if (generates) {
           texts.add(session.generate(prompt, policy.workload().tokens(), token -> true));
         }
         tell.run();
+      }
+      if (indexer != null) {
+        indexer.close();
       }
       return new TracedPrompts(
           subject.prompts(),
@@ -102,6 +112,7 @@ record TracedPrompts(
           tracer.activations().places(),
           tracer.attention(),
           tracer.logits(),
+          indexer,
           summary(tracer, description, subject, texts));
     }
   }

@@ -97,6 +97,15 @@ public enum Illness {
           "If the model is for another language or purpose, measure it on its own text (--text)."),
       "no_language",
       "random_weights"),
+  /** Sparse attention that looks at the wrong keys. */
+  WRONG_SELECTION(
+      "Sparse attention selects the wrong keys",
+      List.of(
+          "If a mistake of a port is named, convert the indexer's tensors again with a converter of"
+              + " a current llama.cpp, and run a current one.",
+          "Keep the indexer's tensors (blk.N.indexer.*) in F16 or F32, and compare: sparse MODEL."),
+      "port_mistake",
+      "indexer_recall"),
   /** Rounding has gone too far. */
   QUANTIZATION(
       "Quantization costs too much",

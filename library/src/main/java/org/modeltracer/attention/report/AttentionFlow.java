@@ -13,6 +13,7 @@ import org.modeltracer.model.HeadId;
  * @param flowPaths strongest path from that position to each of the sources that matter most
  * @param bottlenecks layers that are clearly narrower than the others, most severe first
  * @param efficiencyMetrics the whole in four numbers, null without a flow graph
+ * @param tokenFlow all of it, layer by layer; null without a flow graph
  * @param layerFlowStats the residual stream through each layer, where norms were handed in
  * @param reason why paths are absent, null when they are there
  */
@@ -20,6 +21,7 @@ public record AttentionFlow(
     List<Path> flowPaths,
     List<Bottleneck> bottlenecks,
     @Nullable Efficiency efficiencyMetrics,
+    @Nullable TokenFlow tokenFlow,
     Map<Integer, LayerFlow> layerFlowStats,
     @Nullable String reason) {
   /** What a layer does to the flow at one step of a path. */

@@ -57,7 +57,7 @@ final class FlowAnalysis {
   }
 
   private static AttentionFlow absent(String reason, Map<Integer, LayerFlow> layers) {
-    return new AttentionFlow(List.of(), List.of(), null, layers, reason);
+    return new AttentionFlow(List.of(), List.of(), null, null, layers, reason);
   }
 
   private AttentionFlow compute(AnalysisContext.Bounds bounds, Map<Integer, LayerFlow> layers) {
@@ -75,6 +75,7 @@ final class FlowAnalysis {
         routes.stream().map(Route::path).toList(),
         new Bottlenecks(means, rollout, positions, routes).mostSevereFirst(),
         efficiency(routes),
+        TokenFlow.to(target, means),
         layers,
         null);
   }

@@ -170,6 +170,7 @@ class AnalysisJsonTest {
               "/(layer|head)$",
               "/evidence/(rows|layers|paths)$",
               "/involved_tokens/",
+              "/token_flow/(positions/\\d+|layers/\\d+/links/\\d+/(from|to))$",
               // costs of tensors
               "/(memory_savings|computational_savings|bytes)$",
               // 1 less a chance below 1e-16; the chance itself moves

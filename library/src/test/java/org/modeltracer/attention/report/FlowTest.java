@@ -152,6 +152,91 @@ class FlowTest {
     }
   }
 
+  /**
+   * What a link carries is the sum, over all ways to the target that take it, of their products.
+   */
+  @Test
+  void aLinkCarriesAllWaysThatTakeIt() {
+    var random = new Random(6);
+    for (int round = 0; round < 30; round++) {
+      int n = 2 + random.nextInt(5);
+      boolean ahead = round % 2 == 1;
+      var means =
+          means(
+              ahead ? Matrices.bothWays(3, 2, n, random, 2) : Matrices.random(3, 2, n, random, 2),
+              n);
+      int target = ahead ? 0 : n - 1;
+      double[][][] carried = new double[3][n][n];
+      for (int a = 0; a < n; a++) {
+        for (int b = 0; b < (ahead ? n : a + 1); b++) {
+          for (int source = 0; source < (ahead ? n : b + 1); source++) {
+            double way = new StrongestPath(new int[] {target, a, b, source}).strength(means);
+            carried[2][a][target] += way;
+            carried[1][b][a] += way;
+            carried[0][source][b] += way;
+          }
+        }
+      }
+      TokenFlow flow = TokenFlow.to(target, means);
+      for (int d = 0; d < 3; d++) {
+        double[][] told = new double[n][n];
+        for (TokenFlow.Link link : flow.layers().get(d).links()) {
+          told[Objects.requireNonNull(link.from())][Objects.requireNonNull(link.to())] =
+              link.share();
+        }
+        for (int i = 0; i < n; i++) {
+          assertThat(told[i]).containsExactly(carried[d][i], within(1e-12));
+        }
+      }
+    }
+  }
+
+  /** Many positions: what enters a token leaves it, and below the first layer is the rollout. */
+  @Test
+  void flowIsConservedAndEndsInTheRollout() {
+    for (int n : new int[] {24, 60}) {
+      var collector =
+          Matrices.collect(new TokenTrack(), Matrices.random(5, 3, n, new Random(n), 3));
+      var analysis = Reported.of(collector);
+      TokenFlow flow = Objects.requireNonNull(analysis.attentionFlow().tokenFlow());
+      assertThat(flow.target()).isEqualTo(n - 1);
+      assertThat(flow.positions()).hasSize(9).isSorted().contains(n - 1);
+      var places = new ArrayList<>(flow.positions());
+      places.add(null);
+      for (Integer place : places) {
+        for (int d = 1; d < 5; d++) {
+          assertThat(entering(flow, d, place))
+              .isEqualTo(leaving(flow, d - 1, place), within(1e-12));
+        }
+        assertThat(leaving(flow, 4, place))
+            .isEqualTo(place != null && place == n - 1 ? 1 : 0, within(1e-12));
+      }
+      float[] row = Objects.requireNonNull(collector.collected().example()).rollout().row(n - 1);
+      double others = 1;
+      for (int position : flow.positions()) {
+        assertThat(entering(flow, 0, position)).isEqualTo(row[position], within(1e-6));
+        others -= row[position];
+      }
+      assertThat(entering(flow, 0, null)).isEqualTo(others, within(1e-5));
+    }
+  }
+
+  /** What a layer takes from a token below it. */
+  private static double entering(TokenFlow flow, int d, Integer place) {
+    return flow.layers().get(d).links().stream()
+        .filter(link -> Objects.equals(link.from(), place))
+        .mapToDouble(TokenFlow.Link::share)
+        .sum();
+  }
+
+  /** What a layer hands to a token above it. */
+  private static double leaving(TokenFlow flow, int d, Integer place) {
+    return flow.layers().get(d).links().stream()
+        .filter(link -> Objects.equals(link.to(), place))
+        .mapToDouble(TokenFlow.Link::share)
+        .sum();
+  }
+
   @Test
   void aSingleRoadIsFoundWithItsHeadAndItsBottleneck() {
     // layer 0: head 1 reads position 2 from everywhere; layer 1: head 0 reads position 2

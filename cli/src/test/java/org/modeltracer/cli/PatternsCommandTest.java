@@ -10,12 +10,15 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.modeltracer.gate.Schemas;
 import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.sparse.SparseReport;
+import org.modeltracer.testing.Architectures;
 import org.modeltracer.testing.Shared;
 import tools.jackson.databind.JsonNode;
 
@@ -135,7 +138,7 @@ class PatternsCommandTest {
       assertThat(other.get("kind")).isEqualTo(one.get("kind"));
       for (String score : List.of("sink", "diagonal", "strided", "local", "spread", "distance")) {
         assertThat(other.at("/scores/" + score).asDouble())
-            .isCloseTo(one.at("/scores/" + score).asDouble(), within(0.02));
+            .isCloseTo(one.at("/scores/" + score).asDouble(), within(0.005));
       }
     }
   }
@@ -156,6 +159,51 @@ class PatternsCommandTest {
     diagonal(patterns, 1, 8, -1);
     assertThat(patterns.at("/total/0/kv_bytes").isNull()).isTrue();
     assertThat(patterns.at("/heads/0/scores/block").isNull()).isTrue();
+  }
+
+  /**
+   * Of the two heads of a Bloom with small random weights only biases tell: e^(−d/16), e^(−d/256).
+   */
+  @Test
+  void aBiasByDistanceIsLocalWhereItIsSteep() {
+    String tokens =
+        IntStream.range(3, 127).mapToObj(String::valueOf).collect(Collectors.joining(","));
+    Path model = Architectures.model("bloom-dense-f16");
+    Cli cli =
+        Cli.run(
+            "sparse",
+            model,
+            "--tokens",
+            tokens,
+            "-t",
+            1,
+            "--budgets",
+            32,
+            "--out",
+            folder,
+            "--json");
+    assertThat(cli.code()).as(cli.err()).isZero();
+    JsonNode patterns = cli.json().get("patterns");
+    assertThat(head(patterns, 0, 0).get("kind").asString()).isEqualTo("local");
+    assertThat(head(patterns, 0, 1).get("kind").asString()).isEqualTo("global");
+    double mass = 0;
+    double even = 0;
+    double all = 0;
+    for (int q = 31; q < 124; q++) {
+      double sum = 0;
+      double near = 0;
+      double rest = 0;
+      for (int d = 0; d <= q; d++) {
+        sum += Math.exp(-d / 16.0);
+        near += d < 16 ? Math.exp(-d / 16.0) : 0;
+        rest += d <= q - 4 ? Math.exp(-d / 16.0) : 0;
+      }
+      mass += near / sum;
+      all += rest / sum;
+      even += rest / sum * 16 / (q - 3);
+    }
+    assertThat(head(patterns, 0, 0).at("/scores/local").asDouble())
+        .isCloseTo((mass / all - even / all) / (1 - even / all), within(0.03));
   }
 
   /** Random weights attend at random; every other layer sees eight keys only. */

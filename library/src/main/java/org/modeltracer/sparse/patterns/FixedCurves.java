@@ -6,7 +6,6 @@ import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * Mass and keys that each fixed rule keeps, by parameter: exact, since what such a rule keeps is a
@@ -116,11 +115,6 @@ final class FixedCurves {
   /** Mean number of keys in sight. */
   double visible() {
     return visible;
-  }
-
-  /** The one that keeps fewest keys. */
-  static Optional<FixedPattern> fewest(List<FixedPattern> patterns) {
-    return patterns.stream().min(Comparator.comparingDouble(FixedPattern::keys));
   }
 
   private interface Sum {

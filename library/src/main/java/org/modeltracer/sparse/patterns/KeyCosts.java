@@ -7,6 +7,7 @@ import org.modeltracer.graph.GraphNode;
 import org.modeltracer.graph.ModelSurvey;
 import org.modeltracer.graph.SiteMap;
 import org.modeltracer.llama.Op;
+import org.modeltracer.model.HeadId;
 import org.modeltracer.model.Site;
 
 /** What attending to a key costs, by layer: from the shapes of the tensors that attention reads. */
@@ -22,8 +23,7 @@ public record KeyCosts(Map<Integer, Layer> layers) {
    * @param cachedBytes bytes of one key and its value in one KV head's part of the cache, as they
    *     are kept; 0 where there is no cache
    */
-  public record Layer(
-      int heads, int kvHeads, int keyWidth, int valueWidth, double cachedBytes) {
+  public record Layer(int heads, int kvHeads, int keyWidth, int valueWidth, double cachedBytes) {
 
     /** Multiplications and additions of one query head for one key: QK, and the value's part. */
     public double flops() {
@@ -64,6 +64,12 @@ public record KeyCosts(Map<Integer, Layer> layers) {
       }
     }
     return new KeyCosts(layers);
+  }
+
+  /** The KV head of a query head, by layer; where it is not known, the query head itself. */
+  HeadId group(int layer, int head) {
+    Layer of = layers.get(layer);
+    return new HeadId(layer, of == null ? head : of.group(head));
   }
 
   private static @Nullable Layer layer(SiteMap map, GraphNode attention) {

@@ -13,7 +13,6 @@ final class SharedKeys {
   private final double[] needed;
   private int query = -1;
   private int size;
-  private long visible;
 
   SharedKeys(int masses) {
     wanted = new boolean[masses][0];
@@ -25,7 +24,6 @@ final class SharedKeys {
     if (query != this.query) {
       finish();
       this.query = query;
-      visible += n;
     }
     size = Math.max(size, n);
     for (int m = 0; m < wanted.length; m++) {
@@ -55,10 +53,5 @@ final class SharedKeys {
   /** Keys that some head needs for the m-th mass, all queries together. */
   double needed(int m) {
     return needed[m];
-  }
-
-  /** Keys in sight, all queries together. */
-  long visible() {
-    return visible;
   }
 }

@@ -83,7 +83,9 @@ class KeyCostsTest {
                 .map(costs.layers()::get)
                 .mapToDouble(cost -> cost.kvHeads() * cost.cachedBytes() * cache.capacity())
                 .sum();
-        assertThat(bytes).as("%s", cache).isCloseTo(cache.allocatedBytes(), within(1e-6 * bytes));
+        assertThat(bytes)
+            .as("%s", cache)
+            .isCloseTo((double) cache.allocatedBytes(), within(1e-6 * bytes));
       }
     }
   }

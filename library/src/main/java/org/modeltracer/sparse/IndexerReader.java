@@ -59,6 +59,10 @@ final class IndexerReader implements TensorObserver {
   private sealed interface Role {
     record Index(Selector selector) implements Role {}
 
+    record IndexProducts(Selector selector) implements Role {}
+
+    record Weighted(Selector selector) implements Role {}
+
     record Turn(Selector selector) implements Role {}
 
     record Score(Selector selector) implements Role {}
@@ -151,7 +155,10 @@ final class IndexerReader implements TensorObserver {
         selectors.put(layer.topK(), selector);
         add(roles, layer.topK(), new Role.Chosen(selector));
         add(roles, layer.score(), new Role.Score(selector));
-        if (layer.index() != null) {
+        if (layer.index() != null && layer.weighted() != null) {
+          add(roles, layer.index(), new Role.IndexProducts(selector));
+          add(roles, layer.weighted(), new Role.Weighted(selector));
+        } else if (layer.index() != null) {
           add(roles, layer.index(), new Role.Index(selector));
         }
         if (layer.turned() != null) {
@@ -208,6 +215,12 @@ final class IndexerReader implements TensorObserver {
       switch (role) {
         case Role.Index(Selector selector) -> {
           selector.vectors.read(node, source, data);
+          selector.indexed = true;
+        }
+        case Role.IndexProducts(Selector selector) ->
+            selector.vectors.readProducts(node, source, data);
+        case Role.Weighted(Selector selector) -> {
+          selector.vectors.readWeighted(node, source, data);
           selector.indexed = true;
         }
         case Role.Turn(Selector selector) -> selector.vectors.readTurn(node, source, data);

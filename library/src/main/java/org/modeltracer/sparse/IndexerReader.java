@@ -85,6 +85,7 @@ final class IndexerReader implements TensorObserver {
     private int k;
     private boolean scored;
     private boolean indexed;
+    private int tokensOfKey = 1;
   }
 
   /** A layer's queries in the graph at hand. */
@@ -226,8 +227,11 @@ final class IndexerReader implements TensorObserver {
         case Role.Turn(Selector selector) -> selector.vectors.readTurn(node, source, data);
         case Role.Score(Selector selector) -> score(selector, node);
         case Role.Chosen(Selector selector) -> chosen(selector, node);
-        case Role.Products(Attended layer) ->
-            layer.queries.read(source.at(node.source(1)), 2, data);
+        case Role.Products(Attended layer) -> {
+          // Keys that are put together for this product do not outlast it.
+          dense.readKeys(node.source(0));
+          layer.queries.read(source.at(node.source(1)), 2, data);
+        }
         case Role.Attention(Attended layer) -> attention(layer, node);
       }
     }
@@ -268,7 +272,7 @@ final class IndexerReader implements TensorObserver {
   private void passOver(Selector selector, int queries) {
     for (int q = 0; q < queries && queries == pass.tokensOfGraph(); q++) {
       int position = pass.position(q, false);
-      boolean exercised = position + 1 > selector.k;
+      boolean exercised = (position + 1) / selector.tokensOfKey > selector.k;
       if (exercised && !begun) {
         allowance.earn();
       }
@@ -295,16 +299,17 @@ final class IndexerReader implements TensorObserver {
     if (readable) {
       if (fused) {
         of.queries.read(source.at(node.source(0)), 2, data);
+        dense.readKeys(node.source(1));
       }
-      dense.open(node, of.queries, fused ? node.source(1) : keys(node));
+      dense.open(node, of.queries, of.layer.compressed() ? dense.keys() - selector.cells : 0);
     }
-    positions(of.layer.layer(), selector.cells);
+    positions(of.layer, selector.cells);
     IndexVectors vectors = selector.indexed ? selector.vectors : null;
     sink.beginLayer(of.layer, vectors, cellPositions);
     query.reserve(selector.cells, vectors == null ? 0 : vectors.heads());
     for (int q = 0; q < selector.queries; q++) {
       int position = pass.position(q, false);
-      if (position < 0 || !fill(of.layer.layer(), selector, q, position)) {
+      if (position < 0 || !fill(of.layer, selector, q, position)) {
         continue;
       }
       if (!measured[q] || !query.exercised() && !allowance.unlimited()) {
@@ -339,24 +344,20 @@ final class IndexerReader implements TensorObserver {
     allowance.spend(any ? selector.cells * costOfCell : 0);
   }
 
-  private long keys(Tensor softmax) {
-    source.at(softmax.source(0));
-    return source.source(0);
-  }
-
-  private void positions(int layer, int cells) {
+  /** Of compressed keys, which stand for several tokens, the cell is the place. */
+  private void positions(SparseLayer layer, int cells) {
     if (cellPositions.length != cells) {
       cellPositions = new int[cells];
     }
     for (int c = 0; c < cells; c++) {
-      RunningPass.Cell cell = pass.cell(layer, c);
-      cellPositions[c] = cell == null ? -1 : cell.position();
+      RunningPass.Cell cell = layer.compressed() ? null : pass.cell(layer.layer(), c);
+      cellPositions[c] = layer.compressed() ? c : cell == null ? -1 : cell.position();
     }
   }
 
   /** Moves the window to a query; false when a key it sees is at no known position. */
-  private boolean fill(int layer, Selector selector, int q, int position) {
-    query.layer = layer;
+  private boolean fill(SparseLayer layer, Selector selector, int q, int position) {
+    query.layer = layer.layer();
     query.position = position;
     query.row = q;
     query.k = selector.k;
@@ -371,6 +372,10 @@ final class IndexerReader implements TensorObserver {
       query.cells[n++] = c;
     }
     query.keys = n;
+    if (layer.compressed() && n > 0) {
+      query.position = n - 1;
+      selector.tokensOfKey = Math.max(1, (position + 1) / n);
+    }
     query.sort(cellPositions);
     for (int i = 0; i < n; i++) {
       query.positions[i] = cellPositions[query.cells[i]];

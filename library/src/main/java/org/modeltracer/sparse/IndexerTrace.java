@@ -55,7 +55,7 @@ public final class IndexerTrace implements AutoCloseable {
             });
     reader = made[0];
     for (SparseLayer layer : reader.layers()) {
-      totals.add(new LayerTotals(layer.layer(), layer.unreadable()));
+      totals.add(new LayerTotals(layer.layer(), layer.compressed(), layer.unreadable()));
     }
     overlaps = new MeanSum[totals.size()][];
     Arrays.setAll(overlaps, i -> MeanSum.several(totals.size()));

@@ -28,6 +28,7 @@ import org.modeltracer.model.Site;
  *     null where they come about otherwise
  * @param weighted what each head adds to the scores, {@code [head, query, cell]}; null where the
  *     fused indexer does not show it
+ * @param compressed whether what is selected are compressed keys, which attention sees after others
  * @param turned its queries, just multiplied by a Hadamard matrix as its keys are; null where
  *     either is not
  * @param rotary the rotary positions of its queries; null where they are of no known kind
@@ -40,6 +41,7 @@ record SparseLayer(
     GraphNode score,
     @Nullable GraphNode index,
     @Nullable GraphNode weighted,
+    boolean compressed,
     @Nullable GraphNode turned,
     @Nullable Rotary rotary) {
 
@@ -79,11 +81,37 @@ record SparseLayer(
               score,
               index,
               weighted,
+              compressed(mask, fused ? attention.source(1) : products, score),
               turned,
               placed == null || !alike ? null : Rotary.of(placed)));
     }
     layers.sort(Comparator.comparingInt(SparseLayer::layer));
     return List.copyOf(layers);
+  }
+
+  /**
+   * Whether the mask, and the keys, are some that all queries see and then as many as are scored.
+   */
+  private static boolean compressed(
+      GraphNode mask, @Nullable GraphNode keysOrProducts, GraphNode score) {
+    GraphNode keys = keysOrProducts;
+    if (keys != null && keys.is(Op.MUL_MAT)) {
+      keys = keys.sources().getFirst();
+    }
+    GraphNode parts = unconverted(mask);
+    return keys != null
+        && parts.is(Op.CONCAT)
+        && unconverted(keys).is(Op.CONCAT)
+        && parts.sources().get(1).ne().getFirst().equals(score.ne().getFirst());
+  }
+
+  /** What a tensor was before it was moved or converted to another type. */
+  private static GraphNode unconverted(GraphNode tensor) {
+    GraphNode node = tensor.origin();
+    while (node.is(Op.CPY)) {
+      node = node.sources().getFirst().origin();
+    }
+    return node;
   }
 
   /** The products of weights and rectified scores that are summed over heads; null for none. */
@@ -181,7 +209,7 @@ record SparseLayer(
     if (products != null && !products.is(Op.MUL_MAT)) {
       return "its scores pass through " + products.opName() + " before the softmax";
     }
-    return cells() == score.ne().getFirst()
+    return compressed || cells() == score.ne().getFirst()
         ? null
         : "its indexer scores %d places where attention sees %d keys"
             .formatted(score.ne().getFirst(), cells());

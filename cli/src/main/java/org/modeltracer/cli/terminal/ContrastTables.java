@@ -88,7 +88,7 @@ public final class ContrastTables {
     int query = 0;
     for (IndexedLayer layer : layers) {
       MarkedQuery last = layer.marked();
-      if (last == null) {
+      if (last == null || layer.compressed()) {
         continue;
       }
       count++;

@@ -56,23 +56,25 @@ final class DenseAttention {
   }
 
   /**
-   * Weights of a query's keys, mean of the heads.
+   * Weights of a query's keys, mean of the heads that see the same ones.
    *
+   * @param group which of so many groups of heads
    * @param each takes those of each head
    * @return in the order of {@code cells}; valid until the next call
    */
-  float[] mean(int row, int[] cells, int n, Heads each) {
+  float[] mean(int row, int group, int groups, int[] cells, int n, Heads each) {
     if (mean.length < n) {
       mean = new float[cells.length];
       line = new float[cells.length];
     }
     Arrays.fill(mean, 0, n, 0);
-    int group = queries.heads() / keys.heads();
-    for (int h = 0; h < queries.heads(); h++) {
-      weights(row, h, h / group, cells, n);
+    int sharing = queries.heads() / keys.heads();
+    int heads = queries.heads() / groups;
+    for (int h = group * heads; h < (group + 1) * heads; h++) {
+      weights(row, h, h / sharing, cells, n);
       each.accept(h, line);
       for (int i = 0; i < n; i++) {
-        mean[i] += line[i] / queries.heads();
+        mean[i] += line[i] / heads;
       }
     }
     return mean;

@@ -82,6 +82,7 @@ final class IndexerReader implements TensorObserver {
     private int[] chosen = {};
     private int cells;
     private int queries;
+    private int groups = 1;
     private int k;
     private boolean scored;
     private boolean indexed;
@@ -237,42 +238,46 @@ final class IndexerReader implements TensorObserver {
     }
   }
 
+  /** Copies scores, {@code [query, group, place]}. */
   private void score(Selector to, Tensor node) {
+    boolean blocks = to.layers.getFirst().blocks();
     to.cells = (int) node.ne(0);
-    to.queries = (int) node.ne(1);
-    to.scored = node.ne(2) == 1 && node.ne(3) == 1;
-    int size = to.cells * to.queries;
-    if (to.scores.length < size) {
-      to.scores = new float[size];
+    to.queries = (int) node.ne(blocks ? 2 : 1);
+    to.groups = blocks ? (int) node.ne(1) : 1;
+    to.scored = node.ne(3) == 1 && (blocks || node.ne(2) == 1);
+    int rows = to.queries * to.groups;
+    if (to.scores.length < to.cells * rows) {
+      to.scores = new float[to.cells * rows];
     }
     data.open(node);
-    for (int q = 0; q < to.queries; q++) {
-      MemorySegment row = data.floats(q * node.nb(1), to.cells);
-      MemorySegment.copy(row, FLOAT, data.rowOffset(), to.scores, q * to.cells, to.cells);
+    for (int r = 0; r < rows && to.scored; r++) {
+      MemorySegment row = data.floats(r * node.nb(1), to.cells);
+      MemorySegment.copy(row, FLOAT, data.rowOffset(), to.scores, r * to.cells, to.cells);
     }
   }
 
   private void chosen(Selector to, Tensor node) {
+    boolean blocks = to.layers.getFirst().blocks();
     to.k = (int) node.ne(0);
     mostSelected = Math.max(mostSelected, to.k);
     if (!measures) {
-      passOver(to, (int) node.ne(1));
+      passOver(to, (int) node.ne(blocks ? 2 : 1));
       return;
     }
-    int size = to.k * (int) node.ne(1);
-    if (to.chosen.length < size) {
-      to.chosen = new int[size];
+    int rows = (int) (node.ne(1) * node.ne(2));
+    if (to.chosen.length < to.k * rows) {
+      to.chosen = new int[to.k * rows];
     }
     MemorySegment values = data.open(node);
-    for (int q = 0; q < node.ne(1); q++) {
-      MemorySegment.copy(values, INT, q * node.nb(1), to.chosen, q * to.k, to.k);
+    for (int r = 0; r < rows; r++) {
+      MemorySegment.copy(values, INT, r * node.nb(1), to.chosen, r * to.k, to.k);
     }
   }
 
   private void passOver(Selector selector, int queries) {
     for (int q = 0; q < queries && queries == pass.tokensOfGraph(); q++) {
       int position = pass.position(q, false);
-      boolean exercised = (position + 1) / selector.tokensOfKey > selector.k;
+      boolean exercised = exercised(selector, position);
       if (exercised && !begun) {
         allowance.earn();
       }
@@ -281,6 +286,14 @@ final class IndexerReader implements TensorObserver {
       }
     }
     begun = true;
+  }
+
+  /** Whether a query sees more than is selected, as far as its position tells. */
+  private static boolean exercised(Selector selector, int position) {
+    boolean blocks = selector.layers.getFirst().blocks();
+    return blocks
+        ? position + 1 > selector.k * selector.tokensOfKey
+        : (position + 1) / selector.tokensOfKey > selector.k;
   }
 
   private void attention(Attended of, Tensor node) {
@@ -303,13 +316,21 @@ final class IndexerReader implements TensorObserver {
       }
       dense.open(node, of.queries, of.layer.compressed() ? dense.keys() - selector.cells : 0);
     }
-    positions(of.layer, selector.cells);
+    int cells = of.layer.blocks() ? (int) source.at(node.source(1)).ne(1) : selector.cells;
+    positions(of.layer, cells);
     IndexVectors vectors = selector.indexed ? selector.vectors : null;
     sink.beginLayer(of.layer, vectors, cellPositions);
-    query.reserve(selector.cells, vectors == null ? 0 : vectors.heads());
-    for (int q = 0; q < selector.queries; q++) {
+    query.reserve(cells, vectors == null ? 0 : vectors.heads());
+    for (int r = 0; r < selector.queries * selector.groups; r++) {
+      int q = r / selector.groups;
+      int group = r % selector.groups;
       int position = pass.position(q, false);
-      if (position < 0 || !fill(of.layer, selector, q, position)) {
+      boolean known =
+          position >= 0
+              && (of.layer.blocks()
+                  ? fillBlocks(of.layer, selector, r, position)
+                  : fill(of.layer, selector, q, position));
+      if (!known) {
         continue;
       }
       if (!measured[q] || !query.exercised() && !allowance.unlimited()) {
@@ -317,7 +338,8 @@ final class IndexerReader implements TensorObserver {
         continue;
       }
       boolean attends = readable && query.exercised();
-      query.attention = attends ? dense.mean(q, query.cells, query.keys, heads) : null;
+      query.attention =
+          attends ? dense.mean(q, group, selector.groups, query.cells, query.keys, heads) : null;
       if (vectors != null) {
         vectors.headScores(q, query.cells, query.keys, query.headScores);
       }
@@ -335,7 +357,7 @@ final class IndexerReader implements TensorObserver {
     for (int q = 0; q < selector.queries; q++) {
       int keys = pass.position(q, false) + 1;
       measured[q] = allowance.covers(0);
-      if (keys > selector.k) {
+      if (exercised(selector, keys - 1)) {
         allowance.earn();
         allowance.spend(measured[q] ? keys * costOfKey : 0);
         any |= measured[q];
@@ -383,6 +405,37 @@ final class IndexerReader implements TensorObserver {
       query.selected[i] = false;
     }
     query.select(selector.chosen, q * selector.k, selector.k);
+    return n > 0;
+  }
+
+  /**
+   * Moves the window to a query of a group of heads, which sees all keys up to its own position and
+   * selects blocks of them. A block is of as many positions as there are cells for each.
+   */
+  private boolean fillBlocks(SparseLayer layer, Selector selector, int row, int position) {
+    int size = cellPositions.length / selector.cells;
+    query.layer = layer.layer();
+    query.position = position;
+    query.row = row / selector.groups;
+    query.k = selector.k * size;
+    selector.tokensOfKey = size;
+    int n = 0;
+    for (int c = 0; c < cellPositions.length; c++) {
+      if (cellPositions[c] >= 0 && cellPositions[c] <= position) {
+        query.cells[n++] = c;
+      }
+    }
+    query.keys = n;
+    query.sort(cellPositions);
+    for (int i = 0; i < n; i++) {
+      query.positions[i] = cellPositions[query.cells[i]];
+      int block = query.positions[i] / size;
+      query.scores[i] = selector.scores[row * selector.cells + block];
+      query.selected[i] = false;
+      for (int j = 0; j < selector.k; j++) {
+        query.selected[i] |= selector.chosen[row * selector.k + j] == block;
+      }
+    }
     return n > 0;
   }
 

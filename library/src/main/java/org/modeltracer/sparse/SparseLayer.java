@@ -28,6 +28,8 @@ import org.modeltracer.model.Site;
  *     null where they come about otherwise
  * @param weighted what each head adds to the scores, {@code [head, query, cell]}; null where the
  *     fused indexer does not show it
+ * @param blocks whether what is selected are blocks of keys, by each group of heads: {@code [k,
+ *     group, query]} of {@code [block, group, query]}
  * @param compressed whether what is selected are compressed keys, which attention sees after others
  * @param turned its queries, just multiplied by a Hadamard matrix as its keys are; null where
  *     either is not
@@ -41,6 +43,7 @@ record SparseLayer(
     GraphNode score,
     @Nullable GraphNode index,
     @Nullable GraphNode weighted,
+    boolean blocks,
     boolean compressed,
     @Nullable GraphNode turned,
     @Nullable Rotary rotary) {
@@ -81,12 +84,23 @@ record SparseLayer(
               score,
               index,
               weighted,
+              selectsBlocks(attention, fused, score),
               compressed(mask, fused ? attention.source(1) : products, score),
               turned,
               placed == null || !alike ? null : Rotary.of(placed)));
     }
     layers.sort(Comparator.comparingInt(SparseLayer::layer));
     return List.copyOf(layers);
+  }
+
+  /** Whether scores are of blocks that make up the keys, and each group of heads has its own. */
+  private static boolean selectsBlocks(GraphNode attention, boolean fused, GraphNode score) {
+    GraphNode keys = fused ? attention.source(1) : null;
+    return keys != null
+        && keys.ne().get(3) > 1
+        && keys.ne().get(3).equals(score.ne().get(1))
+        && keys.ne().get(1) > score.ne().getFirst()
+        && keys.ne().get(1) % score.ne().getFirst() == 0;
   }
 
   /**
@@ -209,7 +223,7 @@ record SparseLayer(
     if (products != null && !products.is(Op.MUL_MAT)) {
       return "its scores pass through " + products.opName() + " before the softmax";
     }
-    return compressed || cells() == score.ne().getFirst()
+    return blocks || compressed || cells() == score.ne().getFirst()
         ? null
         : "its indexer scores %d places where attention sees %d keys"
             .formatted(score.ne().getFirst(), cells());

@@ -5,10 +5,15 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -94,6 +99,75 @@ class SelectingArchitecturesTest {
     for (int l = 0; l < report.layers().size(); l++) {
       assertThat(fused.layers().get(l).recall())
           .isCloseTo(report.layers().get(l).recall(), within(0.01));
+    }
+  }
+
+  /** Blocks that are selected are those that the graph's own mask leaves to each group of heads. */
+  @Test
+  void blocksOfEachGroupAreThoseOfTheMask() {
+    try (var model = RUNTIME.open(SelectingModels.of("minimax-m3").write(folder));
+        var tracer = ModelTracer.quiet(TracerConfig.builder().build());
+        var session = TracedSession.open(model, options(FlashAttention.ON), tracer);
+        var trace = IndexerTrace.attach(session)) {
+      var mask = new Mask();
+      session.follow(pass -> mask);
+      try (var selections = SelectionTrace.attach(session, mask::compare)) {
+        assertThat(selections).isNotNull();
+        session.evaluate(IndexedModel.prompt(TOKENS), false);
+      }
+      mask.data.close();
+      assertThat(mask.compared).isEqualTo(2 * TOKENS);
+      IndexedLayer layer = trace.report().layers().getFirst();
+      int keys = 8 * SelectingModels.TOP_K;
+      assertThat(layer.layer()).isEqualTo(1);
+      assertThat(layer.topK()).isEqualTo(keys);
+      assertThat(layer.measured()).isEqualTo(2 * (TOKENS - keys));
+      assertThat(layer.recall()).isBetween(0.8 * layer.chance(), layer.best());
+      assertThat(layer.contrasts()).extracting(HeadContrast::head).containsExactly(0, 1);
+      assertThat(layer.divergence()).as("local blocks have a score of their own").isNull();
+    }
+  }
+
+  /** What the mask of the layer's attention leaves, {@code [key, query, 1, group]}. */
+  private static final class Mask implements TensorObserver {
+    private final TensorData data = new TensorData(RUNTIME, false);
+    private final List<Set<Integer>> visible = new ArrayList<>();
+    private int next;
+    private int compared;
+
+    @Override
+    public boolean wants(Tensor node) {
+      return node.name().equals("msa_mask4-1");
+    }
+
+    @Override
+    public void observe(Tensor node) {
+      visible.clear();
+      next = 0;
+      data.open(node);
+      for (int q = 0; q < node.ne(1); q++) {
+        for (int g = 0; g < node.ne(3); g++) {
+          var keys = new TreeSet<Integer>();
+          var row = data.floats(q * node.nb(1) + g * node.nb(3), node.ne(0));
+          for (int i = 0; i < node.ne(0); i++) {
+            if (row.get(ValueLayout.JAVA_FLOAT_UNALIGNED, data.rowOffset() + 4L * i) == 0) {
+              keys.add(i);
+            }
+          }
+          visible.add(keys);
+        }
+      }
+    }
+
+    void compare(IndexedQuery query) {
+      var selected = new TreeSet<Integer>();
+      for (int i = 0; i < query.size(); i++) {
+        if (query.selects(i)) {
+          selected.add(query.key(i));
+        }
+      }
+      assertThat(selected).isEqualTo(visible.get(next++));
+      compared++;
     }
   }
 

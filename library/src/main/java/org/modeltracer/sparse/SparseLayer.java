@@ -61,7 +61,7 @@ record SparseLayer(
       boolean fused = attention.is(Op.FLASH_ATTN_EXT);
       GraphNode mask = attention.source(fused ? FUSED_MASK : 1);
       GraphNode topK = mask == null ? null : ancestor(mask, Op.TOP_K);
-      if (topK == null) {
+      if (mask == null || topK == null) {
         continue;
       }
       GraphNode score = topK.sources().getFirst();

@@ -121,7 +121,7 @@ class SelectingArchitecturesTest {
       int keys = 8 * SelectingModels.TOP_K;
       assertThat(layer.layer()).isEqualTo(1);
       assertThat(layer.topK()).isEqualTo(keys);
-      assertThat(layer.measured()).isEqualTo(2 * (TOKENS - keys));
+      assertThat(layer.measured()).isEqualTo(2L * (TOKENS - keys));
       assertThat(layer.recall()).isBetween(0.8 * layer.chance(), layer.best());
       assertThat(layer.contrasts()).extracting(HeadContrast::head).containsExactly(0, 1);
       assertThat(layer.divergence()).as("local blocks have a score of their own").isNull();

@@ -39,6 +39,7 @@ public enum Op {
   SQR,
   SQRT,
   SUB,
+  SUM_ROWS,
   TOP_K,
   TRANSPOSE,
   UNARY,

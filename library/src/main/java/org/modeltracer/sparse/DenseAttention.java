@@ -19,6 +19,7 @@ final class DenseAttention {
   private Vectors queries = new Vectors();
   private float[] line = {};
   private float[] mean = {};
+  private int first;
   private float scale;
   private float softcap;
 
@@ -27,12 +28,26 @@ final class DenseAttention {
     keyTensor = new Tensor(runtime);
   }
 
-  /** Begins with a layer whose attention node has just been computed. */
-  void open(Tensor attention, Vectors of, long keysAt) {
+  /** Copies a layer's keys. */
+  void readKeys(long at) {
+    keys.read(keyTensor.at(at), 2, data);
+  }
+
+  /** Keys of the layer at hand. */
+  int keys() {
+    return keys.rows();
+  }
+
+  /**
+   * Begins with a layer whose attention node has just been computed, and whose keys are copied.
+   *
+   * @param firstKey number of the key that cell 0 is
+   */
+  void open(Tensor attention, Vectors of, int firstKey) {
     queries = of;
+    first = firstKey;
     softcap = attention.op() == Op.FLASH_ATTN_EXT ? attention.floatParam(2) : 0;
     scale = softcap == 0 ? attention.floatParam(0) : attention.floatParam(0) / softcap;
-    keys.read(keyTensor.at(keysAt), 2, data);
   }
 
   /** Takes the weights of one head of a query, in the order of its keys; valid during the call. */
@@ -41,23 +56,25 @@ final class DenseAttention {
   }
 
   /**
-   * Weights of a query's keys, mean of the heads.
+   * Weights of a query's keys, mean of the heads that see the same ones.
    *
+   * @param group which of so many groups of heads
    * @param each takes those of each head
    * @return in the order of {@code cells}; valid until the next call
    */
-  float[] mean(int row, int[] cells, int n, Heads each) {
+  float[] mean(int row, int group, int groups, int[] cells, int n, Heads each) {
     if (mean.length < n) {
       mean = new float[cells.length];
       line = new float[cells.length];
     }
     Arrays.fill(mean, 0, n, 0);
-    int group = queries.heads() / keys.heads();
-    for (int h = 0; h < queries.heads(); h++) {
-      weights(row, h, h / group, cells, n);
+    int sharing = queries.heads() / keys.heads();
+    int heads = queries.heads() / groups;
+    for (int h = group * heads; h < (group + 1) * heads; h++) {
+      weights(row, h, h / sharing, cells, n);
       each.accept(h, line);
       for (int i = 0; i < n; i++) {
-        mean[i] += line[i] / queries.heads();
+        mean[i] += line[i] / heads;
       }
     }
     return mean;
@@ -72,7 +89,7 @@ final class DenseAttention {
                   queries.values(),
                   queries.at(row, head),
                   keys.values(),
-                  keys.at(cells[i], keyHead),
+                  keys.at(first + cells[i], keyHead),
                   queries.width());
       line[i] = (float) (softcap == 0 ? score : softcap * Math.tanh(score));
       top = Math.max(top, line[i]);

@@ -1,26 +1,64 @@
 package org.modeltracer.sparse;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import org.modeltracer.graph.TensorData;
 import org.modeltracer.llama.Tensor;
 
 /**
- * What a fused indexer multiplies: {@code I(t, s) = Σ_j w(t, j) · ReLU(q(t, j) · k(s))}
- * (DeepSeek-V3.2 report, equation 1); scales are within the weights.
+ * What an indexer multiplies: {@code I(t, s) = Σ_j w(t, j) · ReLU(q(t, j) · k(s))} (DeepSeek-V3.2
+ * report, equation 1); scales are within the weights.
  */
 final class IndexVectors {
   private static final float[] NONE = {};
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+
+  /** Numbers that are copied of what the heads add; more are computed again. */
+  private static final long SHOWN = 1L << 24;
 
   private final Vectors queries = new Vectors();
   private final Vectors keys = new Vectors();
   private final Vectors weights = new Vectors();
   private final Vectors turn = new Vectors();
   private boolean turned;
+  private float[] shown = {};
+  private int shownQueries;
+  private boolean shows;
 
-  /** Copies the inputs of a node that has just been computed. */
+  /** Copies the inputs of a fused indexer that has just been computed. */
   void read(Tensor node, Tensor window, TensorData data) {
     queries.read(window.at(node.source(0)), 1, data);
     keys.read(window.at(node.source(1)), 1, data);
     weights.read(window.at(node.source(2)), 2, data);
+  }
+
+  /** Copies keys and queries whose product has just been computed. */
+  void readProducts(Tensor node, Tensor window, TensorData data) {
+    keys.read(window.at(node.source(0)), 2, data);
+    queries.read(window.at(node.source(1)), 2, data);
+  }
+
+  /** Copies weights, and what the heads add, {@code [head, query, cell]}, which are just made. */
+  void readWeighted(Tensor node, Tensor window, TensorData data) {
+    weights.read(window.at(node.source(1)), 2, data);
+    int heads = (int) node.ne(0);
+    shownQueries = (int) node.ne(1);
+    long size = heads * node.ne(1) * node.ne(2);
+    shows = size <= SHOWN;
+    if (!shows) {
+      return;
+    }
+    if (shown.length < size) {
+      shown = new float[(int) size];
+    }
+    data.open(node);
+    for (int c = 0; c < node.ne(2); c++) {
+      for (int q = 0; q < shownQueries; q++) {
+        MemorySegment row = data.floats(c * node.nb(2) + q * node.nb(1), heads);
+        int at = (c * shownQueries + q) * heads;
+        MemorySegment.copy(row, FLOAT, data.rowOffset(), shown, at, heads);
+      }
+    }
   }
 
   /** Copies the matrix that the queries have just been multiplied by. */
@@ -53,8 +91,19 @@ final class IndexVectors {
     return weights.values()[row * weights.width() + head];
   }
 
-  /** What each head adds to the scores of a query: {@code [head, key]}. */
+  /**
+   * What each head adds to the scores of a query, {@code [head, key]}: as the graph shows it, or
+   * computed again.
+   */
   void headScores(int row, int[] cells, int n, float[][] into) {
+    if (shows) {
+      for (int h = 0; h < heads(); h++) {
+        for (int i = 0; i < n; i++) {
+          into[h][i] = shown[(cells[i] * shownQueries + row) * heads() + h];
+        }
+      }
+      return;
+    }
     int width = queries.width();
     for (int h = 0; h < heads(); h++) {
       float weight = weight(row, h);

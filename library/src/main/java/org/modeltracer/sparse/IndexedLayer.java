@@ -11,6 +11,8 @@ import org.jspecify.annotations.Nullable;
  * be computed, for the reason in {@code absent}.
  *
  * @param layer layer index
+ * @param compressed whether keys are compressed ones, each of which stands for several tokens; they
+ *     are counted in place of positions, and attention is that over these alone
  * @param topK keys selected at most
  * @param queries queries seen
  * @param exercised those among them that see more than {@code topK} keys
@@ -57,6 +59,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record IndexedLayer(
     int layer,
+    boolean compressed,
     int topK,
     long queries,
     long exercised,

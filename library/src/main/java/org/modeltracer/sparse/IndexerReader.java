@@ -59,6 +59,10 @@ final class IndexerReader implements TensorObserver {
   private sealed interface Role {
     record Index(Selector selector) implements Role {}
 
+    record IndexProducts(Selector selector) implements Role {}
+
+    record Weighted(Selector selector) implements Role {}
+
     record Turn(Selector selector) implements Role {}
 
     record Score(Selector selector) implements Role {}
@@ -78,9 +82,11 @@ final class IndexerReader implements TensorObserver {
     private int[] chosen = {};
     private int cells;
     private int queries;
+    private int groups = 1;
     private int k;
     private boolean scored;
     private boolean indexed;
+    private int tokensOfKey = 1;
   }
 
   /** A layer's queries in the graph at hand. */
@@ -151,7 +157,10 @@ final class IndexerReader implements TensorObserver {
         selectors.put(layer.topK(), selector);
         add(roles, layer.topK(), new Role.Chosen(selector));
         add(roles, layer.score(), new Role.Score(selector));
-        if (layer.index() != null) {
+        if (layer.index() != null && layer.weighted() != null) {
+          add(roles, layer.index(), new Role.IndexProducts(selector));
+          add(roles, layer.weighted(), new Role.Weighted(selector));
+        } else if (layer.index() != null) {
           add(roles, layer.index(), new Role.Index(selector));
         }
         if (layer.turned() != null) {
@@ -210,52 +219,65 @@ final class IndexerReader implements TensorObserver {
           selector.vectors.read(node, source, data);
           selector.indexed = true;
         }
+        case Role.IndexProducts(Selector selector) ->
+            selector.vectors.readProducts(node, source, data);
+        case Role.Weighted(Selector selector) -> {
+          selector.vectors.readWeighted(node, source, data);
+          selector.indexed = true;
+        }
         case Role.Turn(Selector selector) -> selector.vectors.readTurn(node, source, data);
         case Role.Score(Selector selector) -> score(selector, node);
         case Role.Chosen(Selector selector) -> chosen(selector, node);
-        case Role.Products(Attended layer) ->
-            layer.queries.read(source.at(node.source(1)), 2, data);
+        case Role.Products(Attended layer) -> {
+          // Keys that are put together for this product do not outlast it.
+          dense.readKeys(node.source(0));
+          layer.queries.read(source.at(node.source(1)), 2, data);
+        }
         case Role.Attention(Attended layer) -> attention(layer, node);
       }
     }
   }
 
+  /** Copies scores, {@code [query, group, place]}. */
   private void score(Selector to, Tensor node) {
+    boolean blocks = to.layers.getFirst().blocks();
     to.cells = (int) node.ne(0);
-    to.queries = (int) node.ne(1);
-    to.scored = node.ne(2) == 1 && node.ne(3) == 1;
-    int size = to.cells * to.queries;
-    if (to.scores.length < size) {
-      to.scores = new float[size];
+    to.queries = (int) node.ne(blocks ? 2 : 1);
+    to.groups = blocks ? (int) node.ne(1) : 1;
+    to.scored = node.ne(3) == 1 && (blocks || node.ne(2) == 1);
+    int rows = to.queries * to.groups;
+    if (to.scores.length < to.cells * rows) {
+      to.scores = new float[to.cells * rows];
     }
     data.open(node);
-    for (int q = 0; q < to.queries; q++) {
-      MemorySegment row = data.floats(q * node.nb(1), to.cells);
-      MemorySegment.copy(row, FLOAT, data.rowOffset(), to.scores, q * to.cells, to.cells);
+    for (int r = 0; r < rows && to.scored; r++) {
+      MemorySegment row = data.floats(r * node.nb(1), to.cells);
+      MemorySegment.copy(row, FLOAT, data.rowOffset(), to.scores, r * to.cells, to.cells);
     }
   }
 
   private void chosen(Selector to, Tensor node) {
+    boolean blocks = to.layers.getFirst().blocks();
     to.k = (int) node.ne(0);
     mostSelected = Math.max(mostSelected, to.k);
     if (!measures) {
-      passOver(to, (int) node.ne(1));
+      passOver(to, (int) node.ne(blocks ? 2 : 1));
       return;
     }
-    int size = to.k * (int) node.ne(1);
-    if (to.chosen.length < size) {
-      to.chosen = new int[size];
+    int rows = (int) (node.ne(1) * node.ne(2));
+    if (to.chosen.length < to.k * rows) {
+      to.chosen = new int[to.k * rows];
     }
     MemorySegment values = data.open(node);
-    for (int q = 0; q < node.ne(1); q++) {
-      MemorySegment.copy(values, INT, q * node.nb(1), to.chosen, q * to.k, to.k);
+    for (int r = 0; r < rows; r++) {
+      MemorySegment.copy(values, INT, r * node.nb(1), to.chosen, r * to.k, to.k);
     }
   }
 
   private void passOver(Selector selector, int queries) {
     for (int q = 0; q < queries && queries == pass.tokensOfGraph(); q++) {
       int position = pass.position(q, false);
-      boolean exercised = position + 1 > selector.k;
+      boolean exercised = exercised(selector, position);
       if (exercised && !begun) {
         allowance.earn();
       }
@@ -264,6 +286,14 @@ final class IndexerReader implements TensorObserver {
       }
     }
     begun = true;
+  }
+
+  /** Whether a query sees more than is selected, as far as its position tells. */
+  private static boolean exercised(Selector selector, int position) {
+    boolean blocks = selector.layers.getFirst().blocks();
+    return blocks
+        ? position + 1 > selector.k * selector.tokensOfKey
+        : (position + 1) / selector.tokensOfKey > selector.k;
   }
 
   private void attention(Attended of, Tensor node) {
@@ -282,16 +312,25 @@ final class IndexerReader implements TensorObserver {
     if (readable) {
       if (fused) {
         of.queries.read(source.at(node.source(0)), 2, data);
+        dense.readKeys(node.source(1));
       }
-      dense.open(node, of.queries, fused ? node.source(1) : keys(node));
+      dense.open(node, of.queries, of.layer.compressed() ? dense.keys() - selector.cells : 0);
     }
-    positions(of.layer.layer(), selector.cells);
+    int cells = of.layer.blocks() ? (int) source.at(node.source(1)).ne(1) : selector.cells;
+    positions(of.layer, cells);
     IndexVectors vectors = selector.indexed ? selector.vectors : null;
     sink.beginLayer(of.layer, vectors, cellPositions);
-    query.reserve(selector.cells, vectors == null ? 0 : vectors.heads());
-    for (int q = 0; q < selector.queries; q++) {
+    query.reserve(cells, vectors == null ? 0 : vectors.heads());
+    for (int r = 0; r < selector.queries * selector.groups; r++) {
+      int q = r / selector.groups;
+      int group = r % selector.groups;
       int position = pass.position(q, false);
-      if (position < 0 || !fill(of.layer.layer(), selector, q, position)) {
+      boolean known =
+          position >= 0
+              && (of.layer.blocks()
+                  ? fillBlocks(of.layer, selector, r, position)
+                  : fill(of.layer, selector, q, position));
+      if (!known) {
         continue;
       }
       if (!measured[q] || !query.exercised() && !allowance.unlimited()) {
@@ -299,7 +338,8 @@ final class IndexerReader implements TensorObserver {
         continue;
       }
       boolean attends = readable && query.exercised();
-      query.attention = attends ? dense.mean(q, query.cells, query.keys, heads) : null;
+      query.attention =
+          attends ? dense.mean(q, group, selector.groups, query.cells, query.keys, heads) : null;
       if (vectors != null) {
         vectors.headScores(q, query.cells, query.keys, query.headScores);
       }
@@ -317,7 +357,7 @@ final class IndexerReader implements TensorObserver {
     for (int q = 0; q < selector.queries; q++) {
       int keys = pass.position(q, false) + 1;
       measured[q] = allowance.covers(0);
-      if (keys > selector.k) {
+      if (exercised(selector, keys - 1)) {
         allowance.earn();
         allowance.spend(measured[q] ? keys * costOfKey : 0);
         any |= measured[q];
@@ -326,24 +366,20 @@ final class IndexerReader implements TensorObserver {
     allowance.spend(any ? selector.cells * costOfCell : 0);
   }
 
-  private long keys(Tensor softmax) {
-    source.at(softmax.source(0));
-    return source.source(0);
-  }
-
-  private void positions(int layer, int cells) {
+  /** Of compressed keys, which stand for several tokens, the cell is the place. */
+  private void positions(SparseLayer layer, int cells) {
     if (cellPositions.length != cells) {
       cellPositions = new int[cells];
     }
     for (int c = 0; c < cells; c++) {
-      RunningPass.Cell cell = pass.cell(layer, c);
-      cellPositions[c] = cell == null ? -1 : cell.position();
+      RunningPass.Cell cell = layer.compressed() ? null : pass.cell(layer.layer(), c);
+      cellPositions[c] = layer.compressed() ? c : cell == null ? -1 : cell.position();
     }
   }
 
   /** Moves the window to a query; false when a key it sees is at no known position. */
-  private boolean fill(int layer, Selector selector, int q, int position) {
-    query.layer = layer;
+  private boolean fill(SparseLayer layer, Selector selector, int q, int position) {
+    query.layer = layer.layer();
     query.position = position;
     query.row = q;
     query.k = selector.k;
@@ -358,6 +394,10 @@ final class IndexerReader implements TensorObserver {
       query.cells[n++] = c;
     }
     query.keys = n;
+    if (layer.compressed() && n > 0) {
+      query.position = n - 1;
+      selector.tokensOfKey = Math.max(1, (position + 1) / n);
+    }
     query.sort(cellPositions);
     for (int i = 0; i < n; i++) {
       query.positions[i] = cellPositions[query.cells[i]];
@@ -365,6 +405,37 @@ final class IndexerReader implements TensorObserver {
       query.selected[i] = false;
     }
     query.select(selector.chosen, q * selector.k, selector.k);
+    return n > 0;
+  }
+
+  /**
+   * Moves the window to a query of a group of heads, which sees all keys up to its own position and
+   * selects blocks of them. A block is of as many positions as there are cells for each.
+   */
+  private boolean fillBlocks(SparseLayer layer, Selector selector, int row, int position) {
+    int size = cellPositions.length / selector.cells;
+    query.layer = layer.layer();
+    query.position = position;
+    query.row = row / selector.groups;
+    query.k = selector.k * size;
+    selector.tokensOfKey = size;
+    int n = 0;
+    for (int c = 0; c < cellPositions.length; c++) {
+      if (cellPositions[c] >= 0 && cellPositions[c] <= position) {
+        query.cells[n++] = c;
+      }
+    }
+    query.keys = n;
+    query.sort(cellPositions);
+    for (int i = 0; i < n; i++) {
+      query.positions[i] = cellPositions[query.cells[i]];
+      int block = query.positions[i] / size;
+      query.scores[i] = selector.scores[row * selector.cells + block];
+      query.selected[i] = false;
+      for (int j = 0; j < selector.k; j++) {
+        query.selected[i] |= selector.chosen[row * selector.k + j] == block;
+      }
+    }
     return n > 0;
   }
 

@@ -56,7 +56,7 @@ public final class IndexerTrace implements AutoCloseable {
             });
     reader = made[0];
     for (SparseLayer layer : reader.layers()) {
-      totals.add(new LayerTotals(layer.layer(), layer.unreadable()));
+      totals.add(new LayerTotals(layer.layer(), layer.compressed(), layer.unreadable()));
     }
     map = new SelectionMap(reader.layers().stream().mapToInt(SparseLayer::layer).toArray());
     overlaps = new MeanSum[totals.size()][];

@@ -16,6 +16,9 @@ final class LayerTotals {
   private static final int SINK = 4;
   private static final double FALL = 0.1;
 
+  /** Scores that far apart are not those of an indexer alone. */
+  private static final float FORCED = 1e6f;
+
   /** Powers of two that scores are multiplied by, from the least. */
   private static final int SCALES = 21;
 
@@ -28,6 +31,7 @@ final class LayerTotals {
 
   private final int layer;
   private final @Nullable String unreadable;
+  private final boolean compressed;
   private final PortTrial trial = new PortTrial();
   private int topK;
   private long queries;
@@ -63,8 +67,9 @@ final class LayerTotals {
   private final List<ContrastSum> contrasts = new ArrayList<>();
   private @Nullable MarkedQuery last;
 
-  LayerTotals(int layer, @Nullable String unreadable) {
+  LayerTotals(int layer, boolean compressed, @Nullable String unreadable) {
     this.layer = layer;
+    this.compressed = compressed;
     this.unreadable = unreadable;
   }
 
@@ -136,7 +141,7 @@ final class LayerTotals {
     iou.add(measure.iou());
     auc.add(measure.auc());
     selectionAuc.add(measure.selectionAuc());
-    for (int s = 0; s < SCALES; s++) {
+    for (int s = 0; s < SCALES && !forced(q); s++) {
       double scale = Math.scalb(1.0, LEAST_SCALE + s);
       divergence[s].add(SelectionMeasure.divergence(attention, q.scores, q.keys, scale));
     }
@@ -144,6 +149,17 @@ final class LayerTotals {
     recallByLength[bin].add(measure.recall());
     bestByLength[bin].add(measure.best());
     chanceByLength[bin].add(measure.chance());
+  }
+
+  /** Whether something is added to the scores of keys that are always selected. */
+  private static boolean forced(IndexedQuery q) {
+    float most = Float.NEGATIVE_INFINITY;
+    float least = Float.POSITIVE_INFINITY;
+    for (int i = 0; i < q.keys; i++) {
+      most = Math.max(most, q.scores[i]);
+      least = Math.min(least, q.scores[i]);
+    }
+    return most - least > FORCED;
   }
 
   private static int bin(int n) {
@@ -287,6 +303,7 @@ final class LayerTotals {
     int scaled = leastDivergence();
     return new IndexedLayer(
         layer,
+        compressed,
         topK,
         queries,
         exercised,
@@ -303,7 +320,7 @@ final class LayerTotals {
         auc.mean(),
         selectionAuc.mean(),
         divergence[-LEAST_SCALE].mean(),
-        mass == null ? null : Math.scalb(1.0, LEAST_SCALE + scaled),
+        divergence[scaled].count() == 0 ? null : Math.scalb(1.0, LEAST_SCALE + scaled),
         divergence[scaled].mean(),
         scores.summary(),
         selectedScore.mean(),

@@ -1,6 +1,7 @@
 package org.modeltracer.sparse;
 
 import java.util.List;
+import java.util.stream.DoubleStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,8 +41,8 @@ public record LengthReport(int length, int prompts, List<Layer> layers) {
           layer.recall(),
           layer.best(),
           layer.overlap(),
-          mean(layer.contrasts().stream().map(HeadContrast::entropy).toList()),
-          mean(layer.contrasts().stream().map(HeadContrast::entropySelected).toList()),
+          mean(layer.contrasts().stream().mapToDouble(h -> number(h.entropy()))),
+          mean(layer.contrasts().stream().mapToDouble(h -> number(h.entropySelected()))),
           Head.of(layer.contrasts(), shorter));
     }
 
@@ -52,16 +53,18 @@ public record LengthReport(int length, int prompts, List<Layer> layers) {
           null,
           null,
           null,
-          mean(heads.stream().map(HeadContrast::entropy).toList()),
+          mean(heads.stream().mapToDouble(h -> number(h.entropy()))),
           null,
           Head.of(heads, shorter));
     }
 
-    private static @Nullable Double mean(List<@Nullable Double> numbers) {
+    private static double number(@Nullable Double known) {
+      return known == null ? Double.NaN : known;
+    }
+
+    private static @Nullable Double mean(DoubleStream numbers) {
       var mean = new MeanSum();
-      for (Double number : numbers) {
-        mean.add(number == null ? Double.NaN : number);
-      }
+      numbers.forEach(mean::add);
       return mean.mean();
     }
   }

@@ -40,11 +40,14 @@ final class PortTrial {
    * @param of its indexer's vectors, null where they are not known
    */
   void begin(SparseLayer layer, @Nullable IndexVectors of, int[] positions) {
-    vectors = of;
+    vectors = layer.compressed() ? null : of;
     prepared = false;
     next = 0;
-    if (of == null) {
-      untried = "the graph has no indexer whose vectors could be read";
+    if (of == null || vectors == null) {
+      untried =
+          of == null
+              ? "the graph has no indexer whose vectors could be read"
+              : "the graph does not show the positions of compressed keys";
       return;
     }
     stride = Math.max(1, of.queries().rows() / SAMPLED);

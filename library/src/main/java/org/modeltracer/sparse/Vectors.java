@@ -17,12 +17,14 @@ final class Vectors {
   /**
    * Copies a tensor.
    *
-   * @param headDimension its dimension that counts heads: 1 or 2; the other counts rows
+   * @param headDimension its dimension that counts heads: 1, or 2 with 3, where heads lie in
+   *     groups; the other counts rows
    */
   Vectors read(Tensor tensor, int headDimension, TensorData data) {
     int rowDimension = 3 - headDimension;
     width = (int) tensor.ne(0);
-    heads = (int) tensor.ne(headDimension);
+    int each = (int) tensor.ne(headDimension);
+    heads = headDimension == 2 ? each * (int) tensor.ne(3) : each;
     rows = (int) tensor.ne(rowDimension);
     if (values.length < width * heads * rows) {
       values = new float[width * heads * rows];
@@ -30,8 +32,8 @@ final class Vectors {
     data.open(tensor);
     for (int r = 0; r < rows; r++) {
       for (int h = 0; h < heads; h++) {
-        MemorySegment row =
-            data.floats(r * tensor.nb(rowDimension) + h * tensor.nb(headDimension), width);
+        long head = h % each * tensor.nb(headDimension) + h / each * tensor.nb(3);
+        MemorySegment row = data.floats(r * tensor.nb(rowDimension) + head, width);
         MemorySegment.copy(row, FLOAT, data.rowOffset(), values, at(r, h), width);
       }
     }

@@ -25,6 +25,7 @@ public final class TinyModel {
   public static final int LAYERS = 2;
 
   private static final int CONTEXT = 512;
+  private static final int INT32 = 5;
   private static final int FLOAT32 = 6;
 
   private final GgufBytes gguf = new GgufBytes();
@@ -65,6 +66,13 @@ public final class TinyModel {
   /** A truth value of the architecture. */
   public TinyModel flag(String key, boolean value) {
     gguf.bool(architecture + "." + key, value);
+    return this;
+  }
+
+  /** Whole numbers of the architecture, one for each layer or so. */
+  public TinyModel numbers(String key, int... values) {
+    byte[][] all = IntStream.of(values).mapToObj(GgufBytes::u32).toArray(byte[][]::new);
+    gguf.array(architecture + "." + key, INT32, values.length, all);
     return this;
   }
 

@@ -7,8 +7,10 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.function.IntFunction;
+import java.util.stream.DoubleStream;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.sparse.HeadContrast;
 import org.modeltracer.sparse.IndexedLayer;
@@ -88,7 +90,7 @@ public final class ContrastTables {
     int query = 0;
     for (IndexedLayer layer : layers) {
       MarkedQuery last = layer.marked();
-      if (last == null) {
+      if (last == null || layer.compressed()) {
         continue;
       }
       count++;
@@ -132,15 +134,13 @@ public final class ContrastTables {
                   length.length(),
                   length.prompts(),
                   length.layers().stream().mapToLong(LengthReport.Layer::queries).max().orElse(0),
-                  mean(length.layers().stream().map(LengthReport.Layer::recall).toList(), 8),
-                  mean(length.layers().stream().map(LengthReport.Layer::best).toList(), 8),
-                  mean(length.layers().stream().map(LengthReport.Layer::overlap).toList(), 9),
-                  mean(length.layers().stream().map(LengthReport.Layer::entropy).toList(), 0),
-                  mean(
-                      length.layers().stream().map(LengthReport.Layer::entropySelected).toList(),
-                      0),
-                  mean(heads.stream().map(h -> h.attention().moved()).toList(), 0),
-                  mean(heads.stream().map(LengthReport.Head::changed).toList(), 0)));
+                  mean(length.layers().stream().mapToDouble(l -> known(l.recall())), 8),
+                  mean(length.layers().stream().mapToDouble(l -> known(l.best())), 8),
+                  mean(length.layers().stream().mapToDouble(l -> known(l.overlap())), 9),
+                  mean(length.layers().stream().mapToDouble(l -> known(l.entropy())), 0),
+                  mean(length.layers().stream().mapToDouble(l -> known(l.entropySelected())), 0),
+                  mean(heads.stream().mapToDouble(h -> known(h.attention().moved())), 0),
+                  mean(heads.stream().mapToDouble(h -> known(h.changed())), 0)));
     }
   }
 
@@ -166,15 +166,15 @@ public final class ContrastTables {
     }
   }
 
-  private static String mean(List<@Nullable Double> numbers, int width) {
-    double sum = 0;
-    int count = 0;
-    for (Double number : numbers) {
-      sum += number == null ? 0 : number;
-      count += number == null ? 0 : 1;
-    }
-    String text = count == 0 ? "–" : number(sum / count);
-    return width == 0 ? text : " ".repeat(Math.max(0, width - text.length())) + text;
+  private static double known(@Nullable Double number) {
+    return number == null ? Double.NaN : number;
+  }
+
+  /** Mean of those that are known. */
+  private static String mean(DoubleStream numbers, int width) {
+    OptionalDouble mean = numbers.filter(number -> !Double.isNaN(number)).average();
+    String text = mean.isEmpty() ? "–" : number(mean.getAsDouble());
+    return " ".repeat(Math.max(0, width - text.length())) + text;
   }
 
   private static String number(@Nullable Double value) {

@@ -74,7 +74,8 @@ class ArchitectureTest {
               room("lens"),
               room("language"),
               room("quant", "language"),
-              room("sparse")),
+              room("sparse.patterns"),
+              room("sparse", "sparse.patterns")),
           new Floor(
               "answers",
               "what people and CI read",

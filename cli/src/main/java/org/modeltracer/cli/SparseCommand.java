@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.export.OutputFile;
 import org.modeltracer.cli.export.OutputFolder;
 import org.modeltracer.cli.terminal.CliException;
@@ -22,6 +23,7 @@ import org.modeltracer.model.Subscription;
 import org.modeltracer.report.Pictures;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.session.TracedSession;
+import org.modeltracer.sparse.BudgetPlan;
 import org.modeltracer.sparse.IndexerReport;
 import org.modeltracer.sparse.IndexerTrace;
 import org.modeltracer.sparse.LengthRuns;
@@ -29,6 +31,10 @@ import org.modeltracer.sparse.PolicyCheck;
 import org.modeltracer.sparse.PolicyReport;
 import org.modeltracer.sparse.PolicyTrace;
 import org.modeltracer.sparse.SparseReport;
+import org.modeltracer.sparse.patterns.KeyCosts;
+import org.modeltracer.sparse.patterns.KeyTokens;
+import org.modeltracer.sparse.patterns.PatternReport;
+import org.modeltracer.sparse.patterns.PatternTrace;
 import org.modeltracer.trace.Json;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TracerConfig;
@@ -91,6 +97,12 @@ final class SparseCommand implements Callable<Integer> {
       description = "Repeat the run under what is recommended, and compare what is predicted.")
   private boolean verify;
 
+  @Option(
+      names = "--clusters",
+      paramLabel = "N",
+      description = "Clusters of heads (default: as many as set them apart best).")
+  private @Nullable Integer clusters;
+
   @Heading(Heading.Topic.OUTPUT)
   @Option(
       names = "--out",
@@ -109,6 +121,9 @@ final class SparseCommand implements Callable<Integer> {
   public Integer call() {
     if (!(recall > 0 && recall <= 1)) {
       throw new CliException(ExitCode.USAGE, "--recall takes a share above 0, at most 1");
+    }
+    if (clusters != null) {
+      ContextArguments.atLeast("--clusters", clusters, 1);
     }
     budgets.forEach(budget -> ContextArguments.atLeast("--budgets", budget, 1));
     html.prepare();
@@ -137,54 +152,50 @@ final class SparseCommand implements Callable<Integer> {
         var trace = IndexerTrace.attach(session)) {
       var pictures = new Pictures(loaded.model(), true);
       session.listen(pictures);
-      SparseReport report =
-          trace.applies()
-              ? selections(session, tracer, trace, prompts, terminal)
-              : policies(session, tracer, prompts, terminal);
+      SparseReport report = report(loaded, session, tracer, trace, prompts, terminal);
       tell(loaded, report, pictures.picture(trace.picture()), prompts.getLast(), terminal);
       broken.complain();
     }
   }
 
-  private SparseReport selections(
+  private SparseReport report(
+      LoadedModel loaded,
       TracedSession session,
       ModelTracer tracer,
       IndexerTrace trace,
       List<int[]> prompts,
       Terminal terminal) {
+    boolean selects = trace.applies();
+    var policies = new PolicyTrace(selects ? List.of(1) : budgets(prompts), recall);
+    var patterns = new PatternTrace(KeyCosts.of(session.survey()));
+    // Where tokens see later ones, policies that drop the oldest keys have no meaning.
+    Subscription judging =
+        selects || session.survey().seesAhead() ? () -> {} : tracer.addListener(policies);
+    Subscription looking = tracer.addListener(patterns);
     for (int i = 0; i < prompts.size(); i++) {
       trace.begin();
-      session.evaluate(prompts.get(i), false);
+      patterns.begin(KeyTokens.of(prompts.get(i), loaded.model().vocabulary()));
+      session.evaluate(prompts.get(i), !selects);
       terminal.progress("prompts", i + 1, prompts.size());
     }
+    // What follows runs the prompts otherwise: its rows are not the model's own.
     trace.close();
-    return new SparseReport(
-        prompts.size(),
-        tokens(prompts),
-        trace.report(),
-        null,
-        LengthRuns.of(session, tracer, prompts, lengths));
-  }
-
-  private SparseReport policies(
-      TracedSession session, ModelTracer tracer, List<int[]> prompts, Terminal terminal) {
-    var policies = new PolicyTrace(budgets(prompts), recall);
-    Subscription listening = tracer.addListener(policies);
-    for (int i = 0; i < prompts.size(); i++) {
-      session.evaluate(prompts.get(i), true);
-      terminal.progress("prompts", i + 1, prompts.size());
+    judging.close();
+    looking.close();
+    PatternReport shapes = patterns.report(clusters == null ? 0 : clusters);
+    PolicyReport costs = selects ? null : verified(session, policies.report(), prompts);
+    if (costs == null && shapes.heads().isEmpty() && !selects) {
+      throw new CliException(
+          ExitCode.NOTHING, "this model showed no attention by softmax in any layer");
     }
-    listening.close();
     return new SparseReport(
         prompts.size(),
-        tokens(prompts),
-        null,
-        verified(session, policies.report(), prompts),
+        prompts.stream().mapToInt(p -> p.length).sum(),
+        selects ? trace.report() : null,
+        costs,
+        costs == null ? List.of() : BudgetPlan.of(costs),
+        shapes,
         LengthRuns.of(session, tracer, prompts, lengths));
-  }
-
-  private static int tokens(List<int[]> prompts) {
-    return prompts.stream().mapToInt(p -> p.length).sum();
   }
 
   /** Refuses lengths that no prompt has. */
@@ -199,10 +210,11 @@ final class SparseCommand implements Callable<Integer> {
     }
   }
 
-  private PolicyReport verified(TracedSession session, PolicyReport report, List<int[]> prompts) {
+  /** Null where no layer attends to earlier tokens only. */
+  private @Nullable PolicyReport verified(
+      TracedSession session, PolicyReport report, List<int[]> prompts) {
     if (report.heads().isEmpty()) {
-      throw new CliException(
-          ExitCode.NOTHING, "this model showed no causal attention by softmax in any layer");
+      return null;
     }
     return verify ? report.verified(PolicyCheck.of(session, report, prompts)) : report;
   }

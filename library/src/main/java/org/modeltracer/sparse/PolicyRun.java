@@ -63,6 +63,7 @@ public final class PolicyRun implements AutoCloseable {
   /** Writes weights in the data phase of the softmax, before anything reads them. */
   private static final class Masking implements TensorObserver {
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+    private static final int SINKS = 2;
 
     private final RunningPass pass;
     private final Map<Integer, LayerPolicy> policies;
@@ -118,18 +119,27 @@ public final class PolicyRun implements AutoCloseable {
       int count = (int) node.ne(0);
       reserve(count, node.spanBytes());
       MemorySegment.copy(data.open(node), 0, staging, 0, node.spanBytes());
+      boolean learnedSink = node.source(SINKS) != 0;
       for (int h = 0; h < node.ne(2); h++) {
         HeavyHitters own =
             hitters.computeIfAbsent((long) layer << 32 | h, id -> new HeavyHitters());
         for (int q = 0; q < node.ne(1); q++) {
-          row(layer, keep, budget, own, q, h * node.nb(2) + q * node.nb(1), count);
+          long offset = h * node.nb(2) + q * node.nb(1);
+          row(layer, keep, budget, own, q, offset, count, learnedSink);
         }
       }
       node.write(0, staging, node.spanBytes());
     }
 
     private void row(
-        int layer, KeyPolicy keep, int budget, HeavyHitters own, int q, long offset, int count) {
+        int layer,
+        KeyPolicy keep,
+        int budget,
+        HeavyHitters own,
+        int q,
+        long offset,
+        int count,
+        boolean learnedSink) {
       int position = pass.position(q, false);
       int n = 0;
       for (int c = 0; c < count; c++) {
@@ -147,13 +157,20 @@ public final class PolicyRun implements AutoCloseable {
         weights[i] = staging.get(FLOAT, offset + 4L * cells[i]);
       }
       keep.keep(weights, n, budget, own, kept);
-      double dropped = 0;
+      double held = 0;
+      double all = 0;
+      int holds = 0;
       for (int i = 0; i < n; i++) {
-        dropped += kept[i] ? 0 : weights[i];
+        all += weights[i];
+        held += kept[i] ? weights[i] : 0;
+        holds += kept[i] ? 1 : 0;
       }
+      // Added up, not what is left of 1: next to a key with nearly everything that would be noise.
+      double whole = held + (learnedSink ? Math.max(0, 1 - all) : 0);
       for (int i = 0; i < n; i++) {
-        float weight = kept[i] ? (float) (weights[i] / (1 - dropped)) : 0;
-        staging.set(FLOAT, offset + 4L * cells[i], weight);
+        // Where all that is kept is too little for float32, nothing tells its keys apart.
+        double weight = !kept[i] ? 0 : whole > 0 ? weights[i] / whole : 1.0 / holds;
+        staging.set(FLOAT, offset + 4L * cells[i], (float) weight);
       }
     }
 

@@ -2,6 +2,7 @@ package org.modeltracer.sparse;
 
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.sparse.patterns.PatternReport;
 
 /**
  * What was found of a model's sparse attention.
@@ -9,7 +10,11 @@ import org.jspecify.annotations.Nullable;
  * @param prompts texts that ran
  * @param tokens their tokens together
  * @param indexer what its indexers are worth; null where it has none
- * @param policies what selections would cost; null where its indexers select
+ * @param policies what selections would cost; null where its indexers select, or no layer attends
+ *     to earlier tokens only
+ * @param plans the best pattern of every layer under each budget; none where {@code policies} is
+ *     null
+ * @param patterns what its attention is shaped like
  * @param lengths the same prompts cut at several lengths, ascending; empty where that was not asked
  */
 public record SparseReport(
@@ -17,4 +22,6 @@ public record SparseReport(
     int tokens,
     @Nullable IndexerReport indexer,
     @Nullable PolicyReport policies,
+    List<BudgetPlan> plans,
+    PatternReport patterns,
     List<LengthReport> lengths) {}

@@ -22,7 +22,18 @@ public final class LlamaReference {
   /** Scores: {@code [token][vocabulary]}. */
   public final double[][] logits;
 
+  /** Which keys a row keeps; those of the others get nothing, as if masked. */
+  public interface Selection {
+    /**
+     * Keys kept.
+     *
+     * @param scores of a query of a head with all keys up to itself, before the softmax
+     */
+    boolean[] kept(int layer, int head, double[] scores);
+  }
+
   private final Weights weights;
+  private final Selection selection;
   private final int heads;
   private final int headWidth;
   private final int kvHeads;
@@ -31,6 +42,12 @@ public final class LlamaReference {
 
   /** Runs the model in a file on a prompt. */
   public LlamaReference(Path file, int[] ids) {
+    this(file, ids, null);
+  }
+
+  /** Runs it with attention to selected keys, or where that is null to all. */
+  public LlamaReference(Path file, int[] ids, Selection selection) {
+    this.selection = selection;
     weights = new Weights(file);
     Metadata m = weights.file().metadata();
     int layers = (int) m.integer("llama.block_count").orElseThrow();
@@ -79,13 +96,17 @@ public final class LlamaReference {
       int kvAt = head / (heads / kvHeads) * headWidth;
       for (int t = 0; t < h.length; t++) {
         double[] row = attention[layer][head][t] = new double[t + 1];
-        double sum = 0;
         for (int s = 0; s <= t; s++) {
           double dot = 0;
           for (int i = 0; i < headWidth; i++) {
             dot += q[t][at + i] * k[s][kvAt + i];
           }
-          row[s] = Math.exp(dot / Math.sqrt(headWidth));
+          row[s] = dot / Math.sqrt(headWidth);
+        }
+        boolean[] kept = selection == null ? null : selection.kept(layer, head, row);
+        double sum = 0;
+        for (int s = 0; s <= t; s++) {
+          row[s] = kept == null || kept[s] ? Math.exp(row[s]) : 0;
           sum += row[s];
         }
         for (int s = 0; s <= t; s++) {

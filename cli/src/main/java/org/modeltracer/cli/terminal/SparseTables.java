@@ -30,6 +30,7 @@ public final class SparseTables {
     if (report.policies() != null) {
       new PolicyTables(report.policies(), terminal).print();
     }
+    new PatternTables(report, terminal).print();
   }
 
   private void indexer(IndexerReport indexer) {

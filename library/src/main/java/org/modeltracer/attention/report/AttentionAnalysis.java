@@ -93,7 +93,7 @@ public record AttentionAnalysis(
       absent.putIfAbsent(
           CLUSTERS,
           "none found: no split of the heads has a mean silhouette of %s or more"
-              .formatted(HeadCluster.STRUCTURE));
+              .formatted(Partition.STRUCTURE));
     }
     return new AttentionAnalysis(
         collected.prompts(),

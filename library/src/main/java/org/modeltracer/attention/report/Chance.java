@@ -4,7 +4,7 @@ import org.modeltracer.attention.Quantity;
 import org.modeltracer.attention.RowTotals;
 
 /** What chance alone would give, and how little is too little to tell. */
-final class Chance {
+public final class Chance {
   /**
    * Rows, at least, behind a score and a label.
    *
@@ -12,7 +12,7 @@ final class Chance {
    * the same: in short texts that looks like a purpose. Of 4,800 such heads and texts of 36 to 100
    * tokens none got a label.
    */
-  static final int FEWEST_ROWS = 32;
+  public static final int FEWEST_ROWS = 32;
 
   /** Rows, or positions, at least, behind a comparison of two heads. */
   static final int FEWEST_COMPARED = 16;
@@ -29,7 +29,7 @@ final class Chance {
   private Chance() {}
 
   /** How far a mass lies from what is expected, 0, to all there is, 1; 0 when it lies below. */
-  static double excess(double observed, double expected) {
+  public static double excess(double observed, double expected) {
     return expected < 1 && observed > expected ? (observed - expected) / (1 - expected) : 0;
   }
 

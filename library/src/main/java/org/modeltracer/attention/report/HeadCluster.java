@@ -28,9 +28,6 @@ public record HeadCluster(
     int rows) {
   private static final int MOST_CLUSTERS = 16;
 
-  /** Mean silhouette below which a split shows no structure. Kaufman and Rousseeuw 1990. */
-  static final double STRUCTURE = 0.25;
-
   /**
    * Average-linkage clusters; their number is the one, from 2 to 16, with the largest mean
    * silhouette. None where that is below 0.25, as it is with random heads, nor of fewer than 3.
@@ -41,30 +38,16 @@ public record HeadCluster(
     if (n < 3) {
       return List.of();
     }
-    int[][] cuts = AverageLinkage.cuts(distances.divergence(), MOST_CLUSTERS);
-    int[] best = cuts[0];
-    double[] silhouettes = new double[n];
-    double top = 0;
-    for (int k = 2; k <= Math.min(MOST_CLUSTERS, n - 1); k++) {
-      double[] values = AverageLinkage.silhouettes(distances.divergence(), cuts[k - 1]);
-      double mean = Arrays.stream(values).average().orElse(0);
-      if (mean > top) {
-        top = mean;
-        best = cuts[k - 1];
-        silhouettes = values;
-      }
-    }
-    if (top < STRUCTURE) {
+    var best = Partition.bySilhouette(distances.divergence(), MOST_CLUSTERS);
+    if (best.mean() < Partition.STRUCTURE) {
       return List.of();
     }
     var clusters = new ArrayList<HeadCluster>();
-    int count = Arrays.stream(best).max().orElse(-1) + 1;
-    for (int c = 0; c < count; c++) {
+    for (int c = 0; c < best.count(); c++) {
       int id = c;
-      int[] clusterOf = best;
-      int[] members = IntStream.range(0, n).filter(i -> clusterOf[i] == id).toArray();
+      int[] members = IntStream.range(0, n).filter(i -> best.clusters()[i] == id).toArray();
       double cohesion = 0;
-      for (int i : members) cohesion += silhouettes[i];
+      for (int i : members) cohesion += best.silhouettes()[i];
       clusters.add(
           cluster(
               id,

@@ -1,7 +1,7 @@
 package org.modeltracer.attention.report;
 
 /** A number for each pair of n different items, in either order: n·(n − 1)/2 floats. */
-final class PairValues {
+public final class PairValues {
   private final int items;
   private final float[] values;
 
@@ -15,7 +15,7 @@ final class PairValues {
    *
    * @param items at most 65,535, which is as many as an array of their pairs holds
    */
-  PairValues(int items) {
+  public PairValues(int items) {
     this(items, new float[Math.toIntExact(pairs(items))]);
   }
 
@@ -25,16 +25,17 @@ final class PairValues {
   }
 
   /** The items. */
-  int items() {
+  public int items() {
     return items;
   }
 
   /** The number of a pair; of an item with itself there is none. */
-  float get(int a, int b) {
+  public float get(int a, int b) {
     return values[index(a, b)];
   }
 
-  void set(int a, int b, double value) {
+  /** Sets the number of a pair. */
+  public void set(int a, int b, double value) {
     values[index(a, b)] = (float) value;
   }
 

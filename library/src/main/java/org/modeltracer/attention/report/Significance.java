@@ -6,7 +6,7 @@ import org.apache.commons.statistics.distribution.TDistribution;
 import org.modeltracer.attention.Measure;
 
 /** Chances under a null hypothesis, for what claims to be more than chance. */
-final class Significance {
+public final class Significance {
   /** Up to so many values all their orders are tried. */
   private static final int MOST_PERMUTED = 8;
 
@@ -28,7 +28,7 @@ final class Significance {
   }
 
   /** Chance of a mean this far above a bound if the true mean were the bound: Student's t test. */
-  static double meanAbove(Measure measure, double bound) {
+  public static double meanAbove(Measure measure, double bound) {
     double error = measure.standardError();
     if (error == 0 || measure.rows() < 2) {
       return measure.mean() > bound ? Math.pow(0.5, (double) measure.rows()) : 1;

@@ -800,7 +800,7 @@ class ReportTest {
     browser.open(page);
     choose("#runs label:nth-of-type(2) select", "1");
     browser.await("document.querySelectorAll('#heads figure').length === 2");
-    browser.eval("document.querySelector('#heads [data-head=\"1.2\"]').click(); 1");
+    browser.eval("document.querySelector('#heads [data-head=\"1.0\"]').click(); 1");
     browser.await("document.querySelectorAll('#heads canvas.matrix').length === 2");
     browser.eval("document.querySelectorAll('#heads canvas.matrix')[1].focus()");
     browser.key("ArrowDown");
@@ -812,10 +812,11 @@ class ReportTest {
                 + " said.textContent)");
     assertThat(told.get(0).asString())
         .contains("(2) → ", "(1): ")
-        .endsWith(": " + weight(folder.resolve("cursors/one"), 1, 2, 2, 1));
+        .endsWith(": " + weight(folder.resolve("cursors/one"), 1, 0, 2, 1));
     assertThat(told.get(1).asString())
         .contains("(2) → ", "(1): ")
-        .endsWith(": " + weight(folder.resolve("cursors/two"), 1, 2, 2, 1));
+        .endsWith(": " + weight(folder.resolve("cursors/two"), 1, 0, 2, 1));
+    assertThat(told.get(0)).isNotEqualTo(told.get(1));
     Files.write(SCREENS.resolve("cursors.png"), browser.picture(true));
     assertQuiet();
   }

@@ -484,6 +484,11 @@ static void read_plan(struct context *c) {
   }
 }
 
+/* The input of a node that the tracer wants: number of its entry plus one, 0 for none. */
+static uint32_t input_of(const struct context *c, uint32_t node) {
+  return (c->plan[node] & WANT_INPUT) == 0 ? 0 : c->graph.entries[c->graph.nodes[node]].sources[1];
+}
+
 /* Sizes that are not as the tracer knows them, and inputs that it wants. */
 static bool tell_pass(struct context *c) {
   struct graph *g = &c->graph;
@@ -498,8 +503,8 @@ static bool tell_pass(struct context *c) {
   bytes += changed * sizeof(struct changed_tensor);
   uint32_t parts = 0;
   for (uint32_t i = 0; i < g->node_count; i++) {
-    uint32_t source = g->entries[g->nodes[i]].sources[1];
-    if ((c->plan[i] & WANT_INPUT) != 0 && source != 0) {
+    uint32_t source = input_of(c, i);
+    if (source != 0 && tensor_on_host(c->ggml, g->entries[source - 1].tensor)) {
       parts++;
       bytes += sizeof(struct part) + padded(c->ggml->nbytes(g->entries[source - 1].tensor));
     }
@@ -523,11 +528,11 @@ static bool tell_pass(struct context *c) {
   }
   char *at = (char *)out;
   for (uint32_t i = 0; i < g->node_count; i++) {
-    uint32_t source = g->entries[g->nodes[i]].sources[1];
-    if ((c->plan[i] & WANT_INPUT) == 0 || source == 0) {
+    uint32_t source = input_of(c, i);
+    const struct tensor *in = source == 0 ? NULL : g->entries[source - 1].tensor;
+    if (in == NULL || !tensor_on_host(c->ggml, in)) {
       continue;
     }
-    const struct tensor *in = g->entries[source - 1].tensor;
     struct part *part = (struct part *)at;
     part->tensor = source - 1;
     part->kind = PART_DATA;
@@ -684,6 +689,27 @@ static void observe(struct context *c, const struct tensor *t) {
   send_value(c, node, counted ? &st : NULL, parts, count);
 }
 
+/* What a device works on is copied there just before; the program's own tensor is not in the graph. */
+static void tell_device_input(struct context *c, uint32_t node) {
+  uint32_t source = input_of(c, node);
+  const struct tensor *in = source == 0 ? NULL : c->graph.entries[source - 1].tensor;
+  if (in == NULL || tensor_on_host(c->ggml, in)) {
+    return;
+  }
+  uint64_t bytes = c->ggml->nbytes(in);
+  struct input_record *r = ring_begin(&c->ring, RECORD_INPUT, sizeof *r + padded(bytes));
+  if (r == NULL) {
+    return;
+  }
+  r->tensor = source - 1;
+  r->reserved = 0;
+  r->bytes = bytes;
+  if (!tensor_copy(c->ggml, in, r + 1, bytes)) {
+    r->bytes = 0;
+  }
+  ring_commit(&c->ring);
+}
+
 /* ---- the callback ---- */
 
 static bool find_node(struct context *c, const struct tensor *t) {
@@ -705,7 +731,13 @@ static bool wanted(const struct context *c) {
 static bool on_node(struct tensor *t, bool ask, void *data) {
   struct context *c = data;
   if (ask) {
-    c->mine = c->watching && t != NULL && find_node(c, t) && wanted(c);
+    bool found = c->watching && t != NULL && find_node(c, t);
+    if (found) {
+      int saved = errno;
+      tell_device_input(c, c->current);
+      errno = saved;
+    }
+    c->mine = found && wanted(c);
     c->theirs = c->chained != NULL && c->chained(t, true, c->chained_data);
     return c->mine || c->theirs;
   }

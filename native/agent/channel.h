@@ -54,7 +54,7 @@ struct slot {
 enum want {
   WANT_STATISTICS = 1,
   WANT_DATA = 2,
-  WANT_INPUT = 4,  /* source 1, before the graph runs: tokens, positions, cells */
+  WANT_INPUT = 4,  /* source 1, before the node runs: tokens, positions, cells */
   WANT_MASK = 8,   /* with a node that is attention */
   WANT_ROWS = 16,  /* the softmax rows of a fused attention, computed here */
 };
@@ -71,6 +71,7 @@ enum record_type {
   RECORD_DECODE_END,
   RECORD_NOTE,
   RECORD_MEMORY,
+  RECORD_INPUT,
 };
 
 /* Lengths are multiples of 8 and include this. Dropped records leave gaps in the sequence. */
@@ -197,6 +198,14 @@ struct memory_record {
 };
 
 enum memory_op { MEMORY_CLEAR, MEMORY_REMOVE, MEMORY_COPY, MEMORY_KEEP, MEMORY_SHIFT };
+
+/* An input in a device's memory: it is there when the first node that takes it is asked for. */
+struct input_record {
+  struct record r;
+  uint32_t tensor;
+  uint32_t reserved;
+  uint64_t bytes; /* data follow */
+};
 
 struct note_record {
   struct record r;

@@ -8,6 +8,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attach.Attachment;
+import org.modeltracer.cli.export.OutputFolder;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
 import org.modeltracer.cli.terminal.Terminal;
@@ -87,15 +88,25 @@ final class AttachCommand implements Callable<Integer> {
           "Memory between program and tracer, a power of two (default: ${DEFAULT-VALUE}).")
   private int ring;
 
+  @Option(
+      names = "--replay",
+      description =
+          "When the program has shown bad values, run its tokens again in this process, and say"
+              + " their root cause.")
+  private boolean replay;
+
   @Heading(Heading.Topic.OUTPUT)
   @Option(
       names = "--out",
       paramLabel = "DIR",
       defaultValue = "modeltracer-out/attach",
       description =
-          "Folder for summary.json and anomalies.jsonl; further contexts get folders in it"
+          "Folder for what run writes too; further contexts get folders in it"
               + " (default: ${DEFAULT-VALUE}).")
   private Path out;
+
+  @Mixin private HtmlOutput html;
+  @Mixin private LivePage live;
 
   @Override
   public Integer call() {
@@ -106,15 +117,24 @@ final class AttachCommand implements Callable<Integer> {
     if (ring < 1 || ring > 1 << 10 || Integer.bitCount(ring) != 1) {
       throw new CliException(ExitCode.USAGE, "--ring takes a power of two from 1 to 1024");
     }
+    if (trace.lens()) {
+      throw new CliException(
+          ExitCode.USAGE, "--trace lens needs the model's weights in this process: run has it");
+    }
+    html.prepare();
     var terminal = Terminal.of(spec);
     Path agent = AgentFiles.library();
     GgufFile named = model == null ? null : GgufFile.read(model);
     LlamaRuntime runtime = LlamaRuntime.load();
     runtime.onLog(line -> {});
-    var runs = new AttachedRuns(trace.config(), out, named, terminal);
+    OutputFolder.claim(out);
     int code;
-    try (var interrupt = new Interrupt()) {
+    try (var interrupt = new Interrupt();
+        LivePage page = live.open(terminal);
+        var runs = new AttachedRuns(runtime, trace.config(), out, named, replay, page, terminal)) {
       code = traced(agent, runtime, runs, interrupt, terminal);
+      runs.finish();
+      html.write(runs.reports(), terminal);
       if (!runs.any()) {
         terminal.note(
             "modeltracer: nothing traced: the program made no forward pass through a shared"

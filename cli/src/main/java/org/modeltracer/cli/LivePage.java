@@ -1,6 +1,5 @@
 package org.modeltracer.cli;
 
-import java.util.LinkedHashMap;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cli.terminal.CliException;
 import org.modeltracer.cli.terminal.ExitCode;
@@ -46,22 +45,20 @@ final class LivePage implements AutoCloseable {
   }
 
   /** Shows what has happened since, when somebody looks, at little of the time. */
-  void show(TracedRun run, RunFiles files) {
+  void show(RunFiles files) {
     LiveServer to = server;
     long now = System.nanoTime();
     if (to != null && now >= due && to.watched()) {
-      var documents = new LinkedHashMap<>(files.written());
-      documents.put("pictures.json", files.pictures());
-      to.publish(run.model().name(), documents);
+      to.publish(files.run().name(), files.current());
       due = System.nanoTime() + Math.max(LEAST_NANOS, SHARE * (System.nanoTime() - now));
     }
   }
 
   /** Shows all that there is in the end. */
-  void last(TracedRun run, RunFiles files) {
+  void last(RunFiles files) {
     LiveServer to = server;
     if (to != null && to.watched()) {
-      to.publish(run.model().name(), files.written());
+      to.publish(files.run().name(), files.written());
     }
   }
 

@@ -107,7 +107,7 @@ final class RunCommand implements Callable<Integer> {
         if (trace.lens()) {
           run.look();
         }
-        var files = new RunFiles(run, out, interrupt, terminal);
+        var files = RunFiles.of(run, out, interrupt, terminal);
         var report = new RunReport(run, terminal);
         if (!json) {
           report.heading(options);
@@ -125,7 +125,7 @@ final class RunCommand implements Callable<Integer> {
           }
         } finally {
           summary = files.write();
-          page.last(run, files);
+          page.last(files);
         }
         html.write(loaded.name(), files::written, terminal);
         if (json) {
@@ -151,7 +151,7 @@ final class RunCommand implements Callable<Integer> {
         token -> {
           text.accept(token.bytes());
           files.keep();
-          live.show(run, files);
+          live.show(files);
           return !run.found(stopAt);
         });
     text.end();

@@ -26,23 +26,29 @@ final class RunFiles {
   /** Keeping the summary takes one part of as many of the time. */
   private static final int SHARE = 50;
 
-  private final TracedRun run;
+  private final Traced run;
   private final Path folder;
   private final Map<String, String> written = new LinkedHashMap<>();
   private long due = System.nanoTime();
 
   /** Makes the folder, and writes anomalies there from now on until the tracer is closed. */
-  RunFiles(TracedRun run, Path folder, Interrupt interrupt, Terminal terminal) {
+  RunFiles(Traced run, Path folder) {
     this.run = run;
     for (String name :
         List.of("summary.json", "attention.json", "pictures.json", "anomalies.jsonl")) {
       OutputFile.check("--out", folder.resolve(name));
     }
     this.folder = OutputFolder.claim(folder);
-    Trail.own().results(folder);
     run.tracer().addListener(new AnomalyLog(folder.resolve("anomalies.jsonl")));
-    interrupt.cancels(run.session()::cancel, this::write);
-    Failures.onAbort(run.model().model().runtime(), terminal, this::write);
+  }
+
+  /** The files of a run in this process, however that ends. */
+  static RunFiles of(TracedRun run, Path folder, Interrupt interrupt, Terminal terminal) {
+    var files = new RunFiles(run, folder);
+    Trail.own().results(folder);
+    interrupt.cancels(run.session()::cancel, files::write);
+    Failures.onAbort(run.model().model().runtime(), terminal, files::write);
+    return files;
   }
 
   /** Writes the summary so far when that has not been done for a while, at little of the time. */
@@ -57,17 +63,20 @@ final class RunFiles {
 
   /**
    * Writes {@code summary.json}, {@code attention.json} where attention is traced, and {@code
-   * pictures.json}; returns the summary.
+   * pictures.json} where there is something to draw; returns the summary.
    */
   String write() {
     String summary = run.summary();
     keep("summary.json", summary);
     AttentionAnalysis attention = run.analysis();
-    JsonHead head = JsonHead.of(run.model().file());
-    if (attention != null) {
+    JsonHead head = run.head();
+    if (attention != null && head != null) {
       keep("attention.json", Json.pretty(head.before(attention)));
     }
-    keep("pictures.json", pictures());
+    String pictures = pictures();
+    if (!pictures.isEmpty()) {
+      keep("pictures.json", pictures);
+    }
     return summary;
   }
 
@@ -76,13 +85,35 @@ final class RunFiles {
     written.put(name, json);
   }
 
-  /** {@code pictures.json} as it would be written now. */
-  String pictures() {
-    return Json.line(JsonHead.of(run.model().file()).before(run.pictures())) + "\n";
+  /** {@code pictures.json} as it would be written now; empty where there is nothing to draw. */
+  private String pictures() {
+    JsonHead head = run.head();
+    Record pictures = run.pictures();
+    return head == null || pictures == null ? "" : Json.line(head.before(pictures)) + "\n";
   }
 
   /** Documents written last, by name. */
   Map<String, String> written() {
     return written;
+  }
+
+  /** The same with pictures as they would be written now. */
+  Map<String, String> current() {
+    var documents = new LinkedHashMap<>(written);
+    String pictures = pictures();
+    if (!pictures.isEmpty()) {
+      documents.put("pictures.json", pictures);
+    }
+    return documents;
+  }
+
+  /** What is written about. */
+  Traced run() {
+    return run;
+  }
+
+  /** Where it is written. */
+  Path folder() {
+    return folder;
   }
 }

@@ -2,6 +2,7 @@ package org.modeltracer.cli;
 
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -168,20 +169,20 @@ final class SparseCommand implements Callable<Integer> {
     boolean selects = trace.applies();
     var policies = new PolicyTrace(selects ? List.of(1) : budgets(prompts), recall);
     var patterns = new PatternTrace(KeyCosts.of(session.survey()));
+    var listening = new ArrayList<>(List.of(tracer.addListener(patterns)));
     // Where tokens see later ones, policies that drop the oldest keys have no meaning.
-    Subscription judging =
-        selects || session.survey().seesAhead() ? () -> {} : tracer.addListener(policies);
-    Subscription looking = tracer.addListener(patterns);
+    if (!selects && !session.survey().seesAhead()) {
+      listening.add(tracer.addListener(policies));
+    }
     for (int i = 0; i < prompts.size(); i++) {
       trace.begin();
       patterns.begin(KeyTokens.of(prompts.get(i), loaded.model().vocabulary()));
       session.evaluate(prompts.get(i), !selects);
       terminal.progress("prompts", i + 1, prompts.size());
     }
-    // What follows runs the prompts otherwise: its rows are not the model's own.
+    // What follows runs the prompts again, with rows that are not the model's own.
+    listening.forEach(Subscription::close);
     trace.close();
-    judging.close();
-    looking.close();
     PatternReport shapes = patterns.report(clusters == null ? 0 : clusters);
     PolicyReport costs = selects ? null : verified(session, policies.report(), prompts);
     if (costs == null && shapes.heads().isEmpty() && !selects) {
@@ -193,9 +194,9 @@ final class SparseCommand implements Callable<Integer> {
         prompts.stream().mapToInt(p -> p.length).sum(),
         selects ? trace.report() : null,
         costs,
+        LengthRuns.of(session, tracer, prompts, lengths),
         costs == null ? List.of() : BudgetPlan.of(costs),
-        shapes,
-        LengthRuns.of(session, tracer, prompts, lengths));
+        shapes);
   }
 
   /** Refuses lengths that no prompt has. */

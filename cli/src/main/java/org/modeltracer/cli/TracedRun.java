@@ -14,6 +14,7 @@ import org.modeltracer.cli.terminal.AnomalyPrinter;
 import org.modeltracer.cli.terminal.PromptProgress;
 import org.modeltracer.cli.terminal.Terminal;
 import org.modeltracer.diagnose.Diagnosis;
+import org.modeltracer.gate.output.JsonHead;
 import org.modeltracer.heads.AttentionTrace;
 import org.modeltracer.lens.LensOptions;
 import org.modeltracer.lens.LensTrace;
@@ -29,7 +30,7 @@ import org.modeltracer.trace.SummarySection;
 import org.modeltracer.trace.TracerConfig;
 
 /** A model at work with everything that looks at it, prompt by prompt. */
-final class TracedRun implements AutoCloseable {
+final class TracedRun implements Traced, AutoCloseable {
   /** What a run may spend on reading output matrices before it begins. */
   static final double SECONDS_OF_MULTIPLICATIONS = 4e9;
 
@@ -87,7 +88,7 @@ final class TracedRun implements AutoCloseable {
         new AttentionTrace(
             model.model(), model.file(), AttentionOptions.defaults(), SECONDS_OF_MULTIPLICATIONS);
     if (!config.layers().isEmpty() || !config.heads().isEmpty()) {
-      trace.absent("rollout.whole", "rollout and flow go through the traced layers and heads only");
+      trace.partly();
     }
     return trace;
   }
@@ -96,7 +97,18 @@ final class TracedRun implements AutoCloseable {
     return model;
   }
 
-  ModelTracer tracer() {
+  @Override
+  public String name() {
+    return model.name();
+  }
+
+  @Override
+  public JsonHead head() {
+    return JsonHead.of(model.file());
+  }
+
+  @Override
+  public ModelTracer tracer() {
     return tracer;
   }
 
@@ -151,19 +163,19 @@ final class TracedRun implements AutoCloseable {
     return contents;
   }
 
-  /** Whether a summary can be made without waiting. */
-  boolean describable() {
+  @Override
+  public boolean describable() {
     return description.ready();
   }
 
-  /** The summary so far, as JSON. */
-  String summary() {
+  @Override
+  public String summary() {
     description.describe(tracer);
     return tracer.summaryToJson();
   }
 
-  /** What attention did, or null where it was not traced. */
-  @Nullable AttentionAnalysis analysis() {
+  @Override
+  public @Nullable AttentionAnalysis analysis() {
     return attention == null ? null : attention.analysis();
   }
 
@@ -172,8 +184,8 @@ final class TracedRun implements AutoCloseable {
     return indexer == null ? null : indexer.report();
   }
 
-  /** What only pictures need of the first prompt. */
-  Record pictures() {
+  @Override
+  public Record pictures() {
     return pictures.picture(indexer == null ? null : indexer.picture());
   }
 

@@ -113,6 +113,7 @@ public final class Pictures implements TraceListener, SessionListener {
   private long leftOut;
   private int pass;
   private int texts;
+  private int sequence;
   private boolean moved;
 
   /**
@@ -121,9 +122,24 @@ public final class Pictures implements TraceListener, SessionListener {
    * @param scored whether what the model expected is kept, which reads all scores of each position
    */
   public Pictures(LlamaModel model, boolean scored) {
+    this(model, (long) model.layers() * Math.max(1, model.heads()), scored);
+  }
+
+  /**
+   * Pictures of what a model does elsewhere.
+   *
+   * @param model the model, of which nothing but its vocabulary need be loaded
+   * @param heads how many heads its layers have together
+   */
+  public Pictures(LlamaModel model, long heads, boolean scored) {
     vocabulary = model.vocabulary();
     this.scored = scored;
-    attention = new PooledAttention((long) model.layers() * Math.max(1, model.heads()), CELLS);
+    attention = new PooledAttention(heads, CELLS);
+  }
+
+  /** Sets the sequence whose text is drawn: 0 unless something else is said. */
+  public synchronized void draw(int drawn) {
+    sequence = drawn;
   }
 
   /** Listens to all that a tracer and its session see from now on. */
@@ -141,6 +157,13 @@ public final class Pictures implements TraceListener, SessionListener {
   @Override
   public synchronized void onBegin(List<Generation.Token> prompt) {
     texts++;
+    if (first()) {
+      prompt.forEach(token -> add(token, false));
+    }
+  }
+
+  /** The prompt goes on, of which not all was known when it began. */
+  public synchronized void onMore(List<Generation.Token> prompt) {
     if (first()) {
       prompt.forEach(token -> add(token, false));
     }
@@ -170,8 +193,8 @@ public final class Pictures implements TraceListener, SessionListener {
   }
 
   @Override
-  public synchronized void onLogits(int sequence, int position, MemorySegment logits, int chosen) {
-    if (!scored || sequence != 0 || !first() || tokens.size() >= TOKENS) {
+  public synchronized void onLogits(int of, int position, MemorySegment logits, int chosen) {
+    if (!scored || of != sequence || !first() || tokens.size() >= TOKENS) {
       return;
     }
     int size = vocabulary.size();
@@ -216,8 +239,13 @@ public final class Pictures implements TraceListener, SessionListener {
   }
 
   @Override
+  public boolean inLanes() {
+    return true;
+  }
+
+  @Override
   public synchronized void onAttentionRow(AttentionRow row) {
-    if (row.sequence() == 0 && first()) {
+    if (row.sequence() == sequence && first()) {
       attention.row(row);
     }
   }
@@ -228,8 +256,8 @@ public final class Pictures implements TraceListener, SessionListener {
   }
 
   @Override
-  public synchronized void onShift(int sequence, int from, int to, int delta) {
-    moved |= sequence == 0;
+  public synchronized void onShift(int of, int from, int to, int delta) {
+    moved |= of == sequence;
   }
 
   /** The attention matrices, to be read when nothing runs. */

@@ -64,20 +64,25 @@ class LivePageTest {
     }
 
     String address() throws InterruptedException {
-      long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
-      while (System.nanoTime() < end) {
-        Matcher found = ADDRESS.matcher(err.toString());
-        if (found.find()) {
-          return found.group(1);
-        }
-        Thread.sleep(5);
-      }
-      throw new AssertionError("no address: " + err);
+      return LivePageTest.address(err);
     }
 
     int end() throws Exception {
       return code.get(60, TimeUnit.SECONDS);
     }
+  }
+
+  /** The address that a command tells, as soon as it does. */
+  static String address(StringWriter err) throws InterruptedException {
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+    while (System.nanoTime() < end) {
+      Matcher found = ADDRESS.matcher(err.toString());
+      if (found.find()) {
+        return found.group(1);
+      }
+      Thread.sleep(5);
+    }
+    throw new AssertionError("no address: " + err);
   }
 
   private static JsonNode summary(Path out) throws IOException {

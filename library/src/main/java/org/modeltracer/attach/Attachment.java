@@ -262,7 +262,13 @@ public final class Attachment implements AutoCloseable {
     ModelTracer tracer = listener.onTracer(origin);
     Set<Site> sites = sites(tracer.config());
     var context =
-        new RemoteContext(runtime, tracer, reader.slot, sites, c -> models.apply(origin, c));
+        new RemoteContext(
+            runtime,
+            tracer,
+            reader.slot,
+            sites,
+            c -> models.apply(origin, c),
+            c -> listener.onKnown(origin, c));
     reader.context = context;
     listener.onContext(origin, context);
   }

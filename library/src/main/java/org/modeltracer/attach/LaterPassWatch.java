@@ -79,7 +79,7 @@ final class LaterPassWatch {
   }
 
   /** A node's values were reduced where they were computed. */
-  void see(GraphNode node, RemoteContext.Known known, int layer, int position) {
+  void see(GraphNode node, AgentNumbers known, int layer, int position) {
     if (!applies || found != null) {
       return;
     }
@@ -169,7 +169,8 @@ final class LaterPassWatch {
     return was != wide();
   }
 
-  private static boolean numeric(Anomaly anomaly) {
+  /** Whether an anomaly is of values that are not finite, or of what they lead to. */
+  static boolean numeric(Anomaly anomaly) {
     return anomaly.severity() == Severity.CRITICAL && NUMERIC.contains(anomaly.kind());
   }
 

@@ -7,6 +7,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.llama.CacheCall;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.LoadedLlama;
 import org.modeltracer.model.Site;
@@ -72,7 +73,12 @@ public final class LoadedAttachment implements LoadedLlama.Follower, AutoCloseab
           ModelTracer tracer = listener.onTracer(origin);
           Set<Site> sites = SessionOptions.defaults().withExtraSites(extra).sites(tracer.config());
           var loaded =
-              new LoadedContext(llama.runtime(), tracer, sites, c -> models.apply(origin, c));
+              new LoadedContext(
+                  llama.runtime(),
+                  tracer,
+                  sites,
+                  c -> models.apply(origin, c),
+                  c -> listener.onKnown(origin, c));
           listener.onContext(origin, loaded.context());
           return new Entry(origin, loaded);
         });
@@ -116,6 +122,15 @@ public final class LoadedAttachment implements LoadedLlama.Follower, AutoCloseab
     LoadedContext context = known(scheduler);
     if (context != null) {
       context.decoded();
+    }
+  }
+
+  @Override
+  public void changed(
+      long scheduler, CacheCall call, int sequence, int other, int from, int to, int delta) {
+    LoadedContext context = known(scheduler);
+    if (context != null) {
+      context.context().changed(new CacheOperation(call, sequence, other, from, to, delta));
     }
   }
 

@@ -1,5 +1,6 @@
 package org.modeltracer.attach;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
@@ -11,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
@@ -30,10 +32,6 @@ final class LoadedContext implements Plans {
   private static final int OP = 64;
   private static final int TENSOR = 272;
   private static final int CHANGED = 80;
-  private static final int INPUT = 4;
-  private static final int MASK = 8;
-  private static final int ROWS = 16;
-  private static final int VALUES = 1 | 2 | MASK | ROWS;
   private static final int SOURCES = 10;
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
   private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
@@ -57,6 +55,7 @@ final class LoadedContext implements Plans {
   private final Map<Long, Topology> topologies = new LinkedHashMap<>();
   private final Map<Long, Integer> numbers = new HashMap<>();
   private final List<Long> table = new ArrayList<>();
+  private final Map<Integer, MemorySegment> copies = new HashMap<>();
   private final List<int[]> links = new ArrayList<>();
   private long[] nodes = {};
   private int[] nodeNumbers = {};
@@ -71,11 +70,12 @@ final class LoadedContext implements Plans {
       LlamaRuntime runtime,
       ModelTracer tracer,
       Set<Site> sites,
-      Function<RemoteContext, Optional<GgufFile>> models) {
+      Function<RemoteContext, Optional<GgufFile>> models,
+      Consumer<RemoteContext> known) {
     this.runtime = runtime;
     window = new Tensor(runtime);
     other = new Tensor(runtime);
-    context = new RemoteContext(runtime, tracer, this, sites, models);
+    context = new RemoteContext(runtime, tracer, this, sites, models, known);
   }
 
   RemoteContext context() {
@@ -262,8 +262,8 @@ final class LoadedContext implements Plans {
     var inputs = new ArrayList<Integer>();
     long bytes = HEADER + (long) CHANGED * changed.size();
     for (int i = 0; i < nodes.length; i++) {
-      int source = links.get(nodeNumbers[i])[1];
-      if ((known.wants[i] & INPUT) != 0 && source != 0) {
+      int source = input(known, i);
+      if (source != 0 && window.at(table.get(source - 1)).isHost()) {
         inputs.add(source - 1);
         bytes += 16 + (window.at(table.get(source - 1)).spanBytes() + 7 & ~7L);
       }
@@ -283,18 +283,45 @@ final class LoadedContext implements Plans {
       long span = window.spanBytes();
       record.set(INT, at, input);
       record.set(LONG, at + 8, span);
-      MemorySegment.copy(values(window), 0, record, at + 16, span);
+      MemorySegment.copy(window.hostData(), 0, record, at + 16, span);
       at += 16 + (span + 7 & ~7L);
     }
     context.take(RecordType.PASS, record);
   }
 
+  /** The input of a node that is wanted: its number plus one, 0 for none. */
+  private int input(Topology known, int node) {
+    return (known.wants[node] & Wants.INPUT) == 0 ? 0 : links.get(nodeNumbers[node])[1];
+  }
+
+  /** What a device works on is copied there just before. */
+  private void deviceInput(Topology known, int node) {
+    int source = input(known, node);
+    if (source != 0 && !other.at(table.get(source - 1)).isHost()) {
+      MemorySegment values = values(source - 1);
+      MemorySegment record = record(RecordType.INPUT, HEADER + values.byteSize());
+      record.set(INT, 16, source - 1);
+      record.set(LONG, 24, values.byteSize());
+      MemorySegment.copy(values, 0, record, HEADER, values.byteSize());
+      context.take(RecordType.INPUT, record);
+    }
+  }
+
   /** The values of a tensor: in place where they are in host memory, else a copy. */
-  private static MemorySegment values(Tensor t) {
+  private MemorySegment values(int number) {
+    Tensor t = other.at(table.get(number));
     if (t.isHost()) {
       return t.hostData();
     }
-    throw new IllegalStateException(t.name() + " is not in host memory: attach by process instead");
+    long bytes = t.spanBytes();
+    MemorySegment room = copies.getOrDefault(number, MemorySegment.NULL);
+    if (room.byteSize() < bytes) {
+      room = Arena.ofAuto().allocate(Math.max(64, bytes), 64);
+      copies.put(number, room);
+    }
+    MemorySegment copy = room.asSlice(0, bytes);
+    t.read(0, copy, bytes);
+    return copy;
   }
 
   /** Whether a node is wanted, the next one in order. */
@@ -304,7 +331,8 @@ final class LoadedContext implements Plans {
       if (nodes[i] == tensor) {
         current = i;
         cursor = i + 1;
-        return (known.wants[i] & VALUES) != 0 && window.at(tensor).elements() > 0;
+        deviceInput(known, i);
+        return (known.wants[i] & Wants.VALUES) != 0 && window.at(tensor).elements() > 0;
       }
     }
     return false;
@@ -319,14 +347,14 @@ final class LoadedContext implements Plans {
     int wants = known.wants[current];
     Map<Integer, MemorySegment> values = new LinkedHashMap<>();
     int[] link = links.get(nodeNumbers[current]);
-    boolean fused = (wants & ROWS) != 0;
+    boolean fused = (wants & Wants.ROWS) != 0;
     if (!fused) {
-      values.put(nodeNumbers[current], values(window.at(tensor)));
+      values.put(nodeNumbers[current], values(nodeNumbers[current]));
     }
     int[] sources = fused ? new int[] {0, 1, 3, 4} : new int[] {1};
     for (int s : sources) {
-      if ((wants & MASK) != 0 && link[s] != 0) {
-        values.put(link[s] - 1, values(other.at(table.get(link[s] - 1))));
+      if ((wants & Wants.MASK) != 0 && link[s] != 0) {
+        values.put(link[s] - 1, values(link[s] - 1));
       }
     }
     context.values(current, values);

@@ -13,7 +13,8 @@ enum RecordType {
   PASS_END,
   DECODE_END,
   NOTE,
-  MEMORY;
+  MEMORY,
+  INPUT;
 
   private static final int FIRST = 2;
 

@@ -4,46 +4,42 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntFunction;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.cache.CacheGroup;
 import org.modeltracer.cache.CacheLayout;
 import org.modeltracer.cache.CacheSteps;
-import org.modeltracer.cache.CellMap;
 import org.modeltracer.gguf.GgufFile;
-import org.modeltracer.graph.Graph;
+import org.modeltracer.graph.FoundSite;
 import org.modeltracer.graph.GraphNode;
 import org.modeltracer.graph.ModelSurvey;
-import org.modeltracer.graph.NodeTable;
 import org.modeltracer.graph.SiteMap;
-import org.modeltracer.graph.TokenAxis;
 import org.modeltracer.kernels.Kernels;
 import org.modeltracer.llama.Batch;
+import org.modeltracer.llama.CacheCall;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorImages;
 import org.modeltracer.model.Place;
-import org.modeltracer.model.RunningStats;
 import org.modeltracer.model.Site;
+import org.modeltracer.model.Subscription;
 import org.modeltracer.probe.ForwardProbe;
-import org.modeltracer.probe.NodeDemand;
-import org.modeltracer.probe.NodeValues;
-import org.modeltracer.probe.PassSink;
-import org.modeltracer.probe.Reduced;
 import org.modeltracer.probe.Ubatch;
+import org.modeltracer.session.CacheSection;
+import org.modeltracer.session.Listeners;
+import org.modeltracer.session.SessionListener;
 import org.modeltracer.tokens.GgufVocabulary;
 import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.SummarySection;
 
 /**
  * A context of llama.cpp in another process: its records, turned back into what the hook of a
@@ -53,152 +49,99 @@ public final class RemoteContext {
   /** Most sequences that are told apart; further ones count as the last. */
   static final int SEQUENCES = 256;
 
-  private static final int STATISTICS = 1;
-  private static final int DATA = 2;
-  private static final int INPUT = 4;
-  private static final int MASK = 8;
-  private static final int ROWS = 16;
-
   private static final int PART_ROWS = 1;
-  private static final int CHUNKED = 0x100;
-  private static final int MOST_LAYERS = 4096;
   private static final int MOST_TOKENS = 1 << 20;
   private static final int MOST_POSITION = 1 << 24;
-  private static final long MOST_STAGED = 1L << 31;
-
-  /** What is needed of them beyond their statistics: states are compared, scores are recorded. */
-  private static final Set<Site> WHOLE =
-      EnumSet.of(Site.EMBEDDING, Site.LAYER_OUT, Site.LOGITS, Site.EXPERTS);
+  private static final long MOST_INPUTS = 1L << 31;
 
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
   private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
-  private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE_UNALIGNED;
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
-
-  /** A part of a value record that comes in pieces. */
-  private record Staged(int tensor, int kind, long at, long bytes) {}
-
-  /** The scores after a sequence's last token, of which it is not known yet what they chose. */
-  private record Pending(int position, MemorySegment logits, int vocabulary) {}
 
   private final LlamaRuntime runtime;
   private final ModelTracer tracer;
   private final Plans plans;
-  private final Set<Site> sites;
+  private final Listeners listeners;
   private final Function<RemoteContext, Optional<GgufFile>> models;
+  private final Consumer<RemoteContext> known;
   private final LaterPassWatch later;
-  private final Map<Integer, RemoteGraph> graphs = new HashMap<>();
-  private final List<RemoteGraph> retired = new ArrayList<>();
-  private final Map<Integer, Pending> pending = new HashMap<>();
-  private final Map<Integer, Integer> steps = new HashMap<>();
-  private final Map<Integer, Integer> positions = new HashMap<>();
-  private final Known reduced = new Known();
-  private final Map<Graph, SiteMap> maps = new HashMap<>();
+  private final RemoteModel model;
+  private final RemoteTexts texts;
+  private final Lookups lookups = new Lookups();
+  private final AgentNumbers reduced = new AgentNumbers();
   private final Arena arena = Arena.ofShared();
-  private final List<MemorySegment> inputs = new ArrayList<>();
-  private final List<Staged> staged = new ArrayList<>();
-  private MemorySegment staging = MemorySegment.NULL;
-  private int stagedPart;
-  private long stagedBytes;
-  private int valueNode = -1;
+  private final ArrivingValues arriving = new ArrivingValues(arena);
+  private final Map<Integer, MemorySegment> inputs = new HashMap<>();
   private @Nullable IntFunction<byte[]> pieces;
+  private @Nullable ModelSurvey survey;
   private @Nullable ForwardProbe probe;
-  private @Nullable CacheLayout layout;
+  private @Nullable CacheLayout stepped;
   private @Nullable CacheSteps cacheSteps;
   private @Nullable RemoteGraph running;
   private @Nullable Batch batch;
+  private @Nullable BadPass badPass;
   private boolean decoding;
   private boolean unknown;
   private boolean warmup;
   private int cursor;
+  private int valueNode = -1;
   private int surveys;
   private int forward;
   private boolean assumed;
   private long sequence;
+  private long inputBytes;
   private long dropped;
   private long passes;
   private @Nullable String failure;
 
-  /** What the agent has computed of the node at hand. */
-  static final class Known implements Reduced {
-    private @Nullable MemorySegment statistics;
-    private @Nullable MemorySegment rows;
+  /** Tokens of prompts since the last step, and how many of them the cache held already. */
+  private static final class Lookups implements TextFollower {
+    private long tokens;
+    private long held;
 
-    /** Whether the node at hand was reduced, and to what. */
-    boolean reduce(RunningStats stats) {
-      MemorySegment s = statistics;
-      return s != null && addTo(stats, s.get(LONG, 0));
-    }
-
-    void clear() {
-      statistics = rows = null;
+    private void clear() {
+      tokens = held = 0;
     }
 
     @Override
-    public boolean addTo(RunningStats stats, Tensor node) {
-      return addTo(stats, node.elements());
-    }
-
-    private boolean addTo(RunningStats stats, long elements) {
-      MemorySegment s = statistics;
-      if (s == null || s.get(LONG, 0) != elements) {
-        return false;
-      }
-      stats.restore(
-          s.get(LONG, 0),
-          s.get(LONG, 8),
-          s.get(LONG, 16),
-          s.get(LONG, 24),
-          s.get(LONG, 40),
-          s.get(DOUBLE, 48),
-          s.get(DOUBLE, 56),
-          s.get(DOUBLE, 64),
-          s.get(DOUBLE, 72),
-          s.get(DOUBLE, 80));
-      return true;
+    public void onText(int sequence, int reused, int[] prompt) {
+      tokens += prompt.length;
+      held += reused;
     }
 
     @Override
-    public @Nullable MemorySegment rows(Tensor fused) {
-      return rows;
+    public void onMore(int sequence, int position, int[] more) {
+      tokens += more.length;
     }
+
+    @Override
+    public void onChosen(int sequence, int position, int token) {}
   }
 
-  /** Nobody listens beside the tracer. */
-  private static final PassSink NOBODY =
-      new PassSink() {
-        @Override
-        public boolean wantsStates() {
-          return false;
-        }
-
-        @Override
-        public boolean wantsRows(Site site) {
-          return false;
-        }
-
-        @Override
-        public void onState(int l, int s, int p, MemorySegment values, long offset, int width) {}
-
-        @Override
-        public void onRow(Place at, int s, int p, MemorySegment values, long offset, int width) {}
-
-        @Override
-        public void onNode(NodeValues values) {}
-      };
-
+  /**
+   * A context of which nothing was told yet.
+   *
+   * @param sites kinds of places to watch, whoever listens
+   * @param models gives the file of its model, asked when it is first needed
+   * @param known called when its model is known by its graphs, before anything of it is read
+   */
   RemoteContext(
       LlamaRuntime runtime,
       ModelTracer tracer,
       Plans plans,
       Set<Site> sites,
-      Function<RemoteContext, Optional<GgufFile>> models) {
+      Function<RemoteContext, Optional<GgufFile>> models,
+      Consumer<RemoteContext> known) {
     this.runtime = runtime;
     this.tracer = tracer;
     this.plans = plans;
-    this.sites = sites;
     this.models = models;
+    this.known = known;
+    listeners = new Listeners(sites);
     later = new LaterPassWatch(runtime, tracer);
+    model = new RemoteModel(runtime, SEQUENCES);
+    texts = new RemoteTexts(tracer, listeners, token -> pieces().apply(token));
+    texts.follow(lookups);
     plans.heads(tracer.config()::wantsHead);
   }
 
@@ -214,14 +157,14 @@ public final class RemoteContext {
         answer();
       }
     } catch (RuntimeException | OutOfMemoryError e) {
-      fail(e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage());
+      fail(e);
       answer();
     }
   }
 
   private void dispatch(RecordType type, MemorySegment record) {
     if (type != RecordType.CHUNK) {
-      discardStaged();
+      arriving.discard();
     }
     switch (type) {
       case SURVEY -> survey(record);
@@ -231,7 +174,8 @@ public final class RemoteContext {
       case CHUNK -> chunk(record);
       case PASS_END -> passEnd();
       case DECODE_END -> decodeEnd();
-      case MEMORY -> memory(record);
+      case MEMORY -> change(CacheOperation.read(record));
+      case INPUT -> input(record);
       case HELLO, NOTE -> {}
     }
   }
@@ -251,8 +195,21 @@ public final class RemoteContext {
     return tracer;
   }
 
-  private void fail(String reason) {
-    failure = reason;
+  /**
+   * Has a listener follow from now on what it would see of a session of our own, apart from texts,
+   * nodes by their keys, and passes that could be run again.
+   */
+  public Subscription listen(SessionListener listener) {
+    return listeners.add(listener);
+  }
+
+  /** Has somebody follow what sequences read and say. */
+  public void follow(TextFollower follower) {
+    texts.follow(follower);
+  }
+
+  private void fail(Throwable e) {
+    failure = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
   }
 
   private void answer() {
@@ -263,142 +220,89 @@ public final class RemoteContext {
   // ---- graphs
 
   private void survey(MemorySegment record) {
-    int topology = record.get(INT, 16);
-    if (topology < 0 || topology >= Channel.MOST_TOPOLOGIES) {
-      throw new IllegalArgumentException("a graph of no known structure");
+    ModelSurvey shown = model.take(record);
+    if (shown != null) {
+      learn(shown);
     }
-    RemoteGraph fresh = new RemoteGraph(runtime, record, this::memory);
-    if (fresh.graph().nodes().stream().anyMatch(node -> node.namedLayer() > MOST_LAYERS)) {
-      fresh.close();
-      throw new IllegalArgumentException("a model of more layers than any has");
-    }
-    RemoteGraph before = graphs.put(topology, fresh);
-    if (before != null) {
-      retired.add(before);
-    }
-    long parameters = parameters(fresh);
+    long parameters = model.parameters(record.get(INT, 16));
+    // After whoever listens may have opened the model's vocabulary, a model without parameters.
     Kernels.expect(parameters);
     plans.anyOrder(Kernels.large(parameters));
-    resurvey();
     answer();
   }
 
-  /** Parameters of the weights that a graph uses. */
-  private static long parameters(RemoteGraph graph) {
-    return graph.graph().nodes().stream()
-        .flatMap(node -> node.sources().stream())
-        .filter(GraphNode::isWeight)
-        .distinct()
-        .mapToLong(weight -> weight.ne().stream().reduce(1L, (a, b) -> a * b))
-        .sum();
-  }
-
-  private long memory(long remote) {
-    for (RemoteGraph graph : graphs.values()) {
-      long here = graph.memory(remote);
-      if (here != 0) {
-        return here;
-      }
-    }
-    for (RemoteGraph graph : retired) {
-      long here = graph.memory(remote);
-      if (here != 0) {
-        return here;
-      }
-    }
-    return 0;
-  }
-
-  /** Learns anew what all graphs together show, and tells what is wanted of each. */
-  private void resurvey() {
-    var axes = new NodeTable<TokenAxis>();
-    List<RemoteGraph> all =
-        graphs.values().stream()
-            .sorted(Comparator.comparingInt(RemoteGraph::tokens).reversed())
-            .toList();
-    for (RemoteGraph graph : all) {
-      TokenAxis.enterSizes(graph.graph(), graph.tokens(), axes);
-    }
-    List<Graph> models =
-        all.stream()
-            .map(RemoteGraph::graph)
-            .filter(g -> isModel(ModelSurvey.of(List.of(g), axes)))
-            .toList();
-    if (models.isEmpty()) {
-      return;
-    }
-    ModelSurvey survey = ModelSurvey.of(models, axes);
-    CacheLayout caches = layout;
-    if (caches == null || !caches.covers(survey)) {
-      caches = new CacheLayout(survey, flatCells(all.getFirst(), survey), SEQUENCES);
-      layout = caches;
+  private void learn(ModelSurvey shown) {
+    boolean first = survey == null;
+    survey = shown;
+    CacheLayout caches = caches();
+    if (caches != stepped) {
+      stepped = caches;
       cacheSteps = new CacheSteps(caches);
+    }
+    if (first) {
+      if (tracer.config().kvCache() && !caches.all().isEmpty()) {
+        tracer.addAnalysis(SummarySection.KV_CACHE, () -> CacheSection.of(caches(), null));
+      }
+      known.accept(this);
     }
     ForwardProbe old = probe;
     if (old != null) {
       old.close();
     }
     var fresh =
-        new ForwardProbe(runtime, survey, caches, tracer, NOBODY, () -> sites, false, reduced);
+        new ForwardProbe(
+            runtime, shown, caches, tracer, listeners, listeners::sites, false, reduced);
     probe = fresh;
     Batch submitted = batch;
     if (decoding && submitted != null) {
       fresh.begin(submitted, forward);
     }
-    maps.clear();
-    survey.maps().forEach(map -> maps.put(map.graph(), map));
     plan();
+  }
+
+  private CacheLayout caches() {
+    CacheLayout caches = model.caches();
+    if (caches == null) {
+      throw new IllegalStateException("no forward pass was told of yet");
+    }
+    return caches;
   }
 
   /** Tells what is wanted of each graph. */
   private void plan() {
-    graphs.forEach((topology, graph) -> plans.plan(topology, plan(graph, maps.get(graph.graph()))));
+    var wants = new Wants(listeners, listeners.sites(), tracer.config(), later.wide());
+    model.each((topology, graph) -> plans.plan(topology, wants.of(graph, traced(graph))));
   }
 
-  /** Whether a graph is a forward pass, and not one that shifts a cache. */
-  private static boolean isModel(ModelSurvey survey) {
-    return survey.node(Place.LOGITS).isPresent()
-        || survey.node(new Place(Site.EMBEDDING, Place.BEFORE_LAYERS)).isPresent();
+  /** The places of a graph that is traced, null for any other. */
+  private @Nullable SiteMap traced(RemoteGraph graph) {
+    return tracer.isEnabled() ? model.places(graph) : null;
   }
 
-  /** Cells of caches that do not tell: older ones are flat, as long as all rows together. */
-  private static int flatCells(RemoteGraph graph, ModelSurvey survey) {
-    long most = 1;
-    for (Map.Entry<GraphNode, Place> e : survey.prompt().places().entrySet()) {
-      GraphNode write = e.getKey();
-      if (e.getValue().site() == Site.KEY_CACHE && write.is(Op.CPY)) {
-        long row = write.bytes() / Math.max(1, graph.tokens());
-        most = Math.max(most, write.root().bytes() / Math.max(1, row));
-      }
-    }
-    return Math.toIntExact(most);
+  /** Every place of the transformer that the graphs show, in execution order; none at first. */
+  public List<FoundSite> sites() {
+    ModelSurvey shown = survey;
+    return shown == null ? List.of() : shown.sites();
   }
 
-  private byte[] plan(RemoteGraph graph, @Nullable SiteMap map) {
-    byte[] wants = new byte[graph.nodeCount()];
-    if (map == null || !tracer.isEnabled()) {
-      return wants;
-    }
-    NodeDemand.of(map, sites, tracer.config())
-        .forEach((node, demand) -> wants[node.index()] = (byte) wants(node, demand));
-    for (GraphNode node : map.graph().nodes()) {
-      if (later.wide() && LaterPassWatch.watches(node)) {
-        wants[node.index()] |= STATISTICS;
-      }
-    }
-    return wants;
+  /**
+   * Sizes of a weight as its graphs show it, fastest dimension first; empty while it has not been
+   * seen.
+   *
+   * @param name such as {@code token_embd.weight}
+   */
+  public List<Long> weight(String name) {
+    return model.weight(name);
   }
 
-  private static int wants(GraphNode node, NodeDemand demand) {
-    int wants = demand.input() ? INPUT : 0;
-    Site site = demand.place().site();
-    if (!demand.values()) {
-      return wants;
-    }
-    if (site == Site.ATTENTION) {
-      return wants | MASK | (node.is(Op.FLASH_ATTN_EXT) ? ROWS : DATA);
-    }
-    return wants | (site == Site.EXPERTS ? 0 : STATISTICS) | (WHOLE.contains(site) ? DATA : 0);
+  /** Whether attention runs as one fused operation, whose rows the agent computes again. */
+  public boolean usesFlashAttention() {
+    return model.fuses();
+  }
+
+  /** Layers that its graphs have. */
+  public int layers() {
+    return model.layers();
   }
 
   // ---- batches
@@ -415,26 +319,22 @@ public final class RemoteContext {
       long at = 24 + 16L * i;
       int of = Math.clamp(record.get(INT, at + 8), 0, SEQUENCES - 1);
       int position = record.get(INT, at + 4);
-      if (position < 0) {
-        position = positions.getOrDefault(of, 0);
-      }
       if (position >= MOST_POSITION) {
         throw new IllegalArgumentException("a token at position %d".formatted(position));
       }
-      positions.put(of, position + 1);
-      told.add(record.get(INT, at), position, of, record.get(INT, at + 12) != 0);
+      told.add(record.get(INT, at), texts.place(of, position), of, record.get(INT, at + 12) != 0);
     }
     unknown = false;
     begin(told);
   }
 
   private Batch batch(int n) {
-    Batch known = batch;
-    if (known == null || known.capacity() < n) {
-      known = Batch.of(arena, Math.max(n, 512));
-      batch = known;
+    Batch before = batch;
+    if (before == null || before.capacity() < n) {
+      before = Batch.of(arena, Math.max(n, 512));
+      batch = before;
     }
-    return known.clear();
+    return before.clear();
   }
 
   private void begin(Batch told) {
@@ -442,85 +342,28 @@ public final class RemoteContext {
     if (warmup || told.size() == 0) {
       return;
     }
-    follow(told);
+    texts.decoded(told);
     forward = tracer.beginForward(told.position(0), told.size());
-    ForwardProbe known = probe;
-    if (known != null) {
-      known.begin(told, forward);
-    }
-  }
-
-  /** Tokens that go on where scores were computed are those that were chosen by them. */
-  private void follow(Batch told) {
-    for (int i = 0; i < told.size(); i++) {
-      Pending before = pending.remove(told.sequence(i));
-      if (before == null) {
-        continue;
-      }
-      boolean follows = before.position + 1 == told.position(i);
-      int token = told.token(i);
-      boolean chosen = follows && token >= 0 && token < before.vocabulary;
-      settle(before, chosen ? token : -1);
-      if (chosen) {
-        int step = steps.merge(told.sequence(i), 1, Integer::sum) - 1;
-        tracer.recordToken(step, token, pieces().apply(token));
-      } else {
-        steps.remove(told.sequence(i));
-      }
+    ForwardProbe now = probe;
+    if (now != null) {
+      now.begin(told, forward);
     }
   }
 
   /** Bytes of tokens; none where the model is not known. */
   private IntFunction<byte[]> pieces() {
-    IntFunction<byte[]> known = pieces;
-    if (known == null) {
+    IntFunction<byte[]> found = pieces;
+    if (found == null) {
       Optional<GgufVocabulary> vocabulary = models.apply(this).map(GgufVocabulary::of);
-      known =
+      found =
           token ->
               vocabulary
                   .filter(v -> token < v.size())
                   .map(v -> v.bytes(token))
                   .orElseGet(() -> new byte[0]);
-      pieces = known;
+      pieces = found;
     }
-    return known;
-  }
-
-  /**
-   * Sizes of a weight as its graphs show it, fastest dimension first; empty while it has not been
-   * seen.
-   *
-   * @param name such as {@code token_embd.weight}
-   */
-  public List<Long> weight(String name) {
-    return graphs.values().stream()
-        .flatMap(graph -> graph.graph().nodes().stream())
-        .flatMap(node -> node.sources().stream())
-        .filter(source -> source.isLeaf() && source.name().equals(name))
-        .map(GraphNode::ne)
-        .findFirst()
-        .orElse(List.of());
-  }
-
-  /** Whether attention runs as one fused operation, whose rows the agent computes again. */
-  public boolean usesFlashAttention() {
-    return graphs.values().stream()
-        .flatMap(graph -> graph.graph().nodes().stream())
-        .anyMatch(node -> node.is(Op.FLASH_ATTN_EXT));
-  }
-
-  /** Layers that its graphs have. */
-  public int layers() {
-    return 1
-        + graphs.values().stream()
-            .flatMap(graph -> graph.graph().nodes().stream())
-            .mapToInt(GraphNode::namedLayer)
-            .max()
-            .orElse(-1);
-  }
-
-  private void settle(Pending before, int chosen) {
-    tracer.recordLogits(before.position, before.logits, 0, before.vocabulary, chosen);
+    return found;
   }
 
   private void decodeEnd() {
@@ -529,13 +372,19 @@ public final class RemoteContext {
     }
     passEnd();
     decoding = false;
-    ForwardProbe known = probe;
+    ForwardProbe now = probe;
     CacheSteps state = cacheSteps;
     if (!warmup) {
-      if (known != null && state != null) {
-        state.record(tracer, known.accessedPositions());
+      if (now != null && state != null) {
+        state.looked(lookups.tokens, lookups.held);
+        lookups.clear();
+        state.record(tracer, now.accessedPositions());
       }
       Anomaly worst = tracer.endForward().orElse(null);
+      Batch told = batch;
+      if (badPass == null && worst != null && LaterPassWatch.numeric(worst) && told != null) {
+        badPass = BadPass.of(worst, told, texts);
+      }
       if (later.end(worst, later.wide() ? models.apply(this).orElse(null) : null)) {
         plan();
         later.planned(plans.version());
@@ -544,61 +393,43 @@ public final class RemoteContext {
     warmup = false;
   }
 
-  /** What the program has done to its KV cache, in the order of {@code enum memory_op}. */
-  private void memory(MemorySegment record) {
-    decodeEnd();
-    int of = record.get(INT, 20);
-    int other = Math.clamp(record.get(INT, 24), 0, SEQUENCES - 1);
-    int from = Math.clamp(record.get(INT, 28), 0, MOST_POSITION);
-    int to = record.get(INT, 32);
-    int end = to < 0 || to > MOST_POSITION ? CellMap.END : to;
-    int delta = Math.clamp(record.get(INT, 36), -MOST_POSITION, MOST_POSITION);
-    CacheLayout caches = layout;
-    for (CacheGroup group : caches == null ? List.<CacheGroup>of() : caches.all()) {
-      CellMap cells = group.cells();
-      switch (record.get(INT, 16)) {
-        case 0 -> {
-          group.evict(cells.used());
-          cells.clear();
-        }
-        case 1 -> sequences(of).forEach(s -> group.evict(cells.remove(s, from, end)));
-        case 2 -> {
-          if (group.streams() > 1) {
-            group.evict(
-                cells.copyStream(Math.clamp(of, 0, SEQUENCES - 1), other, group.streamCells()));
-          } else {
-            cells.copy(Math.clamp(of, 0, SEQUENCES - 1), other, from, end);
-          }
-        }
-        case 3 ->
-            sequences(-1)
-                .filter(s -> s != of)
-                .forEach(s -> group.evict(cells.remove(s, 0, CellMap.END)));
-        case 4 -> sequences(of).forEach(s -> group.evict(cells.shift(s, from, end, delta)));
-        default -> throw new IllegalArgumentException("no such operation on a cache");
+  /** The first pass with bad values, which can be run again elsewhere; empty where none was. */
+  public Optional<BadPass> badPass() {
+    return Optional.ofNullable(badPass);
+  }
+
+  /** The program has done something to its cache. */
+  void changed(CacheOperation operation) {
+    try {
+      if (failure == null) {
+        change(operation);
       }
-    }
-    if (record.get(INT, 16) == 1 && end == CellMap.END) {
-      sequences(of).forEach(s -> positions.computeIfPresent(s, (k, p) -> Math.min(p, from)));
-    } else if (record.get(INT, 16) == 4 && end == CellMap.END) {
-      sequences(of).forEach(s -> positions.computeIfPresent(s, (k, p) -> p + delta));
+    } catch (RuntimeException e) {
+      fail(e);
     }
   }
 
-  /** The sequence of a number, all where it is negative. */
-  private static IntStream sequences(int of) {
-    return of < 0 ? IntStream.range(0, SEQUENCES) : IntStream.of(Math.min(of, SEQUENCES - 1));
+  private void change(CacheOperation operation) {
+    decodeEnd();
+    CacheLayout caches = model.caches();
+    boolean streams = caches != null && caches.all().stream().anyMatch(c -> c.streams() > 1);
+    if (!streams || operation.kind() != CacheCall.KEEP) {
+      texts.changing(operation);
+    }
+    if (caches != null) {
+      operation.applyTo(caches);
+    }
   }
 
   // ---- passes
 
   private void pass(MemorySegment record) {
     passEnd();
-    RemoteGraph graph = graphs.get(record.get(INT, 16));
+    RemoteGraph graph = model.graph(record.get(INT, 16));
     int changed = record.get(INT, 20);
     int parts = record.get(INT, 24);
     int flags = record.get(INT, 28);
-    boolean known = (flags & 1) != 0;
+    boolean told = (flags & 1) != 0;
     if (graph == null || changed < 0 || 32 + 80L * changed > record.byteSize()) {
       throw new IllegalArgumentException("a pass through no known graph");
     }
@@ -617,8 +448,7 @@ public final class RemoteContext {
     running = graph;
     cursor = 0;
     later.begin(flags >>> 1);
-    boolean first = passes == 1;
-    if (!known || !decoding) {
+    if (!told || !decoding) {
       running = null;
       decodeEnd();
       running = graph;
@@ -627,40 +457,35 @@ public final class RemoteContext {
       warmup = read.size() == 0;
       begin(read);
     }
-    if (first) {
-      assumeEarlier(graph);
-    }
   }
 
   /**
    * What a cache holds that was filled before anybody looked: where the first token seen lies in
    * the cell of its position, earlier ones of its sequence do, too.
    */
-  private void assumeEarlier(RemoteGraph graph) {
-    CacheLayout caches = layout;
+  private void assumeEarlier(RemoteGraph graph, int node) {
+    CacheLayout caches = model.caches();
     Batch told = batch;
-    SiteMap map = maps.get(graph.graph());
-    if (caches == null || told == null || map == null || told.size() == 0) {
+    SiteMap places = model.places(graph);
+    if (caches == null || told == null || places == null || told.size() == 0) {
       return;
     }
+    Place place = places.places().get(graph.graph().nodes().get(node));
+    Tensor write = graph.node(node);
+    CacheGroup group = caches.at(write.viewSource());
     int position = told.position(0);
-    map.places()
-        .forEach(
-            (node, place) -> {
-              Tensor write = graph.node(node.index());
-              CacheGroup group = caches.at(write.viewSource());
-              boolean inPlace =
-                  place.site() == Site.KEY_CACHE
-                      && group != null
-                      && group.streams() == 1
-                      && group.writtenBy(write.viewSource())
-                      && position < group.cells().cells()
-                      && graph.integer(write, 0, -1) == position;
-              for (int p = 0; group != null && inPlace && p < position; p++) {
-                group.cells().write(p, p, told.sequence(0));
-              }
-              assumed |= inPlace && position > 0;
-            });
+    boolean inPlace =
+        place != null
+            && place.site() == Site.KEY_CACHE
+            && group != null
+            && group.streams() == 1
+            && group.writtenBy(write.viewSource())
+            && position < group.cells().cells()
+            && graph.integer(write, 0, -1) == position;
+    for (int p = 0; group != null && inPlace && p < position; p++) {
+      group.cells().write(p, p, told.sequence(0));
+    }
+    assumed |= inPlace && position > 0;
   }
 
   /** Whether earlier tokens were taken to lie in the cells of their positions. */
@@ -683,9 +508,7 @@ public final class RemoteContext {
           position = graph.integer(node, i, -1);
         }
       }
-      position = position < 0 ? positions.getOrDefault(0, 0) : Math.min(position, MOST_POSITION);
-      positions.put(0, position + 1);
-      told.add(token, position, 0, i == n - 1);
+      told.add(token, texts.place(0, Math.min(position, MOST_POSITION)), 0, i == n - 1);
     }
     return told;
   }
@@ -699,21 +522,36 @@ public final class RemoteContext {
       if (bytes < 0 || bytes > record.byteSize() - at - 16) {
         throw new IllegalArgumentException("values beyond their record");
       }
-      MemorySegment copy = input(i, bytes);
-      MemorySegment.copy(record, at + 16, copy, 0, bytes);
-      graph.images().data(tensor, copy);
+      graph.images().data(tensor, kept(tensor, record.asSlice(at + 16, bytes)));
       at += 16 + (bytes + 7 & ~7L);
     }
   }
 
-  private MemorySegment input(int i, long bytes) {
-    while (inputs.size() <= i) {
-      inputs.add(MemorySegment.NULL);
+  /** An input that a device has just been given, of a node that comes next. */
+  private void input(MemorySegment record) {
+    RemoteGraph graph = running;
+    long bytes = record.get(LONG, 24);
+    if (graph == null || bytes < 0 || bytes > record.byteSize() - 32) {
+      throw new IllegalArgumentException("values beyond their record");
     }
-    if (inputs.get(i).byteSize() < bytes) {
-      inputs.set(i, arena.allocate(Math.max(64, 2 * bytes), 64));
+    int tensor = record.get(INT, 16);
+    if (bytes > 0) {
+      graph.images().data(tensor, kept(tensor, record.asSlice(32, bytes)));
     }
-    return inputs.get(i).asSlice(0, bytes);
+  }
+
+  private MemorySegment kept(int tensor, MemorySegment values) {
+    long bytes = values.byteSize();
+    MemorySegment room = inputs.getOrDefault(tensor, MemorySegment.NULL);
+    if (room.byteSize() < bytes) {
+      room = arena.allocate(Math.max(64, 2 * bytes), 64);
+      inputs.put(tensor, room);
+      inputBytes += room.byteSize();
+      if (inputBytes > MOST_INPUTS) {
+        throw new IllegalArgumentException("inputs of %d bytes".formatted(inputBytes));
+      }
+    }
+    return room.asSlice(0, bytes).copyFrom(values);
   }
 
   private void passEnd() {
@@ -731,12 +569,19 @@ public final class RemoteContext {
 
   /** Lets nodes come by that were asked for nothing. */
   private void advance(RemoteGraph graph, int to) {
-    ForwardProbe known = probe;
+    ForwardProbe now = probe;
     for (; cursor < to; cursor++) {
-      if (known != null && !warmup) {
-        known.wants(graph.node(cursor));
+      if (now != null && !warmup) {
+        wants(graph, cursor, now);
       }
     }
+  }
+
+  private boolean wants(RemoteGraph graph, int node, ForwardProbe by) {
+    if (passes == 1) {
+      assumeEarlier(graph, node);
+    }
+    return by.wants(graph.node(node));
   }
 
   // ---- values
@@ -744,49 +589,48 @@ public final class RemoteContext {
   private void value(MemorySegment record) {
     RemoteGraph graph = running;
     int node = record.get(INT, 16);
-    int parts = record.get(INT, 112);
-    if (graph == null || node < cursor || node >= graph.nodeCount() || parts < 0 || parts > 8) {
+    if (graph == null || node < cursor || node >= graph.nodeCount()) {
       throw new IllegalArgumentException("values of a node that is not there");
     }
     reduced.clear();
     valueNode = node;
     if (record.get(INT, 20) != 0) {
       // Copied: whoever wrote them could change them between two looks.
-      byte[] counts = record.asSlice(24, 88).toArray(ValueLayout.JAVA_BYTE);
-      reduced.statistics = MemorySegment.ofArray(counts);
+      reduced.statistics(record.asSlice(24, 88).toArray(ValueLayout.JAVA_BYTE));
     }
-    long at = 120;
-    long whole = 0;
+    if (arriving.begin(record, record.get(INT, 112), 120)) {
+      arrived(graph, node);
+    }
+  }
+
+  private void chunk(MemorySegment record) {
+    RemoteGraph graph = running;
+    if (graph != null && arriving.chunk(record)) {
+      arrived(graph, valueNode);
+    }
+  }
+
+  /** All values of a node are there. */
+  private void arrived(RemoteGraph graph, int node) {
     var images = new ArrayList<Integer>();
-    for (int i = 0; i < parts; i++) {
-      int tensor = record.get(INT, at);
-      int kind = record.get(INT, at + 4);
-      long bytes = record.get(LONG, at + 8);
-      if (bytes < 0 || bytes > MOST_STAGED) {
-        throw new IllegalArgumentException("values of %d bytes".formatted(bytes));
-      }
-      at += 16;
-      if ((kind & CHUNKED) != 0) {
-        staged.add(new Staged(tensor, kind & ~CHUNKED, whole, bytes));
-        whole += bytes + 63 & ~63L;
+    for (ArrivingValues.Part part : arriving.parts()) {
+      if (part.kind() == PART_ROWS) {
+        reduced.rows(checked(graph.node(node), part.values()));
       } else {
-        give(graph, tensor, kind, record.asSlice(at, bytes), images);
-        at += bytes + 7 & ~7L;
+        graph.images().data(part.tensor(), part.values());
+        images.add(part.tensor());
       }
     }
-    if (staged.isEmpty()) {
-      observe(graph, node);
-      images.forEach(graph.images()::clear);
-      return;
+    arriving.discard();
+    observe(graph, node);
+    images.forEach(graph.images()::clear);
+  }
+
+  private static MemorySegment checked(Tensor fused, MemorySegment rows) {
+    if (fused.elements() / Math.max(1, fused.ne(0)) > rows.byteSize() / Float.BYTES) {
+      throw new IllegalArgumentException("fewer rows of attention than there are queries");
     }
-    if (whole > MOST_STAGED) {
-      throw new IllegalArgumentException("values of %d bytes".formatted(whole));
-    }
-    if (staging.byteSize() < whole) {
-      staging = arena.allocate(whole, 64);
-    }
-    stagedPart = 0;
-    stagedBytes = 0;
+    return rows;
   }
 
   /** Takes values of a node that lie in this process, and stay during the call. */
@@ -801,84 +645,29 @@ public final class RemoteContext {
       observe(graph, node);
       values.keySet().forEach(graph.images()::clear);
     } catch (RuntimeException | OutOfMemoryError e) {
-      fail(e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage());
+      fail(e);
     }
-  }
-
-  private void give(
-      RemoteGraph graph, int tensor, int kind, MemorySegment values, List<Integer> images) {
-    if (kind == PART_ROWS) {
-      Tensor fused = graph.node(valueNode);
-      if (fused.elements() / Math.max(1, fused.ne(0)) > values.byteSize() / Float.BYTES) {
-        throw new IllegalArgumentException("fewer rows of attention than there are queries");
-      }
-      reduced.rows = values;
-    } else {
-      graph.images().data(tensor, values);
-      images.add(tensor);
-    }
-  }
-
-  private void chunk(MemorySegment record) {
-    long offset = record.get(LONG, 16);
-    long bytes = record.get(LONG, 24);
-    RemoteGraph graph = running;
-    if (graph == null || valueNode < 0 || stagedPart >= staged.size()) {
-      return;
-    }
-    Staged target = staged.get(stagedPart);
-    boolean fits =
-        bytes > 0
-            && offset == stagedBytes
-            && bytes <= target.bytes - offset
-            && bytes <= record.byteSize() - 32;
-    if (!fits) {
-      // A piece before this one was left out.
-      discardStaged();
-      return;
-    }
-    MemorySegment.copy(record, 32, staging, target.at + offset, bytes);
-    stagedBytes += bytes;
-    if (stagedBytes == target.bytes) {
-      stagedPart++;
-      stagedBytes = 0;
-    }
-    if (stagedPart == staged.size()) {
-      var images = new ArrayList<Integer>();
-      staged.forEach(
-          part ->
-              give(graph, part.tensor, part.kind, staging.asSlice(part.at, part.bytes), images));
-      int node = valueNode;
-      discardStaged();
-      observe(graph, node);
-      images.forEach(graph.images()::clear);
-    }
-  }
-
-  private void discardStaged() {
-    staged.clear();
-    valueNode = -1;
   }
 
   private void observe(RemoteGraph graph, int node) {
-    ForwardProbe known = probe;
+    ForwardProbe now = probe;
     advance(graph, node);
     cursor = node + 1;
-    if (known == null || warmup) {
+    if (now == null || warmup) {
       return;
     }
     if (later.wide()) {
       GraphNode watched = graph.graph().nodes().get(node);
-      SiteMap map = maps.get(graph.graph());
+      SiteMap places = model.places(graph);
       Batch told = batch;
       int position = told != null && told.size() == 1 ? told.position(0) : -1;
-      later.see(watched, reduced, map == null ? -1 : map.layer(watched), position);
+      later.see(watched, reduced, places == null ? -1 : places.layer(watched), position);
     }
-    Tensor window = graph.node(node);
-    if (known.wants(window)) {
-      known.observe(window);
-      if (known.place() == Site.LOGITS) {
-        logits(window, known.tokens());
+    if (wants(graph, node, now)) {
+      Tensor window = graph.node(node);
+      now.observe(window);
+      if (now.place() == Site.LOGITS) {
+        logits(window, now.tokens());
       }
     }
   }
@@ -894,17 +683,11 @@ public final class RemoteContext {
     long rows = vocabulary == 0 ? 0 : scores.elements() / vocabulary;
     for (long r = 0; r < rows && told != null; r++) {
       int row = tokens.rowOf(r, true);
-      if (row < 0 || tokens.position(row) < 0) {
-        continue;
+      if (row >= 0 && tokens.position(row) >= 0) {
+        float[] copy = new float[vocabulary];
+        MemorySegment.copy(values, FLOAT, 4L * vocabulary * r, copy, 0, vocabulary);
+        texts.scored(Math.max(0, tokens.sequence(row)), tokens.position(row), copy);
       }
-      int of = Math.max(0, tokens.sequence(row));
-      Pending earlier = pending.remove(of);
-      if (earlier != null) {
-        settle(earlier, -1);
-      }
-      float[] copy = new float[vocabulary];
-      MemorySegment.copy(values, FLOAT, 4L * vocabulary * r, copy, 0, vocabulary);
-      pending.put(of, new Pending(tokens.position(row), MemorySegment.ofArray(copy), vocabulary));
     }
   }
 
@@ -914,17 +697,15 @@ public final class RemoteContext {
       try {
         decodeEnd();
       } catch (RuntimeException e) {
-        fail(String.valueOf(e.getMessage()));
+        fail(e);
       }
     }
-    pending.values().forEach(p -> settle(p, -1));
-    pending.clear();
-    ForwardProbe known = probe;
-    if (known != null) {
-      known.close();
+    texts.end();
+    ForwardProbe now = probe;
+    if (now != null) {
+      now.close();
     }
-    graphs.values().forEach(RemoteGraph::close);
-    retired.forEach(RemoteGraph::close);
+    model.close();
     arena.close();
   }
 }

@@ -10,6 +10,12 @@ public interface RemoteListener {
   /** That context, with its tracer. */
   default void onContext(Origin origin, RemoteContext context) {}
 
+  /**
+   * The model of a context is known by its graphs, and nothing of them was read yet: what is added
+   * to the context here sees everything.
+   */
+  default void onKnown(Origin origin, RemoteContext context) {}
+
   /** A context is told of no more, and its tracer has everything. */
   default void onEnd(Origin origin, RemoteContext context) {}
 

@@ -2,12 +2,14 @@ package org.modeltracer.attention;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.kernels.Lanes;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.HeadId;
 import org.modeltracer.model.ModelShape;
@@ -19,7 +21,8 @@ import org.modeltracer.trace.TraceListener;
  *
  * <p>Rows come layer by layer within a forward pass, queries of a head in ascending order, and are
  * never kept but for capped samples. Two collectors of the same model and options merge: halves
- * collected apart give what the whole would have given. Not thread-safe.
+ * collected apart give what the whole would have given. Not thread-safe, but for rows of a layer's
+ * two lanes, which may come at once.
  */
 public final class AttentionCollector implements TraceListener {
   private final ModelShape shape;
@@ -30,10 +33,10 @@ public final class AttentionCollector implements TraceListener {
   private final CopyDistances copies;
   private final LayerFlows residual = new LayerFlows();
   private final RolloutTotals rollout = new RolloutTotals();
-  private final RowMeasure measure;
-  private final Map<Integer, PromptTrace> open = new HashMap<>();
+  private final RowMeasure[] measures = new RowMeasure[Lanes.COUNT];
+  private final Map<Integer, PromptTrace> open = new ConcurrentHashMap<>();
   private final NavigableMap<HeadId, TwoWayTotals> twoWay = new TreeMap<>();
-  private final NavigableMap<Integer, Integer> leftOut = new TreeMap<>();
+  private final NavigableMap<Integer, Integer> leftOut = new ConcurrentSkipListMap<>();
   private @Nullable ValueNorms valueNorms;
   private @Nullable PromptTrace example;
   private @Nullable RetainedAttention matrices;
@@ -59,7 +62,9 @@ public final class AttentionCollector implements TraceListener {
     this.outputs = new HeadOutputs(count, options);
     this.copies = new CopyDistances(bounds.maxPositions());
     this.positions = Math.clamp(COUNTERS / (72L * Math.max(1, count)), 1, bounds.maxPositions());
-    this.measure = new RowMeasure(options.thresholds());
+    for (int lane = 0; lane < measures.length; lane++) {
+      measures[lane] = new RowMeasure(options.thresholds());
+    }
   }
 
   /** Takes norms of projected values from here on, for norm-weighted attention. */
@@ -94,7 +99,7 @@ public final class AttentionCollector implements TraceListener {
     }
   }
 
-  private PromptTrace begin(int sequence, long id, TokenTrack tokens) {
+  private synchronized PromptTrace begin(int sequence, long id, TokenTrack tokens) {
     var prompt = new PromptTrace(id, tokens, shape, options, rollout);
     PromptTrace before = open.put(sequence, prompt);
     if (before != null) {
@@ -115,6 +120,17 @@ public final class AttentionCollector implements TraceListener {
 
   private long order(long prompt) {
     return QuerySample.hash(options.seed(), prompt, -1);
+  }
+
+  @Override
+  public boolean inLanes() {
+    // Matrices are kept in one store, whose budget all heads share.
+    return options.bounds().matrixBytes() < 0;
+  }
+
+  @Override
+  public void onAttentionLayer(int layer) {
+    open.values().forEach(prompt -> prompt.complete(layer));
   }
 
   @Override
@@ -150,16 +166,11 @@ public final class AttentionCollector implements TraceListener {
       leftOut.putIfAbsent(row.layer(), row.query());
       return;
     }
-    PromptTrace prompt = open.get(row.sequence());
-    if (prompt == null) {
-      prompt = begin(row.sequence(), row.sequence(), new TokenTrack());
-    }
+    PromptTrace prompt = prompt(row.sequence());
+    RowMeasure measure = measures[row.lane()];
     if (leftOut.containsKey(row.layer()) || !row.causal()) {
-      leaveOut(row.layer(), row.query());
-      twoWay
-          .computeIfAbsent(new HeadId(row.layer(), row.head()), h -> new TwoWayTotals())
-          .add(row, prompt.tokens);
-      follow(prompt, row);
+      bothWays(row, prompt);
+      follow(prompt, row, measure);
       return;
     }
     if (matrices != null && prompt == example) {
@@ -167,7 +178,7 @@ public final class AttentionCollector implements TraceListener {
     }
     int index = index(row.layer(), row.head());
     Head head = head(index);
-    if (!follow(prompt, row)) {
+    if (!follow(prompt, row, measure)) {
       head.rows.addBad();
       return;
     }
@@ -180,16 +191,16 @@ public final class AttentionCollector implements TraceListener {
     head.positions.add(measure, (float) options.thresholds().connectedAbove());
     head.matches.add(measure, prompt.tokens);
     if (row.size() > 1) {
-      keepSample(prompt, index);
+      keepSample(prompt, measure, index);
     }
     if (prompt.first(row.query())) {
-      copies.add(prompt.tokens, row.query());
+      countCopies(prompt.tokens, row.query());
     }
     prompt.score(measure, index);
   }
 
   /** Measures a row and takes it for rollout and flow; false when a weight is not finite. */
-  private boolean follow(PromptTrace prompt, AttentionRow row) {
+  private boolean follow(PromptTrace prompt, AttentionRow row, RowMeasure measure) {
     boolean finite = measure.read(row, prompt.tokens);
     if (finite) {
       prompt.follow(measure);
@@ -199,6 +210,27 @@ public final class AttentionCollector implements TraceListener {
     return finite;
   }
 
+  private PromptTrace prompt(int sequence) {
+    PromptTrace prompt = open.get(sequence);
+    return prompt == null ? begin(sequence) : prompt;
+  }
+
+  private synchronized PromptTrace begin(int sequence) {
+    PromptTrace prompt = open.get(sequence);
+    return prompt == null ? begin(sequence, sequence, new TokenTrack()) : prompt;
+  }
+
+  private synchronized void bothWays(AttentionRow row, PromptTrace prompt) {
+    leaveOut(row.layer(), row.query());
+    twoWay
+        .computeIfAbsent(new HeadId(row.layer(), row.head()), h -> new TwoWayTotals())
+        .add(row, prompt.tokens);
+  }
+
+  private synchronized void countCopies(TokenTrack tokens, int query) {
+    copies.add(tokens, query);
+  }
+
   /** Forgets what was taken for causal attention of a layer. */
   private void leaveOut(int layer, int query) {
     if (leftOut.putIfAbsent(layer, query) == null) {
@@ -206,7 +238,7 @@ public final class AttentionCollector implements TraceListener {
     }
   }
 
-  private void keepSample(PromptTrace prompt, int index) {
+  private void keepSample(PromptTrace prompt, RowMeasure measure, int index) {
     int query = measure.query;
     var slots = rows.slots(prompt.id, query, prompt.tokens.segmentStart(query));
     if (slots != null) {
@@ -322,7 +354,7 @@ public final class AttentionCollector implements TraceListener {
     var collected = new ArrayList<CollectedHead>();
     for (int i = 0; i < heads.length; i++) {
       Head head = heads[i];
-      if (head != null) {
+      if (head != null && !leftOut.containsKey(i / shape.heads())) {
         collected.add(
             new CollectedHead(
                 new HeadId(i / shape.heads(), i % shape.heads()),

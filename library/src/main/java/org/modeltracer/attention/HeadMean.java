@@ -116,6 +116,38 @@ final class HeadMean implements MeanRows {
     return row == null ? new float[room] : Arrays.copyOf(row, room);
   }
 
+  /** Adds what another one has of the same pass and layer, of heads after these. */
+  void add(HeadMean other) {
+    Kernels kernels = Kernels.chosen();
+    for (int i = 0; i < other.size; i++) {
+      int own = other.first + i - first;
+      while (size <= own) {
+        open(size, first + size + 1);
+        size++;
+      }
+      if (!other.known(i)) {
+        continue;
+      }
+      int n = other.lengths[i];
+      widen(own, n);
+      kernels.add(other.sums[i], 0, n, sums[own], 0);
+      heads[own] += other.heads[i];
+      most = Math.max(most, heads[own]);
+      keys[own] = Math.max(keys[own], other.keys[i]);
+      if (strongest) {
+        float[] best = largest[own];
+        int[] leader = leaders[own];
+        for (int k = 0; k < n; k++) {
+          if (other.largest[i][k] > best[k]) {
+            best[k] = other.largest[i][k];
+            leader[k] = other.leaders[i][k];
+          }
+        }
+      }
+    }
+    last = Math.max(last, other.last);
+  }
+
   /** Turns the sums into means; call once, when the layer is complete. */
   void finish() {
     for (int i = 0; i < size; i++) {
@@ -173,6 +205,12 @@ final class HeadMean implements MeanRows {
   /** Head with the largest weight on each key of the i-th query: the first {@link #length}. */
   int[] leaders(int i) {
     return leaders[i];
+  }
+
+  /** Ends the layer; the rows are nobody's any more. */
+  void stop() {
+    layer = -1;
+    size = 0;
   }
 
   /** Gives the matrices back. */

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * Head-averaged attention of every layer of one sequence, for the flow graph; 6 bytes per pair.
  *
  * <p>Kept while all layers fit the budget, for n positions 3·L·n² bytes, or 6·L·n² where queries
- * see later keys; given up as a whole, with a reason, as soon as they do not.
+ * see later keys; given up as a whole, with a reason, as soon as it is known that they will not.
  */
 public final class LayerMeans {
   private final int layerCount;
@@ -27,13 +27,17 @@ public final class LayerMeans {
     this.budget = budget;
   }
 
-  /** Takes one complete layer of the pass in progress. */
-  void layer(HeadMean mean) {
+  /**
+   * Takes one complete layer of the pass in progress.
+   *
+   * @param expected positions that the sequence will have at least
+   */
+  void layer(HeadMean mean, int expected) {
     if (stopped != null) {
       return;
     }
     ahead |= mean.looksAhead();
-    long n = (long) mean.first + mean.positions();
+    long n = Math.max(expected, (long) mean.first + mean.positions());
     if (3L * layerCount * n * (ahead ? 2 * n : n + 1) > budget) {
       stopped = layerCount + " layers of " + n + " positions need more than " + budget + " bytes";
       layers.clear();

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.TreeMap;
 import java.util.function.IntToLongFunction;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.model.SplitMix;
 
 /**
  * A capped sample of queries with a vector from every head, for what compares heads.
@@ -20,7 +21,7 @@ final class QuerySample {
   private final long seed;
   private final TreeMap<Long, SampledQuery> entries = new TreeMap<>();
   private long spent;
-  private long cutoff = Long.MAX_VALUE;
+  private volatile long cutoff = Long.MAX_VALUE;
 
   QuerySample(int heads, long budget, IntToLongFunction cost, long seed) {
     this.heads = heads;
@@ -36,12 +37,15 @@ final class QuerySample {
 
   /**
    * The slots of a query, one per head, to be filled; null when the sample leaves the query out.
+   * Two threads may ask at once.
    */
   float @Nullable [] @Nullable [] slots(long prompt, int query, int segmentStart) {
     long hash = hash(seed, prompt, query);
-    if (hash >= cutoff) {
-      return null;
-    }
+    return hash >= cutoff ? null : slots(hash, prompt, query, segmentStart);
+  }
+
+  private synchronized float @Nullable [] @Nullable [] slots(
+      long hash, long prompt, int query, int segmentStart) {
     SampledQuery entry = entries.get(hash);
     if (entry == null) {
       entry = new SampledQuery(prompt, query, segmentStart, new float[heads][]);
@@ -91,15 +95,8 @@ final class QuerySample {
         .toList();
   }
 
-  /** A well-mixed 63-bit hash of (seed, prompt, position): SplitMix64's finalizer, twice. */
+  /** A well-mixed 63-bit hash of (seed, prompt, position): mixed twice. */
   static long hash(long seed, long prompt, long position) {
-    return mix(mix(seed ^ prompt) + position) >>> 1;
-  }
-
-  private static long mix(long state) {
-    long z = state + 0x9e3779b97f4a7c15L;
-    z = (z ^ (z >>> 30)) * 0xbf58476d1ce4e5b9L;
-    z = (z ^ (z >>> 27)) * 0x94d049bb133111ebL;
-    return z ^ (z >>> 31);
+    return SplitMix.mix(SplitMix.mix(seed ^ prompt) + position) >>> 1;
   }
 }

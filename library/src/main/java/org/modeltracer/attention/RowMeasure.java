@@ -25,6 +25,7 @@ final class RowMeasure {
   private float[] weighted = {};
   int size;
   int layer;
+  int lane;
   int head;
   int query;
   double sum;
@@ -49,6 +50,7 @@ final class RowMeasure {
     size = row.size();
     query = row.query();
     layer = row.layer();
+    lane = row.lane();
     head = row.head();
     weights = row.weights();
     kernels = Kernels.chosen();

@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.kernels.Kernels;
-import org.modeltracer.kernels.RowSums;
 
 /**
  * The {@link Rollout} of one sequence, layer by layer as it streams.
@@ -23,27 +22,21 @@ final class RunningRollout {
   /** Rows that are worth reading all earlier ones for. */
   private static final int TOGETHER = 32;
 
-  /** Rows of a product that keep its registers busy. */
-  private static final int TILE = 4;
-
   private static final float[] GONE = {};
 
   private final int layers;
   private final long budget;
-  private final Kernels kernels = Kernels.chosen();
-  private final int panel = kernels.panel();
+  private final int panel = Kernels.chosen().panel();
+  private final RolloutStep mixing = new RolloutStep();
   private final List<Matrix> kept = new ArrayList<>();
   private final List<float[]> done = new ArrayList<>();
   private final WaitingRows waiting = new WaitingRows();
-  private final RowSums sums = new RowSums();
   private final double[] spread;
   private final long[] spreadRows;
 
   /** Rows of the pass in progress, each of whole panels. */
   private float[][] current = {};
 
-  private float[] weights = {};
-  private float[] products = {};
   private int step;
   private int size;
   private boolean deferred;
@@ -73,32 +66,31 @@ final class RunningRollout {
     this.spreadRows = new long[layers + 1];
   }
 
-  /**
-   * Whether rows of a pass over positions {@code first} to {@code last} can be followed; otherwise
-   * the rollout stays at the positions it has.
-   *
-   * @param looksAhead whether a row sees a later key
-   */
-  boolean accepts(int first, int last, boolean looksAhead) {
-    if (stopped == null) {
-      if (looksAhead && !ahead) {
-        followNow();
-        ahead = true;
-      }
-      String obstacle = obstacle(first, last);
-      if (obstacle != null) {
-        settle();
-        stopped = obstacle;
-        kept.clear();
-        current = new float[0][];
-        deferred = false;
-        step = 0;
-      }
+  /** From here on rows see later keys. */
+  void lookAhead() {
+    if (stopped == null && !ahead) {
+      followNow();
+      ahead = true;
     }
-    return stopped == null;
   }
 
-  private @Nullable String obstacle(int first, int last) {
+  /** Stays at the positions that it has: no more rows are followed. */
+  void stop(String obstacle) {
+    if (stopped == null) {
+      settle();
+      stopped = obstacle;
+      kept.clear();
+      current = new float[0][];
+      deferred = false;
+      step = 0;
+    }
+  }
+
+  /**
+   * Why rows of a pass over positions {@code first} to {@code last} cannot be followed; null where
+   * they can.
+   */
+  @Nullable String obstacle(int first, int last) {
     long n = last + 1L;
     if (first != positions()) {
       return "position " + first + " does not follow the last one traced, " + (positions() - 1);
@@ -237,67 +229,27 @@ final class RunningRollout {
     if (keeping && step > 0) {
       keep(first);
     }
-    int room = padded(first + n);
-    reserve(room);
     float[][] before = step == 0 ? current : keeping ? kept.get(step).rows : current;
     // Rows under a causal mask need none below them, and change in place from the last one up,
     // unless what was there is kept.
     float[][] next = step > 0 && (keeping || ahead) ? new float[n][] : current;
-    for (int end = n; end > 0; end -= TILE) {
-      int begin = Math.max(0, end - TILE);
-      mix(first, begin, end, room, attention, before);
-      for (int i = begin; i < end; i++) {
-        int length = ahead ? room : padded(first + i + 1);
-        if (next[i] == null) {
-          next[i] = new float[length];
-        }
-        System.arraycopy(products, (i - begin) * room, next[i], 0, length);
+    for (int i = 0; i < n; i++) {
+      if (next[i] == null) {
+        next[i] = new float[padded(ahead ? first + n : first + i + 1)];
       }
+    }
+    mixing.of(attention, first, next, ahead);
+    if (step == 0) {
+      mixing.first();
+    } else {
+      mixing.with(before);
     }
     current = next;
     step++;
     for (int i = 0; i < n && step < spread.length; i++) {
-      kernels.row(current[i], current[i].length, sums);
-      spread[step] += Math.max(0, sums.entropy());
+      spread[step] += mixing.entropy(i);
       spreadRows[step]++;
     }
-  }
-
-  /** Puts rows of Â times the rows so far into {@link #products}, {@code [rows, room]}. */
-  private void mix(int first, int begin, int end, int room, MeanRows attention, float[][] before) {
-    int from = room;
-    for (int i = begin; i < end; i++) {
-      from =
-          Math.min(from, weights(first + i, attention.length(i), i, (i - begin) * room, attention));
-    }
-    int rows = end - begin;
-    if (step == 0) {
-      System.arraycopy(weights, 0, products, 0, rows * room);
-      return;
-    }
-    int to = ahead ? first + current.length : first + end;
-    for (int column = 0; column < to; column += panel) {
-      int start = ahead ? from : Math.max(from, column);
-      kernels.combine(weights, rows, room, before, start, Math.max(start, to), column, products);
-    }
-  }
-
-  /** Makes row q of Â from n weights of the i-th row of Ā; its first key that is not 0. */
-  private int weights(int q, int n, int i, int at, MeanRows attention) {
-    Arrays.fill(weights, at, at + weights.length / TILE, 0);
-    if (n == 0) {
-      weights[at + q] = 1;
-      return q;
-    }
-    float[] row = attention.row(i);
-    double total = kernels.sum(row, 0, n);
-    float half = (float) (1 / (total + 1));
-    int from = Math.min(q, kernels.next(row, 0, n, Float.MIN_VALUE));
-    for (int j = from; j < n; j++) {
-      weights[at + j] = row[j] * half;
-    }
-    weights[at + q] += half;
-    return from;
   }
 
   /** Makes rows for n positions; what no earlier layer showed goes around it. */
@@ -343,13 +295,6 @@ final class RunningRollout {
       for (int j = 0; j < first; j++) {
         matrix.rows[j] = widened(matrix.rows[j], room);
       }
-    }
-  }
-
-  private void reserve(int room) {
-    if (weights.length != TILE * room) {
-      weights = new float[TILE * room];
-      products = new float[TILE * room];
     }
   }
 

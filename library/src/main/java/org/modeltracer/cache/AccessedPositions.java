@@ -17,6 +17,7 @@ public final class AccessedPositions {
   private final float least;
   private final List<BitSet> byQuery = new ArrayList<>();
   private final List<BitSet> byOwner = new ArrayList<>();
+  private final BitSet both = new BitSet();
   private boolean seen;
 
   /** Counts keys whose weight, 0 to 1, is at least the threshold. */
@@ -80,12 +81,19 @@ public final class AccessedPositions {
     return sets.get(sequence);
   }
 
-  /** Distinct tokens since the step began, -1 when no row was seen. */
-  public int count() {
+  /**
+   * Distinct tokens since the step began that this or another one, of other heads, has counted; -1
+   * when neither saw a row.
+   */
+  public int count(AccessedPositions other) {
     int count = 0;
-    for (int i = 0; i < byOwner.size(); i++) {
-      count += byOwner.get(i).cardinality();
+    int sequences = Math.max(byOwner.size(), other.byOwner.size());
+    for (int i = 0; i < sequences; i++) {
+      both.clear();
+      both.or(of(byOwner, i));
+      both.or(of(other.byOwner, i));
+      count += both.cardinality();
     }
-    return seen ? count : -1;
+    return seen || other.seen ? count : -1;
   }
 }

@@ -1,9 +1,11 @@
 package org.modeltracer.heads;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attention.AttentionCollector;
 import org.modeltracer.attention.AttentionOptions;
@@ -12,9 +14,12 @@ import org.modeltracer.attention.TokenTrack;
 import org.modeltracer.attention.report.AnalysisContext;
 import org.modeltracer.attention.report.AttentionAnalysis;
 import org.modeltracer.gguf.GgufFile;
+import org.modeltracer.graph.FoundSite;
+import org.modeltracer.kernels.Kernels;
 import org.modeltracer.llama.LlamaModel;
 import org.modeltracer.llama.Vocabulary;
 import org.modeltracer.model.AttentionRow;
+import org.modeltracer.model.ModelShape;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.ResidualChange;
 import org.modeltracer.model.Site;
@@ -36,28 +41,49 @@ public final class AttentionTrace implements TraceListener, SessionListener {
 
   private final Vocabulary vocabulary;
   private final HeadLayout layout;
+  private final ModelShape shape;
   private final OutputFactors factors;
   private final AttentionCollector collector;
   private final ValueNormTable norms;
   private AnalysisContext context = AnalysisContext.defaults();
-  private TokenTrack tokens = new TokenTrack();
-  private float[] scratch = {};
-  private long number;
+  private final Map<Integer, Text> texts = new TreeMap<>();
+  private final WaitingTokens waiting = new WaitingTokens();
+  private float[] slices = {};
+  private float[] written = {};
   private long next;
-  private boolean pending;
-  private boolean moved;
+  private boolean separately;
   private @Nullable AttentionAnalysis analysis;
 
+  /** What a sequence reads and says. */
+  private static final class Text {
+    private TokenTrack tokens = new TokenTrack();
+    private long number;
+    private boolean pending;
+    private boolean moved;
+  }
+
   /**
-   * Prepares an analysis.
+   * Prepares an analysis of a loaded model.
    *
    * @param largest multiplications, at most, that reading the output matrices may take; beyond them
    *     head outputs are mixed values, and what is norm-weighted is absent
    */
   public AttentionTrace(LlamaModel model, GgufFile file, AttentionOptions options, double largest) {
+    this(model, model.layers(), file, options, largest);
+  }
+
+  /**
+   * Prepares an analysis of a model at work elsewhere.
+   *
+   * @param model the model, of which nothing but its vocabulary need be loaded
+   * @param layers how many it has
+   * @param largest multiplications, at most, that reading the output matrices may take
+   */
+  public AttentionTrace(
+      LlamaModel model, int layers, GgufFile file, AttentionOptions options, double largest) {
     vocabulary = model.vocabulary();
     layout = new HeadLayout(file);
-    var shape = layout.shape(model.layers(), vocabulary.size());
+    shape = layout.shape(layers, vocabulary.size());
     collector = new AttentionCollector(shape, options);
     norms = new ValueNormTable(shape.layers(), shape.heads());
     var costs = new TensorCosts(layout);
@@ -93,10 +119,25 @@ public final class AttentionTrace implements TraceListener, SessionListener {
   public AttentionTrace attach(ModelTracer tracer, TracedSession session) {
     tracer.addListener(this);
     session.listen(this);
-    if (session.sites().stream().noneMatch(site -> site.place().site() == Site.VALUE)) {
+    return shown(session.sites());
+  }
+
+  /** Notes what cannot be computed of the places that a graph shows. */
+  public AttentionTrace shown(List<FoundSite> sites) {
+    if (sites.stream().noneMatch(site -> site.place().site() == Site.VALUE)) {
       absent("measures.norm_weighted", "the graph has no values of single tokens");
     }
     return this;
+  }
+
+  /** Heads of all layers together. */
+  public long heads() {
+    return shape.layers() * Math.max(1L, shape.heads());
+  }
+
+  /** Notes that only some layers or heads are traced. */
+  public void partly() {
+    absent("rollout.whole", "rollout and flow go through the traced layers and heads only");
   }
 
   /** What collects for the analysis. */
@@ -128,36 +169,87 @@ public final class AttentionTrace implements TraceListener, SessionListener {
    * @param ids its tokens
    */
   public void begin(long prompt, int[] ids) {
-    number = prompt;
-    next = prompt + 1;
-    tokens = new TokenTrack();
-    for (int token : ids) {
-      append(token, vocabulary.text(token));
-    }
-    pending = true;
+    Text text = begun(0, prompt, ids);
+    text.pending = true;
   }
 
-  private void append(int token, String text) {
+  /**
+   * A text has begun in a sequence; tokens that follow are told by {@link #append} from here on.
+   *
+   * @param reused how many of its tokens the cache held already
+   * @param ids its tokens so far; negative where they are not known
+   */
+  public void begin(int sequence, int reused, int[] ids) {
+    separately = true;
+    Text text = begun(sequence, next, ids);
+    collector.beginPrompt(sequence, text.number, text.tokens, text.moved ? 0 : reused);
+    text.moved = false;
+    analysis = null;
+  }
+
+  private Text begun(int sequence, long number, int[] ids) {
+    Text text = texts.computeIfAbsent(sequence, s -> new Text());
+    text.number = number;
+    text.pending = false;
+    text.tokens = new TokenTrack();
+    next = number + 1;
+    for (int token : ids) {
+      append(text, token, known(token) ? vocabulary.text(token) : "");
+    }
+    return text;
+  }
+
+  private boolean known(int token) {
+    return token >= 0 && token < vocabulary.size();
+  }
+
+  /** A token follows in the text of a sequence. */
+  public void append(int sequence, int token, String text) {
+    Text known = texts.get(sequence);
+    if (known != null) {
+      append(known, token, text);
+    }
+  }
+
+  private void append(Text to, int token, String text) {
     // A part of a character is neither punctuation nor space.
     boolean part = text.indexOf('\uFFFD') >= 0;
-    TokenKind kind = TokenKind.of(text, vocabulary.isControl(token));
-    tokens.append(token, text, part && kind == TokenKind.STRUCTURAL ? TokenKind.CONTENT : kind);
+    TokenKind kind = TokenKind.of(text, known(token) && vocabulary.isControl(token));
+    to.tokens.append(token, text, part && kind == TokenKind.STRUCTURAL ? TokenKind.CONTENT : kind);
   }
 
   @Override
   public void onForward(int forward, int firstPosition, int count) {
-    if (pending) {
-      // What was moved into place was computed in sight of other tokens: nothing to go on from.
-      collector.beginPrompt(0, number, tokens, moved ? 0 : firstPosition);
-      pending = false;
-      moved = false;
-    }
+    texts.forEach(
+        (sequence, text) -> {
+          if (text.pending) {
+            // What was moved into place was computed in sight of other tokens: nothing to go on
+            // from.
+            collector.beginPrompt(
+                sequence, text.number, text.tokens, text.moved ? 0 : firstPosition);
+            text.pending = false;
+            text.moved = false;
+          }
+        });
     analysis = null;
+    waiting.clear();
     collector.onForward(forward, firstPosition, count);
   }
 
   @Override
+  public boolean inLanes() {
+    return collector.inLanes();
+  }
+
+  @Override
+  public void onAttentionLayer(int layer) {
+    workOff();
+    collector.onAttentionLayer(layer);
+  }
+
+  @Override
   public void onAttentionRow(AttentionRow row) {
+    workOff();
     collector.onAttentionRow(row);
   }
 
@@ -168,32 +260,36 @@ public final class AttentionTrace implements TraceListener, SessionListener {
 
   @Override
   public void onToken(int step, int token, byte[] piece) {
-    append(token, new String(piece, StandardCharsets.UTF_8));
+    if (!separately) {
+      append(0, token, new String(piece, StandardCharsets.UTF_8));
+    }
   }
 
   /** After a move in the middle of a text, what is left of it goes on as a text of its own. */
   @Override
   public void onShift(int sequence, int from, int to, int delta) {
     norms.shift(sequence, from, to, delta);
-    if (sequence != 0) {
+    Text text = texts.get(sequence);
+    if (text == null) {
       return;
     }
-    moved = true;
-    if (!pending) {
-      TokenTrack before = tokens;
-      tokens = new TokenTrack();
-      number = next++;
+    text.moved = true;
+    if (!text.pending) {
+      TokenTrack before = text.tokens;
+      text.tokens = new TokenTrack();
+      text.number = next++;
       for (int p = 0; p < before.size(); p++) {
         if (p < from + delta || p >= from) {
-          append(before.id(p), before.text(p));
+          append(text, before.id(p), before.text(p));
         }
       }
-      pending = true;
+      text.pending = true;
     }
   }
 
   @Override
   public void onForwardEnd(int forward) {
+    workOff();
     collector.onForwardEnd(forward);
     analysis = null;
   }
@@ -206,49 +302,68 @@ public final class AttentionTrace implements TraceListener, SessionListener {
   @Override
   public void onRow(
       Place place, int sequence, int position, MemorySegment values, long offset, int width) {
-    int layer = place.layer();
-    int heads = layout.heads(layer);
-    if (heads == 0) {
+    if (layout.heads(place.layer()) == 0) {
       return;
     }
-    OutputFactor factor = factors.of(layer);
+    if (!waiting.accepts(place, width)) {
+      workOff();
+    }
+    waiting.add(place, sequence, position, values, offset, width);
+  }
+
+  /** Works on the vectors that wait, before somebody needs what comes of them. */
+  private void workOff() {
+    Place place = waiting.place();
+    if (place == null) {
+      return;
+    }
+    OutputFactor factor = factors.of(place.layer());
     if (place.site() == Site.CONTEXT) {
-      outputs(layer, heads, sequence, position, values, offset, width, factor);
-    } else if (factor != null && width == layout.kvHeads(layer) * factor.width()) {
-      for (int h = 0; h < heads; h++) {
-        long at = offset + 4L * factor.width() * layout.kvHead(layer, h);
-        norms.put(sequence, layer, h, position, factor.norm(h, values, at));
+      outputs(place.layer(), factor);
+    } else if (factor != null
+        && waiting.width() == layout.kvHeads(place.layer()) * factor.width()) {
+      norms(place.layer(), factor);
+    }
+    waiting.clear();
+  }
+
+  private void norms(int layer, OutputFactor factor) {
+    int room = factor.room();
+    reserve(waiting.size() * room);
+    for (int h = 0; h < layout.heads(layer); h++) {
+      waiting.slices(factor.width() * layout.kvHead(layer, h), factor.width(), slices);
+      factor.apply(h, slices, waiting.size(), written);
+      for (int i = 0; i < waiting.size(); i++) {
+        double squares = Kernels.chosen().squares(written, i * room, factor.width());
+        norms.put(waiting.sequence(i), layer, h, waiting.position(i), (float) Math.sqrt(squares));
       }
     }
   }
 
-  private void outputs(
-      int layer,
-      int heads,
-      int sequence,
-      int position,
-      MemorySegment values,
-      long offset,
-      int width,
-      @Nullable OutputFactor factor) {
-    int each = width / heads;
-    float[] written = scratch(each);
-    for (int h = 0; h < heads && width % heads == 0; h++) {
-      long at = offset + 4L * each * h;
-      if (factor != null && factor.width() == each) {
-        factor.apply(h, values, at, written);
-      } else {
-        MemorySegment.copy(values, ValueLayout.JAVA_FLOAT_UNALIGNED, at, written, 0, each);
+  private void outputs(int layer, @Nullable OutputFactor factor) {
+    int heads = layout.heads(layer);
+    int each = waiting.width() / heads;
+    boolean whole = factor != null && factor.width() == each;
+    int room = whole ? factor.room() : each;
+    reserve(waiting.size() * room);
+    for (int h = 0; h < heads && waiting.width() % heads == 0; h++) {
+      waiting.slices(each * h, each, slices);
+      if (whole) {
+        factor.apply(h, slices, waiting.size(), written);
       }
-      collector.headOutput(sequence, layer, h, position, written, 0, each);
+      float[] outputs = whole ? written : slices;
+      for (int i = 0; i < waiting.size(); i++) {
+        collector.headOutput(
+            waiting.sequence(i), layer, h, waiting.position(i), outputs, i * room, each);
+      }
     }
   }
 
-  private float[] scratch(int size) {
-    if (scratch.length < size) {
-      scratch = new float[size];
+  private void reserve(int floats) {
+    if (written.length < floats) {
+      written = new float[floats];
+      slices = new float[floats];
     }
-    return scratch;
   }
 
   /** The whole analysis of what has run so far; made once, until more runs. */

@@ -1,7 +1,6 @@
 package org.modeltracer.heads;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import org.modeltracer.kernels.Kernels;
 
 /**
@@ -13,7 +12,6 @@ import org.modeltracer.kernels.Kernels;
  * head that ignores a direction) leave a row of zeros; no library at hand factors such matrices.
  */
 final class OutputFactor {
-  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final double VANISHED = 1e-12;
 
   private final int width;
@@ -22,9 +20,6 @@ final class OutputFactor {
 
   /** By head, the rows of R as the kernels lay them out. */
   private float[][] factor = {};
-
-  private float[] value = {};
-  private float[] written = {};
 
   /** No weights yet, of that many heads of that value width. */
   OutputFactor(int heads, int width) {
@@ -49,8 +44,6 @@ final class OutputFactor {
 
   /** All rows have been added. */
   OutputFactor finish() {
-    value = new float[width];
-    written = new float[(width + kernels.panel() - 1) / kernels.panel() * kernels.panel()];
     factor = new float[gram.length][];
     for (int h = 0; h < gram.length; h++) {
       factor[h] = cholesky(gram[h]);
@@ -82,7 +75,7 @@ final class OutputFactor {
     for (int i = 0; i < r.length; i++) {
       rows[i] = (float) r[i];
     }
-    float[] panels = new float[written.length * width];
+    float[] panels = new float[room() * width];
     kernels.panels(MemorySegment.ofArray(rows), 0, width, width, width, panels);
     return panels;
   }
@@ -92,20 +85,18 @@ final class OutputFactor {
     return width;
   }
 
-  /** R_h z for a value at byte {@code offset}, into {@code target}. */
-  void apply(int head, MemorySegment values, long offset, float[] target) {
-    multiply(head, values, offset);
-    System.arraycopy(written, 0, target, 0, width);
+  /** Floats from one product to the next where several are made: the width in whole panels. */
+  int room() {
+    return (width + kernels.panel() - 1) / kernels.panel() * kernels.panel();
   }
 
-  private void multiply(int head, MemorySegment values, long offset) {
-    MemorySegment.copy(values, FLOAT, offset, value, 0, width);
-    kernels.panelProducts(value, 1, width, factor[head], 0, width, written, written.length);
-  }
-
-  /** ‖z W_O,h‖. */
-  float norm(int head, MemorySegment values, long offset) {
-    multiply(head, values, offset);
-    return (float) Math.sqrt(kernels.squares(written, 0, width));
+  /**
+   * R_h z for several values.
+   *
+   * @param values {@code [value, width]}
+   * @param into {@code [value, room]}
+   */
+  void apply(int head, float[] values, int count, float[] into) {
+    kernels.panelProducts(values, count, width, factor[head], 0, width, into, room());
   }
 }

@@ -327,6 +327,14 @@ public final class LlamaContext implements AutoCloseable {
     return sequenceTokens;
   }
 
+  /**
+   * Has llama.cpp's threads, which wait in a loop while an observer looks at a node, give their
+   * processors back until it goes on. To be called by an observer.
+   */
+  public void restThreads() {
+    threadPool.rest();
+  }
+
   ThreadPool threadPool() {
     return threadPool;
   }

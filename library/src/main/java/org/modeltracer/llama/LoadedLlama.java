@@ -13,6 +13,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.ffi.JumpSlots;
 import org.modeltracer.llama.ffi.LinkException;
+import org.modeltracer.llama.ffi.LlamaFunctions;
 import org.modeltracer.llama.ffi.Mappings;
 import org.modeltracer.llama.ffi.NativeMemory;
 import org.modeltracer.llama.ffi.SchedulerFunctions;
@@ -51,6 +52,16 @@ public final class LoadedLlama implements AutoCloseable {
 
     /** A batch has been decoded. */
     void decoded(long scheduler);
+
+    /**
+     * The program has changed what a context remembers.
+     *
+     * @param sequence whose positions {@code from <= p < to}; negative for all
+     * @param other the sequence that a copy goes to
+     * @param delta by how much positions move
+     */
+    void changed(
+        long scheduler, CacheCall call, int sequence, int other, int from, int to, int delta);
 
     /** A scheduler is no more. */
     void freed(long scheduler);
@@ -102,7 +113,12 @@ public final class LoadedLlama implements AutoCloseable {
 
   private final LlamaRuntime runtime;
   private final SchedulerFunctions functions;
+  private final LlamaFunctions llama;
   private final List<String> files;
+
+  /** Schedulers by what their contexts remember with. */
+  private final Map<Long, Set<Long>> caches = new ConcurrentHashMap<>();
+
   private final JumpSlots slots = new JumpSlots();
   private final Map<Long, Hooked> schedulers = new ConcurrentHashMap<>();
 
@@ -119,28 +135,30 @@ public final class LoadedLlama implements AutoCloseable {
     this.runtime = runtime;
     this.files = files;
     functions = new SchedulerFunctions(runtime.library());
+    llama = runtime.functions();
   }
 
   /** Finds the llama.cpp that other code has loaded; see {@link LlamaRuntime#attachLoaded}. */
   static LoadedLlama find() {
-    var libraries = new ArrayList<String>();
-    String llama = null;
-    for (String file : Mappings.libraries()) {
-      if (LlamaRuntime.isOurs(Path.of(file))) {
-        continue;
-      }
-      if (JumpSlots.has(file, SchedulerFunctions.SET_CALLBACK)) {
-        libraries.add(file);
-        llama = file;
-      }
-    }
-    if (llama == null) {
+    List<String> others =
+        Mappings.libraries().stream().filter(f -> !LlamaRuntime.isOurs(Path.of(f))).toList();
+    List<String> llamas =
+        others.stream().filter(f -> JumpSlots.has(f, SchedulerFunctions.SET_CALLBACK)).toList();
+    if (llamas.isEmpty()) {
       throw new LlamaException(
           LlamaException.Kind.LIBRARY,
           "no other code of this process has loaded a shared llama.cpp: attach when it has");
     }
     try {
-      return new LoadedLlama(LlamaRuntime.ofLoaded(Path.of(llama)), libraries);
+      String llama = llamas.getLast();
+      // Of several nothing tells which of them the slot of a third library leads to.
+      List<String> files =
+          llamas.size() > 1
+              ? List.of(llama)
+              : others.stream()
+                  .filter(f -> f.equals(llama) || JumpSlots.has(f, SchedulerFunctions.DECODE))
+                  .toList();
+      return new LoadedLlama(LlamaRuntime.ofLoaded(Path.of(llama)), files);
     } catch (LinkException e) {
       throw new LlamaException(LlamaException.Kind.LIBRARY, String.valueOf(e.getMessage()), e);
     }
@@ -154,13 +172,71 @@ public final class LoadedLlama implements AutoCloseable {
   /** Follows all schedulers from now on. */
   public void follow(Follower next) {
     follower = next;
+    Arena always = Arena.global();
+    String cache = llama.cachePrefix();
     Map<String, Long> replacements =
         Map.of(
-            SchedulerFunctions.SET_CALLBACK, Upcalls.setCallback(this::set, Arena.global()),
-            SchedulerFunctions.COMPUTE, Upcalls.compute(this::compute, Arena.global()),
-            SchedulerFunctions.FREE, Upcalls.free(this::free, Arena.global()),
-            SchedulerFunctions.DECODE, Upcalls.decode(this::decode, Arena.global()));
+            SchedulerFunctions.SET_CALLBACK,
+            Upcalls.setCallback(this::set, always),
+            SchedulerFunctions.COMPUTE,
+            Upcalls.compute(this::compute, always),
+            SchedulerFunctions.FREE,
+            Upcalls.free(this::free, always),
+            SchedulerFunctions.DECODE,
+            Upcalls.decode(this::decode, always),
+            cache + "clear",
+            Upcalls.clear(this::clear, always),
+            cache + "seq_rm",
+            Upcalls.remove(this::remove, always),
+            cache + "seq_cp",
+            Upcalls.rearrange(this::copy, always),
+            cache + "seq_keep",
+            Upcalls.keep(this::keep, always),
+            cache + "seq_add",
+            Upcalls.rearrange(this::shift, always));
     files.forEach(file -> slots.redirect(file, replacements));
+  }
+
+  private void clear(long cache, boolean data) {
+    llama.clear(cache, data);
+    changed(cache, CacheCall.CLEAR, -1, 0, 0, -1, 0);
+  }
+
+  private boolean remove(long cache, int sequence, int from, int to) {
+    boolean done = llama.remove(cache, sequence, from, to);
+    if (done) {
+      changed(cache, CacheCall.REMOVE, sequence, 0, from, to, 0);
+    }
+    return done;
+  }
+
+  private void copy(long cache, int source, int target, int from, int to) {
+    llama.copy(cache, source, target, from, to);
+    changed(cache, CacheCall.COPY, source, target, from, to, 0);
+  }
+
+  private void keep(long cache, int sequence) {
+    llama.keep(cache, sequence);
+    changed(cache, CacheCall.KEEP, sequence, 0, 0, -1, 0);
+  }
+
+  private void shift(long cache, int sequence, int from, int to, int delta) {
+    llama.shift(cache, sequence, from, to, delta);
+    changed(cache, CacheCall.SHIFT, sequence, 0, from, to, delta);
+  }
+
+  private void changed(
+      long cache, CacheCall call, int sequence, int other, int from, int to, int delta) {
+    Follower now = follower;
+    try {
+      if (now != null) {
+        for (long scheduler : caches.getOrDefault(cache, Set.of())) {
+          now.changed(scheduler, call, sequence, other, from, to, delta);
+        }
+      }
+    } catch (Throwable failure) {
+      failed(failure);
+    }
   }
 
   private void failed(Throwable failure) {
@@ -221,6 +297,7 @@ public final class LoadedLlama implements AutoCloseable {
 
   private void free(long scheduler) {
     schedulers.remove(scheduler);
+    caches.values().forEach(all -> all.remove(scheduler));
     Follower now = follower;
     try {
       if (now != null) {
@@ -245,8 +322,11 @@ public final class LoadedLlama implements AutoCloseable {
     decoding.set(before);
     Follower now = follower;
     try {
-      if (now != null) {
+      if (now != null && !ran.isEmpty()) {
         ran.forEach(now::decoded);
+        caches
+            .computeIfAbsent(llama.memoryOf(context), c -> ConcurrentHashMap.newKeySet())
+            .addAll(ran);
       }
     } catch (Throwable failure) {
       failed(failure);

@@ -28,6 +28,21 @@ public final class AttentionRow {
   private final RowSums sums = new RowSums();
   private float[] weights = {};
   private boolean summed;
+  private final int lane;
+
+  /** A window on rows that come one after another. */
+  public AttentionRow() {
+    this(0);
+  }
+
+  /**
+   * A window on rows that may be read while those of another lane are.
+   *
+   * @param lane 0 or 1
+   */
+  public AttentionRow(int lane) {
+    this.lane = lane;
+  }
 
   /** Points this window at a row whose keys are {@code firstKey, firstKey + 1, …}. */
   public AttentionRow at(
@@ -68,6 +83,13 @@ public final class AttentionRow {
     this.keys = keys;
     this.contiguous = size == 0 || keys[size - 1] - keys[0] == size - 1;
     return this;
+  }
+
+  /**
+   * Lane of its head: rows of one lane come one after another, whoever reads those of the other.
+   */
+  public int lane() {
+    return lane;
   }
 
   /** Layer index, from 0. */

@@ -2,15 +2,15 @@ package org.modeltracer.probe;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Arrays;
-import org.modeltracer.cache.RowKeys;
 import org.modeltracer.graph.TensorData;
 import org.modeltracer.kernels.Kernels;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Tensor;
+import org.modeltracer.llama.TensorType;
 
 /**
- * Softmax rows of a fused attention node, computed again from its own inputs.
+ * A fused attention node whose softmax rows are computed again from its own inputs, by {@link
+ * FlashScores}.
  *
  * <p>Scores are {@code scale · q·k}, soft-capped to {@code cap · tanh(s / cap)} where the model
  * does, plus the head's slope times the mask (ALiBi, Press 2022); a learned sink adds its share to
@@ -21,9 +21,6 @@ final class FlashRows {
   static final int SINKS = 4;
 
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
-
-  /** Rows of a product that keep its registers busy. */
-  private static final int TILE = 4;
 
   /** Rows from which on laying keys out in panels costs less than it gains. */
   private static final int PANELS_PAY = 32;
@@ -37,20 +34,14 @@ final class FlashRows {
   private final TensorData sinks;
   private MemorySegment sinkValues = MemorySegment.NULL;
   private final KeyVectors vectors;
-  private float[] few = {};
-  private float[][] scores = {};
-  private int[] firstQuery = {};
-  private int[] scoredStream = {};
-  private int[] scoredCells = {};
   private float scale;
   private float maxBias;
   private float softcap;
   private int width;
   private int keyCount;
   private int queryCount;
+  private int keyHeads;
   private int group;
-  private int block;
-  private int room;
 
   FlashRows(LlamaRuntime runtime, boolean forceCopy) {
     node = new Tensor(runtime);
@@ -77,33 +68,19 @@ final class FlashRows {
     width = (int) queryTensor.ne(0);
     keyCount = (int) keyTensor.ne(1);
     queryCount = (int) queryTensor.ne(1);
-    int keyHeads = (int) keyTensor.ne(2);
+    keyHeads = (int) keyTensor.ne(2);
     group = (int) queryTensor.ne(2) / keyHeads;
-    // Heads that share keys are rows of one product; queries beside each other fill up its tiles.
-    block = TILE / greatestCommonDivisor(group, TILE);
-    Kernels kernels = Kernels.chosen();
-    vectors.open(kernels, queryCount * group >= PANELS_PAY);
-    room = (keyCount / kernels.panel() + 1) * kernels.panel();
-    int rows = group * block;
-    if (scores.length < keyHeads) {
-      scores = new float[keyHeads][];
-      firstQuery = new int[keyHeads];
-      scoredStream = new int[keyHeads];
-      scoredCells = new int[keyHeads];
-    }
-    for (int h = 0; h < keyHeads; h++) {
-      if (scores[h] == null || scores[h].length < rows * room) {
-        scores[h] = new float[rows * room];
-      }
-    }
-    Arrays.fill(scoredStream, -1);
-    if (few.length < rows * width) {
-      few = new float[rows * width];
-    }
+    vectors.open(Kernels.chosen(), queryCount * group >= PANELS_PAY);
   }
 
-  private static int greatestCommonDivisor(int a, int b) {
-    return b == 0 ? a : greatestCommonDivisor(b, a % b);
+  /** Whether two threads can read its rows: queries need no conversion, and streams are one. */
+  boolean forTwo() {
+    return queries.type().id() == TensorType.F32 && queryTensor.ne(3) == 1;
+  }
+
+  /** Reads all keys of the one stream, so that from here on two threads only read. */
+  void readKeys() {
+    vectors.prepare();
   }
 
   /** Whether heads have a learned sink, which takes a share that belongs to no key. */
@@ -111,68 +88,58 @@ final class FlashRows {
     return node.source(SINKS) != 0;
   }
 
-  /**
-   * Computes the row of one query.
-   *
-   * @param bias the mask's values for this query by cell
-   * @param biased whether any of them is not 0
-   * @param target receives the weights of {@code visible}, in its order
-   */
-  void row(
-      int head, int q, int stream, RowKeys visible, MaskRow bias, boolean biased, float[] target) {
-    int keyHead = head / group;
-    int from = at(head, q, stream, visible.last());
-    float[] scored = scores[keyHead];
-    int n = visible.size();
-    if (visible.adjacent()) {
-      System.arraycopy(scored, from + visible.cell(0), target, 0, n);
-    } else {
-      for (int i = 0; i < n; i++) {
-        target[i] = scored[from + visible.cell(i)];
-      }
-    }
+  /** Number of heads of keys. */
+  int keyHeads() {
+    return keyHeads;
+  }
+
+  /** Query heads that share a head of keys; they follow each other. */
+  int group() {
+    return group;
+  }
+
+  int keyCount() {
+    return keyCount;
+  }
+
+  int queryCount() {
+    return queryCount;
+  }
+
+  /** Width of queries and keys. */
+  int width() {
+    return width;
+  }
+
+  /** Copies a query vector. */
+  void query(int head, int query, int stream, float[] target, int at) {
+    long offset = query * queryTensor.nb(1) + head * queryTensor.nb(2) + stream * queryTensor.nb(3);
+    boolean plain = queries.type().id() == TensorType.F32;
+    MemorySegment vector = plain ? queries.values() : queries.floats(offset, width);
+    long from = plain ? offset : queries.rowOffset();
+    MemorySegment.copy(vector, FLOAT, from, target, at, width);
+  }
+
+  /** Products of query vectors with a head's keys in its first cells, as {@link KeyVectors}. */
+  void products(float[] few, int rows, int keyHead, int stream, int cells, float[] into, int room) {
+    vectors.products(few, rows, keyHead, stream, cells, into, room);
+  }
+
+  /** Makes a row of weights from the products with the keys in sight, in place. */
+  void weights(int head, QueryView view, float[] products) {
+    int n = view.keys().size();
     float remaining = scale;
-    if (softcap != 0 || biased) {
+    if (softcap != 0 || view.biased()) {
       double slope = slope(head);
       for (int i = 0; i < n; i++) {
-        double score = scale * target[i];
+        double score = scale * products[i];
         score = softcap == 0 ? score : softcap * Math.tanh(score);
-        target[i] = (float) (score + slope * bias.value(visible.cell(i)));
+        products[i] = (float) (score + slope * view.bias(i));
       }
       remaining = 1;
     }
     float sink = hasSinks() ? sinkValues.get(FLOAT, 4L * head) : Float.NEGATIVE_INFINITY;
-    Kernels.chosen().softmax(target, n, remaining, sink);
-  }
-
-  /** Where the scores of a query begin in those of its head's keys; computes them if need be. */
-  private int at(int head, int q, int stream, int lastCell) {
-    int keyHead = head / group;
-    int first = q / block * block;
-    if (scoredStream[keyHead] != stream
-        || firstQuery[keyHead] != first
-        || scoredCells[keyHead] <= lastCell) {
-      int queriesHere = Math.min(block, queryCount - first);
-      for (int i = 0; i < queriesHere; i++) {
-        for (int h = 0; h < group; h++) {
-          long offset =
-              (first + i) * queryTensor.nb(1)
-                  + (keyHead * group + h) * queryTensor.nb(2)
-                  + stream * queryTensor.nb(3);
-          MemorySegment vector = queries.floats(offset, width);
-          int row = (i * group + h) * width;
-          MemorySegment.copy(vector, FLOAT, queries.rowOffset(), few, row, width);
-        }
-      }
-      // Under a causal mask the block's last query sees a cell more than its first for each
-      // between.
-      int cells = Math.min(keyCount, lastCell + queriesHere);
-      vectors.products(few, queriesHere * group, keyHead, stream, cells, scores[keyHead], room);
-      scoredStream[keyHead] = stream;
-      firstQuery[keyHead] = first;
-      scoredCells[keyHead] = cells;
-    }
-    return ((q - first) * group + head % group) * room;
+    Kernels.chosen().softmax(products, n, remaining, sink);
   }
 
   private double slope(int head) {

@@ -26,6 +26,7 @@ import org.modeltracer.model.Place;
 import org.modeltracer.model.Site;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.Observation;
+import org.modeltracer.trace.RowTaker;
 
 /**
  * Carries a forward pass from the hook into the tracer, watching only what the tracer asks for.
@@ -33,7 +34,7 @@ import org.modeltracer.trace.Observation;
  * <p>In steady state nothing is allocated: nodes are recognised by number, statistics and rows are
  * windows that are used again.
  */
-public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Visitor {
+public final class ForwardProbe implements TensorObserver, RowTaker, TokenRows.Visitor {
   private static final int COMPUTED = 16;
 
   private final ModelTracer tracer;
@@ -60,7 +61,8 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
   private final TokenRows rows = new TokenRows();
   private NodeTable<WatchedNode> table = new NodeTable<>();
   private @Nullable Set<Site> watched;
-  private @Nullable RowSink rowTap;
+  private @Nullable RowTaker rowTap;
+  private @Nullable Runnable beside;
   private @Nullable Batch batch;
   private @Nullable WatchedNode current;
   private boolean embeddingTold;
@@ -106,7 +108,7 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
     identity = new NodeIdentity(runtime);
     source = new Tensor(runtime);
     data = new TensorData(runtime, forceCopy);
-    attention = new AttentionReader(runtime, tracer.config(), this, caches, forceCopy, reduced);
+    attention = new AttentionReader(runtime, tracer, this, caches, forceCopy, reduced);
     experts = new ExpertReader(runtime, tracer, forceCopy);
     axes = survey.axes();
     firstLayer = survey.prompt().first();
@@ -128,15 +130,24 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
   }
 
   /** Sets who takes rows of attention beside the tracer; null for nobody. */
-  void tapRows(@Nullable RowSink rows) {
+  void tapRows(@Nullable RowTaker rows) {
     rowTap = rows;
+  }
+
+  /**
+   * Lets a second thread read some of the rows where there are many.
+   *
+   * @param room makes room for it: has threads that wait for this one give their processors back
+   */
+  public void readBeside(Runnable room) {
+    beside = room;
   }
 
   /** Hands a row of attention to the tracer, and to who taps it. */
   @Override
   public void onRow(AttentionRow row, boolean learnedSink) {
     tracer.recordAttention(row, learnedSink);
-    RowSink tap = rowTap;
+    RowTaker tap = rowTap;
     if (tap != null) {
       tap.onRow(row, learnedSink);
     }
@@ -145,11 +156,13 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
   /** A batch is about to be decoded, in the pass of that number. */
   public void begin(Batch submitted, int forward) {
     batch = submitted;
-    caches.all().forEach(c -> c.cells().beginPass(forward));
+    for (int i = 0; i < caches.all().size(); i++) {
+      caches.all().get(i).cells().beginPass(forward);
+    }
     ubatch.beginBatch(submitted);
     watch();
     table.restart();
-    attention.accessed().begin();
+    attention.beginStep();
   }
 
   @Override
@@ -286,7 +299,8 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
     if (place.site() == Site.ATTENTION) {
       ubatch.map(submitted);
       CacheGroup cache = caches.ofLayer(place.layer());
-      attention.read(node, watched, ubatch, cache == null ? null : cache.cells());
+      Runnable room = rowTap == null ? beside : null;
+      attention.read(node, watched, ubatch, cache == null ? null : cache.cells(), room);
       return;
     }
     if (place.site() == Site.EXPERTS) {
@@ -381,7 +395,7 @@ public final class ForwardProbe implements TensorObserver, RowSink, TokenRows.Vi
 
   /** Cached tokens that received attention in the last batch, -1 when no row was seen. */
   public int accessedPositions() {
-    return attention.accessed().count();
+    return attention.accessed();
   }
 
   public long nodesAsked() {

@@ -61,23 +61,33 @@ final class KeyVectors {
    */
   void products(float[] few, int rows, int head, int stream, int count, float[] into, int room) {
     convert(stream);
-    long at = (long) head * width;
-    long stride = (long) heads * width;
     if (!laid) {
+      long at = (long) head * width;
+      long stride = (long) heads * width;
       kernels.products(few, rows, width, floats, at, stride, 0, count, into, room);
       return;
     }
-    int padded = (cells / kernels.panel() + 1) * kernels.panel();
-    float[] own = panels[head];
-    if (own == null || own.length < padded * width) {
-      own = new float[padded * width];
-      panels[head] = own;
-    }
     if (laidStream[head] != stream) {
-      kernels.panels(floats, at, stride, cells, width, own);
-      laidStream[head] = stream;
+      lay(head, stream);
     }
-    kernels.panelProducts(few, rows, width, own, 0, count, into, room);
+    kernels.panelProducts(few, rows, width, panels[head], 0, count, into, room);
+  }
+
+  /** Converts and lays out the keys of all heads of the first stream; products only read then. */
+  void prepare() {
+    convert(0);
+    for (int head = 0; laid && head < heads; head++) {
+      lay(head, 0);
+    }
+  }
+
+  private void lay(int head, int stream) {
+    int padded = (cells / kernels.panel() + 1) * kernels.panel();
+    if (panels[head] == null || panels[head].length < padded * width) {
+      panels[head] = new float[padded * width];
+    }
+    kernels.panels(floats, (long) head * width, (long) heads * width, cells, width, panels[head]);
+    laidStream[head] = stream;
   }
 
   /** Makes {@code [cell, head, width]} of a stream's keys: at once where they lie like that. */

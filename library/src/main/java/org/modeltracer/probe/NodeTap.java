@@ -26,13 +26,14 @@ import org.modeltracer.llama.TensorObserver;
 import org.modeltracer.llama.TensorType;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.Site;
+import org.modeltracer.trace.RowTaker;
 
 /**
  * Hands out whole nodes of a pass, those chosen, beside what the session's own probe does.
  *
  * <p>Rows of attention come from that probe, which must watch them.
  */
-public final class NodeTap implements TensorObserver, RowSink {
+public final class NodeTap implements TensorObserver, RowTaker {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final long LARGEST = 1L << 28;
 

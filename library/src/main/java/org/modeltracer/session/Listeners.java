@@ -14,7 +14,7 @@ import org.modeltracer.probe.NodeValues;
 import org.modeltracer.probe.PassSink;
 
 /** Those who follow a session, in the order in which they were added. */
-final class Listeners implements PassSink {
+public final class Listeners implements PassSink {
   private static final Set<Site> STATES = EnumSet.of(Site.EMBEDDING, Site.LAYER_OUT);
 
   /** Not read row by row: one row for each head, and choices of experts. */
@@ -36,12 +36,17 @@ final class Listeners implements PassSink {
    *
    * @param always places that are watched whoever listens
    */
-  Listeners(Set<Site> always) {
+  public Listeners(Set<Site> always) {
     this.always = Set.copyOf(always);
     sites = this.always;
   }
 
-  synchronized Subscription add(SessionListener listener) {
+  /**
+   * Adds one.
+   *
+   * @throws IllegalArgumentException when it wants rows of a kind of place that has none
+   */
+  public synchronized Subscription add(SessionListener listener) {
     var entry =
         new Entry(
             listener, Set.copyOf(listener.rows()), Set.copyOf(listener.nodes()), listener.states());
@@ -86,7 +91,7 @@ final class Listeners implements PassSink {
   }
 
   /** Kinds of places to watch; the same object until they change. */
-  Set<Site> sites() {
+  public Set<Site> sites() {
     return sites;
   }
 
@@ -159,7 +164,8 @@ final class Listeners implements PassSink {
     }
   }
 
-  void logits(int sequence, int position, MemorySegment logits, int chosen) {
+  /** Scores of a token that follows a position; see {@link SessionListener#onLogits}. */
+  public void logits(int sequence, int position, MemorySegment logits, int chosen) {
     for (Entry entry : entries) {
       entry.listener.onLogits(sequence, position, logits, chosen);
     }
@@ -177,7 +183,8 @@ final class Listeners implements PassSink {
     }
   }
 
-  void shift(int sequence, int from, int to, int delta) {
+  /** Positions are about to move; see {@link SessionListener#onShift}. */
+  public void shift(int sequence, int from, int to, int delta) {
     for (Entry entry : entries) {
       entry.listener.onShift(sequence, from, to, delta);
     }

@@ -82,6 +82,9 @@ public final class TracedSession implements AutoCloseable {
             listeners,
             listeners::sites,
             options.copyBuffers());
+    if (options.context().threads() > 1) {
+      probe.readBeside(context::restThreads);
+    }
     cache = new TracedCache(context, layout, listeners);
     if (tracer.config().kvCache() && !layout.all().isEmpty()) {
       tracer.addAnalysis(

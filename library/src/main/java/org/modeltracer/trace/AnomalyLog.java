@@ -47,6 +47,11 @@ public final class AnomalyLog implements TraceListener, AutoCloseable {
   }
 
   @Override
+  public boolean inLanes() {
+    return true;
+  }
+
+  @Override
   public void onAnomaly(Anomaly anomaly) {
     append(anomaly);
   }

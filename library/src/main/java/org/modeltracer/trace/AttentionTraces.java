@@ -2,13 +2,16 @@ package org.modeltracer.trace;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.AttentionRules;
 import org.modeltracer.anomaly.Finding;
 import org.modeltracer.anomaly.HeadHistory;
 import org.modeltracer.anomaly.Thresholds;
+import org.modeltracer.kernels.Lanes;
 import org.modeltracer.model.AttentionRow;
+import org.modeltracer.model.SplitMix;
 
 /** What the rows of attention said: sums per head, and a seeded sample of rows. */
 final class AttentionTraces {
@@ -17,10 +20,20 @@ final class AttentionTraces {
 
   private final Thresholds limits;
   private final TracerConfig config;
-  private final RowScan scan;
-  private final Reservoir<AttentionWeightTrace> sample;
+  private final Lane[] lanes = new Lane[Lanes.COUNT];
   private @Nullable Head[][] cells = {};
-  private long rows;
+
+  /** What the rows of one lane need and share. */
+  private static final class Lane {
+    final RowScan scan;
+    final BottomSample<AttentionWeightTrace> sample;
+    long rows;
+
+    Lane(TracerConfig config) {
+      scan = new RowScan(config.topK(), config.weightThreshold());
+      sample = new BottomSample<>(SAMPLE, config.seed());
+    }
+  }
 
   private static final class Head {
     final HeadHistory history = new HeadHistory();
@@ -43,28 +56,40 @@ final class AttentionTraces {
   AttentionTraces(TracerConfig config) {
     limits = config.thresholds();
     this.config = config;
-    scan = new RowScan(config.topK(), config.weightThreshold());
-    sample = new Reservoir<>(SAMPLE, config.seed());
+    for (int i = 0; i < lanes.length; i++) {
+      lanes[i] = new Lane(config);
+    }
   }
 
   boolean wants(AttentionRow row) {
     return config.wantsLayer(row.layer()) && config.wantsHead(row.head());
   }
 
-  @Nullable Finding record(AttentionRow row, boolean learnedSink) {
-    scan.scan(row);
-    rows++;
-    Finding finding = AttentionRules.judgeRow(row.size(), scan.sum, learnedSink, limits);
+  /**
+   * Counts a row; the other lane's may be counted at the same time.
+   *
+   * @param forward number of its pass
+   */
+  @Nullable Finding record(AttentionRow row, boolean learnedSink, int forward) {
+    Lane lane = lanes[row.lane()];
+    lane.scan.scan(row);
+    lane.rows++;
+    Finding finding = AttentionRules.judgeRow(row.size(), lane.scan.sum, learnedSink, limits);
     if (finding == null) {
-      count(row, head(row.layer(), row.head()));
-      if (sample.admits()) {
-        sample.keep(scan.trace(row, limits.uniformEntropy()));
+      count(row, lane.scan, head(row.layer(), row.head()));
+      if (lane.sample.admits(number(row, forward))) {
+        lane.sample.keep(lane.scan.trace(row, limits.uniformEntropy()));
       }
     }
     return finding;
   }
 
-  private void count(AttentionRow row, Head head) {
+  private static long number(AttentionRow row, int forward) {
+    long tokens = SplitMix.mix((long) forward << 32 | row.sequence()) + row.query();
+    return SplitMix.mix(tokens) ^ ((long) row.layer() << 32 | row.head());
+  }
+
+  private void count(AttentionRow row, RowScan scan, Head head) {
     int keys = row.size();
     head.rows++;
     head.changed = true;
@@ -86,19 +111,26 @@ final class AttentionTraces {
   }
 
   private Head head(int layer, int head) {
-    if (layer >= cells.length) {
-      int known = cells.length;
-      cells = Arrays.copyOf(cells, layer + 1);
-      Arrays.fill(cells, known, cells.length, new Head[0]);
-    }
-    if (head >= cells[layer].length) {
-      cells[layer] = Arrays.copyOf(cells[layer], head + 1);
+    if (layer >= cells.length || head >= cells[layer].length) {
+      makeRoom(layer, head + 1);
     }
     Head cell = cells[layer][head];
     if (cell == null) {
       cells[layer][head] = cell = new Head();
     }
     return cell;
+  }
+
+  /** Makes room for the heads of a layer; to be done before lanes are recorded at once. */
+  void makeRoom(int layer, int heads) {
+    if (layer >= cells.length) {
+      int known = cells.length;
+      cells = Arrays.copyOf(cells, layer + 1);
+      Arrays.fill(cells, known, cells.length, new Head[0]);
+    }
+    if (heads > cells[layer].length) {
+      cells[layer] = Arrays.copyOf(cells[layer], heads);
+    }
   }
 
   /** Judges the heads that had rows since the last call. */
@@ -119,11 +151,20 @@ final class AttentionTraces {
 
   /** Number of rows seen. */
   long rows() {
+    long rows = 0;
+    for (Lane lane : lanes) {
+      rows += lane.rows;
+    }
     return rows;
   }
 
   AttentionSummary summary() {
-    return new AttentionSummary(rows, heads(), sample.kept().size(), List.copyOf(sample.kept()));
+    var sample = lanes[0].sample.with(lanes[1].sample).kept();
+    sample.sort(
+        Comparator.comparingInt(AttentionWeightTrace::layer)
+            .thenComparingInt(AttentionWeightTrace::head)
+            .thenComparingInt(AttentionWeightTrace::queryPosition));
+    return new AttentionSummary(rows(), heads(), sample.size(), List.copyOf(sample));
   }
 
   private List<AttentionSummary.Head> heads() {

@@ -1,10 +1,15 @@
 package org.modeltracer.trace;
 
+import static java.util.Comparator.comparingInt;
+import static java.util.Objects.requireNonNull;
+
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.anomaly.Anomaly;
 import org.modeltracer.anomaly.AnomalyBuilder;
@@ -12,6 +17,7 @@ import org.modeltracer.anomaly.AnomalyKind;
 import org.modeltracer.anomaly.Finding;
 import org.modeltracer.anomaly.QuantizationLevel;
 import org.modeltracer.anomaly.RootCause;
+import org.modeltracer.kernels.Lanes;
 import org.modeltracer.model.AttentionRow;
 import org.modeltracer.model.Place;
 import org.modeltracer.model.ResidualChange;
@@ -39,6 +45,7 @@ public final class ModelTracer implements AutoCloseable {
   private final Announcer announcer;
   private final SummaryJson summary = new SummaryJson();
   private final AttentionTraces.HeadReport headReport = this::foundHead;
+  private final ReadLanes readLanes = new ReadLanes();
   private Recording run;
   private int firstPosition;
   private int tokens;
@@ -163,19 +170,102 @@ public final class ModelTracer implements AutoCloseable {
 
   /** Records a row; with a learned sink (gpt-oss) its weights may sum to less than 1. */
   public synchronized void recordAttention(AttentionRow row, boolean learnedSink) {
-    if (!config.attention() || !run.attention.wants(row)) {
+    Finding finding = record(row, learnedSink);
+    if (finding != null) {
+      foundInRow(row.layer(), row.head(), row.query(), finding);
+    }
+    tell(row);
+  }
+
+  private @Nullable Finding record(AttentionRow row, boolean learnedSink) {
+    return config.attention() && run.attention.wants(row)
+        ? run.attention.record(row, learnedSink, run.forwards)
+        : null;
+  }
+
+  private void tell(AttentionRow row) {
+    if (config.attention() && run.attention.wants(row)) {
+      for (TraceListener listener : announcer.listeners()) {
+        listener.onAttentionRow(row);
+      }
+    }
+  }
+
+  private void foundInRow(int layer, int head, int query, Finding finding) {
+    found(
+        Anomaly.of(finding.at("L%dH%d, query %d".formatted(layer, head, query)))
+            .place(new Place(Site.ATTENTION, layer))
+            .head(head)
+            .position(query));
+  }
+
+  /** Whether all who listen can take the rows of a layer from two threads at once. */
+  public boolean inLanes() {
+    for (TraceListener listener : announcer.listeners()) {
+      if (!listener.inLanes()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Records the rows of a layer, those of one lane while those of the other are; only where {@link
+   * #inLanes}.
+   *
+   * @param heads number of the layer's query heads
+   */
+  public synchronized void recordAttention(int layer, int heads, LayerRows rows) {
+    if (!config.attention()) {
       return;
     }
-    Finding finding = run.attention.record(row, learnedSink);
-    if (finding != null) {
-      found(
-          Anomaly.of(finding.at("L%dH%d, query %d".formatted(row.layer(), row.head(), row.query())))
-              .place(new Place(Site.ATTENTION, row.layer()))
-              .head(row.head())
-              .position(row.query()));
-    }
+    run.attention.makeRoom(layer, heads);
     for (TraceListener listener : announcer.listeners()) {
-      listener.onAttentionRow(row);
+      listener.onAttentionLayer(layer);
+    }
+    readLanes.rows = rows;
+    try {
+      Lanes.run(readLanes);
+    } finally {
+      readLanes.report();
+    }
+  }
+
+  /** What is found in a row while the other lane's are read; reported when both are. */
+  private record FoundInRow(int layer, int head, int query, Finding finding) {}
+
+  /** Has the lanes of a layer read; made once, since a pass is to allocate nothing. */
+  private final class ReadLanes implements Lanes.Work {
+    private final List<List<FoundInRow>> found = List.of(new ArrayList<>(), new ArrayList<>());
+    private final List<RowTaker> takers = List.of(taker(0), taker(1));
+    private @Nullable LayerRows rows;
+
+    @Override
+    public void lane(int lane) {
+      requireNonNull(rows).read(lane, takers.get(lane));
+    }
+
+    private RowTaker taker(int lane) {
+      return (row, learnedSink) -> {
+        Finding finding = record(row, learnedSink);
+        if (finding != null) {
+          found.get(lane).add(new FoundInRow(row.layer(), row.head(), row.query(), finding));
+        }
+        tell(row);
+      };
+    }
+
+    /** Reports what was found, in the order in which one thread would have. */
+    private void report() {
+      rows = null;
+      if (found.get(0).isEmpty() && found.get(1).isEmpty()) {
+        return;
+      }
+      Stream.concat(found.get(0).stream(), found.get(1).stream())
+          .sorted(comparingInt(FoundInRow::query).thenComparingInt(FoundInRow::head))
+          .toList()
+          .forEach(row -> foundInRow(row.layer, row.head, row.query, row.finding));
+      found.forEach(List::clear);
     }
   }
 

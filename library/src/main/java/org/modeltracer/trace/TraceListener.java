@@ -7,7 +7,8 @@ import org.modeltracer.model.ResidualChange;
 
 /**
  * Follows a run as it happens. All methods are called by the thread that feeds the tracer, inside
- * the forward pass: be quick, and copy what must be kept.
+ * the forward pass: be quick, and copy what must be kept. Rows of attention alone may come from a
+ * second thread too, where a listener allows it.
  */
 public interface TraceListener {
   /** A forward pass begins: its index, the position of its first token, and how many tokens. */
@@ -21,6 +22,18 @@ public interface TraceListener {
 
   /** The root cause of an anomaly already reported was found. */
   default void onRootCause(Anomaly anomaly) {}
+
+  /**
+   * Whether rows may come from two threads at once, each with those of one {@link
+   * AttentionRow#lane}. A listener that takes no rows says so too: rows are read by two threads
+   * where all listeners allow it.
+   */
+  default boolean inLanes() {
+    return false;
+  }
+
+  /** Rows of a layer are about to come from two threads; those before are complete. */
+  default void onAttentionLayer(int layer) {}
 
   /** A row of attention; it may be read during the call only. */
   default void onAttentionRow(AttentionRow row) {}

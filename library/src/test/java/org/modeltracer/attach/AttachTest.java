@@ -45,6 +45,10 @@ class AttachTest {
 
   /** The same tokens, through our own hook. */
   private static Seen own(Path model, boolean flash, int[] prompt, int generated) {
+    return own(LlamaRuntime.load(), model, flash, prompt, generated);
+  }
+
+  static Seen own(LlamaRuntime runtime, Path model, boolean flash, int[] prompt, int generated) {
     var book = new Driven.RowBook();
     var tracer = ModelTracer.quiet(TracerConfig.full());
     tracer.addListener(book);
@@ -56,7 +60,7 @@ class AttachTest {
             .withThreads(1)
             .withFlashAttention(flash ? FlashAttention.ON : FlashAttention.OFF);
     var output = new ArrayList<Integer>();
-    try (var opened = LlamaRuntime.load().open(model);
+    try (var opened = runtime.open(model);
         var session =
             TracedSession.open(opened, SessionOptions.defaults().withContext(options), tracer)) {
       session.generate(
@@ -71,7 +75,7 @@ class AttachTest {
         tracer, book, output.stream().map(String::valueOf).collect(Collectors.joining(" ")));
   }
 
-  private record Seen(ModelTracer tracer, Driven.RowBook rows, String output) {}
+  record Seen(ModelTracer tracer, Driven.RowBook rows, String output) {}
 
   @ParameterizedTest(name = "{0}, flash attention {1}")
   @CsvSource({
@@ -212,7 +216,7 @@ class AttachTest {
     return driven;
   }
 
-  private static void same(Seen own, ModelTracer tracer, List<Driven.RowBook.Row> rows) {
+  static void same(Seen own, ModelTracer tracer, List<Driven.RowBook.Row> rows) {
     assertThat(tracer.summary().totalForwards()).isEqualTo(own.tracer.summary().totalForwards());
     var theirs = tracer.summaryFields();
     var ours = own.tracer.summaryFields();
@@ -232,8 +236,8 @@ class AttachTest {
     return json.substring(0, last) + json.substring(end);
   }
 
-  private static void rows(List<Driven.RowBook.Row> ours, List<Driven.RowBook.Row> theirs) {
-    assertThat(theirs).hasSameSizeAs(ours).isNotEmpty();
+  static void rows(List<Driven.RowBook.Row> ours, List<Driven.RowBook.Row> theirs) {
+    assertThat(theirs.size()).isEqualTo(ours.size()).isPositive();
     for (int i = 0; i < ours.size(); i++) {
       Driven.RowBook.Row a = ours.get(i);
       Driven.RowBook.Row b = theirs.get(i);

@@ -12,13 +12,13 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /** The C compiler of this machine; tests that need it are left out where there is none. */
-final class CCompiler {
+public final class CCompiler {
   private static final Path AGENT = Path.of("native", "agent");
 
   private CCompiler() {}
 
   /** The agent, compiled as the build compiles it. */
-  static Path agent(Path folder) throws IOException, InterruptedException {
+  public static Path agent(Path folder) throws IOException, InterruptedException {
     Path library = folder.resolve("libmodeltracer-agent.so");
     if (!Files.exists(library)) {
       run(AGENT, List.of("cc", "@agent.args", "-o", library.toAbsolutePath().toString()));
@@ -36,13 +36,24 @@ final class CCompiler {
   }
 
   /** A program of the tests' resources, linked with a llama.cpp. */
-  static Path driver(Path folder, Path llama) throws IOException, InterruptedException {
+  public static Path driver(Path folder, Path llama) throws IOException, InterruptedException {
+    return driver(folder, llama, "driver-", List.of());
+  }
+
+  /** The same as a library, whose {@code main} others call. */
+  static Path driverLibrary(Path folder, Path llama) throws IOException, InterruptedException {
+    return driver(folder, llama, "libdriver-", List.of("-shared", "-fPIC"));
+  }
+
+  private static Path driver(Path folder, Path llama, String name, List<String> options)
+      throws IOException, InterruptedException {
     Path source = folder.resolve("driver.c").toAbsolutePath();
-    Path program = folder.resolve("driver-" + llama.getParent().getParent().getFileName());
+    Path program = folder.resolve(name + llama.getParent().getParent().getFileName());
     try (InputStream in = CCompiler.class.getResourceAsStream("driver.c")) {
       Files.write(source, in.readAllBytes());
     }
     var command = new ArrayList<>(List.of("cc", "-O1", "-o", program.toString()));
+    command.addAll(options);
     command.add(source.toString());
     try (Stream<Path> beside = Files.list(llama.getParent())) {
       beside
@@ -50,7 +61,7 @@ final class CCompiler {
               f ->
                   f.getFileName()
                       .toString()
-                      .matches("lib(j?llama|ggml|ggml-base)(\\.v[0-9.]+)?\\.so"))
+                      .matches("lib(j?llama|ggml|ggml-base)(\\.vulkan)?(\\.v[0-9.]+)?\\.so"))
           .sorted()
           .forEach(f -> command.add(f.toAbsolutePath().toString()));
     }

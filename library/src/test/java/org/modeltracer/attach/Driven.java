@@ -6,7 +6,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -39,6 +41,10 @@ final class Driven implements RemoteListener, AutoCloseable {
   final List<RemoteContext> ended = new CopyOnWriteArrayList<>();
   final List<RowBook> rows = new CopyOnWriteArrayList<>();
   final Attachment attachment;
+
+  /** What the program's environment has beside this one's. */
+  final Map<String, String> environment = new HashMap<>();
+
   String output = "";
   private final TracerConfig config;
   private final TraceListener beside;
@@ -102,6 +108,7 @@ final class Driven implements RemoteListener, AutoCloseable {
     command.add(program.toString());
     command.addAll(words);
     var builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
+    builder.environment().putAll(environment);
     builder.environment().put("DRIVER_BACKENDS", library.getParent().toAbsolutePath().toString());
     builder.environment().put("GGML_NO_BACKTRACE", "1");
     attachment.into(builder.environment(), agent.toAbsolutePath().toString());

@@ -77,7 +77,8 @@ class HostileRecordsTest {
         tracer,
         slot,
         SessionOptions.defaults().sites(tracer.config()),
-        c -> Optional.empty());
+        c -> Optional.empty(),
+        c -> {});
   }
 
   private static void take(RemoteContext context, MemorySegment record) {

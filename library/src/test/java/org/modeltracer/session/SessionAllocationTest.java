@@ -6,10 +6,13 @@ import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.modeltracer.attention.AttentionCollector;
+import org.modeltracer.attention.AttentionOptions;
 import org.modeltracer.cache.CacheLayout;
 import org.modeltracer.graph.ModelSurvey;
 import org.modeltracer.llama.ContextOptions;
@@ -20,10 +23,12 @@ import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Runtimes;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorObserver;
+import org.modeltracer.model.ModelShape;
 import org.modeltracer.model.Site;
 import org.modeltracer.probe.ForwardProbe;
 import org.modeltracer.testing.Golden;
 import org.modeltracer.trace.ModelTracer;
+import org.modeltracer.trace.TraceListener;
 import org.modeltracer.trace.TracerConfig;
 
 /** In steady state a token costs no garbage, as the native thread's own counter tells. */
@@ -80,9 +85,20 @@ class SessionAllocationTest {
 
   /** Least of all rounds: earlier ones are still being compiled. */
   private static long hookBytes(LlamaRuntime runtime, FlashAttention flash, TracerConfig config) {
+    return hookBytes(runtime, flash, config, null);
+  }
+
+  private static long hookBytes(
+      LlamaRuntime runtime,
+      FlashAttention flash,
+      TracerConfig config,
+      @Nullable TraceListener listener) {
     try (LlamaModel model = runtime.open(Golden.model("tinyllama-mha-f32.gguf"));
         var tracer = new ModelTracer(config);
         LlamaContext context = model.context(context(flash))) {
+      if (listener != null) {
+        tracer.addListener(listener);
+      }
       return runtime.call(
           () -> {
             ModelSurvey survey = ModelSurvey.of(context);
@@ -119,6 +135,19 @@ class SessionAllocationTest {
   void hookAllocatesNothing(LlamaRuntime runtime, FlashAttention flash) {
     assertThat(hookBytes(runtime, flash, TracerConfig.disabled())).as("idle").isZero();
     assertThat(hookBytes(runtime, flash, TracerConfig.lightweight())).as("lightweight").isZero();
+  }
+
+  /** What the tracer keeps is its sample of rows; counters grow with the context, now and then. */
+  @ParameterizedTest
+  @MethodSource("settings")
+  void analysesOfRowsAllocateNothing(LlamaRuntime runtime, FlashAttention flash) {
+    var config = TracerConfig.builder().activations(true).attention(true).logits(true).build();
+    var shape = new ModelShape("llama", 4, 4, 4, 64, 512, 512);
+    var collector = new AttentionCollector(shape, AttentionOptions.defaults().withBytes(0, 0));
+    long sampling = hookBytes(runtime, flash, config);
+    assertThat(sampling / TOKENS).as("a row of the sample in a while").isLessThan(1024);
+    assertThat(hookBytes(runtime, flash, config, collector)).isLessThanOrEqualTo(sampling);
+    assertThat(collector.collected().heads()).isNotEmpty();
   }
 
   /** The whole pass, with what lies around the hook: batch, call into llama.cpp, logits, cache. */

@@ -144,20 +144,28 @@ class ScansTest {
   }
 
   @Test
-  void aReservoirKeepsEachWithTheSameChance() {
+  void aSampleKeepsEachWithTheSameChanceWhicheverPartItCameIn() {
     int[] kept = new int[100];
     for (int seed = 0; seed < 4000; seed++) {
-      Reservoir<Integer> sample = new Reservoir<>(10, seed);
+      BottomSample<Integer> whole = new BottomSample<>(10, seed);
+      BottomSample<Integer> even = new BottomSample<>(10, seed);
+      BottomSample<Integer> odd = new BottomSample<>(10, seed);
       for (int i = 0; i < 100; i++) {
-        if (sample.admits()) {
-          sample.keep(i);
-        }
+        offer(whole, i);
+        offer(i % 2 == 0 ? even : odd, i);
       }
-      assertThat(sample.kept()).hasSize(10).doesNotHaveDuplicates();
-      sample.kept().forEach(i -> kept[i]++);
+      assertThat(whole.kept()).hasSize(10).doesNotHaveDuplicates();
+      assertThat(odd.with(even).kept()).isEqualTo(whole.kept());
+      whole.kept().forEach(i -> kept[i]++);
     }
     // Binomial(4000, 0.1): mean 400, standard deviation 19.
     assertThat(IntStream.of(kept).boxed()).allSatisfy(n -> assertThat(n).isBetween(310, 490));
+  }
+
+  private static void offer(BottomSample<Integer> sample, int number) {
+    if (sample.admits(number)) {
+      sample.keep(number);
+    }
   }
 
   private IntStream descending(double[] values) {

@@ -3,6 +3,9 @@
  * calls by itself: parameters are passed in more room than any generation needs.
  *
  * driver MODEL CONTEXTS SEQUENCES FLASH GENERATE REPEAT ID,ID,...
+ *
+ * With DRIVER_CACHE it rearranges its KV cache instead of generating, of one stream where
+ * DRIVER_UNIFIED is set.
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -31,6 +34,18 @@ void llama_model_free(void *);
 void llama_log_set(void (*)(int, const char *, void *), void *);
 void llama_backend_init(void);
 void ggml_backend_load_all_from_path(const char *) __attribute__((weak));
+
+/* Of today, and of before. */
+#define CACHE(type, name, ...)                                  \
+  type llama_memory_##name(void *, __VA_ARGS__) __attribute__((weak)); \
+  type llama_kv_self_##name(void *, __VA_ARGS__) __attribute__((weak))
+#define CALL(name) (llama_get_memory != NULL ? llama_memory_##name : llama_kv_self_##name)
+void *llama_get_memory(void *) __attribute__((weak));
+CACHE(void, clear, bool);
+CACHE(bool, seq_rm, int32_t, int32_t, int32_t);
+CACHE(void, seq_cp, int32_t, int32_t, int32_t, int32_t);
+CACHE(void, seq_keep, int32_t);
+CACHE(void, seq_add, int32_t, int32_t, int32_t, int32_t);
 
 static int32_t tokens[4096];
 static int32_t count;
@@ -93,6 +108,38 @@ static void *work(void *context) {
   return NULL;
 }
 
+static void read_tokens(void *context, int sequence, int from, int n, const int32_t *ids) {
+  int32_t token[256], pos[256], one[256], *all[256];
+  int8_t logits[256] = {0};
+  for (int i = 0; i < n; i++) {
+    token[i] = ids[i]; pos[i] = from + i; one[i] = 1; all[i] = &sequence;
+  }
+  logits[n - 1] = 1;
+  struct llama_batch batch = {n, token, NULL, pos, one, all, logits};
+  if (llama_decode(context, batch) != 0) { fprintf(stderr, "decode failed\n"); exit(3); }
+}
+
+/* All that a program can do to a cache; the test does the same to one of our own. */
+static void *rearrange(void *context) {
+  void *cache = llama_get_memory != NULL ? llama_get_memory(context) : context;
+  const int32_t more[] = {40, 41, 42, 43, 44, 45, 46, 47};
+  read_tokens(context, 0, 0, count, tokens);
+  if (sequences > 1) {
+    CALL(seq_cp)(cache, 0, 1, -1, -1);
+    read_tokens(context, 1, count, 3, more);
+    if (!CALL(seq_rm)(cache, 1, count + 1, -1)) exit(4);
+    read_tokens(context, 1, count + 1, 2, more + 3);
+  }
+  if (!CALL(seq_rm)(cache, 0, 2, 4)) exit(4);
+  CALL(seq_add)(cache, 0, 4, -1, -2);
+  read_tokens(context, 0, count - 2, 1, more + 5);
+  CALL(seq_keep)(cache, 0);
+  read_tokens(context, 0, count - 1, 2, more + 6);
+  CALL(clear)(cache, true);
+  read_tokens(context, 0, 0, 4, tokens);
+  return NULL;
+}
+
 int main(int argc, char **argv) {
   if (argc < 8) return 2;
   int contexts = atoi(argv[2]);
@@ -119,6 +166,7 @@ int main(int argc, char **argv) {
   if (ggml_backend_load_all_from_path != NULL && p[4] == 0) {
     p[7] = p[8] = 1; p[13] = flash;
     p[26] = p[27] = 0;
+    ((char *)&cp)[133] = getenv("DRIVER_UNIFIED") != NULL;
   } else {
     /* Flash attention of that generation aborts on float32 keys. */
     p[4] = p[5] = 1; p[22] = p[23] = flash ? 1 : 0;
@@ -130,7 +178,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < contexts; i++) all[i] = llama_init_from_model(model, cp);
     for (int i = 0; i < contexts; i++) {
       if (all[i] == NULL) { fprintf(stderr, "no context\n"); return 3; }
-      pthread_create(&threads[i], NULL, work, all[i]);
+      pthread_create(&threads[i], NULL, getenv("DRIVER_CACHE") != NULL ? rearrange : work, all[i]);
     }
     for (int i = 0; i < contexts; i++) pthread_join(threads[i], NULL);
     for (int i = 0; i < contexts; i++) llama_free(all[i]);

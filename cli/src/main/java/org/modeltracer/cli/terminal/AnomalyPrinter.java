@@ -31,6 +31,11 @@ public final class AnomalyPrinter implements TraceListener {
   }
 
   @Override
+  public boolean inLanes() {
+    return true;
+  }
+
+  @Override
   public void onForward(int forward, int firstPosition, int tokens) {
     inPass = true;
     pass.clear();

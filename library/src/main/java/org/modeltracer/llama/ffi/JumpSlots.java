@@ -13,7 +13,8 @@ import java.util.Map;
  * Slots through which a loaded library calls functions of others, pointed elsewhere.
  *
  * <p>Found as the loader finds them: from the link map that a handle of glibc's is, by the dynamic
- * section's table of jump slots. Linux on x86-64 and arm64.
+ * section's tables of jump slots and, for code that calls without a stub or compares functions, of
+ * addresses. Linux on x86-64 and arm64.
  */
 @SuppressWarnings("restricted")
 public final class JumpSlots {
@@ -25,17 +26,21 @@ public final class JumpSlots {
   private static final long PAGE = 4096;
   private static final long MOST_ENTRIES = 1 << 16;
 
-  /** Entries of the dynamic section: DT_STRTAB, DT_SYMTAB, DT_JMPREL, DT_PLTRELSZ. */
+  /** Entries of the dynamic section: DT_JMPREL and DT_PLTRELSZ, DT_RELA and DT_RELASZ, … */
   private static final int STRINGS = 5;
 
   private static final int SYMBOLS = 6;
+  private static final int RELOCATIONS = 7;
+  private static final int RELOCATION_TABLE_BYTES = 8;
   private static final int JUMP_RELOCATIONS = 23;
   private static final int JUMP_RELOCATION_BYTES = 2;
 
   private static final int SYMBOL_BYTES = 24;
   private static final int RELOCATION_BYTES = 24;
   private static final int X86_64_JUMP_SLOT = 7;
+  private static final int X86_64_ADDRESS = 6;
   private static final int AARCH64_JUMP_SLOT = 1026;
+  private static final int AARCH64_ADDRESS = 1025;
 
   /** A slot, what it held, and what it holds now. */
   private record Slot(long address, long before, long after) {}
@@ -81,17 +86,36 @@ public final class JumpSlots {
     long symbols = 0;
     long relocations = 0;
     long bytes = 0;
+    long jumps = 0;
+    long jumpBytes = 0;
     for (long at = 0; dynamic.get(ValueLayout.JAVA_LONG, at) != 0; at += 16) {
       long value = dynamic.get(ValueLayout.JAVA_LONG, at + 8);
       switch ((int) dynamic.get(ValueLayout.JAVA_LONG, at)) {
         case STRINGS -> strings = value;
         case SYMBOLS -> symbols = value;
-        case JUMP_RELOCATIONS -> relocations = value;
-        case JUMP_RELOCATION_BYTES -> bytes = value;
+        case RELOCATIONS -> relocations = value;
+        case RELOCATION_TABLE_BYTES -> bytes = value;
+        case JUMP_RELOCATIONS -> jumps = value;
+        case JUMP_RELOCATION_BYTES -> jumpBytes = value;
         default -> {}
       }
     }
-    if (strings == 0 || symbols == 0 || relocations == 0) {
+    if (strings == 0 || symbols == 0) {
+      return 0;
+    }
+    return patch(jumps, jumpBytes, base, symbols, strings, functions)
+        + patch(relocations, bytes, base, symbols, strings, functions);
+  }
+
+  private int patch(
+      long relocations,
+      long bytes,
+      long base,
+      long symbols,
+      long strings,
+      Map<String, Long> functions)
+      throws Throwable {
+    if (relocations == 0) {
       return 0;
     }
     MemorySegment table = NativeMemory.at(relocations, bytes);
@@ -99,7 +123,12 @@ public final class JumpSlots {
     for (long at = 0; at + RELOCATION_BYTES <= bytes; at += RELOCATION_BYTES) {
       long info = table.get(ValueLayout.JAVA_LONG, at + 8);
       int type = (int) info;
-      if (type != X86_64_JUMP_SLOT && type != AARCH64_JUMP_SLOT) {
+      boolean slot =
+          switch (type) {
+            case X86_64_JUMP_SLOT, X86_64_ADDRESS, AARCH64_JUMP_SLOT, AARCH64_ADDRESS -> true;
+            default -> false;
+          };
+      if (!slot) {
         continue;
       }
       long symbol = symbols + (info >>> 32) * SYMBOL_BYTES;
@@ -117,6 +146,10 @@ public final class JumpSlots {
 
   private void replace(long address, long function) throws Throwable {
     long before = NativeMemory.at(address, 8).get(ValueLayout.JAVA_LONG, 0);
+    if (before == 0) {
+      // A function that is not there, for code that asks.
+      return;
+    }
     write(address, function);
     slots.add(new Slot(address, before, function));
   }

@@ -316,11 +316,28 @@ public final class LlamaFunctions extends Functions {
 
   /** Forgets everything. */
   public void clear(long cache) {
+    clear(cache, true);
+  }
+
+  /** Forgets everything; the values themselves stay where they are unless they are to go too. */
+  public void clear(long cache, boolean data) {
     if (memory) {
-      clear.run(cache, true);
+      clear.run(cache, data);
     } else {
       clear.run(cache);
     }
+  }
+
+  private final CFunction keep = function(cache + "seq_keep", "pi:v");
+
+  /** Forgets all sequences but one. */
+  public void keep(long cache, int sequence) {
+    keep.run(cache, sequence);
+  }
+
+  /** What the names of functions on a cache begin with. */
+  public String cachePrefix() {
+    return cache;
   }
 
   private final CFunction remove = function(cache + "seq_rm", "piii:b");

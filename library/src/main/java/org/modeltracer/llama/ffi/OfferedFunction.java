@@ -3,6 +3,7 @@ package org.modeltracer.llama.ffi;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
+import java.util.function.LongConsumer;
 
 /**
  * A function that a backend offers by name, known by its address only; whoever asked for it knows
@@ -44,6 +45,18 @@ public record OfferedFunction(long address) {
     } catch (Throwable failure) {
       throw NativeLibrary.unexpected(failure);
     }
+  }
+
+  /** As {@code void f(void *)}, to be called often. */
+  public LongConsumer repeated() {
+    MethodHandle handle = NativeLibrary.link(address, "p:v");
+    return pointer -> {
+      try {
+        handle.invokeExact(pointer);
+      } catch (Throwable failure) {
+        throw NativeLibrary.unexpected(failure);
+      }
+    };
   }
 
   /** Calls {@code void f(void *, int)}, such as one that sets a number of threads. */

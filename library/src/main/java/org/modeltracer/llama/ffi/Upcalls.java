@@ -74,6 +74,50 @@ public final class Upcalls {
     int decode(long context, MemorySegment batch);
   }
 
+  /** {@code llama_memory_clear}, in place of the real one. */
+  public interface Clear {
+    /** Forgets everything. */
+    void clear(long cache, boolean data);
+  }
+
+  /** {@code llama_memory_seq_rm}, in place of the real one. */
+  public interface Remove {
+    /** Forgets positions of a sequence; whether that was possible. */
+    boolean remove(long cache, int sequence, int from, int to);
+  }
+
+  /** {@code llama_memory_seq_keep}, in place of the real one. */
+  public interface Keep {
+    /** Forgets all sequences but one. */
+    void keep(long cache, int sequence);
+  }
+
+  /** {@code llama_memory_seq_cp} or {@code llama_memory_seq_add}, in place of the real one. */
+  public interface Rearrange {
+    /** Takes what the function takes. */
+    void rearrange(long cache, int first, int second, int third, int fourth);
+  }
+
+  /** The address of a callback. */
+  public static long clear(Clear callback, Arena arena) {
+    return stub(Clear.class, "clear", callback, "pb:v", arena);
+  }
+
+  /** The address of a callback. */
+  public static long remove(Remove callback, Arena arena) {
+    return stub(Remove.class, "remove", callback, "piii:b", arena);
+  }
+
+  /** The address of a callback. */
+  public static long keep(Keep callback, Arena arena) {
+    return stub(Keep.class, "keep", callback, "pi:v", arena);
+  }
+
+  /** The address of a callback. */
+  public static long rearrange(Rearrange callback, Arena arena) {
+    return stub(Rearrange.class, "rearrange", callback, "piiii:v", arena);
+  }
+
   /** The address of a callback. */
   public static long setCallback(SetCallback callback, Arena arena) {
     return stub(SetCallback.class, "set", callback, "ppp:v", arena);

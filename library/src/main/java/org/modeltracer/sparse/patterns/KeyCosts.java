@@ -22,7 +22,8 @@ public record KeyCosts(Map<Integer, Layer> layers) {
    * @param cachedBytes bytes of one key and its value in one KV head's part of the cache, as they
    *     are kept; 0 where there is no cache
    */
-  public record Layer(int heads, int kvHeads, int keyWidth, int valueWidth, double cachedBytes) {
+  public record Layer(
+      int heads, int kvHeads, int keyWidth, int valueWidth, double cachedBytes) {
 
     /** Multiplications and additions of one query head for one key: QK, and the value's part. */
     public double flops() {

@@ -1,9 +1,9 @@
-package org.modeltracer.probe;
+package org.modeltracer.trace;
 
 import org.modeltracer.model.AttentionRow;
 
 /** Takes rows of attention as they are read. */
-interface RowSink {
+public interface RowTaker {
   /**
    * A row; it may be read during the call only.
    *

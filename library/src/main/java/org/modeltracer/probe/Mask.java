@@ -7,8 +7,8 @@ import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorType;
 
-/** One query's row of an attention mask; without a mask every key is open. */
-final class MaskRow {
+/** An attention mask, by query and cell; without one every key is open. */
+final class Mask {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
 
@@ -17,9 +17,8 @@ final class MaskRow {
   private MemorySegment values = MemorySegment.NULL;
   private boolean exists;
   private boolean half;
-  private long offset;
 
-  MaskRow(LlamaRuntime runtime, boolean forceCopy) {
+  Mask(LlamaRuntime runtime, boolean forceCopy) {
     tensor = new Tensor(runtime);
     data = new TensorData(runtime, forceCopy);
   }
@@ -33,14 +32,13 @@ final class MaskRow {
     }
   }
 
-  /** Moves to the row of a query, for one head, in a stream. */
-  void row(int query, int head, int stream) {
-    if (exists) {
-      offset =
-          query * tensor.nb(1)
-              + head % tensor.ne(2) * tensor.nb(2)
-              + stream % tensor.ne(3) * tensor.nb(3);
-    }
+  /** Where the row of a query begins, for one head, in a stream. */
+  long row(int query, int head, int stream) {
+    return exists
+        ? query * tensor.nb(1)
+            + head % tensor.ne(2) * tensor.nb(2)
+            + stream % tensor.ne(3) * tensor.nb(3)
+        : 0;
   }
 
   /** Whether heads have masks of their own. */
@@ -52,13 +50,13 @@ final class MaskRow {
    * What is added to the score of the key in a cell: minus infinity where the query does not see
    * it; ALiBi biases are finite.
    */
-  float value(int cell) {
+  float value(long row, int cell) {
     if (!exists) {
       return 0;
     }
     return half
-        ? Float.float16ToFloat(values.get(SHORT, offset + 2L * cell))
-        : values.get(FLOAT, offset + 4L * cell);
+        ? Float.float16ToFloat(values.get(SHORT, row + 2L * cell))
+        : values.get(FLOAT, row + 4L * cell);
   }
 
   void close() {

@@ -328,14 +328,13 @@ public final class AttentionTrace implements TraceListener, SessionListener {
   }
 
   private void norms(int layer, OutputFactor factor) {
-    int room = factor.room();
-    reserve(waiting.size() * room);
     for (int h = 0; h < layout.heads(layer); h++) {
-      waiting.slices(factor.width() * layout.kvHead(layer, h), factor.width(), slices);
-      factor.apply(h, slices, waiting.size(), written);
+      slices(factor.width() * layout.kvHead(layer, h), factor.width());
+      float[] made = written(factor, h);
       for (int i = 0; i < waiting.size(); i++) {
-        double squares = Kernels.chosen().squares(written, i * room, factor.width());
-        norms.put(waiting.sequence(i), layer, h, waiting.position(i), (float) Math.sqrt(squares));
+        double squares = Kernels.chosen().squares(made, i * factor.room(), factor.width());
+        float norm = (float) Math.sqrt(squares);
+        norms.put(waiting.sequence(i), layer, h, waiting.position(i), norm);
       }
     }
   }
@@ -343,27 +342,38 @@ public final class AttentionTrace implements TraceListener, SessionListener {
   private void outputs(int layer, @Nullable OutputFactor factor) {
     int heads = layout.heads(layer);
     int each = waiting.width() / heads;
-    boolean whole = factor != null && factor.width() == each;
-    int room = whole ? factor.room() : each;
-    reserve(waiting.size() * room);
-    for (int h = 0; h < heads && waiting.width() % heads == 0; h++) {
-      waiting.slices(each * h, each, slices);
-      if (whole) {
-        factor.apply(h, slices, waiting.size(), written);
+    if (waiting.width() % heads != 0) {
+      return;
+    }
+    for (int h = 0; h < heads; h++) {
+      float[] made = slices(each * h, each);
+      int stride = each;
+      if (factor != null && factor.width() == each) {
+        made = written(factor, h);
+        stride = factor.room();
       }
-      float[] outputs = whole ? written : slices;
       for (int i = 0; i < waiting.size(); i++) {
-        collector.headOutput(
-            waiting.sequence(i), layer, h, waiting.position(i), outputs, i * room, each);
+        int position = waiting.position(i);
+        collector.headOutput(waiting.sequence(i), layer, h, position, made, i * stride, each);
       }
     }
   }
 
-  private void reserve(int floats) {
-    if (written.length < floats) {
-      written = new float[floats];
-      slices = new float[floats];
+  private float[] slices(int from, int length) {
+    if (slices.length < waiting.size() * length) {
+      slices = new float[waiting.size() * length];
     }
+    waiting.slices(from, length, slices);
+    return slices;
+  }
+
+  /** What a head makes of the slices, {@code [token, room of the factor]}. */
+  private float[] written(OutputFactor factor, int head) {
+    if (written.length < waiting.size() * factor.room()) {
+      written = new float[waiting.size() * factor.room()];
+    }
+    factor.apply(head, slices, waiting.size(), written);
+    return written;
   }
 
   /** The whole analysis of what has run so far; made once, until more runs. */

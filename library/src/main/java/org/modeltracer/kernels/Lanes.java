@@ -15,8 +15,10 @@ public final class Lanes {
   /** Lanes that work falls into. */
   public static final int COUNT = 2;
 
-  /** Looks at the other lane before the processor is given away. */
+  /** Looks at the other lane before the processor is given away for a while. */
   private static final int SPINS = 20_000;
+
+  private static final long A_WHILE = 20_000;
 
   /** Set {@code modeltracer.lanes=1} to have one thread do everything. */
   private static final boolean TWO =
@@ -72,7 +74,7 @@ public final class Lanes {
         if (i < SPINS) {
           Thread.onSpinWait();
         } else {
-          Thread.yield();
+          LockSupport.parkNanos(A_WHILE);
         }
       }
     }

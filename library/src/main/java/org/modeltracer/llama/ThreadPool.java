@@ -3,6 +3,7 @@ package org.modeltracer.llama;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.ffi.GgmlFunctions;
 import org.modeltracer.llama.ffi.OfferedFunction;
 
@@ -16,17 +17,15 @@ final class ThreadPool implements AutoCloseable {
   /** Room for any generation's parameters, which the library writes itself; 528 in the known. */
   private static final long PARAMS_BYTES = 4096;
 
-  private static final LongConsumer NOTHING = pool -> {};
-
   private final LlamaRuntime runtime;
-  private final LongConsumer pause;
+  private final @Nullable LongConsumer pause;
   private long address;
 
   private ThreadPool(LlamaRuntime runtime, long address) {
     this.runtime = runtime;
     this.address = address;
     OfferedFunction function = runtime.ggml().cpuFunction("ggml_threadpool_pause");
-    pause = address != 0 && function.exists() ? function.repeated() : NOTHING;
+    pause = address != 0 && function.exists() ? function.repeated() : null;
   }
 
   /** Attaches a pool to a context where the library would go without; else an empty one. */
@@ -58,7 +57,9 @@ final class ThreadPool implements AutoCloseable {
    * called between two ranges of nodes.
    */
   void rest() {
-    pause.accept(address);
+    if (pause != null && address != 0) {
+      pause.accept(address);
+    }
   }
 
   /** Ends the threads; the context must be gone. */

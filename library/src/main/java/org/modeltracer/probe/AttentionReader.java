@@ -41,7 +41,7 @@ final class AttentionReader implements LayerRows {
   private final TensorData weights;
   private final FlashRows flash;
   private final Reduced reduced;
-  private final Mask mask;
+  private final AttentionMask mask;
   private final Lane[] lanes = new Lane[Lanes.COUNT];
 
   // The node at hand.
@@ -159,7 +159,7 @@ final class AttentionReader implements LayerRows {
     cacheView = new Tensor(runtime);
     weights = new TensorData(runtime, forceCopy);
     flash = new FlashRows(runtime, forceCopy);
-    mask = new Mask(runtime, forceCopy);
+    mask = new AttentionMask(runtime, forceCopy);
     for (int i = 0; i < lanes.length; i++) {
       lanes[i] = new Lane(i, new AccessedPositions(caches, tracer.config().weightThreshold()));
     }

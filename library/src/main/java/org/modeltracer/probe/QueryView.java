@@ -6,7 +6,7 @@ import org.modeltracer.cache.RowKeys;
 
 /** The keys that one query sees in a layer; filled for a query and used for all heads. */
 final class QueryView {
-  private final Mask mask;
+  private final AttentionMask mask;
   private final RowKeys keys = new RowKeys();
   private long maskRow;
   private int firstCell;
@@ -14,7 +14,7 @@ final class QueryView {
   private boolean complete;
   private long dropped;
 
-  QueryView(Mask mask) {
+  QueryView(AttentionMask mask) {
     this.mask = mask;
   }
 

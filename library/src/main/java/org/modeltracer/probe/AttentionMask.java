@@ -8,7 +8,7 @@ import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorType;
 
 /** An attention mask, by query and cell; without one every key is open. */
-final class Mask {
+final class AttentionMask {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
 
@@ -18,7 +18,7 @@ final class Mask {
   private boolean exists;
   private boolean half;
 
-  Mask(LlamaRuntime runtime, boolean forceCopy) {
+  AttentionMask(LlamaRuntime runtime, boolean forceCopy) {
     tensor = new Tensor(runtime);
     data = new TensorData(runtime, forceCopy);
   }

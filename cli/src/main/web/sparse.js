@@ -4,6 +4,7 @@ import { rgb, scale } from "./colour.js";
 import { cells, key, lines, table } from "./chart.js";
 import { blockName } from "./data.js";
 import { zoomable } from "./matrix.js";
+import { shapes } from "./shapes.js";
 import { DEFINITIONS } from "./definitions.js";
 
 /** @import { Run, State, View } from "./data.js" */
@@ -50,14 +51,16 @@ export const sparse = {
       h("span", { className: "hint" }, DEFINITIONS[state.measure] ?? "")];
   },
   draw(run, state) {
-    return h("div", {}, worth(worthOf(run)), details(indexerOf(run), state), map(run, state), policies(policiesOf(run)), lengths(run));
+    return h("div", {}, worth(worthOf(run)), details(indexerOf(run), state), map(run, state), policies(policiesOf(run)), shapes(run.of("sparse")?.patterns), lengths(run));
   },
   rows(run) {
     const policies = policiesOf(run);
+    const patterns = run.of("sparse")?.patterns;
     return [["what", "layer", "head", "policy", "budget", ...WORTH, "mass", "kept"],
       ...(worthOf(run)?.layers ?? []).map((layer) => ["indexer", layer.layer, null, null, layer.top_k, ...WORTH.map((name) => layer[name]), null, null]),
       ...(policies?.layers ?? []).map((layer) => ["recommended", layer.layer, null, layer.policy, layer.budget, ...WORTH.map(() => null), layer.predicted_recall, layer.saved === null ? null : 1 - layer.saved]),
-      ...(policies?.heads ?? []).flatMap((head) => head.kept.map((kept) => ["policy", head.layer, head.head, kept.policy, kept.budget, ...WORTH.map(() => null), kept.mass, kept.kept]))];
+      ...(policies?.heads ?? []).flatMap((head) => head.kept.map((kept) => ["policy", head.layer, head.head, kept.policy, kept.budget, ...WORTH.map(() => null), kept.mass, kept.kept])),
+      ...(patterns?.heads ?? []).flatMap((head) => head.efficiency.map((each) => ["shape", head.layer, head.head, head.kind, null, ...WORTH.map(() => null), each.mass, each.share]))];
   },
 };
 

@@ -689,7 +689,7 @@ class ReportTest {
             "sparse",
             Cli.MODEL,
             "-p",
-            PROMPT,
+            "The function returns a value to the caller. ".repeat(8),
             "-t",
             1,
             "--budgets",
@@ -729,14 +729,51 @@ class ReportTest {
     assertThat(kept).isEqualTo(16 * 5 * 2);
     JsonNode shares =
         browser.eval(
-            "[...document.querySelectorAll('#sparse td[data-key^=\"head \"]')].map((cell) =>"
-                + " Number(cell.textContent))");
+            "[...document.querySelectorAll('#sparse [aria-label=\"Keys needed\"] td[data-key]')]"
+                + ".map((cell) => Number(cell.textContent))");
     assertThat(shares.size()).isEqualTo(16);
     for (int i = 0; i < 16; i++) {
       assertThat(shares.get(i).asDouble())
           .isCloseTo(policies.at("/heads/" + i + "/needed/95").asDouble(), within(0.006));
     }
     assertThat(browser.text("#verdict .answer")).contains("of 4 layers could attend");
+    // Shapes of heads, and which tokens they prefer beyond chance.
+    JsonNode patterns = json(out.resolve("sparse.json")).path("patterns");
+    JsonNode letters =
+        browser.eval(
+            "[...document.querySelectorAll('#sparse [aria-label=\"Shapes of heads\"]"
+                + " td[data-key]')].map((cell) => [cell.dataset.key, cell.textContent])");
+    assertThat(letters.size()).isEqualTo(patterns.path("heads").size()).isEqualTo(16);
+    var byKind = new TreeMap<String, String>();
+    for (int i = 0; i < 16; i++) {
+      JsonNode head = patterns.path("heads").get(i);
+      assertThat(letters.get(i).get(0).asString())
+          .isEqualTo("head " + head.path("layer").asInt() + "." + head.path("head").asInt());
+      String letter = letters.get(i).get(1).asString();
+      assertThat(byKind.computeIfAbsent(head.path("kind").asString("none"), kind -> letter))
+          .isEqualTo(letter);
+    }
+    assertThat(byKind.values()).doesNotHaveDuplicates().hasSizeGreaterThan(1);
+    long preferred =
+        patterns
+            .path("kinds")
+            .valueStream()
+            .flatMap(kind -> kind.path("tokens").valueStream())
+            .filter(token -> token.path("chance").isNumber())
+            .filter(token -> token.path("chance").asDouble() <= 0.05)
+            .count();
+    assertThat(
+            browser
+                .eval(
+                    "[...document.querySelectorAll('#sparse [data-shapes] table.plain')].filter((t)"
+                        + " => t.textContent.startsWith('shape')).reduce((n, t) => n +"
+                        + " t.tBodies[0].rows.length, 0)")
+                .asLong())
+        .isEqualTo(preferred);
+    browser.window(400, true);
+    assertContrast();
+    browser.window(1280, false);
+    assertSaves("sparse");
     assertQuiet();
   }
 
@@ -763,7 +800,7 @@ class ReportTest {
     browser.open(page);
     choose("#runs label:nth-of-type(2) select", "1");
     browser.await("document.querySelectorAll('#heads figure').length === 2");
-    browser.eval("document.querySelector('#heads [data-head=\"1.2\"]').click(); 1");
+    browser.eval("document.querySelector('#heads [data-head=\"1.0\"]').click(); 1");
     browser.await("document.querySelectorAll('#heads canvas.matrix').length === 2");
     browser.eval("document.querySelectorAll('#heads canvas.matrix')[1].focus()");
     browser.key("ArrowDown");
@@ -775,10 +812,11 @@ class ReportTest {
                 + " said.textContent)");
     assertThat(told.get(0).asString())
         .contains("(2) → ", "(1): ")
-        .endsWith(": " + weight(folder.resolve("cursors/one"), 1, 2, 2, 1));
+        .endsWith(": " + weight(folder.resolve("cursors/one"), 1, 0, 2, 1));
     assertThat(told.get(1).asString())
         .contains("(2) → ", "(1): ")
-        .endsWith(": " + weight(folder.resolve("cursors/two"), 1, 2, 2, 1));
+        .endsWith(": " + weight(folder.resolve("cursors/two"), 1, 0, 2, 1));
+    assertThat(told.get(0)).isNotEqualTo(told.get(1));
     Files.write(SCREENS.resolve("cursors.png"), browser.picture(true));
     assertQuiet();
   }

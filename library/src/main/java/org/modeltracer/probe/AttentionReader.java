@@ -76,11 +76,12 @@ final class AttentionReader {
     int heads = (int) node.ne(fused ? 1 : 2);
     int queries = (int) node.ne(fused ? 2 : 1);
     int outer = (int) node.ne(3);
-    // The last dimension counts streams; in block-sparse attention it counts groups of heads.
-    int groups = watched.axis != null && watched.axis.streams() ? 1 : outer;
-    long all = (long) queries * outer / groups;
     boolean outputs = watched.axis != null && watched.axis.outputs();
-    if (all != (outputs ? ubatch.outputs() : ubatch.size())) {
+    long all = outputs ? ubatch.outputs() : ubatch.size();
+    // The last dimension counts streams, with a part of the tokens each; in block-sparse attention
+    // it counts groups of heads, which see them all.
+    int groups = (long) queries * outer == all ? 1 : outer;
+    if (all != (long) queries * outer / groups) {
       return;
     }
     keySource.at(fused ? node.source(1) : keysOf(node));

@@ -40,8 +40,10 @@ public final class Attachment implements AutoCloseable {
   private static final int MOST_NOTE = 400;
   private static final int BURST = 256;
   private static final long BEAT_NANOS = 100_000_000;
+
+  // Who wakes up often for nothing takes time from a program that shares its core.
   private static final long NAP_NANOS = 50_000;
-  private static final long LONG_NAP_NANOS = 1_000_000;
+  private static final long LONG_NAP_NANOS = 2_000_000;
 
   /** What becomes of records for which there is no room. */
   public enum Overflow {
@@ -162,7 +164,7 @@ public final class Attachment implements AutoCloseable {
       for (Slot slot : channel.slots()) {
         any |= drain(slot);
       }
-      nap = any ? NAP_NANOS : Math.min(LONG_NAP_NANOS, nap + nap / 8);
+      nap = any ? NAP_NANOS : Math.min(LONG_NAP_NANOS, 2 * nap);
       if (!any) {
         LockSupport.parkNanos(nap);
       }

@@ -29,9 +29,8 @@ record Wants(PassSink sink, Set<Site> sites, TracerConfig config, boolean wide) 
   /** Any of those that need the node's values. */
   static final int VALUES = STATISTICS | DATA | MASK | ROWS;
 
-  /** What is needed of them beyond their statistics: states are compared, scores are recorded. */
-  private static final Set<Site> WHOLE =
-      EnumSet.of(Site.EMBEDDING, Site.LAYER_OUT, Site.LOGITS, Site.EXPERTS);
+  /** Of which more is needed than their statistics: states are compared, experts are counted. */
+  private static final Set<Site> WHOLE = EnumSet.of(Site.EMBEDDING, Site.LAYER_OUT, Site.EXPERTS);
 
   /**
    * What is wanted of a graph, a byte for each node.
@@ -62,7 +61,8 @@ record Wants(PassSink sink, Set<Site> sites, TracerConfig config, boolean wide) 
     if (site == Site.ATTENTION) {
       return wants | MASK | (node.is(Op.FLASH_ATTN_EXT) ? ROWS : DATA);
     }
-    boolean whole = WHOLE.contains(site) || sink.wantsRows(site);
+    boolean whole =
+        WHOLE.contains(site) || sink.wantsRows(site) || site == Site.LOGITS && config.logits();
     return wants | (site == Site.EXPERTS ? 0 : STATISTICS) | (whole ? DATA : 0);
   }
 }

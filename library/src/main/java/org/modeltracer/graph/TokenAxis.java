@@ -181,9 +181,4 @@ public record TokenAxis(int dimension, long width, boolean states, int sequences
     }
     return holdsRows() && trailing == rows(t);
   }
-
-  /** Whether dimension 3 counts sequences. */
-  public boolean streams() {
-    return sequences == Tensor.DIMS - 1;
-  }
 }

@@ -181,13 +181,14 @@ final class AttentionReader implements LayerRows {
       return;
     }
     int all = heads * groups;
+    boolean again = fused && !known;
     int split =
-        fused && flash.keyHeads() > 1 ? flash.keyHeads() / 2 * flash.group() : (all + 1) / 2;
+        again && flash.keyHeads() > 1 ? flash.keyHeads() / 2 * flash.group() : (all + 1) / 2;
     lanes[0].open(0, split);
     lanes[1].open(split, all);
     if (beside != null && worthTwo(all)) {
       beside.run();
-      if (fused && !known) {
+      if (again) {
         flash.readKeys();
       }
       tracer.recordAttention(layer, all, this);
@@ -216,11 +217,12 @@ final class AttentionReader implements LayerRows {
     heads = (int) node.ne(fused ? 1 : 2);
     queries = (int) node.ne(fused ? 2 : 1);
     int outer = (int) node.ne(3);
-    // The last dimension counts streams; in block-sparse attention it counts groups of heads.
-    groups = watched.axis != null && watched.axis.streams() ? 1 : outer;
-    rows = queries * outer / groups;
     outputs = watched.axis != null && watched.axis.outputs();
-    if (rows != (outputs ? ubatch.outputs() : ubatch.size())) {
+    rows = outputs ? ubatch.outputs() : ubatch.size();
+    // The last dimension counts streams, with a part of the tokens each; in block-sparse attention
+    // it counts groups of heads, which see them all.
+    groups = queries * outer == rows ? 1 : outer;
+    if (rows != queries * outer / groups) {
       return false;
     }
     keySource.at(fused ? node.source(1) : keysOf(node));

@@ -60,6 +60,9 @@ class CacheOperationsTest {
       read(session, 0, n - 1, 2, MORE, 6);
       session.cache().clear();
       read(session, 0, 0, 4, PROMPT, 0);
+      if (sequences > 1) {
+        session.pass(batch -> batch.add(50, 4, 0, false).add(51, 5, 0, true).add(52, 0, 1, true));
+      }
     }
     return List.copyOf(book.rows);
   }

@@ -47,6 +47,11 @@ class ForeignProgramsTest {
 
   /** Rows of the same text in a session of our own, with the token that begins texts or not. */
   private static Map<Query, float[]> own(Path library, FlashAttention flash, boolean begin) {
+    return own(library, flash, begin, PROMPT);
+  }
+
+  private static Map<Query, float[]> own(
+      Path library, FlashAttention flash, boolean begin, String prompt) {
     var book = new Driven.RowBook();
     var tracer = ModelTracer.quiet(TracerConfig.full());
     tracer.addListener(book);
@@ -55,7 +60,7 @@ class ForeignProgramsTest {
     try (var model = LlamaRuntime.load(library).open(MODEL);
         var session =
             TracedSession.open(model, SessionOptions.defaults().withContext(options), tracer)) {
-      int[] all = session.tokenize(PROMPT);
+      int[] all = session.tokenize(prompt);
       int[] tokens = Arrays.copyOfRange(all, begin ? 0 : 1, all.length);
       session.generate(tokens, GENERATED, token -> true);
     }
@@ -151,6 +156,23 @@ class ForeignProgramsTest {
     Map<Query, float[]> theirs = new HashMap<>();
     lines.stream().filter(l -> l.startsWith("ROW ")).forEach(l -> read(l, theirs));
     same(own(library, FlashAttention.OFF, true), theirs, 1e-6f);
+  }
+
+  /** The second prompt takes back what the first has left in the cache, and goes on from there. */
+  @Test
+  void aCacheThatAnotherBindingReusesIsFollowed() throws Exception {
+    Path library = Runtimes.embedded("b4916").orElseThrow();
+    Process process = java("again", Map.of()).start();
+    List<String> lines = Driven.output(process).lines().toList();
+    assertThat(process.waitFor()).isZero();
+    assertThat(lines).noneMatch(l -> l.startsWith("NOTE"));
+    Map<Query, float[]> theirs = new HashMap<>();
+    lines.subList(lines.indexOf("AGAIN"), lines.size()).stream()
+        .filter(l -> l.startsWith("ROW "))
+        .forEach(l -> read(l, theirs));
+    Map<Query, float[]> own = own(library, FlashAttention.OFF, true, PROMPT + " again and again");
+    assertThat(theirs.keySet()).noneMatch(query -> query.query() == 0);
+    same(own, theirs, 1e-6f);
   }
 
   private static void read(String line, Map<Query, float[]> rows) {

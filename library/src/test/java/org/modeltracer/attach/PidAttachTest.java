@@ -3,10 +3,13 @@ package org.modeltracer.attach;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.data.Offset.offset;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -118,6 +121,51 @@ class PidAttachTest {
       assertThat(other.isAlive()).isTrue();
       assertThatThrownBy(() -> driven.attachment.inject(1L << 21, injector, agent))
           .hasMessageContaining("no process");
+    } finally {
+      other.destroyForcibly().waitFor();
+    }
+  }
+
+  /** Without a loader in it there is nobody who could load the agent. */
+  @Test
+  void aStaticExecutableSaysWhy() throws Exception {
+    Path source = folder.resolve("alone.c").toAbsolutePath();
+    Path program = folder.resolve("alone").toAbsolutePath();
+    Files.writeString(source, "#include <unistd.h>\nint main(void) { sleep(20); return 0; }\n");
+    CCompiler.run(folder, List.of("cc", "-static", "-o", program.toString(), source.toString()));
+    Process other = new ProcessBuilder(program.toString()).start();
+    try (var driven = driven()) {
+      assertThatThrownBy(() -> driven.attachment.inject(other.pid(), injector, agent))
+          .isInstanceOf(LlamaException.class)
+          .hasMessageContaining("a static executable");
+      assertThat(other.isAlive()).isTrue();
+    } finally {
+      other.destroyForcibly().waitFor();
+    }
+  }
+
+  /** Where this user may trace others' processes at all, those cannot open this one's memory. */
+  @Test
+  void aProcessOfAnotherUserSaysWhy() throws Exception {
+    assumeTrue(
+        Files.isExecutable(Path.of("/usr/bin/setpriv"))
+            && System.getProperty("user.name").equals("root"),
+        "only root can run a process as another user");
+    var words = new ArrayList<>(List.of("setpriv", "--reuid=65534", "--clear-groups"));
+    words.add(driver.toAbsolutePath().toString());
+    words.addAll(words(200));
+    folder.toFile().setExecutable(true, false);
+    folder.toFile().setReadable(true, false);
+    var builder = new ProcessBuilder(words).redirectOutput(ProcessBuilder.Redirect.DISCARD);
+    builder.environment().put("DRIVER_BACKENDS", library.getParent().toAbsolutePath().toString());
+    Process other = builder.start();
+    try (var driven = driven()) {
+      Thread.sleep(200);
+      assumeTrue(other.isAlive(), "another user cannot read this checkout");
+      assertThatThrownBy(() -> driven.attachment.inject(other.pid(), injector, agent))
+          .isInstanceOf(LlamaException.class)
+          .hasMessageContaining("another user");
+      assertThat(other.isAlive()).isTrue();
     } finally {
       other.destroyForcibly().waitFor();
     }

@@ -15,7 +15,10 @@ import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TraceListener;
 import org.modeltracer.trace.TracerConfig;
 
-/** Another binding at work; traced from the same JVM when asked to. Model, prompt, mode. */
+/**
+ * Another binding at work; traced from the same JVM when asked to. Model, prompt, mode; mode again
+ * continues with a longer prompt, of which the cache holds a part.
+ */
 public class Foreign {
   public static void main(String[] args) throws Exception {
     var parameters =
@@ -23,7 +26,7 @@ public class Foreign {
     var model = new LlamaModel(parameters);
     LlamaModel.setLogger(null, (level, text) -> {});
     if (args[2].equals("plain")) {
-      System.out.println("TEXT " + generate(model, args[1]));
+      System.out.println("TEXT " + generate(model, args[1], false));
       end();
     }
     var file = GgufFile.read(Path.of(args[0]));
@@ -61,10 +64,16 @@ public class Foreign {
         };
     try (var attached =
         LoadedAttachment.open(Set.of(), (origin, context) -> Optional.of(file), listener)) {
-      System.out.println("TEXT " + generate(model, args[1]));
+      boolean again = args[2].equals("again");
+      System.out.println("TEXT " + generate(model, args[1], again));
+      if (again) {
+        System.out.println("AGAIN");
+        System.out.println("TEXT " + generate(model, args[1] + " again and again", true));
+        end();
+      }
     }
     System.out.println("AFTER");
-    System.out.println("TEXT " + generate(model, args[1]));
+    System.out.println("TEXT " + generate(model, args[1], false));
     end();
   }
 
@@ -74,10 +83,10 @@ public class Foreign {
     Runtime.getRuntime().halt(0);
   }
 
-  private static String generate(LlamaModel model, String prompt) {
+  private static String generate(LlamaModel model, String prompt, boolean cache) {
     var text = new StringBuilder();
     var parameters =
-        new InferenceParameters(prompt).setTemperature(0).setNPredict(12).setCachePrompt(false);
+        new InferenceParameters(prompt).setTemperature(0).setNPredict(12).setCachePrompt(cache);
     for (LlamaOutput output : model.generate(parameters)) {
       text.append(output.text);
     }

@@ -137,6 +137,14 @@ static void *rearrange(void *context) {
   read_tokens(context, 0, count - 1, 2, more + 6);
   CALL(clear)(cache, true);
   read_tokens(context, 0, 0, 4, tokens);
+  if (sequences > 1) {
+    /* Both in one batch: a stream of cells each, where they do not share one. */
+    int32_t token[] = {50, 51, 52}, pos[] = {4, 5, 0}, one[] = {1, 1, 1}, id[] = {0, 0, 1};
+    int32_t *all[] = {&id[0], &id[1], &id[2]};
+    int8_t logits[] = {0, 1, 1};
+    struct llama_batch both = {3, token, NULL, pos, one, all, logits};
+    if (llama_decode(context, both) != 0) exit(3);
+  }
   return NULL;
 }
 

@@ -35,6 +35,9 @@ final class NodeArithmetic implements AutoCloseable {
           Op.SUB);
   private static final Set<Op> FUNCTIONS = EnumSet.of(Op.GLU, Op.UNARY, Op.LOG);
 
+  /** Steps from a product to the {@code .scale} tensor that it is multiplied with. */
+  private static final int DEPTH = 4;
+
   /** Of operations that are not known in detail, whose numbers may cancel on the way. */
   private static final double UNKNOWN = 1e-2;
 
@@ -67,7 +70,7 @@ final class NodeArithmetic implements AutoCloseable {
     if (site == Site.CONTEXT) {
       return attention.context(values);
     }
-    if (op == Op.MUL_MAT || op == Op.MUL_MAT_ID) {
+    if (isProduct(op)) {
       return products.of(values);
     }
     if (op == Op.GET_ROWS) {
@@ -81,10 +84,57 @@ final class NodeArithmetic implements AutoCloseable {
     if (MOVES.contains(op)) {
       return share(values, precision.few(), false);
     }
+    if (op == Op.MUL && isScale(values.tensor().source(1))) {
+      return scaled(values);
+    }
     if (SIMPLE.contains(op)) {
       return share(values, precision.few(), true);
     }
     return FUNCTIONS.contains(op) ? share(values, precision.function(), true) : null;
+  }
+
+  private static boolean isProduct(Op op) {
+    return op == Op.MUL_MAT || op == Op.MUL_MAT_ID;
+  }
+
+  /**
+   * Whether these are the values of a {@code .scale} tensor, perhaps one for each expert chosen.
+   */
+  private boolean isScale(long address) {
+    Tensor t = new Tensor(runtime).at(address);
+    for (int step = 0; step < DEPTH && t.source(0) != 0; step++) {
+      t.at(t.source(0));
+    }
+    return t.name().endsWith(".scale");
+  }
+
+  /**
+   * Of a product after the scale that is a tensor of its own: only then is it judged, so that what
+   * rounding made of it shows here.
+   */
+  private @Nullable Explained scaled(NodeValues values) {
+    Tensor product = new Tensor(runtime).at(values.tensor().source(0));
+    for (int step = 0; step < DEPTH && !isProduct(product.op()); step++) {
+      if (product.source(0) == 0) {
+        return null;
+      }
+      product.at(product.source(0));
+    }
+    double[] error = isProduct(product.op()) ? products.errors(product, values.rows()) : null;
+    if (error == null) {
+      return null;
+    }
+    int width = values.width();
+    // One number for all, or one for each expert of each row.
+    MemorySegment scale = data.open(new Tensor(runtime).at(values.tensor().source(1)));
+    int scales = (int) (scale.byteSize() / 4);
+    int each = Math.ceilDiv(scales, error.length);
+    for (int row = 0; row < error.length; row++) {
+      double norm = norm(scale, 4L * (row * each % scales), each);
+      error[row] *= norm / Math.sqrt(each);
+      error[row] += precision.few() * norm(values.values(), 4L * row * width, width);
+    }
+    return new Explained(error, List.of());
   }
 
   /** A share of each row's norm, and where numbers may cancel, of its inputs'. */

@@ -2,6 +2,7 @@ package org.modeltracer.probe;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cache.AccessedPositions;
 import org.modeltracer.cache.CacheLayout;
@@ -24,8 +25,10 @@ import org.modeltracer.trace.TracerConfig;
 final class AttentionReader {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final int SINKS = 2;
+  private static final IntPredicate ALL = head -> true;
 
   private final TracerConfig config;
+  private final IntPredicate wanted;
   private final RowSink sink;
   private final Tensor source;
   private final Tensor keySource;
@@ -53,6 +56,7 @@ final class AttentionReader {
       boolean forceCopy,
       Reduced reduced) {
     this.config = config;
+    wanted = config::wantsHead;
     this.reduced = reduced;
     this.sink = sink;
     source = new Tensor(runtime);
@@ -90,10 +94,10 @@ final class AttentionReader {
       values = known;
       learnedSink = node.source(FlashRows.SINKS) != 0;
     } else if (fused) {
-      flash.open(node);
+      flash.open(node, groups > 1 ? ALL : wanted);
       learnedSink = flash.hasSinks();
     } else {
-      values = weights.open(node);
+      values = weights.open(node, groups > 1 ? ALL : wanted);
       learnedSink = node.source(SINKS) != 0;
     }
     mask.open(node.source(fused ? 3 : 1));
@@ -217,6 +221,15 @@ final class AttentionReader {
       scratch = new float[keyCount];
       scratchSegment = MemorySegment.ofArray(scratch);
     }
+  }
+
+  /** A graph begins. */
+  void beginGraph() {
+    mask.beginGraph();
+  }
+
+  long bytesCopied() {
+    return weights.bytesCopied() + flash.bytesCopied() + mask.bytesCopied();
   }
 
   /** Cached tokens that received attention, counted from where its step begins. */

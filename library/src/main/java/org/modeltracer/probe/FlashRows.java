@@ -3,6 +3,7 @@ package org.modeltracer.probe;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.function.IntPredicate;
 import org.modeltracer.cache.RowKeys;
 import org.modeltracer.graph.TensorData;
 import org.modeltracer.kernels.Kernels;
@@ -37,6 +38,9 @@ final class FlashRows {
   private final TensorData sinks;
   private MemorySegment sinkValues = MemorySegment.NULL;
   private final KeyVectors vectors;
+  private final IntPredicate keyHeads = this::wantsKeys;
+  private final IntPredicate queryHeads = this::wantsQuery;
+  private IntPredicate heads = head -> true;
   private float[] few = {};
   private float[][] scores = {};
   private int[] firstQuery = {};
@@ -63,35 +67,42 @@ final class FlashRows {
     sinks = new TensorData(runtime, forceCopy);
   }
 
-  /** Opens a node's inputs; they are still intact when the node has just been computed. */
-  void open(Tensor fused) {
+  /**
+   * Opens a node's inputs; they are still intact when the node has just been computed.
+   *
+   * @param wanted which heads will be asked for
+   */
+  void open(Tensor fused, IntPredicate wanted) {
     node.at(fused.address());
     softcap = node.floatParam(2);
     scale = softcap == 0 ? node.floatParam(0) : node.floatParam(0) / softcap;
     maxBias = node.floatParam(1);
-    queries.open(queryTensor.at(node.source(0)));
-    keys.open(keyTensor.at(node.source(1)));
+    queryTensor.at(node.source(0));
+    keyTensor.at(node.source(1));
+    heads = wanted;
+    group = (int) (queryTensor.ne(2) / keyTensor.ne(2));
+    queries.open(queryTensor, queryHeads);
+    keys.open(keyTensor, keyHeads);
     if (hasSinks()) {
       sinkValues = sinks.open(sinkTensor.at(node.source(SINKS)));
     }
     width = (int) queryTensor.ne(0);
     keyCount = (int) keyTensor.ne(1);
     queryCount = (int) queryTensor.ne(1);
-    int keyHeads = (int) keyTensor.ne(2);
-    group = (int) queryTensor.ne(2) / keyHeads;
+    int groups = (int) keyTensor.ne(2);
     // Heads that share keys are rows of one product; queries beside each other fill up its tiles.
     block = TILE / greatestCommonDivisor(group, TILE);
     Kernels kernels = Kernels.chosen();
     vectors.open(kernels, queryCount * group >= PANELS_PAY);
     room = (keyCount / kernels.panel() + 1) * kernels.panel();
     int rows = group * block;
-    if (scores.length < keyHeads) {
-      scores = new float[keyHeads][];
-      firstQuery = new int[keyHeads];
-      scoredStream = new int[keyHeads];
-      scoredCells = new int[keyHeads];
+    if (scores.length < groups) {
+      scores = new float[groups][];
+      firstQuery = new int[groups];
+      scoredStream = new int[groups];
+      scoredCells = new int[groups];
     }
-    for (int h = 0; h < keyHeads; h++) {
+    for (int h = 0; h < groups; h++) {
       if (scores[h] == null || scores[h].length < rows * room) {
         scores[h] = new float[rows * room];
       }
@@ -100,6 +111,20 @@ final class FlashRows {
     if (few.length < rows * width) {
       few = new float[rows * width];
     }
+  }
+
+  private boolean wantsQuery(int head) {
+    return wantsKeys(head / group);
+  }
+
+  /** Heads that share keys are computed together. */
+  private boolean wantsKeys(int keyHead) {
+    for (int head = keyHead * group; head < (keyHead + 1) * group; head++) {
+      if (heads.test(head)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private static int greatestCommonDivisor(int a, int b) {
@@ -184,6 +209,10 @@ final class FlashRows {
     return head < power
         ? Math.pow(2, -maxBias / power * (head + 1))
         : Math.pow(2, -maxBias / 2 / power * (2 * (head - power) + 1));
+  }
+
+  long bytesCopied() {
+    return queries.bytesCopied() + keys.bytesCopied() + sinks.bytesCopied();
   }
 
   void close() {

@@ -16,6 +16,7 @@ final class MaskRow {
   private final TensorData data;
   private MemorySegment values = MemorySegment.NULL;
   private boolean exists;
+  private long opened;
   private boolean half;
   private long offset;
 
@@ -27,10 +28,16 @@ final class MaskRow {
   /** Opens the mask at an address, 0 for none. */
   void open(long address) {
     exists = address != 0;
-    if (exists) {
+    if (exists && address != opened) {
       values = data.open(tensor.at(address));
       half = tensor.type() == TensorType.F16;
+      opened = address;
     }
+  }
+
+  /** A graph begins: until its last layer has attended, a mask stays as it is. */
+  void beginGraph() {
+    opened = 0;
   }
 
   /** Moves to the row of a query, for one head, in a stream. */
@@ -59,6 +66,10 @@ final class MaskRow {
     return half
         ? Float.float16ToFloat(values.get(SHORT, offset + 2L * cell))
         : values.get(FLOAT, offset + 4L * cell);
+  }
+
+  long bytesCopied() {
+    return data.bytesCopied();
   }
 
   void close() {

@@ -53,7 +53,7 @@ class VulkanComparisonTest {
     }
   }
 
-  private static Setup on(String backend, Setup setup) {
+  static Setup on(String backend, Setup setup) {
     Engine engine = new Engine(Vulkan.runtime().file(), Engine.usual().placement());
     return new Setup(setup.model(), engine.onDevices(List.of(backend)), setup.context());
   }

@@ -25,7 +25,6 @@ import org.modeltracer.trace.TracerConfig;
 final class AttentionReader {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final int SINKS = 2;
-  private static final IntPredicate ALL = head -> true;
 
   private final TracerConfig config;
   private final IntPredicate wanted;
@@ -94,10 +93,10 @@ final class AttentionReader {
       values = known;
       learnedSink = node.source(FlashRows.SINKS) != 0;
     } else if (fused) {
-      flash.open(node, groups > 1 ? ALL : wanted);
+      flash.open(node, groups > 1 ? null : wanted);
       learnedSink = flash.hasSinks();
     } else {
-      values = weights.open(node, groups > 1 ? ALL : wanted);
+      values = weights.open(node, groups > 1 ? null : wanted);
       learnedSink = node.source(SINKS) != 0;
     }
     mask.open(node.source(fused ? 3 : 1));

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.function.IntPredicate;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.cache.RowKeys;
 import org.modeltracer.graph.TensorData;
 import org.modeltracer.kernels.Kernels;
@@ -40,7 +41,7 @@ final class FlashRows {
   private final KeyVectors vectors;
   private final IntPredicate keyHeads = this::wantsKeys;
   private final IntPredicate queryHeads = this::wantsQuery;
-  private IntPredicate heads = head -> true;
+  private @Nullable IntPredicate heads;
   private float[] few = {};
   private float[][] scores = {};
   private int[] firstQuery = {};
@@ -70,9 +71,9 @@ final class FlashRows {
   /**
    * Opens a node's inputs; they are still intact when the node has just been computed.
    *
-   * @param wanted which heads will be asked for
+   * @param wanted which heads will be asked for; null for all
    */
-  void open(Tensor fused, IntPredicate wanted) {
+  void open(Tensor fused, @Nullable IntPredicate wanted) {
     node.at(fused.address());
     softcap = node.floatParam(2);
     scale = softcap == 0 ? node.floatParam(0) : node.floatParam(0) / softcap;
@@ -119,8 +120,12 @@ final class FlashRows {
 
   /** Heads that share keys are computed together. */
   private boolean wantsKeys(int keyHead) {
+    IntPredicate asked = heads;
+    if (asked == null) {
+      return true;
+    }
     for (int head = keyHead * group; head < (keyHead + 1) * group; head++) {
-      if (heads.test(head)) {
+      if (asked.test(head)) {
         return true;
       }
     }

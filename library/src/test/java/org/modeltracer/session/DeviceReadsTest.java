@@ -97,7 +97,7 @@ class DeviceReadsTest {
   void ofASoftmaxTheWantedHeads() {
     long rows = 4L * CELLS * TOKENS;
     for (TracerConfig config : List.of(heads(2), heads(0, 1), heads(0, 3), heads())) {
-      int wanted = config.heads().isEmpty() ? HEADS : config.heads().size();
+      long wanted = config.heads().isEmpty() ? HEADS : config.heads().size();
       assertThat(copied(context(FlashAttention.OFF), config))
           .as(config.heads().toString())
           .isEqualTo(rows + LAYERS * wanted * rows);

@@ -46,7 +46,7 @@ final class Contender implements AutoCloseable {
   }
 
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-  private static final ProbeCost NOTHING = new ProbeCost(0, 0, 0, 0, 0);
+  private static final ProbeCost NOTHING = new ProbeCost(0, 0, 0, 0, 0, 0);
 
   private final String name;
   private final LlamaContext context;
@@ -179,7 +179,7 @@ final class Contender implements AutoCloseable {
 
   private ProbeCost cost() {
     if (silent != null) {
-      return new ProbeCost(0, 0, silent.delivered(), 0, 0);
+      return new ProbeCost(0, 0, silent.delivered(), 0, 0, 0);
     }
     return session == null ? NOTHING : session.cost();
   }

@@ -25,6 +25,9 @@ import org.modeltracer.model.TensorStats;
 public final class CacheContents {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
+  /** Numbers that are read at once. */
+  private static final long CHUNK = 1 << 20;
+
   private final LlamaRuntime runtime;
   private final CacheLayout layout;
   private final int sequences;
@@ -122,14 +125,27 @@ public final class CacheContents {
       return (long) from * group.streamCells() * row;
     }
 
+    /** Cells in use that lie side by side are read at once. */
     private void readRows(int stream) {
       var one = new RunningStats();
       int first = stream * group.streamCells();
-      for (int i = 0; i < group.streamCells(); i++) {
-        if (cells.position(first + i) >= 0) {
+      int most = (int) Math.max(1, CHUNK / row);
+      int i = 0;
+      while (i < group.streamCells()) {
+        int begin = i;
+        while (i < group.streamCells() && i < begin + most && cells.position(first + i) >= 0) {
+          i++;
+        }
+        if (i == begin) {
+          i++;
+          continue;
+        }
+        MemorySegment values =
+            data.part(window, type.rowBytes(start(stream) + begin * row), (i - begin) * row);
+        for (int cell = begin; cell < i; cell++) {
           one.reset();
-          one.add(data.part(window, type.rowBytes(start(stream) + i * row), row), 0, row);
-          take(first + i, one);
+          one.add(values, 4 * row * (cell - begin), row);
+          take(first + cell, one);
         }
       }
     }
@@ -149,19 +165,27 @@ public final class CacheContents {
         used--;
       }
       boolean[] bad = new boolean[used];
-      for (long value = 0; value < row; value++) {
+      // Whole rows where most of each is in use, so that several can be read at once.
+      boolean whole = 2L * used >= group.streamCells();
+      long stride = group.streamCells();
+      long most = whole ? Math.max(1, CHUNK / stride) : 1;
+      for (long value = 0; value < row && used > 0; value += most) {
+        long rows = Math.min(most, row - value);
         MemorySegment values =
-            data.part(window, type.rowBytes(start(stream) + value * group.streamCells()), used);
-        int i = 0;
-        while (i < used) {
-          int begin = i;
-          while (i < used && cells.position(first + i) >= 0) {
-            float x = values.get(FLOAT, 4L * i);
-            bad[i] |= x - x != 0;
+            data.part(
+                window, type.rowBytes(start(stream) + value * stride), (rows - 1) * stride + used);
+        for (long r = 0; r < rows; r++) {
+          int i = 0;
+          while (i < used) {
+            int begin = i;
+            while (i < used && cells.position(first + i) >= 0) {
+              float x = values.get(FLOAT, 4 * (r * stride + i));
+              bad[i] |= x - x != 0;
+              i++;
+            }
+            all.add(values, 4 * (r * stride + begin), i - begin);
             i++;
           }
-          all.add(values, 4L * begin, i - begin);
-          i++;
         }
       }
       for (int i = 0; i < used; i++) {

@@ -17,14 +17,14 @@ import org.modeltracer.model.Site;
  * The nodes of a graph that can be compared with another graph's, each with a key.
  *
  * <p>Left out are what only rearranges, what has no row for each token, what depends on which cells
- * of the cache are in use: raw scores and writes into the cache; and products with a weight whose
- * scale is a tensor of its own, which mean something only once they are multiplied with it.
+ * of the cache are in use: raw scores, masks and writes into the cache; and products with a weight
+ * whose scale is a tensor of its own, which mean something only once they are multiplied with it.
  */
 public final class NodeCatalogue {
   private static final int DEPTH = 4;
   private static final Set<Site> BY_CELL = Set.of(Site.SCORES, Site.KEY_CACHE, Site.VALUE_CACHE);
   private static final Set<Op> OPS_BY_CELL =
-      Set.of(Op.SOFT_MAX, Op.SET_ROWS, Op.CPY, Op.LIGHTNING_INDEXER, Op.TOP_K, Op.FLASH_ATTN_EXT);
+      Set.of(Op.SOFT_MAX, Op.SET_ROWS, Op.CPY, Op.TOP_K, Op.FLASH_ATTN_EXT);
 
   private final SiteMap map;
   private final Map<String, Integer> occurrences = new HashMap<>();
@@ -102,7 +102,20 @@ public final class NodeCatalogue {
     }
     return place != null
         ? !BY_CELL.contains(place.site())
-        : !node.moves() && !picks(node) && !OPS_BY_CELL.contains(node.op());
+        : !node.moves() && !picks(node) && !masks(node) && !OPS_BY_CELL.contains(node.op());
+  }
+
+  /** Whether this is a mask of selected keys: −∞ everywhere, but where something was written. */
+  private static boolean masks(GraphNode node) {
+    return isFilled(node, 0) || node.sources().stream().anyMatch(source -> isFilled(source, 0));
+  }
+
+  private static boolean isFilled(GraphNode node, int depth) {
+    boolean passes = node.moves() || node.is(Op.SET_ROWS) || node.is(Op.CPY);
+    return node.is(Op.FILL)
+        || passes
+            && depth < DEPTH
+            && node.sources().stream().anyMatch(source -> isFilled(source, depth + 1));
   }
 
   /** Whether this only picks rows of another node: those whose logits are wanted. */

@@ -2,6 +2,8 @@ package org.modeltracer.graph;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.function.IntPredicate;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.llama.LlamaRuntime;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorType;
@@ -10,10 +12,16 @@ import org.modeltracer.model.RunningStats;
 /**
  * The values of a tensor during its callback, wherever they are and however they are laid out.
  *
- * <p>Host tensors are read in place; others are copied out by their backend. Rows that are not
- * float32 are converted by ggml. Nothing read here outlives the callback.
+ * <p>Host tensors are read in place; others are copied out by their backend, in few large copies
+ * without what is not wanted. Rows that are not float32 are converted by ggml. Nothing read here
+ * outlives the callback.
  */
 public final class TensorData implements AutoCloseable {
+  /** Bytes that nobody wants and that are copied all the same: another copy costs as much. */
+  static final long GAP = 1 << 16;
+
+  private static final int HEADS = 2;
+
   private final LlamaRuntime runtime;
   private final boolean forceCopy;
   private final Arena arena = Arena.ofShared();
@@ -23,6 +31,14 @@ public final class TensorData implements AutoCloseable {
   private final HostWindows windows = new HostWindows();
   private TensorType type;
   private long rowOffset;
+
+  /** Dimensions 1 to 3 by their stride, the largest first. */
+  private final int[] order = new int[Tensor.DIMS - 1];
+
+  private long pendingFrom;
+  private long pendingTo;
+  private long copies;
+  private long bytesCopied;
 
   /**
    * A reader.
@@ -37,18 +53,87 @@ public final class TensorData implements AutoCloseable {
 
   /** Points this reader at a tensor's values: from its first element to its last. */
   public MemorySegment open(Tensor t) {
+    return open(t, null);
+  }
+
+  /**
+   * The same where only some heads are wanted, whose values alone are sure to be there.
+   *
+   * @param heads which indices of dimension 2; null for all
+   */
+  public MemorySegment open(Tensor t, @Nullable IntPredicate heads) {
     type = runtime.type(t.type());
     long bytes = t.spanBytes();
     if (!forceCopy && t.isHost()) {
       values = windows.of(t, bytes);
     } else {
-      if (staging.byteSize() < bytes) {
-        staging = arena.allocate(bytes, 64);
-      }
-      t.read(0, staging, bytes);
+      reserve(bytes);
+      copyOut(t, heads);
       values = staging;
     }
     return values;
+  }
+
+  private void reserve(long bytes) {
+    if (staging.byteSize() < bytes) {
+      staging = arena.allocate(bytes, 64);
+    }
+  }
+
+  /** Copies each row to where it lies in the tensor, and rows near each other at once. */
+  private void copyOut(Tensor t, @Nullable IntPredicate heads) {
+    for (int i = 0; i < order.length; i++) {
+      int at = i;
+      while (at > 0 && t.nb(order[at - 1]) < t.nb(i + 1)) {
+        order[at] = order[at - 1];
+        at--;
+      }
+      order[at] = i + 1;
+    }
+    pendingFrom = 0;
+    pendingTo = 0;
+    long row =
+        t.nb(0) == type.blockBytes()
+            ? type.rowBytes(t.ne(0))
+            : (t.ne(0) - 1) * t.nb(0) + type.blockBytes();
+    rows(t, heads, 0, 0, row);
+    copy(t);
+  }
+
+  private void rows(Tensor t, @Nullable IntPredicate heads, int level, long offset, long row) {
+    if (level == order.length) {
+      if (pendingTo == 0 || offset - pendingTo > GAP) {
+        copy(t);
+        pendingFrom = offset;
+      }
+      pendingTo = Math.max(pendingTo, offset + row);
+      return;
+    }
+    int d = order[level];
+    for (int i = 0; i < t.ne(d); i++) {
+      if (d != HEADS || heads == null || heads.test(i)) {
+        rows(t, heads, level + 1, offset + i * t.nb(d), row);
+      }
+    }
+  }
+
+  private void copy(Tensor t) {
+    long bytes = pendingTo - pendingFrom;
+    if (bytes > 0) {
+      t.read(pendingFrom, staging.asSlice(pendingFrom, bytes), bytes);
+      copies++;
+      bytesCopied += bytes;
+    }
+  }
+
+  /** How often something was copied out of a backend's memory. */
+  public long copies() {
+    return copies;
+  }
+
+  /** Bytes copied out of a backend's memory. */
+  public long bytesCopied() {
+    return bytesCopied;
   }
 
   /** The values of the tensor opened last. */
@@ -93,10 +178,10 @@ public final class TensorData implements AutoCloseable {
     if (!forceCopy && t.isHost()) {
       part = windows.of(t, t.spanBytes()).asSlice(offset, bytes);
     } else {
-      if (staging.byteSize() < bytes) {
-        staging = arena.allocate(bytes, 64);
-      }
+      reserve(bytes);
       t.read(offset, staging, bytes);
+      copies++;
+      bytesCopied += bytes;
       part = staging;
     }
     if (type.id() == TensorType.F32) {

@@ -16,6 +16,7 @@ final class AttentionMask {
   private final TensorData data;
   private MemorySegment values = MemorySegment.NULL;
   private boolean exists;
+  private long opened;
   private boolean half;
 
   AttentionMask(LlamaRuntime runtime, boolean forceCopy) {
@@ -26,10 +27,16 @@ final class AttentionMask {
   /** Opens the mask at an address, 0 for none. */
   void open(long address) {
     exists = address != 0;
-    if (exists) {
+    if (exists && address != opened) {
       values = data.open(tensor.at(address));
       half = tensor.type() == TensorType.F16;
+      opened = address;
     }
+  }
+
+  /** A graph begins: until its last layer has attended, a mask stays as it is. */
+  void beginGraph() {
+    opened = 0;
   }
 
   /** Where the row of a query begins, for one head, in a stream. */
@@ -57,6 +64,10 @@ final class AttentionMask {
     return half
         ? Float.float16ToFloat(values.get(SHORT, row + 2L * cell))
         : values.get(FLOAT, row + 4L * cell);
+  }
+
+  long bytesCopied() {
+    return data.bytesCopied();
   }
 
   void close() {

@@ -2,6 +2,7 @@ package org.modeltracer.probe;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cache.AccessedPositions;
 import org.modeltracer.cache.CacheLayout;
@@ -34,6 +35,7 @@ final class AttentionReader implements LayerRows {
   private static final long WORTH_TWO = 100_000;
 
   private final ModelTracer tracer;
+  private final IntPredicate wanted;
   private final RowTaker taker;
   private final Tensor source;
   private final Tensor keySource;
@@ -152,6 +154,7 @@ final class AttentionReader implements LayerRows {
       boolean forceCopy,
       Reduced reduced) {
     this.tracer = tracer;
+    wanted = tracer.config()::wantsHead;
     this.reduced = reduced;
     this.taker = taker;
     source = new Tensor(runtime);
@@ -233,9 +236,9 @@ final class AttentionReader implements LayerRows {
     if (reducedRows != null) {
       values = reducedRows;
     } else if (fused) {
-      flash.open(node);
+      flash.open(node, groups > 1 ? null : wanted);
     } else {
-      values = weights.open(node);
+      values = weights.open(node, groups > 1 ? null : wanted);
       for (int d = 0; d < Tensor.DIMS; d++) {
         strides[d] = node.nb(d);
       }
@@ -291,6 +294,15 @@ final class AttentionReader implements LayerRows {
   private int firstCell(int stream) {
     long streamStart = cacheView.ne(3) > 1 ? stream * cacheView.nb(3) : 0;
     return (int) ((cacheView.viewOffset() + streamStart) / cacheView.nb(1));
+  }
+
+  /** A graph begins. */
+  void beginGraph() {
+    mask.beginGraph();
+  }
+
+  long bytesCopied() {
+    return weights.bytesCopied() + flash.bytesCopied() + mask.bytesCopied();
   }
 
   /** A step begins, whose cached tokens that receive attention are counted. */

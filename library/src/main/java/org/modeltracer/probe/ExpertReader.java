@@ -27,6 +27,10 @@ final class ExpertReader {
     }
   }
 
+  long bytesCopied() {
+    return data.bytesCopied();
+  }
+
   void close() {
     data.close();
   }

@@ -2,6 +2,8 @@ package org.modeltracer.probe;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.function.IntPredicate;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.graph.TensorData;
 import org.modeltracer.kernels.Kernels;
 import org.modeltracer.llama.LlamaRuntime;
@@ -34,6 +36,9 @@ final class FlashRows {
   private final TensorData sinks;
   private MemorySegment sinkValues = MemorySegment.NULL;
   private final KeyVectors vectors;
+  private final IntPredicate keysWanted = this::wantsKeys;
+  private final IntPredicate queriesWanted = this::wantsQuery;
+  private @Nullable IntPredicate heads;
   private float scale;
   private float maxBias;
   private float softcap;
@@ -54,23 +59,48 @@ final class FlashRows {
     sinks = new TensorData(runtime, forceCopy);
   }
 
-  /** Opens a node's inputs; they are still intact when the node has just been computed. */
-  void open(Tensor fused) {
+  /**
+   * Opens a node's inputs; they are still intact when the node has just been computed.
+   *
+   * @param wanted which heads will be asked for; null for all
+   */
+  void open(Tensor fused, @Nullable IntPredicate wanted) {
     node.at(fused.address());
     softcap = node.floatParam(2);
     scale = softcap == 0 ? node.floatParam(0) : node.floatParam(0) / softcap;
     maxBias = node.floatParam(1);
-    queries.open(queryTensor.at(node.source(0)));
-    keys.open(keyTensor.at(node.source(1)));
+    queryTensor.at(node.source(0));
+    keyTensor.at(node.source(1));
+    keyHeads = (int) keyTensor.ne(2);
+    group = (int) queryTensor.ne(2) / keyHeads;
+    heads = wanted;
+    queries.open(queryTensor, queriesWanted);
+    keys.open(keyTensor, keysWanted);
     if (hasSinks()) {
       sinkValues = sinks.open(sinkTensor.at(node.source(SINKS)));
     }
     width = (int) queryTensor.ne(0);
     keyCount = (int) keyTensor.ne(1);
     queryCount = (int) queryTensor.ne(1);
-    keyHeads = (int) keyTensor.ne(2);
-    group = (int) queryTensor.ne(2) / keyHeads;
     vectors.open(Kernels.chosen(), queryCount * group >= PANELS_PAY);
+  }
+
+  private boolean wantsQuery(int head) {
+    return wantsKeys(head / group);
+  }
+
+  /** Heads that share keys are computed together. */
+  private boolean wantsKeys(int keyHead) {
+    IntPredicate asked = heads;
+    if (asked == null) {
+      return true;
+    }
+    for (int head = keyHead * group; head < (keyHead + 1) * group; head++) {
+      if (asked.test(head)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Whether two threads can read its rows: queries need no conversion, and streams are one. */
@@ -151,6 +181,10 @@ final class FlashRows {
     return head < power
         ? Math.pow(2, -maxBias / power * (head + 1))
         : Math.pow(2, -maxBias / 2 / power * (2 * (head - power) + 1));
+  }
+
+  long bytesCopied() {
+    return queries.bytesCopied() + keys.bytesCopied() + sinks.bytesCopied();
   }
 
   void close() {

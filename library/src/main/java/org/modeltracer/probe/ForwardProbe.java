@@ -61,7 +61,8 @@ public final class ForwardProbe implements TensorObserver, RowTaker, TokenRows.V
   private final boolean joins;
 
   private final Arena arena = Arena.ofShared();
-  private final MemorySegment one = arena.allocate(8, 8);
+  private MemorySegment integers = MemorySegment.NULL;
+  private boolean wide;
   private final boolean flagsComputed;
   private final int firstLayer;
   private final boolean separateStreams;
@@ -77,6 +78,8 @@ public final class ForwardProbe implements TensorObserver, RowTaker, TokenRows.V
   private long graphs;
   private long nodesAsked;
   private long nodesObserved;
+  private long opened;
+  private long openedNode;
   private long bytesObserved;
 
   /**
@@ -243,6 +246,7 @@ public final class ForwardProbe implements TensorObserver, RowTaker, TokenRows.V
     graphs++;
     table.restart();
     residual.forget();
+    attention.beginGraph();
     embeddingTold = false;
     // Usually [width, token]; some architectures look tokens up by sequence: [width, token, …].
     int rows = Math.toIntExact(embedding.elements() / embedding.ne(0));
@@ -251,24 +255,40 @@ public final class ForwardProbe implements TensorObserver, RowTaker, TokenRows.V
       return;
     }
     source.at(embedding.source(1));
-    for (int i = 0; i < rows && source.elements() == rows; i++) {
-      ubatch.token(i, (int) integer(i));
+    if (source.elements() == rows) {
+      readIntegers(rows);
+      for (int i = 0; i < rows; i++) {
+        ubatch.token(i, (int) integer(i));
+      }
     }
   }
 
   private void positions(Tensor rope) {
     source.at(rope.source(1));
     // Multi-dimensional positions come one dimension after the other; the first is the token's.
-    for (int i = 0; i < ubatch.size() && ubatch.size() <= source.elements(); i++) {
-      ubatch.position(i, (int) integer(i));
+    if (ubatch.size() <= source.elements()) {
+      readIntegers(ubatch.size());
+      for (int i = 0; i < ubatch.size(); i++) {
+        ubatch.position(i, (int) integer(i));
+      }
     }
   }
 
-  /** Element {@code i} of the integer input {@link #source}. */
-  private long integer(int i) {
-    int bytes = source.type() == TensorType.I64 ? 8 : 4;
-    source.read((long) i * bytes, one, bytes);
-    return bytes == 8 ? one.get(ValueLayout.JAVA_LONG, 0) : one.get(ValueLayout.JAVA_INT, 0);
+  /** Copies the first elements of the integer input {@link #source}. */
+  private void readIntegers(long count) {
+    wide = source.type() == TensorType.I64;
+    long bytes = count * (wide ? 8 : 4);
+    if (integers.byteSize() < bytes) {
+      integers = arena.allocate(2 * bytes, 8);
+    }
+    source.read(0, integers, bytes);
+  }
+
+  /** An element of what was copied last. */
+  private long integer(long i) {
+    return wide
+        ? integers.get(ValueLayout.JAVA_LONG, 8 * i)
+        : integers.get(ValueLayout.JAVA_INT, 4 * i);
   }
 
   private void cells(Tensor write) {
@@ -282,6 +302,7 @@ public final class ForwardProbe implements TensorObserver, RowTaker, TokenRows.V
     long first = 0;
     if (indexed) {
       source.at(write.source(1));
+      readIntegers(source.elements());
       if (separateStreams && !ubatch.mapped() && source.elements() == ubatch.size()) {
         for (int i = 0; i < ubatch.size(); i++) {
           ubatch.stream(i, (int) (integer(i) / cache.streamCells()));
@@ -342,18 +363,27 @@ public final class ForwardProbe implements TensorObserver, RowTaker, TokenRows.V
       ubatch.map(submitted);
       int first = TokenRows.firstDimension(node, watched.axis, ubatch);
       if (first >= 0) {
-        data.open(node);
-        rows.read(node, first, data, ubatch.size(), this);
+        rows.read(node, first, opened(node), ubatch.size(), this);
       }
     }
     if (place.site() == Site.EMBEDDING && isState(node, watched.axis)) {
-      residual.enter(firstLayer - 1, data.open(node), node);
+      residual.enter(firstLayer - 1, opened(node).values(), node);
     } else if (place.site() == Site.LAYER_OUT) {
       ubatch.map(submitted);
       if (isState(node, watched.axis)) {
         layerOut(node, watched);
       }
     }
+  }
+
+  /** The values of the node that is observed, copied out at most once. */
+  TensorData opened(Tensor node) {
+    if (opened != nodesObserved || openedNode != node.address()) {
+      data.open(node);
+      opened = nodesObserved;
+      openedNode = node.address();
+    }
+    return data;
   }
 
   @Override
@@ -379,6 +409,8 @@ public final class ForwardProbe implements TensorObserver, RowTaker, TokenRows.V
     observation.of(watched.place, watched.tensor, watched.op, shape);
     if (!reduced.addTo(observation.stats(), node)) {
       data.addTo(observation.stats(), node);
+      opened = nodesObserved;
+      openedNode = node.address();
     }
     bytesObserved += 4 * node.elements();
     if (observation.stats().bad() && batch != null) {
@@ -403,7 +435,7 @@ public final class ForwardProbe implements TensorObserver, RowTaker, TokenRows.V
       emit(Place.BEFORE_LAYERS, residual.state(), residual.rows(), residual.width(), false);
       embeddingTold = true;
     }
-    MemorySegment values = data.open(node);
+    MemorySegment values = opened(node).values();
     boolean outputs = watched.axis != null && watched.axis.outputs();
     int layer = watched.place.layer();
     residual.leave(layer, values, node, outputs, ubatch, tracer);
@@ -438,6 +470,11 @@ public final class ForwardProbe implements TensorObserver, RowTaker, TokenRows.V
 
   public long bytesObserved() {
     return bytesObserved;
+  }
+
+  /** Bytes copied out of a device's memory, what the hook reads of a graph's inputs aside. */
+  public long bytesCopied() {
+    return data.bytesCopied() + attention.bytesCopied() + experts.bytesCopied();
   }
 
   /** Visible cells that rows lack because their position was not known; 0 when exact. */

@@ -138,13 +138,19 @@ public final class NodeTap implements TensorObserver, RowTaker {
     }
     int width = Math.toIntExact(node.elements() / rows);
     firstPosition = tokens.position(0);
-    MemorySegment values = data.open(node);
+    TensorData opened = data;
+    if (inner) {
+      opened = probe.opened(node);
+    } else {
+      data.open(node);
+    }
+    MemorySegment values = opened.values();
     if (node.type() != TensorType.F32 || !node.isContiguous()) {
       reserve(rows * width);
       tokenRows.read(
           node,
           first,
-          data,
+          opened,
           rows,
           (token, from, offset, n) ->
               MemorySegment.copy(from, FLOAT, offset, buffer, width * token, n));

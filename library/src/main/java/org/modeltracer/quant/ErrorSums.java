@@ -20,11 +20,11 @@ final class ErrorSums {
   private static final int INFINITE = Float.floatToRawIntBits(Float.POSITIVE_INFINITY);
 
   private final boolean unknowns;
-  private final double[] error2;
-  private final double[] reference2;
-  private final double[] other2;
-  private final double[] product;
-  private final float[] maxAbs;
+  private double[] error2;
+  private double[] reference2;
+  private double[] other2;
+  private double[] product;
+  private float[] maxAbs;
   private final BitSet massive = new BitSet();
   private float[] sorted = {};
   private double rowError;
@@ -57,6 +57,9 @@ final class ErrorSums {
    * @return its ‖error‖ / ‖reference‖, NaN when one is not finite; both may be the same infinity
    */
   double add(float[] reference, float[] other, int width) {
+    if (error2.length > 1 && width > error2.length) {
+      widen(width);
+    }
     rows++;
     rowError = rowReference = 0;
     largest = 0;
@@ -74,6 +77,15 @@ final class ErrorSums {
       findMassive(reference, width);
     }
     return bad ? Double.NaN : rowError == 0 ? 0 : Math.sqrt(rowError / rowReference);
+  }
+
+  /** Rows of scores by key are longer the more keys there are. */
+  private void widen(int dimensions) {
+    error2 = Arrays.copyOf(error2, dimensions);
+    reference2 = Arrays.copyOf(reference2, dimensions);
+    other2 = Arrays.copyOf(other2, dimensions);
+    product = Arrays.copyOf(product, dimensions);
+    maxAbs = Arrays.copyOf(maxAbs, dimensions);
   }
 
   private static boolean finite(float[] values, int width) {

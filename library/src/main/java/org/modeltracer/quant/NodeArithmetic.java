@@ -26,6 +26,7 @@ final class NodeArithmetic implements AutoCloseable {
           Op.CLAMP,
           Op.DIV,
           Op.L2_NORM,
+          Op.LOG,
           Op.MUL,
           Op.NORM,
           Op.RMS_NORM,
@@ -33,7 +34,10 @@ final class NodeArithmetic implements AutoCloseable {
           Op.SQR,
           Op.SQRT,
           Op.SUB);
-  private static final Set<Op> FUNCTIONS = EnumSet.of(Op.GLU, Op.UNARY, Op.LOG);
+  private static final Set<Op> FUNCTIONS = EnumSet.of(Op.GLU, Op.UNARY);
+
+  /** Steps from a product to the {@code .scale} tensor that it is multiplied with. */
+  private static final int DEPTH = 4;
 
   /** Of operations that are not known in detail, whose numbers may cancel on the way. */
   private static final double UNKNOWN = 1e-2;
@@ -67,7 +71,7 @@ final class NodeArithmetic implements AutoCloseable {
     if (site == Site.CONTEXT) {
       return attention.context(values);
     }
-    if (op == Op.MUL_MAT || op == Op.MUL_MAT_ID) {
+    if (isProduct(op)) {
       return products.of(values);
     }
     if (op == Op.GET_ROWS) {
@@ -81,10 +85,84 @@ final class NodeArithmetic implements AutoCloseable {
     if (MOVES.contains(op)) {
       return share(values, precision.few(), false);
     }
+    if (op == Op.MUL && isScale(values.tensor().source(1))) {
+      return scaled(values);
+    }
     if (SIMPLE.contains(op)) {
       return share(values, precision.few(), true);
     }
-    return FUNCTIONS.contains(op) ? share(values, precision.function(), true) : null;
+    return FUNCTIONS.contains(op) ? function(values) : null;
+  }
+
+  /**
+   * Of a function of each number, times another where it is a gate, that may be looked up in F16:
+   * the rounding of {@code x} moves {@code f(x)} by {@code x f'/f ≤ 1 + |x| + x²} times as much of
+   * itself, in all of SiLU, GELU, sigmoid, softplus and the exponential.
+   */
+  private Explained function(NodeValues values) {
+    int width = values.width();
+    var error = new double[values.rows()];
+    MemorySegment x = input(values, 0);
+    for (int row = 0; row < error.length; row++) {
+      double squares = 0;
+      for (long at = 4L * row * width; at < 4L * (row + 1) * width; at += 4) {
+        double own = values.values().get(FLOAT, at);
+        double argument = x == null ? 0 : Math.abs(x.get(FLOAT, at));
+        double moved = own * (1 + argument + argument * argument);
+        squares += Double.isFinite(moved) ? moved * moved : 0;
+      }
+      error[row] = precision.function() * Math.sqrt(squares);
+    }
+    MemorySegment gated = values.tensor().op() == Op.GLU ? input(values, 1) : null;
+    for (int row = 0; row < error.length; row++) {
+      double factor = gated == null ? Math.sqrt(width) : norm(gated, 4L * row * width, width);
+      error[row] += Precision.HALF_STEP * factor;
+    }
+    return new Explained(error, List.of());
+  }
+
+  private static boolean isProduct(Op op) {
+    return op == Op.MUL_MAT || op == Op.MUL_MAT_ID;
+  }
+
+  /**
+   * Whether these are the values of a {@code .scale} tensor, perhaps one for each expert chosen.
+   */
+  private boolean isScale(long address) {
+    Tensor t = new Tensor(runtime).at(address);
+    for (int step = 0; step < DEPTH && t.source(0) != 0; step++) {
+      t.at(t.source(0));
+    }
+    return t.name().endsWith(".scale");
+  }
+
+  /**
+   * Of a product after the scale that is a tensor of its own: only then is it judged, so that what
+   * rounding made of it shows here.
+   */
+  private @Nullable Explained scaled(NodeValues values) {
+    Tensor product = new Tensor(runtime).at(values.tensor().source(0));
+    for (int step = 0; step < DEPTH && !isProduct(product.op()); step++) {
+      if (product.source(0) == 0) {
+        return null;
+      }
+      product.at(product.source(0));
+    }
+    double[] error = isProduct(product.op()) ? products.errors(product, values.rows()) : null;
+    if (error == null) {
+      return null;
+    }
+    int width = values.width();
+    // One number for all, or one for each expert of each row.
+    MemorySegment scale = data.open(new Tensor(runtime).at(values.tensor().source(1)));
+    int scales = (int) (scale.byteSize() / 4);
+    int each = Math.ceilDiv(scales, error.length);
+    for (int row = 0; row < error.length; row++) {
+      double norm = norm(scale, 4L * (row * each % scales), each);
+      error[row] *= norm / Math.sqrt(each);
+      error[row] += precision.few() * norm(values.values(), 4L * row * width, width);
+    }
+    return new Explained(error, List.of());
   }
 
   /** A share of each row's norm, and where numbers may cancel, of its inputs'. */
@@ -102,24 +180,31 @@ final class NodeArithmetic implements AutoCloseable {
 
   /** Adds the share of an input of the same shape that is still there. */
   private void add(NodeValues values, int source, double unit, double[] error) {
-    Tensor node = values.tensor();
-    if (node.source(source) == 0 || node.op() == Op.MUL || node.op() == Op.DIV) {
+    Op op = values.tensor().op();
+    MemorySegment x = op == Op.MUL || op == Op.DIV ? null : input(values, source);
+    if (x == null) {
       return;
     }
-    Tensor input = new Tensor(runtime).at(node.source(source));
-    if (input.data() == node.data()
-        || input.type() != TensorType.F32
-        || !input.isContiguous()
-        || input.elements() != (long) values.rows() * values.width()) {
-      return;
-    }
-    MemorySegment x = data.open(input);
     int width = values.width();
     for (int row = 0; row < error.length; row++) {
       long offset = 4L * row * width;
-      error[row] +=
-          unit * (normed(node.op()) ? offCentre(x, offset, width) : norm(x, offset, width));
+      error[row] += unit * (normed(op) ? offCentre(x, offset, width) : norm(x, offset, width));
     }
+  }
+
+  /** A dense input of the same shape that is still there. */
+  private @Nullable MemorySegment input(NodeValues values, int source) {
+    Tensor node = values.tensor();
+    if (node.source(source) == 0) {
+      return null;
+    }
+    Tensor input = new Tensor(runtime).at(node.source(source));
+    return input.data() == node.data()
+            || input.type() != TensorType.F32
+            || !input.isContiguous()
+            || input.elements() != (long) values.rows() * values.width()
+        ? null
+        : data.open(input);
   }
 
   private static boolean normed(Op op) {

@@ -21,7 +21,7 @@ record Precision(boolean offloads, double cache) {
   static final double HALF = 0x1p-11;
 
   /** Subnormal numbers of F16 are so far apart. */
-  private static final double HALF_STEP = 0x1p-24;
+  static final double HALF_STEP = 0x1p-24;
 
   /** Activations are kept in 8 bits, −127 to 127, in blocks of 32, or of 256 for K quants. */
   private static final int LEVELS = 127;

@@ -52,41 +52,66 @@ final class ProductArithmetic implements AutoCloseable {
     ids = new Tensor(runtime);
   }
 
+  /** A matrix of the file and the vectors it meets, so many of them for each row of the product. */
+  private record Factors(TensorInfo weight, MemorySegment vectors, int each) {}
+
   /** What is explained of a product's rows; null where it is none with a matrix of the file. */
   @Nullable Explained of(NodeValues values) {
-    Tensor node = values.tensor();
-    TensorInfo weight = file.tensor(matrix.at(node.source(0)).name()).orElse(null);
-    input.at(node.source(1));
-    int n = Math.toIntExact(input.ne(0));
-    long vectors = input.elements() / n;
-    if (weight == null
-        || !weights.file().readable(weight)
-        || weight.dimension(0) != n
-        || input.type() != TensorType.F32
-        || input.nb(0) != 4
-        || vectors % values.rows() != 0) {
-      return null;
-    }
-    MemorySegment x = data.open(input);
+    Factors factors = factors(values.tensor(), values.rows());
+    return factors == null
+        ? null
+        : new Explained(errors(factors, values.rows(), values.width()), sample(values, factors));
+  }
+
+  /**
+   * The same of a product that is the source of the node at hand, and may have been overwritten.
+   *
+   * @return the expected error of each row; null where the product is none with a matrix of the
+   *     file
+   */
+  double @Nullable [] errors(Tensor product, int rows) {
+    Factors factors = factors(product, rows);
+    return factors == null
+        ? null
+        : errors(factors, rows, Math.toIntExact(product.elements() / rows));
+  }
+
+  private @Nullable Factors factors(Tensor product, int rows) {
+    TensorInfo weight = file.tensor(matrix.at(product.source(0)).name()).orElse(null);
+    input.at(product.source(1));
+    long vectors = input.elements() / input.ne(0);
+    return weight == null
+            || !weights.file().readable(weight)
+            || weight.dimension(0) != input.ne(0)
+            || input.type() != TensorType.F32
+            || input.nb(0) != 4
+            || vectors % rows != 0
+        ? null
+        : new Factors(weight, data.open(input), (int) (vectors / rows));
+  }
+
+  private double[] errors(Factors factors, int rows, int width) {
+    TensorInfo weight = factors.weight();
+    MemorySegment x = factors.vectors();
+    int n = Math.toIntExact(weight.dimension(0));
     double[] square = weights.squares(weight);
     double sum = precision.sum(n, weight.type() == GgmlType.F32);
     double own = precision.weight() * precision.weight() + sum * sum;
     var variance = new double[n];
-    var error = new double[values.rows()];
-    int each = (int) (vectors / values.rows());
-    for (int row = 0; row < error.length; row++) {
+    var error = new double[rows];
+    for (int row = 0; row < rows; row++) {
       double mean = 0;
-      for (int v = 0; v < each; v++) {
-        long offset = offset((long) row * each + v);
+      for (int v = 0; v < factors.each(); v++) {
+        long offset = offset((long) row * factors.each() + v);
         precision.activations(weight.type(), x, offset, n, variance);
         for (int i = 0; i < n; i++) {
           double value = x.get(FLOAT, offset + 4L * i);
           mean += square[i] * (variance[i] + own * value * value);
         }
       }
-      error[row] = Math.sqrt(mean / each * values.width());
+      error[row] = Math.sqrt(mean / factors.each() * width);
     }
-    return new Explained(error, sample(values, weight, x, each));
+    return error;
   }
 
   private long offset(long vector) {
@@ -97,8 +122,8 @@ final class ProductArithmetic implements AutoCloseable {
   }
 
   /** Numbers of one row, chosen by the node and by how often it was met. */
-  private List<Explained.Exact> sample(
-      NodeValues values, TensorInfo weight, MemorySegment x, int each) {
+  private List<Explained.Exact> sample(NodeValues values, Factors factors) {
+    TensorInfo weight = factors.weight();
     int index = values.node().index();
     int times = measured.merge(index, 1, Integer::sum);
     if (times > MEASURED) {
@@ -120,7 +145,8 @@ final class ProductArithmetic implements AutoCloseable {
       if (experts) {
         line += expert(node, slot, row) * weight.dimension(1);
       }
-      double exact = weights.product(weight, line, x, offset((long) row * each + slot % each));
+      long vector = (long) row * factors.each() + slot % factors.each();
+      double exact = weights.product(weight, line, factors.vectors(), offset(vector));
       sample.add(new Explained.Exact(row, column, exact));
     }
     return sample;

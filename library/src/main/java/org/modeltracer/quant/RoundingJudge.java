@@ -28,6 +28,7 @@ final class RoundingJudge implements Lockstep.Comparator {
   private final NodeArithmetic arithmetic;
   private final Map<Moment, Explained> expected = new HashMap<>();
   private final BitSet judged = new BitSet();
+  private final KeyChoice choice = new KeyChoice();
   private long windowStart;
   private long exact;
   private double referenceError;
@@ -61,6 +62,8 @@ final class RoundingJudge implements Lockstep.Comparator {
       return;
     }
     judged.set(pair.index());
+    choice.scored(pair, position, rows, width, a);
+    int perToken = perToken(pair, position, rows, width);
     double margin = MARGIN + SHORT / Math.sqrt(width);
     Unexplained.Side side = side(explained, width, a, margin);
     if (side == Unexplained.Side.REFERENCE) {
@@ -69,6 +72,9 @@ final class RoundingJudge implements Lockstep.Comparator {
       return;
     }
     for (int row = 0; row < rows; row++) {
+      if (choice.free(pair, position, row / perToken, row, width, a, b)) {
+        continue;
+      }
       double tolerated = margin * explained.error()[row];
       double error = error(a, b, row, width);
       if (error > 0) {
@@ -103,6 +109,11 @@ final class RoundingJudge implements Lockstep.Comparator {
         : Unexplained.Side.MODEL;
   }
 
+  /** Rows of a token: attention has one for each head, and is as wide as there are positions. */
+  private static int perToken(NodePair pair, int position, int rows, int width) {
+    return pair.attention() ? Math.max(1, rows / Math.clamp(width - (long) position, 1, rows)) : 1;
+  }
+
   private void found(
       NodePair pair,
       int position,
@@ -120,15 +131,13 @@ final class RoundingJudge implements Lockstep.Comparator {
     firstBatch = begun;
     firstPair = pair.index();
     double norm = norm(a, row, width);
-    int perToken =
-        pair.attention() ? Math.max(1, rows / Math.clamp(width - (long) position, 1, rows)) : 1;
     first =
         new Unexplained(
             pair.reference().place(),
             pair.reference().tensor(),
             pair.reference().op(),
             pair.other().tensor(),
-            begun + row / perToken,
+            begun + row / perToken(pair, position, rows, width),
             error(a, b, row, width) / norm,
             tolerated / norm,
             side);

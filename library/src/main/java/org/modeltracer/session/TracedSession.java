@@ -460,6 +460,7 @@ public final class TracedSession implements AutoCloseable {
             probe.nodesAsked(),
             probe.nodesObserved(),
             probe.bytesObserved(),
+            probe.bytesCopied(),
             probe.droppedKeys());
     return encoder == null ? cost : encoder.cost(cost);
   }

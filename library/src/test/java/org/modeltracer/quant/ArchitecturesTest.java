@@ -10,7 +10,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.modeltracer.anomaly.QuantizationLevel;
+import org.modeltracer.llama.FlashAttention;
 import org.modeltracer.llama.LlamaException;
+import org.modeltracer.testing.Architectures;
 import org.modeltracer.testing.TinyModel;
 import org.modeltracer.testing.TinyModels;
 
@@ -55,6 +58,26 @@ class ArchitecturesTest {
       assertThat(later.relativeL2()).isGreaterThan(1e-3);
       assertThat(comparison.mostKept()).isZero();
       assertThat(report.logits() == null).isEqualTo(architecture.equals("bert"));
+    }
+  }
+
+  /** Scores by key grow with the text, beyond what the survey saw; masks are no values. */
+  @Test
+  void selectedKeysOfALongText() {
+    Path model = Architectures.model("deepseek32-moe-f16");
+    Setup setup = Texts.setup(model, 300, 64);
+    setup = setup.withContext(setup.context().withFlashAttention(FlashAttention.OFF));
+    int[] tokens = new Random(1).ints(300, 0, 90).toArray();
+    try (var comparison = Comparison.open(setup, setup)) {
+      QuantizationReport report =
+          comparison.run(tokens, ComparisonOptions.defaults(), (done, all) -> {});
+      assertThat(report.nodes()).extracting(NodeError::op).contains("LIGHTNING_INDEXER");
+      assertThat(report.nodes())
+          .allSatisfy(
+              node -> {
+                assertThat(node.accumulated().relativeL2()).as(node.toString()).isZero();
+                assertThat(node.level()).isEqualTo(QuantizationLevel.ACCEPTABLE);
+              });
     }
   }
 

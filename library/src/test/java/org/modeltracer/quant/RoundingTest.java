@@ -4,18 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.modeltracer.gguf.GgufFile;
@@ -28,23 +26,22 @@ import org.modeltracer.probe.NodeValues;
 import org.modeltracer.session.SessionListener;
 import org.modeltracer.session.TracedSession;
 import org.modeltracer.testing.Golden;
+import org.modeltracer.testing.ModelsAtHand;
 import org.modeltracer.testing.Sample;
 
 /** What rounding explains raises no alarm; a kernel that computes something else is found. */
 class RoundingTest {
   private static final int WINDOW = 48;
 
-  /** Every model of models/. */
-  static List<Path> models() {
-    try (Stream<Path> files = Files.walk(Golden.model("tinyllama-mha-f32.gguf").getParent())) {
-      return files.filter(f -> f.toString().endsWith(".gguf")).sorted().toList();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+  @TempDir private static Path folder;
+
+  /** Every model at hand that can be compared. */
+  static List<Path> models() throws IOException {
+    return ModelsAtHand.ofOneGraph(folder);
   }
 
   /** The older release knows neither most of the other architectures nor their vocabulary. */
-  static List<Path> ofOlderReleases() {
+  static List<Path> ofOlderReleases() throws IOException {
     return Sample.of(
         models().stream()
             .filter(f -> f.getFileName().toString().matches("(tinyllama|rand-(qwen2|mixtral)).*"))
@@ -52,19 +49,19 @@ class RoundingTest {
         2);
   }
 
-  static List<Path> few() {
+  static List<Path> few() throws IOException {
     return Sample.of(models(), 2);
   }
 
-  static List<Path> planted() {
+  static List<Path> planted() throws IOException {
     return Sample.of(models(), 6);
   }
 
-  static List<Path> some() {
+  static List<Path> some() throws IOException {
     return Sample.of(models(), 2);
   }
 
-  private static Setup setup(Path model, FlashAttention flash, int threads) {
+  static Setup setup(Path model, FlashAttention flash, int threads) {
     Setup setup = Texts.setup(model, WINDOW, WINDOW / 3);
     return setup.withContext(setup.context().withFlashAttention(flash).withThreads(threads));
   }
@@ -75,7 +72,7 @@ class RoundingTest {
     return new Random(3).ints(WINDOW, 0, most).toArray();
   }
 
-  private static Rounding compare(Setup one, Setup two) {
+  static Rounding compare(Setup one, Setup two) {
     try (var comparison = Comparison.open(one, two)) {
       return rounding(comparison, one.model());
     }

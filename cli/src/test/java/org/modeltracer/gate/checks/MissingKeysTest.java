@@ -10,7 +10,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -29,7 +28,6 @@ import org.modeltracer.llama.LlamaException;
 import org.modeltracer.testing.Architectures;
 import org.modeltracer.testing.ModelsAtHand;
 import org.modeltracer.testing.Sample;
-import org.modeltracer.testing.Shared;
 import org.modeltracer.testing.TinyModels;
 
 /** The table of silent defaults against llama.cpp: each key of each model at hand, taken away. */
@@ -87,10 +85,7 @@ class MissingKeysTest {
 
   @Test
   void healthyModelsRaiseNoAlarm() throws IOException {
-    Stream<Path> real =
-        Stream.of("stories260K-f32.gguf", "minilm-l2-f16.gguf")
-            .flatMap(name -> Shared.find("real", name).stream());
-    for (Path model : Stream.concat(ModelsAtHand.in(folder).values().stream(), real).toList()) {
+    for (Path model : ModelsAtHand.all(folder).values()) {
       assertThat(missing(model)).as(model.toString()).noneMatch(e -> e.severity() != Severity.INFO);
     }
   }

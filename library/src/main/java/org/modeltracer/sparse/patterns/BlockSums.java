@@ -5,8 +5,8 @@ import org.modeltracer.attention.Measure;
 /**
  * How much of a head's rows stays in the query's own block of a grid, for grids of several sizes.
  *
- * <p>A whole block, of which every row was seen, is one observation of the mass inside. Rows come in
- * ascending order of query.
+ * <p>A whole block, of which every row was seen, is one observation of the mass inside. Rows come
+ * in ascending order of query.
  */
 final class BlockSums {
   static final int[] SIZES = {8, 16, 32, 64, 128, 256, 512};

@@ -9,5 +9,4 @@ package org.modeltracer.sparse.patterns;
  * @param keys mean number of keys kept
  * @param share keys kept over keys in sight, all rows together
  */
-public record FixedPattern(
-    FixedForm form, int parameter, double mass, double keys, double share) {}
+public record FixedPattern(FixedForm form, int parameter, double mass, double keys, double share) {}

@@ -24,8 +24,14 @@ final class ThreadPool implements AutoCloseable {
   private ThreadPool(LlamaRuntime runtime, long address) {
     this.runtime = runtime;
     this.address = address;
-    OfferedFunction function = runtime.ggml().cpuFunction("ggml_threadpool_pause");
-    pause = address != 0 && function.exists() ? function.repeated() : null;
+    pause = address == 0 ? null : pause(runtime);
+  }
+
+  /** Null where the library does not show how: threads that wait then keep their processors. */
+  private static @Nullable LongConsumer pause(LlamaRuntime runtime) {
+    OfferedFunction create = runtime.ggml().cpuFunction("ggml_threadpool_new");
+    OfferedFunction pause = create.neighbour("ggml_threadpool_pause");
+    return pause.exists() ? pause.repeated() : null;
   }
 
   /** Attaches a pool to a context where the library would go without; else an empty one. */
@@ -50,6 +56,11 @@ final class ThreadPool implements AutoCloseable {
 
   boolean attached() {
     return address != 0;
+  }
+
+  /** Whether {@link #rest} does something. */
+  boolean canRest() {
+    return pause != null;
   }
 
   /**

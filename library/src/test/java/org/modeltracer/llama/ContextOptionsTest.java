@@ -145,6 +145,8 @@ class ContextOptionsTest {
       assertThat(one.threadPool().attached()).isFalse();
       boolean openMp = runtime.systemInfo().contains("OPENMP = 1");
       assertThat(two.threadPool().attached()).isEqualTo(!openMp);
+      boolean linux = System.getProperty("os.name").equals("Linux");
+      assertThat(two.threadPool().canRest()).isEqualTo(!openMp && linux);
       float[][] logits = Passes.decode(two, Passes.slice(GOLDEN.ids(), 0, 8), 0);
       assertThat(Passes.distance(logits[7], GOLDEN.logits()[7])).isLessThan(1e-4);
     }

@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** What this process has mapped, as Linux tells it. */
@@ -26,6 +27,14 @@ public final class Mappings {
         .map(line -> line.substring(line.indexOf('/')))
         .distinct()
         .toList();
+  }
+
+  /** The file that an address is mapped from; empty where there is none, and not on Linux. */
+  static Optional<Path> file(long address) {
+    return lines()
+        .filter(line -> line.indexOf('/') > 0 && within(line, address))
+        .map(line -> Path.of(line.substring(line.indexOf('/'))))
+        .findFirst();
   }
 
   /** Whether an address cannot be written to. */

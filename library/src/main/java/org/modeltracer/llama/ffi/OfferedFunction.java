@@ -2,6 +2,7 @@ package org.modeltracer.llama.ffi;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 import java.util.function.LongConsumer;
 
@@ -15,6 +16,22 @@ public record OfferedFunction(long address) {
   /** Whether it is there. */
   public boolean exists() {
     return address != 0;
+  }
+
+  /**
+   * A function of the same library that it exports without offering it; one that does not exist
+   * where there is none, and where the system does not tell what libraries are loaded (not Linux).
+   */
+  @SuppressWarnings("restricted")
+  public OfferedFunction neighbour(String name) {
+    try {
+      return Mappings.file(address)
+          .flatMap(file -> SymbolLookup.libraryLookup(file, Arena.global()).find(name))
+          .map(symbol -> new OfferedFunction(symbol.address()))
+          .orElse(new OfferedFunction(0));
+    } catch (IllegalArgumentException notLoadable) {
+      return new OfferedFunction(0);
+    }
   }
 
   /** Calls {@code void *f(const char *)}, such as one that adds an RPC server. */

@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.cache.AccessedPositions;
+import org.modeltracer.cache.CacheGroup;
 import org.modeltracer.cache.CacheLayout;
 import org.modeltracer.cache.CellMap;
 import org.modeltracer.cache.RowKeys;
@@ -47,6 +48,7 @@ final class AttentionReader implements LayerRows {
   private final Lane[] lanes = new Lane[Lanes.COUNT];
 
   // The node at hand.
+  private @Nullable CacheGroup cache;
   private @Nullable CellMap cells;
   private Ubatch ubatch = new Ubatch();
   private MemorySegment values = MemorySegment.NULL;
@@ -171,16 +173,16 @@ final class AttentionReader implements LayerRows {
   /**
    * Hands on all wanted rows of an attention node.
    *
-   * @param map what the layer's key cache holds, or null where keys are the tokens themselves
+   * @param keysIn the layer's key cache, or null where keys are the tokens themselves
    * @param beside makes room for a second thread; null where one thread is to read everything
    */
   void read(
       Tensor node,
       WatchedNode watched,
       Ubatch tokens,
-      @Nullable CellMap map,
+      @Nullable CacheGroup keysIn,
       @Nullable Runnable beside) {
-    if (!open(node, watched, tokens, map)) {
+    if (!open(node, watched, tokens, keysIn)) {
       return;
     }
     int all = heads * groups;
@@ -212,8 +214,10 @@ final class AttentionReader implements LayerRows {
     }
   }
 
-  private boolean open(Tensor node, WatchedNode watched, Ubatch tokens, @Nullable CellMap map) {
-    cells = map;
+  private boolean open(
+      Tensor node, WatchedNode watched, Ubatch tokens, @Nullable CacheGroup keysIn) {
+    cache = keysIn;
+    cells = keysIn == null ? null : keysIn.cells();
     ubatch = tokens;
     fused = watched.fused;
     layer = watched.place.layer();
@@ -284,7 +288,7 @@ final class AttentionReader implements LayerRows {
 
   private void findCache() {
     cacheView.at(keySource.address());
-    while (cells != null && cacheView.viewSource() == 0) {
+    while (cells != null && cacheView.viewSource() == 0 && cacheView.source(0) != 0) {
       // Keys of a type that attention cannot take are converted on the way from the cache.
       cacheView.at(cacheView.source(0));
     }
@@ -292,8 +296,28 @@ final class AttentionReader implements LayerRows {
 
   /** The view on the cache begins at its first stream's first cell; streams lie one by one. */
   private int firstCell(int stream) {
-    long streamStart = cacheView.ne(3) > 1 ? stream * cacheView.nb(3) : 0;
+    boolean several = cacheView.ne(3) > 1;
+    if (cacheView.viewSource() == 0) {
+      return firstCopied(several ? stream : 0);
+    }
+    long streamStart = several ? stream * cacheView.nb(3) : 0;
     return (int) ((cacheView.viewOffset() + streamStart) / cacheView.nb(1));
+  }
+
+  /**
+   * The same where the scheduler copied the keys to another device. A copy does not say which part
+   * of the cache it is of: it begins with the first stream that the batch has tokens of.
+   */
+  private int firstCopied(int stream) {
+    CacheGroup group = cache;
+    if (group == null || group.streams() == 1) {
+      return 0;
+    }
+    int first = group.streams();
+    for (int row = 0; row < ubatch.size(); row++) {
+      first = Math.min(first, Math.max(0, ubatch.sequence(row)));
+    }
+    return (first + stream) * group.streamCells();
   }
 
   /** A graph begins. */

@@ -351,7 +351,7 @@ public final class ForwardProbe implements TensorObserver, RowTaker, TokenRows.V
       ubatch.map(submitted);
       CacheGroup cache = caches.ofLayer(place.layer());
       Runnable room = rowTap == null ? beside : null;
-      attention.read(node, watched, ubatch, cache == null ? null : cache.cells(), room);
+      attention.read(node, watched, ubatch, cache, room);
       return;
     }
     if (place.site() == Site.EXPERTS) {

@@ -146,7 +146,9 @@ class SessionAllocationTest {
     var collector = new AttentionCollector(shape, AttentionOptions.defaults().withBytes(0, 0));
     long sampling = hookBytes(runtime, flash, config);
     assertThat(sampling / TOKENS).as("a row of the sample in a while").isLessThan(1024);
-    assertThat(hookBytes(runtime, flash, config, collector)).isLessThanOrEqualTo(sampling);
+    // Code that is not compiled yet allocates a little.
+    assertThat(hookBytes(runtime, flash, config, collector))
+        .isLessThanOrEqualTo(sampling + 16L * TOKENS);
     assertThat(collector.collected().heads()).isNotEmpty();
   }
 

@@ -32,7 +32,7 @@ import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.TraceListener;
 import org.modeltracer.trace.TracerConfig;
 
-/** Rows that two threads read give, bit for bit, what one thread gives. */
+/** Rows that two threads read give what one thread gives: with scalar kernels bit for bit. */
 @Tag("alone")
 class LanesTest {
   private static final int TOKENS = 120;

@@ -120,10 +120,7 @@ final class PromptTrace {
     if (layer == next) {
       return;
     }
-    if (passing && next < layer) {
-      endForward();
-    }
-    finishLayer();
+    complete(next);
     first = passing ? Math.min(first, query) : query;
     passing = true;
     following = !rollout.isStopped();

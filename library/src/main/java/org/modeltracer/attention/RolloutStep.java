@@ -1,6 +1,7 @@
 package org.modeltracer.attention;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 import org.modeltracer.kernels.Kernels;
 import org.modeltracer.kernels.Lanes;
 import org.modeltracer.kernels.RowSums;
@@ -25,11 +26,10 @@ final class RolloutStep {
   private final int panel = kernels.panel();
   private final Lane[] lanes = {new Lane(), new Lane()};
   private MeanRows attention = new HeadMean();
-  private float[][] before = {};
+  private float[] @Nullable [] before;
   private float[][] made = {};
   private double[] entropy = {};
   private boolean ahead;
-  private boolean identity;
   private int first;
   private int room;
 
@@ -41,14 +41,19 @@ final class RolloutStep {
   }
 
   /**
-   * Begins a step.
+   * Makes rows of Â times earlier ones.
    *
    * @param rows of Ā, of the positions from {@code from} on
+   * @param earlier rows by position that Â is multiplied with, none where it is the first; under a
+   *     causal mask they may be the rows to make themselves, as these change from the last one up
+   *     and need none below them
    * @param into receives their rows of the rollout, each of whole panels
    * @param seesAhead whether queries see later keys
    */
-  void of(MeanRows rows, int from, float[][] into, boolean seesAhead) {
+  void make(
+      MeanRows rows, int from, float[] @Nullable [] earlier, float[][] into, boolean seesAhead) {
     attention = rows;
+    before = earlier;
     first = from;
     made = into;
     ahead = seesAhead;
@@ -56,27 +61,6 @@ final class RolloutStep {
     if (entropy.length < into.length) {
       entropy = new double[into.length];
     }
-  }
-
-  /** Makes the first step's rows: those of Â. */
-  void first() {
-    identity = true;
-    run();
-  }
-
-  /**
-   * Makes rows of Â times earlier ones.
-   *
-   * @param earlier by position; under a causal mask they may be the rows to make themselves, as
-   *     these change from the last one up and need none below them
-   */
-  void with(float[][] earlier) {
-    identity = false;
-    before = earlier;
-    run();
-  }
-
-  private void run() {
     if (made.length >= WORTH_TWO) {
       Lanes.run(lane -> columns(lane, Lanes.COUNT));
       Lanes.run(lane -> entropies(lane, Lanes.COUNT));
@@ -84,7 +68,7 @@ final class RolloutStep {
       columns(0, 1);
       entropies(0, 1);
     }
-    before = new float[0][];
+    before = null;
   }
 
   /** Entropy of the i-th row that was made. */
@@ -99,6 +83,8 @@ final class RolloutStep {
       lane.weights = new float[TILE * (room + room / 4)];
       lane.products = new float[lane.weights.length];
     }
+    float[][] earlier = before;
+    float[] source = earlier == null ? lane.weights : lane.products;
     for (int end = made.length; end > 0; end -= TILE) {
       int begin = Math.max(0, end - TILE);
       int from = room;
@@ -107,13 +93,12 @@ final class RolloutStep {
       }
       int to = first + (ahead ? made.length : end);
       for (int column = number * panel; column < to; column += stride * panel) {
-        if (!identity) {
+        if (earlier != null) {
           int start = ahead ? from : Math.max(from, column);
           int stop = Math.max(start, to);
           kernels.combine(
-              lane.weights, end - begin, room, before, start, stop, column, lane.products);
+              lane.weights, end - begin, room, earlier, start, stop, column, lane.products);
         }
-        float[] source = identity ? lane.weights : lane.products;
         for (int i = begin; i < end; i++) {
           int length = Math.min(panel, made[i].length - column);
           if (length > 0) {

@@ -229,7 +229,7 @@ final class RunningRollout {
     if (keeping && step > 0) {
       keep(first);
     }
-    float[][] before = step == 0 ? current : keeping ? kept.get(step).rows : current;
+    float[] @Nullable [] before = step == 0 ? null : keeping ? kept.get(step).rows : current;
     // Rows under a causal mask need none below them, and change in place from the last one up,
     // unless what was there is kept.
     float[][] next = step > 0 && (keeping || ahead) ? new float[n][] : current;
@@ -238,12 +238,7 @@ final class RunningRollout {
         next[i] = new float[padded(ahead ? first + n : first + i + 1)];
       }
     }
-    mixing.of(attention, first, next, ahead);
-    if (step == 0) {
-      mixing.first();
-    } else {
-      mixing.with(before);
-    }
+    mixing.make(attention, first, before, next, ahead);
     current = next;
     step++;
     for (int i = 0; i < n && step < spread.length; i++) {

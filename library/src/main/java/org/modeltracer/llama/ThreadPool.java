@@ -21,17 +21,14 @@ final class ThreadPool implements AutoCloseable {
   private final @Nullable LongConsumer pause;
   private long address;
 
-  private ThreadPool(LlamaRuntime runtime, long address) {
+  /**
+   * @param address of the pool, 0 for none
+   * @param pause null where the library does not show how: threads that wait keep their processors
+   */
+  private ThreadPool(LlamaRuntime runtime, long address, @Nullable LongConsumer pause) {
     this.runtime = runtime;
     this.address = address;
-    pause = address == 0 ? null : pause(runtime);
-  }
-
-  /** Null where the library does not show how: threads that wait then keep their processors. */
-  private static @Nullable LongConsumer pause(LlamaRuntime runtime) {
-    OfferedFunction create = runtime.ggml().cpuFunction("ggml_threadpool_new");
-    OfferedFunction pause = create.neighbour("ggml_threadpool_pause");
-    return pause.exists() ? pause.repeated() : null;
+    this.pause = pause;
   }
 
   /** Attaches a pool to a context where the library would go without; else an empty one. */
@@ -41,16 +38,18 @@ final class ThreadPool implements AutoCloseable {
     OfferedFunction create = runtime.ggml().cpuFunction("ggml_threadpool_new");
     boolean possible = create.exists() && ggml.knowsThreadPoolDefaults();
     if (threads < 2 || !possible || !runtime.wantsThreadPool()) {
-      return new ThreadPool(runtime, 0);
+      return new ThreadPool(runtime, 0, null);
     }
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment params = arena.allocate(PARAMS_BYTES, 8);
       ggml.threadPoolDefaults(params, threads);
       long pool = create.ofStruct(params);
-      if (pool != 0) {
-        runtime.functions().attachThreads(context, pool);
+      if (pool == 0) {
+        return new ThreadPool(runtime, 0, null);
       }
-      return new ThreadPool(runtime, pool);
+      runtime.functions().attachThreads(context, pool);
+      OfferedFunction pause = create.neighbour("ggml_threadpool_pause");
+      return new ThreadPool(runtime, pool, pause.exists() ? pause.repeated() : null);
     }
   }
 

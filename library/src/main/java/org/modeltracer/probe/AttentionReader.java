@@ -53,7 +53,7 @@ final class AttentionReader implements LayerRows {
   private Ubatch ubatch = new Ubatch();
   private MemorySegment values = MemorySegment.NULL;
   private boolean known;
-  private boolean fused;
+  private boolean recomputed;
   private boolean learnedSink;
   private boolean outputs;
   private int layer;
@@ -89,7 +89,7 @@ final class AttentionReader implements LayerRows {
         scratch = new float[keyCount];
         scratchSegment = MemorySegment.ofArray(scratch);
       }
-      if (fused && !known) {
+      if (recomputed) {
         scores.open(from, to);
       }
     }
@@ -107,13 +107,13 @@ final class AttentionReader implements LayerRows {
         } else if (h == from) {
           sees = seen.complete();
         }
-        if (!sees || ubatch.position(token) < 0 || !tracer.config().wantsHead(h)) {
+        if (!sees || ubatch.position(token) < 0 || !wanted.test(h)) {
           continue;
         }
         if (known) {
           gather(
               h, token, seen, 4 * (((long) slice * heads + inner) * queries + q) * keyCount, taker);
-        } else if (fused) {
+        } else if (recomputed) {
           scores.row(inner, q, slice, seen, scratch);
           hand(h, token, seen, scratchSegment, 0, taker);
         } else {
@@ -186,14 +186,13 @@ final class AttentionReader implements LayerRows {
       return;
     }
     int all = heads * groups;
-    boolean again = fused && !known;
     int split =
-        again && flash.keyHeads() > 1 ? flash.keyHeads() / 2 * flash.group() : (all + 1) / 2;
+        recomputed && flash.keyHeads() > 1 ? flash.keyHeads() / 2 * flash.group() : (all + 1) / 2;
     lanes[0].open(0, split);
     lanes[1].open(split, all);
     if (beside != null && worthTwo(all)) {
       beside.run();
-      if (again) {
+      if (recomputed) {
         flash.readKeys();
       }
       tracer.recordAttention(layer, all, this);
@@ -219,7 +218,7 @@ final class AttentionReader implements LayerRows {
     cache = keysIn;
     cells = keysIn == null ? null : keysIn.cells();
     ubatch = tokens;
-    fused = watched.fused;
+    boolean fused = watched.fused;
     layer = watched.place.layer();
     heads = (int) node.ne(fused ? 1 : 2);
     queries = (int) node.ne(fused ? 2 : 1);
@@ -236,6 +235,7 @@ final class AttentionReader implements LayerRows {
     keyCount = (int) keySource.ne(1);
     MemorySegment reducedRows = fused ? reduced.rows(node) : null;
     known = reducedRows != null;
+    recomputed = fused && !known;
     learnedSink = node.source(fused ? FlashRows.SINKS : SINKS) != 0;
     if (reducedRows != null) {
       values = reducedRows;
@@ -260,7 +260,7 @@ final class AttentionReader implements LayerRows {
     if ((long) rows * all * keyCount < WORTH_TWO
         || all < Lanes.COUNT
         || !tracer.inLanes()
-        || fused && !known && !flash.forTwo()) {
+        || recomputed && !flash.forTwo()) {
       return false;
     }
     QueryView view = lanes[1].view;

@@ -141,13 +141,13 @@ public final class ForwardProbe implements TensorObserver, RowTaker, TokenRows.V
     List<Map<GraphNode, WatchedNode>> graphs = new ArrayList<>();
     for (SiteMap map : survey.maps()) {
       Map<GraphNode, WatchedNode> nodes = new WatchList(map, wanted, tracer.config()).watched();
-      stops.add(map, nodes);
       graphs.add(nodes);
+      if (joins) {
+        stops.add(map, nodes);
+      }
     }
     for (Map<GraphNode, WatchedNode> nodes : graphs) {
-      if (joins) {
-        stops.join(nodes);
-      }
+      stops.join(nodes);
       nodes.forEach(table::put);
     }
   }

@@ -6,7 +6,6 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
-import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
@@ -130,11 +129,14 @@ public final class TracedSession implements AutoCloseable {
    * Has an observer see every node of the passes from the next one on, after the session's own
    * probe: for what no listener gets, such as what a node takes. The encoder's before a decoder are
    * left out. Closing what is returned takes it off.
-   *
-   * @param observer is made of what is known of the pass at hand
    */
-  public Subscription follow(Function<RunningPass, TensorObserver> observer) {
-    return passes.follow(observer.apply(passes.running()));
+  public Subscription follow(TensorObserver observer) {
+    return passes.follow(observer);
+  }
+
+  /** What is known of the pass at hand, to be asked by an observer. */
+  public RunningPass running() {
+    return passes.running();
   }
 
   /** The graphs that were learnt when the session was opened. */

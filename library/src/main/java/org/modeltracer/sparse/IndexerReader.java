@@ -18,6 +18,7 @@ import org.modeltracer.llama.Op;
 import org.modeltracer.llama.Tensor;
 import org.modeltracer.llama.TensorObserver;
 import org.modeltracer.session.RunningPass;
+import org.modeltracer.session.TracedSession;
 
 /**
  * Reads index scores, selections and attention over all keys out of the graphs of a sequence.
@@ -129,9 +130,10 @@ final class IndexerReader implements TensorObserver {
    * @param allowance what it may spend on attention over all keys; queries beyond that are counted
    *     only
    */
-  IndexerReader(
-      LlamaRuntime runtime, ModelSurvey survey, RunningPass pass, Allowance allowance, Sink sink) {
-    this.pass = pass;
+  IndexerReader(TracedSession session, Allowance allowance, Sink sink) {
+    LlamaRuntime runtime = session.context().model().runtime();
+    ModelSurvey survey = session.survey();
+    pass = session.running();
     this.sink = sink;
     this.allowance = allowance;
     heads = (head, weights) -> sink.onHead(query, head, weights);

@@ -41,20 +41,8 @@ public final class IndexerTrace implements AutoCloseable {
   private IndexerTrace(
       TracedSession session, Allowance allowance, @Nullable ModelTracer anomalies) {
     tracer = anomalies;
-    var made = new IndexerReader[1];
-    subscription =
-        session.follow(
-            pass -> {
-              made[0] =
-                  new IndexerReader(
-                      session.context().model().runtime(),
-                      session.survey(),
-                      pass,
-                      allowance,
-                      gathering);
-              return made[0];
-            });
-    reader = made[0];
+    reader = new IndexerReader(session, allowance, gathering);
+    subscription = session.follow(reader);
     for (SparseLayer layer : reader.layers()) {
       totals.add(new LayerTotals(layer.layer(), layer.compressed(), layer.unreadable()));
     }

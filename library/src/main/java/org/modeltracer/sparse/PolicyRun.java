@@ -36,14 +36,8 @@ public final class PolicyRun implements AutoCloseable {
     if (session.usesFlashAttention()) {
       throw new IllegalArgumentException("policies are applied without flash attention only");
     }
-    var made = new Masking[1];
-    subscription =
-        session.follow(
-            pass -> {
-              made[0] = new Masking(session, pass, policies);
-              return made[0];
-            });
-    masking = made[0];
+    masking = new Masking(session, policies);
+    subscription = session.follow(masking);
   }
 
   /** Applies what a report recommends to all that a session computes from now on. */
@@ -80,8 +74,8 @@ public final class PolicyRun implements AutoCloseable {
     private long graph = -1;
     private @Nullable Integer current;
 
-    Masking(TracedSession session, RunningPass pass, Map<Integer, LayerPolicy> policies) {
-      this.pass = pass;
+    Masking(TracedSession session, Map<Integer, LayerPolicy> policies) {
+      pass = session.running();
       this.policies = policies;
       LlamaRuntime runtime = session.context().model().runtime();
       identity = new NodeIdentity(runtime);

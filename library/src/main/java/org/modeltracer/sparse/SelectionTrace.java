@@ -17,20 +17,9 @@ public final class SelectionTrace implements AutoCloseable {
   private boolean closed;
 
   private SelectionTrace(TracedSession session, Consumer<IndexedQuery> taker) {
-    var made = new IndexerReader[1];
-    subscription =
-        session.follow(
-            pass -> {
-              made[0] =
-                  new IndexerReader(
-                      session.context().model().runtime(),
-                      session.survey(),
-                      pass,
-                      new Allowance(Double.POSITIVE_INFINITY),
-                      new Passing(taker));
-              return made[0];
-            });
-    reader = made[0];
+    var unlimited = new Allowance(Double.POSITIVE_INFINITY);
+    reader = new IndexerReader(session, unlimited, new Passing(taker));
+    subscription = session.follow(reader);
   }
 
   /**

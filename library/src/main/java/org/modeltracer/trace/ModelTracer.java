@@ -170,33 +170,31 @@ public final class ModelTracer implements AutoCloseable {
 
   /** Records a row; with a learned sink (gpt-oss) its weights may sum to less than 1. */
   public synchronized void recordAttention(AttentionRow row, boolean learnedSink) {
-    Finding finding = record(row, learnedSink);
+    if (!config.attention() || !run.attention.wants(row)) {
+      return;
+    }
+    Finding finding = run.attention.record(row, learnedSink, run.forwards);
     if (finding != null) {
-      foundInRow(row.layer(), row.head(), row.query(), finding);
+      found(new FoundInRow(row.layer(), row.head(), row.query(), finding));
     }
     tell(row);
   }
 
-  private @Nullable Finding record(AttentionRow row, boolean learnedSink) {
-    return config.attention() && run.attention.wants(row)
-        ? run.attention.record(row, learnedSink, run.forwards)
-        : null;
-  }
-
   private void tell(AttentionRow row) {
-    if (config.attention() && run.attention.wants(row)) {
-      for (TraceListener listener : announcer.listeners()) {
-        listener.onAttentionRow(row);
-      }
+    for (TraceListener listener : announcer.listeners()) {
+      listener.onAttentionRow(row);
     }
   }
 
-  private void foundInRow(int layer, int head, int query, Finding finding) {
+  /** What is found in a row; reported when no other thread reads any more. */
+  private record FoundInRow(int layer, int head, int query, Finding finding) {}
+
+  private void found(FoundInRow in) {
     found(
-        Anomaly.of(finding.at("L%dH%d, query %d".formatted(layer, head, query)))
-            .place(new Place(Site.ATTENTION, layer))
-            .head(head)
-            .position(query));
+        Anomaly.of(in.finding.at("L%dH%d, query %d".formatted(in.layer, in.head, in.query)))
+            .place(new Place(Site.ATTENTION, in.layer))
+            .head(in.head)
+            .position(in.query));
   }
 
   /** Whether all who listen can take the rows of a layer from two threads at once. */
@@ -231,9 +229,6 @@ public final class ModelTracer implements AutoCloseable {
     }
   }
 
-  /** What is found in a row while the other lane's are read; reported when both are. */
-  private record FoundInRow(int layer, int head, int query, Finding finding) {}
-
   /** Has the lanes of a layer read; made once, since a pass is to allocate nothing. */
   private final class ReadLanes implements Lanes.Work {
     private final List<List<FoundInRow>> found = List.of(new ArrayList<>(), new ArrayList<>());
@@ -247,7 +242,10 @@ public final class ModelTracer implements AutoCloseable {
 
     private RowTaker taker(int lane) {
       return (row, learnedSink) -> {
-        Finding finding = record(row, learnedSink);
+        if (!run.attention.wants(row)) {
+          return;
+        }
+        Finding finding = run.attention.record(row, learnedSink, run.forwards);
         if (finding != null) {
           found.get(lane).add(new FoundInRow(row.layer(), row.head(), row.query(), finding));
         }
@@ -264,7 +262,7 @@ public final class ModelTracer implements AutoCloseable {
       Stream.concat(found.get(0).stream(), found.get(1).stream())
           .sorted(comparingInt(FoundInRow::query).thenComparingInt(FoundInRow::head))
           .toList()
-          .forEach(row -> foundInRow(row.layer, row.head, row.query, row.finding));
+          .forEach(ModelTracer.this::found);
       found.forEach(List::clear);
     }
   }

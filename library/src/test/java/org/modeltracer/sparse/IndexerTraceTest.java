@@ -213,14 +213,8 @@ class IndexerTraceTest {
           var tracer = new ModelTracer(TracerConfig.builder().build());
           var session = TracedSession.open(model, options(FlashAttention.OFF, 256), tracer)) {
         var sums = new HeadSums();
-        session.follow(
-            pass ->
-                new IndexerReader(
-                    RUNTIME,
-                    session.survey(),
-                    pass,
-                    new Allowance(Double.POSITIVE_INFINITY),
-                    sums));
+        var unlimited = new Allowance(Double.POSITIVE_INFINITY);
+        session.follow(new IndexerReader(session, unlimited, sums));
         session.evaluate(IntStream.range(0, 40).map(i -> i * 37 % 128).toArray(), false);
         worst = sums.worst;
         compared = sums.compared;

@@ -50,7 +50,7 @@ class SelectingArchitecturesTest {
         var tracer = ModelTracer.quiet(TracerConfig.builder().build());
         var session = TracedSession.open(model, options(fused), tracer);
         var trace = IndexerTrace.attach(session)) {
-      session.follow(beside::of);
+      session.follow(beside.of(session.running()));
       session.evaluate(IndexedModel.prompt(TOKENS), false);
       beside.data.close();
       return trace.report();
@@ -110,7 +110,7 @@ class SelectingArchitecturesTest {
         var session = TracedSession.open(model, options(FlashAttention.ON), tracer);
         var trace = IndexerTrace.attach(session)) {
       var mask = new Mask();
-      session.follow(pass -> mask);
+      session.follow(mask);
       try (var selections = SelectionTrace.attach(session, mask::compare)) {
         assertThat(selections).isNotNull();
         session.evaluate(IndexedModel.prompt(TOKENS), false);

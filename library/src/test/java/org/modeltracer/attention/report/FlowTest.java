@@ -132,10 +132,7 @@ class FlowTest {
     for (int round = 0; round < 30; round++) {
       int n = 2 + random.nextInt(5);
       boolean ahead = round % 2 == 1;
-      var means =
-          means(
-              ahead ? Matrices.bothWays(3, 2, n, random, 2) : Matrices.random(3, 2, n, random, 2),
-              n);
+      var means = means(random, n, ahead);
       int target = ahead ? 0 : n - 1;
       var paths = StrongestPath.from(target, n, means);
       for (int source = 0; source < n; source++) {
@@ -161,10 +158,7 @@ class FlowTest {
     for (int round = 0; round < 30; round++) {
       int n = 2 + random.nextInt(5);
       boolean ahead = round % 2 == 1;
-      var means =
-          means(
-              ahead ? Matrices.bothWays(3, 2, n, random, 2) : Matrices.random(3, 2, n, random, 2),
-              n);
+      var means = means(random, n, ahead);
       int target = ahead ? 0 : n - 1;
       double[][][] carried = new double[3][n][n];
       for (int a = 0; a < n; a++) {
@@ -340,6 +334,11 @@ class FlowTest {
     assertThat(layer.retentionRatio()).isEqualTo(0.6, within(1e-12));
     assertThat(layer.transformationRatio()).isEqualTo(1, within(1e-12));
     assertThat(layer.rows()).isEqualTo(2);
+  }
+
+  private static LayerMeans means(Random random, int n, boolean ahead) {
+    return means(
+        ahead ? Matrices.bothWays(3, 2, n, random, 2) : Matrices.random(3, 2, n, random, 2), n);
   }
 
   private static LayerMeans means(float[][][][] attention, int n) {

@@ -81,7 +81,8 @@ class Page {
   }
 
   choices() {
-    const names = this.runs.map((run, i) => [String(i), visible(run.name + (run.model?.file ? " · " + run.model.file : ""), 70)]);
+    const names = this.runs.map(({ name, model }, i) =>
+      [String(i), visible(name + (model?.file && !name.endsWith(model.file) ? " · " + model.file : ""), 70)]);
     part("runs").replaceChildren(
       ...(this.runs.length > 1
         ? [choice("Run", names, String(this.first), (i) => { this.first = Number(i); this.draw(); }),

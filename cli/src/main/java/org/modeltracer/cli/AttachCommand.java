@@ -134,7 +134,9 @@ final class AttachCommand implements Callable<Integer> {
         var runs = new AttachedRuns(runtime, trace.config(), out, named, replay, page, terminal)) {
       code = traced(agent, runtime, runs, interrupt, terminal);
       runs.finish();
-      html.write(runs.reports(), terminal);
+      if (html.wanted()) {
+        html.write(runs.reports(), terminal);
+      }
       if (!runs.any()) {
         terminal.note(
             "modeltracer: nothing traced: the program made no forward pass through a shared"

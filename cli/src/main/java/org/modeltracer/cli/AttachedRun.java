@@ -1,6 +1,5 @@
 package org.modeltracer.cli;
 
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -186,8 +185,10 @@ final class AttachedRun implements Traced, TextFollower, TraceListener, AutoClos
 
   private void append(int sequence, int token) {
     AttentionTrace trace = attention;
+    LlamaModel opened = vocabulary;
     if (trace != null) {
-      trace.append(sequence, token, known(token) ? text(token) : "");
+      String text = opened != null && known(token) ? opened.vocabulary().text(token) : "";
+      trace.append(sequence, token, text);
     }
   }
 
@@ -200,10 +201,6 @@ final class AttachedRun implements Traced, TextFollower, TraceListener, AutoClos
     LlamaModel opened = vocabulary;
     byte[] bytes = opened == null ? new byte[0] : opened.vocabulary().piece(id, true);
     return new Generation.Token(id, position, bytes);
-  }
-
-  private String text(int token) {
-    return new String(token(token, 0).bytes(), StandardCharsets.UTF_8);
   }
 
   @Override

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.modeltracer.attach.MappedModels;
 import org.modeltracer.attach.Origin;
@@ -32,7 +33,7 @@ final class AttachedRuns implements RemoteListener, AutoCloseable {
   private final Terminal terminal;
   private final Map<Origin, AttachedRun> runs = new LinkedHashMap<>();
   private final List<AttachedRun> ended = new ArrayList<>();
-  private final List<ReportRun> reports = new ArrayList<>();
+  private final List<Supplier<ReportRun>> reports = new ArrayList<>();
   private final Map<Integer, List<GgufFile>> models = new LinkedHashMap<>();
   private @Nullable AttachedRun shown;
   private int contexts;
@@ -144,14 +145,16 @@ final class AttachedRuns implements RemoteListener, AutoCloseable {
     if (run == shown) {
       page.last(run.files());
     }
-    reports.add(ReportRun.of(run.name(), run.files().written()));
+    String name = run.name();
+    Map<String, String> written = run.files().written();
+    reports.add(() -> ReportRun.of(name, written));
     report(run);
     run.close();
   }
 
   /** What all contexts have left, to be looked at. */
   synchronized List<ReportRun> reports() {
-    return List.copyOf(reports);
+    return reports.stream().map(Supplier::get).toList();
   }
 
   @Override

@@ -106,7 +106,7 @@ final class AttentionCommand implements Callable<Integer> {
       Terminal terminal) {
     JsonHead head = JsonHead.of(loaded.file());
     String all = Json.pretty(head.before(analysis));
-    String drawn = Json.line(head.before(pictures)) + "\n";
+    String drawn = head.line(pictures);
     Path written = OutputFolder.claim(out).resolve("attention.json");
     OutputFile.write(written, all);
     OutputFile.write(out.resolve("pictures.json"), drawn);

@@ -226,16 +226,16 @@ final class DiffCommand implements Callable<Integer> {
       List<String> unmet,
       Comparison comparison,
       Terminal terminal) {
-    String drawn = run.pictures(comparison.vocabulary(), tokens, report);
-    if (out != null) {
-      run.write(OutputFolder.claim(out), report, drawn);
+    String document = out != null || html.wanted() || json ? Json.pretty(run.toJson(report)) : "";
+    if (out != null || html.wanted()) {
+      String drawn = run.pictures(comparison.vocabulary(), tokens, report);
+      if (out != null) {
+        run.write(OutputFolder.claim(out), report, document, drawn);
+      }
+      html.write("diff", () -> Map.of("diff.json", document, "pictures.json", drawn), terminal);
     }
-    html.write(
-        "diff",
-        () -> Map.of("diff.json", Json.pretty(run.toJson(report)), "pictures.json", drawn),
-        terminal);
     if (json) {
-      terminal.print(Json.pretty(run.toJson(report)));
+      terminal.print(document);
       return;
     }
     new DiffReport(run, report, terminal).print(top, comparison.vocabulary(), unmet);

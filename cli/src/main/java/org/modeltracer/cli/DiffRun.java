@@ -18,7 +18,6 @@ import org.modeltracer.quant.Setup;
 import org.modeltracer.report.Pictures;
 import org.modeltracer.session.RunDescription;
 import org.modeltracer.trace.AnomalyLog;
-import org.modeltracer.trace.Json;
 import org.modeltracer.trace.ModelTracer;
 import org.modeltracer.trace.SummaryField;
 import org.modeltracer.trace.TracerConfig;
@@ -81,15 +80,15 @@ record DiffRun(
   /** {@code pictures.json}: the text, with what both models gave each token. */
   String pictures(Vocabulary vocabulary, int[] tokens, QuantizationReport report) {
     Record drawn = Pictures.of(vocabulary, tokens, report.predicted());
-    return Json.line(JsonHead.of(model).before(drawn)) + "\n";
+    return JsonHead.of(model).line(drawn);
   }
 
   /**
    * Writes {@code diff.json}, {@code pictures.json}, {@code summary.json} and {@code
    * anomalies.jsonl}.
    */
-  void write(Path folder, QuantizationReport report, String pictures) {
-    OutputFile.write(folder.resolve("diff.json"), Json.pretty(toJson(report)));
+  void write(Path folder, QuantizationReport report, String document, String pictures) {
+    OutputFile.write(folder.resolve("diff.json"), document);
     OutputFile.write(folder.resolve("pictures.json"), pictures);
     try (var log = new AnomalyLog(folder.resolve("anomalies.jsonl"));
         var tracer = new ModelTracer(TracerConfig.builder().quantError(true).build())) {

@@ -225,7 +225,7 @@ final class PerplexityCommand implements Callable<Integer> {
                 "perplexity.json",
                 Json.line(report.toJson()),
                 "pictures.json",
-                Json.line(JsonHead.of(loaded.file()).before(pictures))),
+                JsonHead.of(loaded.file()).line(pictures)),
         terminal);
     if (json) {
       terminal.print(Json.pretty(report.toJson()));

@@ -89,7 +89,7 @@ final class RunFiles {
   private String pictures() {
     JsonHead head = run.head();
     Record pictures = run.pictures();
-    return head == null || pictures == null ? "" : Json.line(head.before(pictures)) + "\n";
+    return head == null || pictures == null ? "" : head.line(pictures);
   }
 
   /** Documents written last, by name. */

@@ -32,7 +32,6 @@ import org.modeltracer.session.Generation;
 import org.modeltracer.session.SessionOptions;
 import org.modeltracer.sparse.IndexedLayer;
 import org.modeltracer.sparse.IndexerReport;
-import org.modeltracer.sparse.PortDiagnosis;
 import org.modeltracer.trace.LayerActivationTrace;
 import org.modeltracer.trace.PlaceTrace;
 
@@ -164,8 +163,7 @@ final class RunReport {
         "Indexer: selected keys hold %.2f of the attention mass, mean of %d layers; sparse says more."
             .formatted(recall, indexer.layers().size()));
     for (IndexedLayer layer : indexer.layers()) {
-      PortDiagnosis diagnosis = layer.diagnosis();
-      String sentence = diagnosis == null ? null : diagnosis.sentence(layer.layer());
+      String sentence = layer.mistake();
       if (sentence != null) {
         terminal.println("  " + terminal.styled("red", sentence));
       }

@@ -1,6 +1,5 @@
 package org.modeltracer.cli;
 
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -129,6 +128,7 @@ final class SparseCommand implements Callable<Integer> {
     budgets.forEach(budget -> ContextArguments.atLeast("--budgets", budget, 1));
     html.prepare();
     OutputFile.check("--out", out.resolve("sparse.json"));
+    OutputFile.check("--out", out.resolve("pictures.json"));
     var terminal = Terminal.of(spec);
     try (var loaded = LoadedModel.open(model, context, terminal)) {
       List<int[]> prompts = given.tokens(loaded.model(), chat);
@@ -238,7 +238,7 @@ final class SparseCommand implements Callable<Integer> {
       LoadedModel loaded, SparseReport report, Record pictures, int[] last, Terminal terminal) {
     JsonHead head = JsonHead.of(loaded.file());
     String all = Json.pretty(head.before(report));
-    String drawn = Json.line(head.before(pictures)) + "\n";
+    String drawn = head.line(pictures);
     Path written = OutputFolder.claim(out).resolve("sparse.json");
     OutputFile.write(written, all);
     OutputFile.write(out.resolve("pictures.json"), drawn);
@@ -266,8 +266,6 @@ final class SparseCommand implements Callable<Integer> {
     return position ->
         position >= prompt.length
             ? ""
-            : vocabulary.usable()
-                ? new String(vocabulary.piece(prompt[position], true), StandardCharsets.UTF_8)
-                : prompt[position] + " ";
+            : vocabulary.usable() ? vocabulary.text(prompt[position]) : prompt[position] + " ";
   }
 }

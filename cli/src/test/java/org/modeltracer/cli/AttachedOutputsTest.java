@@ -118,7 +118,7 @@ class AttachedOutputsTest {
     var tokens = pictures.withArray("tokens");
     tokens.remove(tokens.size() - 1);
     same(pictures, read(theirs, "pictures.json"), "");
-    assertThat(page).isRegularFile();
+    assertThat(ReportTest.embedded(page)).contains("attention.json", "pictures.json", name);
   }
 
   /** Numbers within 1e-6, all else alike. */

@@ -284,6 +284,20 @@ class ReportTest {
                 + " [band.dataset.key, Number(band.dataset.share)])")
         .forEach(band -> shown.put(band.get(0).asString(), band.get(1).asDouble()));
     assertThat(shown).isEqualTo(told).hasSizeGreaterThan(20);
+    JsonNode shares =
+        browser.eval(
+            """
+            (() => {
+              const total = {};
+              for (const node of document.querySelectorAll('#flow rect[data-node]')) {
+                const column = node.dataset.node.split(' ')[0];
+                total[column] = (total[column] ?? 0) + Number(node.dataset.share);
+              }
+              return Object.values(total);
+            })()\
+            """);
+    assertThat(shares.size()).isEqualTo(flow.path("layers").size() + 1);
+    shares.forEach(share -> assertThat(share.asDouble()).isCloseTo(1, within(1e-6)));
     JsonNode widths =
         browser.eval(
             """
@@ -430,7 +444,7 @@ class ReportTest {
     }
   }
 
-  private static String embedded(Path page) throws IOException {
+  static String embedded(Path page) throws IOException {
     var data =
         Pattern.compile("<script id=\"data\"[^>]*>([^<]*)</script>")
             .matcher(Files.readString(page));
@@ -1000,6 +1014,8 @@ class ReportTest {
     assertThat(cli.code()).as(cli.err()).isLessThan(2);
     browser.open(page);
     assertThat(views()).isEqualTo(List.of(views.split(" ", -1)));
+    String shown = browser.eval("document.getElementById('runs').textContent").asString();
+    assertThat(shown.split(Path.of(Cli.MODEL).getFileName().toString(), -1)).hasSize(2);
     assertQuiet();
   }
 }

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -82,6 +83,15 @@ class SparseTest {
     assertThat(cli.json().at("/indexer/layers/0/marked/selected").size())
         .isEqualTo(IndexedModel.TOP_K);
     assertThat(marked).isGreaterThanOrEqualTo(IndexedModel.TOP_K);
+    JsonNode layers = cli.json().at("/indexer/layers");
+    var votes = new TreeMap<Integer, Integer>();
+    layers.forEach(
+        layer ->
+            layer
+                .at("/marked/selected")
+                .forEach(position -> votes.merge(position.asInt(), 1, Integer::sum)));
+    assertThat((long) marked)
+        .isEqualTo(votes.values().stream().filter(n -> 2 * n >= layers.size()).count());
     Cli dense =
         Cli.run(
             "sparse",

@@ -139,7 +139,7 @@ public final class RemoteContext {
     this.known = known;
     listeners = new Listeners(sites);
     later = new LaterPassWatch(runtime, tracer);
-    model = new RemoteModel(runtime, SEQUENCES);
+    model = new RemoteModel(runtime);
     texts = new RemoteTexts(tracer, listeners, token -> pieces().apply(token));
     texts.follow(lookups);
     plans.heads(tracer.config()::wantsHead);

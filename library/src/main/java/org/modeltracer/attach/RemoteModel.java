@@ -28,16 +28,14 @@ final class RemoteModel implements AutoCloseable {
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
 
   private final LlamaRuntime runtime;
-  private final int sequences;
   private final Map<Integer, RemoteGraph> graphs = new HashMap<>();
   private final List<RemoteGraph> retired = new ArrayList<>();
   private final Map<Graph, SiteMap> maps = new HashMap<>();
   private @Nullable CacheLayout caches;
 
-  /** Nothing is known yet of a model whose context tells that many sequences apart. */
-  RemoteModel(LlamaRuntime runtime, int sequences) {
+  /** Nothing is known yet. */
+  RemoteModel(LlamaRuntime runtime) {
     this.runtime = runtime;
-    this.sequences = sequences;
   }
 
   /**
@@ -82,17 +80,14 @@ final class RemoteModel implements AutoCloseable {
       TokenAxis.enterSizes(graph.graph(), graph.tokens(), axes);
     }
     List<Graph> models =
-        all.stream()
-            .map(RemoteGraph::graph)
-            .filter(g -> isModel(g, ModelSurvey.of(List.of(g), axes)))
-            .toList();
+        all.stream().map(RemoteGraph::graph).filter(g -> isModel(g, axes)).toList();
     if (models.isEmpty()) {
       return null;
     }
     ModelSurvey survey = ModelSurvey.of(models, axes);
     CacheLayout known = caches;
     if (known == null || !known.covers(survey)) {
-      caches = new CacheLayout(survey, flatCells(all.getFirst(), survey), sequences);
+      caches = new CacheLayout(survey, flatCells(all.getFirst(), survey), RemoteContext.SEQUENCES);
     }
     maps.clear();
     survey.maps().forEach(map -> maps.put(map.graph(), map));
@@ -100,15 +95,18 @@ final class RemoteModel implements AutoCloseable {
   }
 
   /** Whether a graph is a forward pass, and not one that shifts a cache and multiplies nothing. */
-  private static boolean isModel(Graph graph, ModelSurvey survey) {
+  private static boolean isModel(Graph graph, NodeTable<TokenAxis> axes) {
     boolean multiplies =
         graph.nodes().stream()
             .filter(node -> node.is(Op.MUL_MAT))
             .flatMap(node -> node.sources().stream())
             .anyMatch(GraphNode::isWeight);
-    return multiplies
-        && (survey.node(Place.LOGITS).isPresent()
-            || survey.node(new Place(Site.EMBEDDING, Place.BEFORE_LAYERS)).isPresent());
+    if (!multiplies) {
+      return false;
+    }
+    ModelSurvey survey = ModelSurvey.of(List.of(graph), axes);
+    return survey.node(Place.LOGITS).isPresent()
+        || survey.node(new Place(Site.EMBEDDING, Place.BEFORE_LAYERS)).isPresent();
   }
 
   /** Cells of caches that do not tell: older ones are flat, as long as all rows together. */

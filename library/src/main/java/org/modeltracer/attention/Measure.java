@@ -11,7 +11,7 @@ import java.util.List;
  */
 public record Measure(double mean, double std, long rows) {
   /** The measure of at least one row, from sums. */
-  static Measure of(long rows, double sum, double squares) {
+  public static Measure of(long rows, double sum, double squares) {
     double mean = sum / rows;
     return new Measure(mean, Math.sqrt(Math.max(0, squares / rows - mean * mean)), rows);
   }

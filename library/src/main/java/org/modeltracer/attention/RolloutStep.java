@@ -26,7 +26,7 @@ final class RolloutStep {
   private final int panel = kernels.panel();
   private final Lane[] lanes = {new Lane(), new Lane()};
   private MeanRows attention = new HeadMean();
-  private float[] @Nullable [] before;
+  private float @Nullable [][] before;
   private float[][] made = {};
   private double[] entropy = {};
   private boolean ahead;
@@ -51,7 +51,7 @@ final class RolloutStep {
    * @param seesAhead whether queries see later keys
    */
   void make(
-      MeanRows rows, int from, float[] @Nullable [] earlier, float[][] into, boolean seesAhead) {
+      MeanRows rows, int from, float @Nullable [][] earlier, float[][] into, boolean seesAhead) {
     attention = rows;
     before = earlier;
     first = from;

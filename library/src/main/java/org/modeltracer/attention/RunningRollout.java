@@ -229,7 +229,7 @@ final class RunningRollout {
     if (keeping && step > 0) {
       keep(first);
     }
-    float[] @Nullable [] before = step == 0 ? null : keeping ? kept.get(step).rows : current;
+    float @Nullable [][] before = step == 0 ? null : keeping ? kept.get(step).rows : current;
     // Rows under a causal mask need none below them, and change in place from the last one up,
     // unless what was there is kept.
     float[][] next = step > 0 && (keeping || ahead) ? new float[n][] : current;

@@ -37,7 +37,6 @@ public final class TensorData implements AutoCloseable {
 
   private long pendingFrom;
   private long pendingTo;
-  private long copies;
   private long bytesCopied;
 
   /**
@@ -121,14 +120,8 @@ public final class TensorData implements AutoCloseable {
     long bytes = pendingTo - pendingFrom;
     if (bytes > 0) {
       t.read(pendingFrom, staging.asSlice(pendingFrom, bytes), bytes);
-      copies++;
       bytesCopied += bytes;
     }
-  }
-
-  /** How often something was copied out of a backend's memory. */
-  public long copies() {
-    return copies;
   }
 
   /** Bytes copied out of a backend's memory. */
@@ -180,7 +173,6 @@ public final class TensorData implements AutoCloseable {
     } else {
       reserve(bytes);
       t.read(offset, staging, bytes);
-      copies++;
       bytesCopied += bytes;
       part = staging;
     }

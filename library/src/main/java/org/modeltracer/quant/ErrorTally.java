@@ -60,7 +60,7 @@ final class ErrorTally implements Lockstep.Comparator {
       reference = new float[width];
       other = new float[width];
     }
-    int perToken = pair.attention() ? Math.max(1, rows / tokensOf(position, width, rows)) : 1;
+    int perToken = pair.rowsPerToken(position, rows, width);
     for (int row = 0; row < rows; row++) {
       MemorySegment.copy(a, FLOAT, 4L * row * width, reference, 0, width);
       MemorySegment.copy(b, FLOAT, 4L * row * width, other, 0, width);
@@ -80,11 +80,6 @@ final class ErrorTally implements Lockstep.Comparator {
         predicted(at, width);
       }
     }
-  }
-
-  /** Attention is as wide as there are positions so far. */
-  private static int tokensOf(int position, int width, int rows) {
-    return Math.clamp(width - (long) position, 1, rows);
   }
 
   private void predicted(int at, int width) {

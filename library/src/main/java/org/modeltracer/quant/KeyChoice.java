@@ -31,7 +31,10 @@ final class KeyChoice {
     }
     MemorySegment.copy(values, FLOAT, 0, scores, 0, rows * width);
     keys = width;
-    begun = position;
+    if (begun != position) {
+      begun = position;
+      layer = -1;
+    }
   }
 
   /**

@@ -70,6 +70,15 @@ record NodePair(int index, NodeInfo reference, NodeInfo other) {
     return attention(reference);
   }
 
+  /**
+   * Rows of a token: attention has one for each head, and is as wide as there are positions so far.
+   *
+   * @param position of the first token
+   */
+  int rowsPerToken(int position, int rows, int width) {
+    return attention() ? Math.max(1, rows / Math.clamp(width - (long) position, 1, rows)) : 1;
+  }
+
   /** Whether this is what the next layer gets as its input. */
   boolean layerInput() {
     return INPUTS.contains(reference.place().site())

@@ -63,12 +63,13 @@ final class RoundingJudge implements Lockstep.Comparator {
     }
     judged.set(pair.index());
     choice.scored(pair, position, rows, width, a);
-    int perToken = perToken(pair, position, rows, width);
+    int perToken = pair.rowsPerToken(position, rows, width);
     double margin = MARGIN + SHORT / Math.sqrt(width);
     Unexplained.Side side = side(explained, width, a, margin);
     if (side == Unexplained.Side.REFERENCE) {
       int row = explained.sample().getFirst().row();
-      found(pair, position, row, rows, width, a, b, margin * explained.error()[row], side);
+      found(
+          pair, position, row, row / perToken, width, a, b, margin * explained.error()[row], side);
       return;
     }
     for (int row = 0; row < rows; row++) {
@@ -81,7 +82,7 @@ final class RoundingJudge implements Lockstep.Comparator {
         largest = Math.max(largest, error / tolerated);
       }
       if (error > tolerated) {
-        found(pair, position, row, rows, width, a, b, tolerated, side);
+        found(pair, position, row, row / perToken, width, a, b, tolerated, side);
         return;
       }
     }
@@ -109,16 +110,11 @@ final class RoundingJudge implements Lockstep.Comparator {
         : Unexplained.Side.MODEL;
   }
 
-  /** Rows of a token: attention has one for each head, and is as wide as there are positions. */
-  private static int perToken(NodePair pair, int position, int rows, int width) {
-    return pair.attention() ? Math.max(1, rows / Math.clamp(width - (long) position, 1, rows)) : 1;
-  }
-
   private void found(
       NodePair pair,
       int position,
       int row,
-      int rows,
+      int token,
       int width,
       MemorySegment a,
       MemorySegment b,
@@ -137,7 +133,7 @@ final class RoundingJudge implements Lockstep.Comparator {
             pair.reference().tensor(),
             pair.reference().op(),
             pair.other().tensor(),
-            begun + row / perToken(pair, position, rows, width),
+            begun + token,
             error(a, b, row, width) / norm,
             tolerated / norm,
             side);

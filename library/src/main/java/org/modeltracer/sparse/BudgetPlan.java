@@ -82,12 +82,8 @@ public record BudgetPlan(
 
   /** Mean mass over all rows of a head. */
   private static double recall(HeadPolicies head, KeyPolicy policy, int budget) {
-    for (Kept kept : head.kept()) {
-      if (kept.policy() == policy && kept.budget() == budget) {
-        return 1 - (1 - kept.mass()) * kept.rows() / head.rows();
-      }
-    }
-    return 1;
+    Kept kept = head.kept(policy, budget);
+    return kept == null ? 1 : 1 - (1 - kept.mass()) * kept.rows() / head.rows();
   }
 
   private static BudgetPlan under(

@@ -1,7 +1,5 @@
 package org.modeltracer.sparse;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import org.modeltracer.graph.TensorData;
 import org.modeltracer.llama.Tensor;
 
@@ -11,7 +9,6 @@ import org.modeltracer.llama.Tensor;
  */
 final class IndexVectors {
   private static final float[] NONE = {};
-  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
   /** Numbers that are copied of what the heads add; more are computed again. */
   private static final long SHOWN = 1L << 24;
@@ -21,8 +18,10 @@ final class IndexVectors {
   private final Vectors weights = new Vectors();
   private final Vectors turn = new Vectors();
   private boolean turned;
-  private float[] shown = {};
-  private int shownQueries;
+
+  /** {@code [query, cell, head]}. */
+  private final Vectors shown = new Vectors();
+
   private boolean shows;
 
   /** Copies the inputs of a fused indexer that has just been computed. */
@@ -41,23 +40,9 @@ final class IndexVectors {
   /** Copies weights, and what the heads add, {@code [head, query, cell]}, which are just made. */
   void readWeighted(Tensor node, Tensor window, TensorData data) {
     weights.read(window.at(node.source(1)), 2, data);
-    int heads = (int) node.ne(0);
-    shownQueries = (int) node.ne(1);
-    long size = heads * node.ne(1) * node.ne(2);
-    shows = size <= SHOWN;
-    if (!shows) {
-      return;
-    }
-    if (shown.length < size) {
-      shown = new float[(int) size];
-    }
-    data.open(node);
-    for (int c = 0; c < node.ne(2); c++) {
-      for (int q = 0; q < shownQueries; q++) {
-        MemorySegment row = data.floats(c * node.nb(2) + q * node.nb(1), heads);
-        int at = (c * shownQueries + q) * heads;
-        MemorySegment.copy(row, FLOAT, data.rowOffset(), shown, at, heads);
-      }
+    shows = node.ne(0) * node.ne(1) * node.ne(2) <= SHOWN;
+    if (shows) {
+      shown.read(node, 2, data);
     }
   }
 
@@ -99,7 +84,7 @@ final class IndexVectors {
     if (shows) {
       for (int h = 0; h < heads(); h++) {
         for (int i = 0; i < n; i++) {
-          into[h][i] = shown[(cells[i] * shownQueries + row) * heads() + h];
+          into[h][i] = shown.values()[shown.at(row, cells[i]) + h];
         }
       }
       return;

@@ -95,4 +95,10 @@ public record IndexedLayer(
     List<HeadContrast> contrasts,
     @Nullable MarkedQuery marked,
     @Nullable PortDiagnosis diagnosis,
-    @Nullable String absent) {}
+    @Nullable String absent) {
+
+  /** The mistake of a port that explains more, in a sentence; null where none is known to. */
+  public @Nullable String mistake() {
+    return diagnosis == null ? null : diagnosis.sentence(layer);
+  }
+}

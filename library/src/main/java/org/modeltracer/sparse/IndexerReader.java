@@ -38,10 +38,11 @@ final class IndexerReader implements TensorObserver {
     }
 
     /** All layers of a graph's queries follow. */
-    void beginGraph(int queries);
+    default void beginGraph(int queries) {}
 
     /** A layer's queries follow. */
-    void beginLayer(SparseLayer layer, @Nullable IndexVectors vectors, int[] cellPositions);
+    default void beginLayer(
+        SparseLayer layer, @Nullable IndexVectors vectors, int[] cellPositions) {}
 
     /** Attention of a head over all keys that a query sees, which comes before the query. */
     default void onHead(IndexedQuery query, int head, float[] weights) {}
@@ -50,10 +51,10 @@ final class IndexerReader implements TensorObserver {
     void onQuery(IndexedQuery query);
 
     /** A query that is not measured: it tests nothing, or there is no time for it. */
-    void onPassedOver(SparseLayer layer, boolean exercised);
+    default void onPassedOver(SparseLayer layer, boolean exercised) {}
 
     /** That was all of a layer. */
-    void endLayer(SparseLayer layer);
+    default void endLayer(SparseLayer layer) {}
   }
 
   /** What a node is there for. */
@@ -171,7 +172,7 @@ final class IndexerReader implements TensorObserver {
       }
       selector.layers.add(layer);
       var attended = new Attended(layer, selector);
-      if (layer.products() != null && layer.unreadable() == null) {
+      if (layer.products() != null && layer.unreadable() == null && sink.wantsAttention()) {
         add(roles, layer.products(), new Role.Products(attended));
       }
       add(roles, layer.attention(), new Role.Attention(attended));

@@ -141,7 +141,8 @@ final class LayerTotals {
     iou.add(measure.iou());
     auc.add(measure.auc());
     selectionAuc.add(measure.selectionAuc());
-    for (int s = 0; s < SCALES && !forced(q); s++) {
+    boolean forced = forced(q);
+    for (int s = 0; s < SCALES && !forced; s++) {
       double scale = Math.scalb(1.0, LEAST_SCALE + s);
       divergence[s].add(SelectionMeasure.divergence(attention, q.scores, q.keys, scale));
     }

@@ -28,7 +28,16 @@ public record PolicyReport(
    * @param needed by percent of mass (90, 95, 99): mean share of the visible keys that hold it
    */
   public record HeadPolicies(
-      int layer, int head, long rows, List<Kept> kept, Map<String, Double> needed) {}
+      int layer, int head, long rows, List<Kept> kept, Map<String, Double> needed) {
+
+    /** What a policy keeps under a budget; null where no row sees more keys. */
+    public @Nullable Kept kept(KeyPolicy policy, int budget) {
+      return kept.stream()
+          .filter(cell -> cell.policy() == policy && cell.budget() == budget)
+          .findFirst()
+          .orElse(null);
+    }
+  }
 
   /**
    * Attention mass that a policy keeps.

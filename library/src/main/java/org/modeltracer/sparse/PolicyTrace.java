@@ -176,11 +176,10 @@ public final class PolicyTrace implements TraceListener {
         var mass = new MeanSum();
         var share = new MeanSum();
         for (HeadPolicies head : all) {
-          for (Kept cell : head.layer() == layer ? head.kept() : List.<Kept>of()) {
-            if (cell.policy() == policy && cell.budget() == budget) {
-              mass.add(cell.mass());
-              share.add(cell.kept());
-            }
+          Kept cell = head.layer() == layer ? head.kept(policy, budget) : null;
+          if (cell != null) {
+            mass.add(cell.mass());
+            share.add(cell.kept());
           }
         }
         boolean better = best == null || mass.orZero() > best.predictedRecall();

@@ -2,7 +2,6 @@ package org.modeltracer.sparse;
 
 import java.util.List;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 import org.modeltracer.model.Subscription;
 import org.modeltracer.session.TracedSession;
 
@@ -53,21 +52,8 @@ public final class SelectionTrace implements AutoCloseable {
     }
 
     @Override
-    public void beginGraph(int queries) {}
-
-    @Override
-    public void beginLayer(
-        SparseLayer layer, @Nullable IndexVectors vectors, int[] cellPositions) {}
-
-    @Override
     public void onQuery(IndexedQuery query) {
       taker.accept(query);
     }
-
-    @Override
-    public void onPassedOver(SparseLayer layer, boolean exercised) {}
-
-    @Override
-    public void endLayer(SparseLayer layer) {}
   }
 }

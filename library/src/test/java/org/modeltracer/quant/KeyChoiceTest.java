@@ -61,6 +61,18 @@ class KeyChoiceTest {
   }
 
   @Test
+  void aTieOfOneBatchFreesNothingInTheNext() {
+    KeyChoice choice = scored();
+    float[] second = {0.5f, 0.2f, 0.3f, 0, 0};
+    float[] fourth = {0.5f, 0, 0.3f, 0.2f, 0};
+    assertThat(free(choice, ATTENTION, 7, second, fourth)).isTrue();
+    choice.scored(SCORE, 8, 1, KEYS, row(2, 0, 1, 0, Float.NEGATIVE_INFINITY));
+    assertThat(free(choice, CONTEXT, 8, second, fourth)).isFalse();
+    assertThat(free(choice, ATTENTION, 8, second, second)).isFalse();
+    assertThat(free(choice, CONTEXT, 8, second, fourth)).isFalse();
+  }
+
+  @Test
   void scoresOfAnotherBatchSayNothing() {
     float[] second = {0.5f, 0.2f, 0.3f, 0, 0};
     float[] fourth = {0.5f, 0, 0.3f, 0.2f, 0};

@@ -25,6 +25,7 @@ public final class OutputFolder {
           "pictures.json",
           "anomalies.jsonl",
           "lens.json",
+          "sparse.json",
           "diff.json");
 
   /** Results that name others: exported arrays, and summaries in folders of their own. */

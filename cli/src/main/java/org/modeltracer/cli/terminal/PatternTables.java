@@ -3,7 +3,6 @@ package org.modeltracer.cli.terminal;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Locale;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -18,6 +17,7 @@ import org.modeltracer.sparse.patterns.PatternCluster;
 import org.modeltracer.sparse.patterns.PatternKind;
 import org.modeltracer.sparse.patterns.PatternReport;
 import org.modeltracer.sparse.patterns.PatternReport.KindOfHead;
+import org.modeltracer.sparse.patterns.PatternTrace;
 import org.modeltracer.sparse.patterns.Savings;
 import org.modeltracer.sparse.patterns.Savings.Selection;
 
@@ -63,7 +63,7 @@ final class PatternTables {
     terminal.println("");
     String legend =
         report.kinds().stream()
-            .map(kind -> letter(kind.kind()) + " " + name(kind.kind()))
+            .map(kind -> letter(kind.kind()) + " " + PolicyTables.name(kind.kind()))
             .collect(Collectors.joining("  "));
     terminal.println(terminal.styled("bold", "layer  heads by pattern") + "  " + legend);
     var layers = new TreeMap<Integer, StringBuilder>();
@@ -105,23 +105,24 @@ final class PatternTables {
       terminal.println(
           "%-13s%7d%15s  %s"
               .formatted(
-                  name(kind.kind()),
+                  PolicyTables.name(kind.kind()),
                   kind.heads(),
-                  percent(heads.stream().mapToDouble(PatternTables::needed).average().orElse(1)),
+                  PolicyTables.percent(
+                      heads.stream().mapToDouble(PatternTables::needed).average().orElse(1)),
                   rule(heads)));
       lifts(kind.tokens());
     }
   }
 
   private static double needed(HeadPattern head) {
-    return head.efficiency().get(1).share();
+    return head.efficiency().get(PatternTrace.USUAL_MASS).share();
   }
 
   /** The rule that most of some heads do best with, and the range of keys that they then keep. */
   private static String rule(List<HeadPattern> heads) {
     var best = new ArrayList<FixedPattern>();
     for (HeadPattern head : heads) {
-      head.efficiency().get(1).fixed().stream()
+      head.efficiency().get(PatternTrace.USUAL_MASS).fixed().stream()
           .min(Comparator.comparingDouble(FixedPattern::keys))
           .ifPresent(best::add);
     }
@@ -131,8 +132,8 @@ final class PatternTables {
             e ->
                 "%s, %s of the keys (%d of %d)"
                     .formatted(
-                        name(e.getKey()),
-                        percent(
+                        PolicyTables.name(e.getKey()),
+                        PolicyTables.percent(
                             e.getValue().stream()
                                 .mapToDouble(FixedPattern::share)
                                 .average()
@@ -163,7 +164,7 @@ final class PatternTables {
   private static String lifts(Stream<KindLift> tokens) {
     return tokens
         .limit(MOST_LIFTS)
-        .map(t -> "%s %.1f×".formatted(name(t.kind()), t.lift()))
+        .map(t -> "%s %.1f×".formatted(PolicyTables.name(t.kind()), t.lift()))
         .collect(Collectors.joining(", "));
   }
 
@@ -180,7 +181,7 @@ final class PatternTables {
                   cluster.clusterId(),
                   cluster.heads().size(),
                   cluster.heads().size() == 1 ? "" : "s",
-                  cluster.kind() == null ? "–" : name(cluster.kind()),
+                  cluster.kind() == null ? "–" : PolicyTables.name(cluster.kind()),
                   cluster.cohesion(),
                   named,
                   cluster.heads().size() > HEADS_NAMED ? " …" : ""));
@@ -209,9 +210,9 @@ final class PatternTables {
       terminal.println(
           "%9s%15s%13s%10s%s"
               .formatted(
-                  percent(top.mass()),
-                  percent(top.kept()),
-                  percent(top.flopsSaved()),
+                  PolicyTables.percent(top.mass()),
+                  PolicyTables.percent(top.kept()),
+                  PolicyTables.percent(top.flopsSaved()),
                   kv(top),
                   fixed(fixed)));
     }
@@ -220,12 +221,16 @@ final class PatternTables {
   private static String fixed(@Nullable Savings fixed) {
     return fixed == null
         ? ""
-        : "%15s%7s%6s".formatted(percent(fixed.kept()), percent(fixed.flopsSaved()), kv(fixed));
+        : "%15s%7s%6s"
+            .formatted(
+                PolicyTables.percent(fixed.kept()),
+                PolicyTables.percent(fixed.flopsSaved()),
+                kv(fixed));
   }
 
   /** A share of the cache, where there is one. */
   private static String kv(Savings savings) {
-    return savings.kvBytes() == null ? "–" : percent(savings.kvSaved());
+    return savings.kvBytes() == null ? "–" : PolicyTables.percent(savings.kvSaved());
   }
 
   private void plans() {
@@ -252,7 +257,8 @@ final class PatternTables {
         plan.shared().stream()
             .collect(
                 Collectors.groupingBy(
-                    layer -> "%s of %d".formatted(name(layer.policy()), layer.budget()),
+                    layer ->
+                        "%s of %d".formatted(PolicyTables.name(layer.policy()), layer.budget()),
                     TreeMap::new,
                     Collectors.mapping(
                         layer -> String.valueOf(layer.layer()), Collectors.joining(","))))
@@ -261,13 +267,5 @@ final class PatternTables {
             .map(e -> "%s in %s".formatted(e.getKey(), e.getValue()))
             .collect(Collectors.joining("; "));
     terminal.println("with %d keys: %s".formatted(plan.budget(), layers));
-  }
-
-  private static String name(Enum<?> constant) {
-    return constant.name().toLowerCase(Locale.ROOT).replace('_', ' ');
-  }
-
-  private static String percent(double share) {
-    return Math.round(100 * share) + " %";
   }
 }

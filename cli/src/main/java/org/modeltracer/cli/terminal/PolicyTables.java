@@ -52,12 +52,11 @@ final class PolicyTables {
     int tolerant = 0;
     int all = 0;
     for (HeadPolicies head : report.heads()) {
-      for (Kept kept : head.kept()) {
-        if (kept.policy() == policy && kept.budget() == budget) {
-          mass += kept.mass();
-          tolerant += kept.mass() >= report.target() ? 1 : 0;
-          all++;
-        }
+      Kept kept = head.kept(policy, budget);
+      if (kept != null) {
+        mass += kept.mass();
+        tolerant += kept.mass() >= report.target() ? 1 : 0;
+        all++;
       }
     }
     return all == 0 ? "–" : "%.3f %3d/%d".formatted(mass / all, tolerant, all);
@@ -77,11 +76,12 @@ final class PolicyTables {
                     percent(layer.saved())));
   }
 
-  private static String name(KeyPolicy policy) {
-    return policy.name().toLowerCase(Locale.ROOT).replace('_', ' ');
+  /** A constant's name in words. */
+  static String name(Enum<?> constant) {
+    return constant.name().toLowerCase(Locale.ROOT).replace('_', ' ');
   }
 
-  private static String percent(double share) {
+  static String percent(double share) {
     return Math.round(100 * share) + " %";
   }
 }

@@ -5,7 +5,6 @@ import org.jspecify.annotations.Nullable;
 import org.modeltracer.sparse.IndexHead;
 import org.modeltracer.sparse.IndexedLayer;
 import org.modeltracer.sparse.IndexerReport;
-import org.modeltracer.sparse.PortDiagnosis;
 import org.modeltracer.sparse.SparseReport;
 
 /** What indexers are worth, for a person: a table, a map of what they select, and what is wrong. */
@@ -92,8 +91,7 @@ public final class SparseTables {
     if (from != null) {
       terminal.println("layer %d: recall falls from %d keys on".formatted(layer.layer(), from));
     }
-    PortDiagnosis diagnosis = layer.diagnosis();
-    String sentence = diagnosis == null ? null : diagnosis.sentence(layer.layer());
+    String sentence = layer.mistake();
     if (sentence != null) {
       terminal.println(terminal.styled("red", sentence));
     }

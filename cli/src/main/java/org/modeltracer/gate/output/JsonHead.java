@@ -10,6 +10,7 @@ import org.modeltracer.gguf.GgufFile;
 import org.modeltracer.gguf.Quantization;
 import org.modeltracer.model.CutText;
 import org.modeltracer.session.RunDescription;
+import org.modeltracer.trace.Json;
 
 /**
  * What all JSON that the program writes begins with: the version of its layout, the program, and
@@ -73,5 +74,10 @@ public record JsonHead(
   /** The head, and behind it the components of a record. */
   public Object before(Record body) {
     return new Headed(this, body);
+  }
+
+  /** The same as a document of one line. */
+  public String line(Record body) {
+    return Json.line(before(body)) + "\n";
   }
 }

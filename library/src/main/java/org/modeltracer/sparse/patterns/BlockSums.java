@@ -79,8 +79,6 @@ final class BlockSums {
 
   /** Share of mass inside, over whole blocks. */
   Measure share(int b) {
-    double mean = sum[b] / blocks[b];
-    double variance = Math.max(0, squares[b] / blocks[b] - mean * mean);
-    return new Measure(mean, Math.sqrt(variance), blocks[b]);
+    return Measure.of(blocks[b], sum[b], squares[b]);
   }
 }

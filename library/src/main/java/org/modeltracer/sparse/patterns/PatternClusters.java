@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
+import org.modeltracer.attention.Measure;
 import org.modeltracer.attention.report.PairValues;
 import org.modeltracer.attention.report.Partition;
 
@@ -117,10 +118,9 @@ record PatternClusters(Partition partition, @Nullable Double chance) {
         sum += head[f];
         squares += head[f] * head[f];
       }
-      double mean = sum / heads;
-      double deviation = Math.sqrt(Math.max(0, squares / heads - mean * mean));
-      for (int h = 0; h < heads && deviation >= LEAST_DEVIATION; h++) {
-        scaled[h][f] = (features[h][f] - mean) / deviation;
+      Measure all = Measure.of(heads, sum, squares);
+      for (int h = 0; h < heads && all.std() >= LEAST_DEVIATION; h++) {
+        scaled[h][f] = (features[h][f] - all.mean()) / all.std();
       }
     }
     return scaled;

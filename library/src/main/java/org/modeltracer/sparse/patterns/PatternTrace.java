@@ -22,7 +22,7 @@ public final class PatternTrace implements TraceListener {
   static final double[] MASSES = {0.90, 0.95, 0.99};
 
   /** Which of the masses stands for all. */
-  static final int USUAL_MASS = 1;
+  public static final int USUAL_MASS = 1;
 
   private static final long MOST_BYTES = 256L << 20;
   private static final int BYTES = 56;
